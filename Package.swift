@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// In continuous integration every warning of this package's own targets is an error.
+let strict: [SwiftSetting] =
+    Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+/// A Swift target of this package, under `Sources/<name>`.
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// The tests of one room, under `Tests/<room>Tests`.
+func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        swiftSettings: strict)
+}
+
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "pixnerd",
+    products: [
+        .executable(name: "pixnerd", targets: ["pixnerd"]),
+        .library(
+            name: "PixNerdKit",
+            targets: ["Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // Floor 0: C libraries and the inner loops in C.
+        .systemLibrary(
+            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
+        // Floor 1
+        room("Tensors", ["COpenBLAS", "CVectorKernels"]),
+        // Floor 2
+        room("Layers", ["Tensors"]),
+        room("Checkpoints", ["Tensors"]),
+        room("Images", ["Tensors", "CPNG", "CTurboJPEG", "CVectorKernels", logging]),
+        // Floor 3
+        room("Models", ["Layers", "Checkpoints", "Tensors"]),
+        room("Diffusion", ["Images", "Tensors"]),
+        // Floor 4
+        room(
+            "Training",
+            [
+                "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
+                .product(name: "Yams", package: "Yams"),
+            ]),
+        // Floor 5
+        .executableTarget(
+            name: "pixnerd",
+            dependencies: [
+                "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", "Training", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests(of: "Tensors"),
+        tests(of: "Checkpoints"),
+        tests(of: "Images"),
+        tests(of: "Models"),
+        tests(of: "Diffusion", ["Models"]),
+        tests(of: "Training"),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .gnu11
+)
