@@ -1,1 +1,121 @@
+// The inner loops of the operators. Arrays are float32, dense and row-major; no pointer may alias another unless a
+// comment says so. Nothing here allocates, locks, or knows about threads: callers split the rows.
+#ifndef PIXNERD_C_VECTOR_KERNELS_H
+#define PIXNERD_C_VECTOR_KERNELS_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma mark Activations
+
+// out = x sigmoid(x)
+void silu_forward(size_t count, const float *x, float *out);
+// gradient = upstream silu'(x); gradient may be upstream itself.
+void silu_backward(size_t count, const float *x, const float *upstream, float *gradient);
+// out = silu(a + b)
+void add_silu_forward(size_t count, const float *a, const float *b, float *out);
+// gradient = upstream silu'(a + b); gradient_a += the same.
+void add_silu_backward(
+    size_t count, const float *a, const float *b, const float *upstream, float *gradient, float *gradient_a);
+// out = silu(a) b
+void silu_gate_forward(size_t count, const float *a, const float *b, float *out);
+// The derivatives of silu(a) b by a and by b, times upstream.
+void silu_gate_backward(
+    size_t count, const float *a, const float *b, const float *upstream, float *gradient_a, float *gradient_b);
+
+#pragma mark Whole arrays
+
+// accumulator += x
+void vector_add(size_t count, const float *x, float *accumulator);
+// out = a + b
+void vector_sum(size_t count, const float *a, const float *b, float *out);
+// out = scale x; out may be x.
+void vector_scale(size_t count, float scale, const float *x, float *out);
+// out = alpha x + beta y; out may be x or y.
+void vector_combine(size_t count, float alpha, const float *x, float beta, const float *y, float *out);
+// sums[columns] += the sum of rows of x, which stand stride floats apart.
+void column_sums(size_t rows, size_t columns, size_t stride, const float *x, float *sums);
+// The sum of x^2.
+double sum_of_squares(size_t count, const float *x);
+// The sum of (a - b)^2.
+double sum_of_squared_differences(size_t count, const float *a, const float *b);
+// out = scale (a - b)
+void scaled_difference(size_t count, float scale, const float *a, const float *b, float *out);
+
+#pragma mark Normalisation
+
+// out = x r weight (1 + scale) + shift row by row, r = 1 / sqrt(mean(x^2) + epsilon), which goes to reciprocal[rows].
+// weight, shift and scale are [width].
+void modulated_rms_norm_forward(
+    size_t rows, size_t width, float epsilon, const float *x, const float *weight, const float *shift,
+    const float *scale, float *out, float *reciprocal);
+// gradient = the derivative by x. sum_upstream[width] += sum of upstream over rows (the derivative by shift);
+// sum_upstream_normalized[width] += sum of upstream x r over rows (times weight: by scale; times 1 + scale: by weight).
+void modulated_rms_norm_backward(
+    size_t rows, size_t width, const float *x, const float *weight, const float *scale, const float *reciprocal,
+    const float *upstream, float *gradient, float *sum_upstream, float *sum_upstream_normalized);
+// out = x r weight row by row.
+void rms_norm_forward(size_t rows, size_t width, float epsilon, const float *x, const float *weight, float *out);
+// gradient += the derivative by x; weight_gradient[width] += the derivative by weight.
+void rms_norm_backward(
+    size_t rows, size_t width, float epsilon, const float *x, const float *weight, const float *upstream,
+    float *gradient, float *weight_gradient);
+// out = x + gate y row by row; gate is [width].
+void gated_residual_forward(
+    size_t rows, size_t width, const float *x, const float *y, const float *gate, float *out);
+// gradient_y = gate upstream; gate_gradient[width] += sum of y upstream over rows.
+void gated_residual_backward(
+    size_t rows, size_t width, const float *y, const float *gate, const float *upstream, float *gradient_y,
+    float *gate_gradient);
+
+#pragma mark Attention
+
+// out[rows, width] = rotate(x r weight): rows of x stand stride floats apart; table[rows, width / 2, 2] holds cosine
+// and sine, and pairs (2i, 2i + 1) turn by the i-th angle.
+void rotary_norm_forward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
+    float *out);
+// gradient (rows stride apart) = the derivative by x; weight_gradient[width] += by weight. upstream[rows, width] is
+// used as workspace and is rotated back in place.
+void rotary_norm_backward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
+    float *upstream, float *gradient, float *weight_gradient);
+// Softmax of each row in place; log_sum[rows] = log sum exp.
+void softmax_rows(size_t rows, size_t columns, float *scores, float *log_sum);
+// exp(scores - log_sum) in place: the same probabilities from scores and their log_sum.
+void softmax_from_log_sum(size_t rows, size_t columns, const float *log_sum, float *scores);
+// upstream = scale p (upstream - sum(p upstream)) row by row: the derivative by scores that were scaled by `scale`.
+void softmax_backward(size_t rows, size_t columns, float scale, const float *probabilities, float *upstream);
+
+#pragma mark Generated weights
+
+// normalized = weights / max(norm of the column, 1e-12); reciprocal[columns] = the factor.
+void normalize_columns_forward(
+    size_t rows, size_t columns, const float *weights, float *normalized, float *reciprocal);
+// gradient = the derivative by weights; dots[columns] is workspace.
+void normalize_columns_backward(
+    size_t rows, size_t columns, const float *normalized, const float *reciprocal, const float *upstream, float *dots,
+    float *gradient);
+
+#pragma mark Optimiser
+
+struct adamw_coefficients {
+    float gradient_scale;     // from clipping; 1 where nothing is clipped
+    float beta1, beta2;
+    float epsilon;
+    float decay;              // 1 - learning rate * weight decay
+    float step_size;          // learning rate / (1 - beta1^step)
+    float second_correction;  // 1 / sqrt(1 - beta2^step)
+    float average_decay;      // of the moving average of the weights
+};
+
+// One AdamW step on weight and both moments, then average = decay average + (1 - decay) weight.
+void adamw_step(
+    size_t count, const struct adamw_coefficients *coefficients, const float *gradient, float *weight,
+    float *first_moment, float *second_moment, float *average);
+// The same for a run that keeps no moving average.
+void adamw_step_without_average(
+    size_t count, const struct adamw_coefficients *coefficients, const float *gradient, float *weight,
+    float *first_moment, float *second_moment);
+
+#endif

@@ -1,0 +1,71 @@
+// Sums, copies and mixtures over whole arrays.
+#include "kernel.h"
+
+KERNEL void vector_add(size_t count, const float *restrict x, float *restrict accumulator) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) accumulator[i] += x[i];
+}
+
+KERNEL void vector_sum(size_t count, const float *restrict a, const float *restrict b, float *restrict out) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) out[i] = a[i] + b[i];
+}
+
+KERNEL void vector_scale(size_t count, float scale, const float *x, float *out) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) out[i] = scale * x[i];
+}
+
+KERNEL void vector_combine(
+    size_t count, float alpha, const float *x, float beta, const float *y, float *out) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) out[i] = alpha * x[i] + beta * y[i];
+}
+
+KERNEL void column_sums(size_t rows, size_t columns, size_t stride, const float *restrict x, float *restrict sums) {
+    for (size_t row = 0; row < rows; row++) {
+        const float *restrict from = x + row * stride;
+        VECTORIZED
+        for (size_t i = 0; i < columns; i++) sums[i] += from[i];
+    }
+}
+
+// Blocks of 4096 are summed in float lanes and the blocks in double: fast, and exact enough for millions of values.
+#define SUM_BLOCK 4096
+
+KERNEL double sum_of_squares(size_t count, const float *restrict x) {
+    RELAXED
+    double total = 0;
+    for (size_t start = 0; start < count; start += SUM_BLOCK) {
+        const size_t end = start + SUM_BLOCK < count ? start + SUM_BLOCK : count;
+        float block = 0;
+        VECTORIZED
+        for (size_t i = start; i < end; i++) block += x[i] * x[i];
+        total += (double)block;
+    }
+    return total;
+}
+
+KERNEL double sum_of_squared_differences(size_t count, const float *restrict a, const float *restrict b) {
+    RELAXED
+    double total = 0;
+    for (size_t start = 0; start < count; start += SUM_BLOCK) {
+        const size_t end = start + SUM_BLOCK < count ? start + SUM_BLOCK : count;
+        float block = 0;
+        VECTORIZED
+        for (size_t i = start; i < end; i++) {
+            const float d = a[i] - b[i];
+            block += d * d;
+        }
+        total += (double)block;
+    }
+    return total;
+}
+
+KERNEL void scaled_difference(
+    size_t count, float scale, const float *restrict a, const float *restrict b, float *restrict out) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) out[i] = scale * (a[i] - b[i]);
+}

@@ -1,0 +1,31 @@
+import Foundation
+
+/// A file mapped for reading.
+///
+/// `@unchecked Sendable`: the mapping is read-only and lives as long as the object.
+final class MappedFile: @unchecked Sendable {
+    let path: String
+    let bytes: UnsafeRawBufferPointer
+
+    /// - Throws: `CheckpointError` where the file cannot be opened or is empty.
+    init(path: String) throws {
+        self.path = path
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw CheckpointError("\(path) cannot be opened: \(String(cString: strerror(errno))).")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw CheckpointError("\(path) is not a file; name a checkpoint file.")
+        }
+        let size = Int(status.st_size)
+        guard size > 0 else { throw CheckpointError("\(path) is empty, not a checkpoint.") }
+        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw CheckpointError("\(path) cannot be mapped: \(String(cString: strerror(errno))).")
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: size)
+    }
+
+    deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count) }
+}

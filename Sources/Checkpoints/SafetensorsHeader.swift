@@ -1,0 +1,86 @@
+import Foundation
+
+/// The header of a `.safetensors` file, checked before anything is allocated by what it says.
+struct SafetensorsHeader {
+    var names: [String] = []
+    var metadata: [String: String] = [:]
+    var entries: [String: SafetensorsFile.Entry] = [:]
+
+    /// The largest header that the format allows.
+    private static let longest = 100_000_000
+
+    init(_ bytes: UnsafeRawBufferPointer, path: String) throws {
+        func refuse(_ reason: String) -> CheckpointError {
+            CheckpointError("\(path) is not a whole .safetensors file: \(reason).")
+        }
+        guard bytes.count >= 8 else { throw refuse("it has only \(bytes.count) bytes") }
+        let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        guard bytes.count >= 9, bytes[8] == UInt8(ascii: "{"), length >= 2, length <= UInt64(Self.longest) else {
+            throw refuse("it does not begin with a header length and a JSON header")
+        }
+        let dataStart = 8 + Int(length)
+        guard dataStart <= bytes.count else {
+            throw refuse("the header says \(length) bytes and the file is cut short after \(bytes.count)")
+        }
+        let json = Data(bytes[8..<dataStart])
+        guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
+            throw refuse("its header is not a JSON object")
+        }
+        for (name, value) in object {
+            if name == "__metadata__" {
+                guard let strings = value as? [String: String] else {
+                    throw refuse("its __metadata__ holds something other than strings")
+                }
+                metadata = strings
+                continue
+            }
+            entries[name] = try Self.entry(name, value, dataStart: dataStart, size: bytes.count, refuse)
+        }
+        try Self.checkCoverage(entries, from: dataStart, to: bytes.count, refuse)
+        names = entries.sorted { ($0.value.start, $0.key) < ($1.value.start, $1.key) }.map(\.key)
+    }
+
+    private static func entry(
+        _ name: String, _ value: Any, dataStart: Int, size: Int, _ refuse: (String) -> CheckpointError
+    ) throws -> SafetensorsFile.Entry {
+        guard let fields = value as? [String: Any], let typeName = fields["dtype"] as? String,
+            let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
+            offsets.count == 2
+        else { throw refuse("the entry of \(name) lacks a dtype, a shape or two data_offsets") }
+        guard let type = SafetensorsFile.ElementType(rawValue: typeName) else {
+            throw CheckpointError(
+                "The tensor \(name) is of type \(typeName), which is not read; convert it to F32, F16 or BF16.")
+        }
+        var count = 1
+        for side in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: side)
+            guard side >= 0, !overflow, product <= Int.max / 8 else {
+                throw refuse("the shape of \(name), \(shape), is impossible")
+            }
+            count = product
+        }
+        guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] <= Int.max - dataStart,
+            offsets[1] - offsets[0] == count * type.size
+        else { throw refuse("the offsets \(offsets) of \(name) do not fit its shape \(shape) of \(typeName)") }
+        guard dataStart + offsets[1] <= size else {
+            throw refuse("it is cut short: \(name) ends at byte \(dataStart + offsets[1]) of \(size)")
+        }
+        return SafetensorsFile.Entry(type: type, shape: shape, start: dataStart + offsets[0], count: count)
+    }
+
+    /// The tensors must lie one behind the other and fill the file: no overlaps, no gaps, no names that stand twice.
+    private static func checkCoverage(
+        _ entries: [String: SafetensorsFile.Entry], from start: Int, to end: Int, _ refuse: (String) -> CheckpointError
+    ) throws {
+        var position = start
+        for (name, entry) in entries.sorted(by: { $0.value.start < $1.value.start }) where entry.count > 0 {
+            guard entry.start == position else {
+                throw refuse("\(name) begins at byte \(entry.start) where \(position) is expected")
+            }
+            position += entry.count * entry.type.size
+        }
+        guard position == end else {
+            throw refuse("its tensors end at byte \(position) and the file at \(end)")
+        }
+    }
+}

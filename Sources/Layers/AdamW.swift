@@ -1,0 +1,102 @@
+import Tensors
+
+/// AdamW (Loshchilov and Hutter, arXiv 1711.05101), as `torch.optim.AdamW` computes it.
+public final class AdamW {
+    public struct Settings: Sendable, Equatable {
+        public var learningRate: Float
+        public var beta1: Float
+        public var beta2: Float
+        public var epsilon: Float
+        public var weightDecay: Float
+
+        public init(
+            learningRate: Float = 1e-4, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8,
+            weightDecay: Float = 0
+        ) {
+            self.learningRate = learningRate
+            self.beta1 = beta1
+            self.beta2 = beta2
+            self.epsilon = epsilon
+            self.weightDecay = weightDecay
+        }
+    }
+
+    public let parameters: [Parameter]
+    public var settings: Settings
+    /// Steps taken so far.
+    public private(set) var step: Int
+    /// Moving averages of the gradients and of their squares, one tensor a parameter.
+    public private(set) var firstMoments: [Tensor]
+    public private(set) var secondMoments: [Tensor]
+
+    public init(_ parameters: [Parameter], settings: Settings) {
+        self.parameters = parameters
+        self.settings = settings
+        step = 0
+        firstMoments = parameters.map { Tensor(zeros: $0.value.shape) }
+        secondMoments = parameters.map { Tensor(zeros: $0.value.shape) }
+    }
+
+    /// Takes up where a saved optimiser stopped.
+    ///
+    /// - Precondition: the moments have the shapes of the parameters.
+    public func restore(step: Int, firstMoments: [Tensor], secondMoments: [Tensor]) {
+        let shapes = parameters.map(\.value.shape)
+        precondition(
+            firstMoments.map(\.shape) == shapes && secondMoments.map(\.shape) == shapes,
+            "AdamW: restored moments do not have the shapes of the parameters")
+        self.step = step
+        self.firstMoments = firstMoments
+        self.secondMoments = secondMoments
+    }
+
+    /// One step along the gradients that the parameters hold, and one of the moving average of the weights.
+    ///
+    /// - Parameters:
+    ///   - gradientScale: a factor for all gradients, from clipping.
+    ///   - average: moves towards the new weights in the same pass.
+    public func update(gradientScale: Float = 1, average: MovingAverage? = nil) {
+        step += 1
+        let coefficients = AdamWCoefficients(
+            learningRate: settings.learningRate, beta1: settings.beta1, beta2: settings.beta2,
+            epsilon: settings.epsilon, weightDecay: settings.weightDecay, step: step, gradientScale: gradientScale,
+            averageDecay: average?.decay ?? 0)
+        for (index, parameter) in parameters.enumerated() {
+            guard let gradient = parameter.gradient else {
+                preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
+            }
+            if let average {
+                adamWStep(
+                    coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
+                    secondMoment: &secondMoments[index], average: &average.values[index])
+            } else {
+                adamWStep(
+                    coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
+                    secondMoment: &secondMoments[index])
+            }
+        }
+    }
+}
+
+/// An exponential moving average of a model's weights: average = decay average + (1 - decay) weight after each step.
+public final class MovingAverage {
+    public let decay: Float
+    /// One tensor a parameter, in the order of the parameters.
+    public internal(set) var values: [Tensor]
+
+    /// - Parameter values: where the average starts; it keeps memory of its own.
+    public init(decay: Float, startingFrom values: [Tensor]) {
+        self.decay = decay
+        self.values = values.map { $0.copied() }
+    }
+}
+
+/// The Euclidean norm of all gradients together, as `torch.nn.utils.clip_grad_norm_` measures it.
+public func globalGradientNorm(_ parameters: [Parameter]) -> Double {
+    parameters.reduce(0) { $0 + ($1.gradient.map(sumOfSquares) ?? 0) }.squareRoot()
+}
+
+/// The factor that brings gradients of norm `norm` to at most `limit`, as `torch.nn.utils.clip_grad_norm_` has it.
+public func clippingFactor(norm: Double, limit: Double) -> Float {
+    Float(min(1, limit / (norm + 1e-6)))
+}

@@ -1,0 +1,128 @@
+import Foundation
+import Synchronization
+
+/// Keeps freed blocks by size, so that a training step that repeats itself allocates nothing from the system.
+///
+/// Sizes are rounded up to eight classes per power of two, which wastes at most an eighth and lets blocks of almost
+/// equal size serve each other. Blocks are aligned to 64 bytes, large ones to 2 MiB so that huge pages can back them.
+public final class MemoryPool: Sendable {
+    /// The pool of all tensors of the process.
+    public static let shared = MemoryPool()
+
+    /// What the pool holds and has done.
+    public struct Statistics: Sendable, Equatable {
+        /// Bytes in blocks that tensors hold now.
+        public var bytesInUse = 0
+        /// The largest `bytesInUse` so far.
+        public var peakBytesInUse = 0
+        /// Bytes in freed blocks that are kept.
+        public var bytesKept = 0
+        /// How many blocks were asked from the system so far.
+        public var systemAllocations = 0
+    }
+
+    private struct State {
+        var freeBlocks: [Int: [UInt]] = [:]
+        var statistics = Statistics()
+    }
+
+    private static let hugePage = 2 << 20
+    private let state = Mutex(State())
+
+    package init() {}
+
+    public var statistics: Statistics { state.withLock { $0.statistics } }
+
+    /// Forgets the peak, so that the next reading is of what comes after.
+    public func resetPeak() {
+        state.withLock { $0.statistics.peakBytesInUse = $0.statistics.bytesInUse }
+    }
+
+    /// Gives every kept block back to the system.
+    public func releaseKept() {
+        let blocks = state.withLock { state in
+            let blocks = state.freeBlocks.values.flatMap { $0 }
+            state.freeBlocks.removeAll()
+            state.statistics.bytesKept = 0
+            return blocks
+        }
+        for address in blocks { free(UnsafeMutableRawPointer(bitPattern: address)) }
+    }
+
+    /// The size in bytes of the block that serves a request.
+    package static func blockSize(for bytes: Int) -> Int {
+        guard bytes > 512 else { return 512 }
+        let step = (1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)) / 8
+        return (bytes + step - 1) / step * step
+    }
+
+    /// A block of at least `bytes` bytes with unspecified contents, and its true size.
+    package func take(bytes: Int) -> (UnsafeMutableRawPointer, size: Int) {
+        let size = Self.blockSize(for: bytes)
+        let kept: UInt? = state.withLock { state in
+            let address = state.freeBlocks[size]?.popLast()
+            if address == nil {
+                state.statistics.systemAllocations += 1
+            } else {
+                state.statistics.bytesKept -= size
+            }
+            state.statistics.bytesInUse += size
+            state.statistics.peakBytesInUse = max(state.statistics.peakBytesInUse, state.statistics.bytesInUse)
+            return address
+        }
+        if let kept, let block = UnsafeMutableRawPointer(bitPattern: kept) { return (block, size) }
+        var block: UnsafeMutableRawPointer?
+        let alignment = size >= Self.hugePage ? Self.hugePage : 64
+        guard posix_memalign(&block, alignment, size) == 0, let block else {
+            fatalError("out of memory: the system refused a block of \(size >> 20) MiB")
+        }
+        if size >= Self.hugePage { madvise(block, size, Int32(MADV_HUGEPAGE)) }
+        return (block, size)
+    }
+
+    /// Takes a block back.
+    package func give(_ block: UnsafeMutableRawPointer, size: Int) {
+        state.withLock { state in
+            state.freeBlocks[size, default: []].append(UInt(bitPattern: block))
+            state.statistics.bytesInUse -= size
+            state.statistics.bytesKept += size
+        }
+    }
+}
+
+/// The memory behind one or more tensors: a pooled block, or memory that another object owns (a mapped file).
+///
+/// `@unchecked Sendable`: the pointer never changes, and writing goes only through `Tensor`, which writes while it is
+/// the only holder.
+final class Storage: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<Float>
+    private let blockSize: Int
+    private let owner: AnyObject?
+
+    init(count: Int) {
+        let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
+        pointer = block.bindMemory(to: Float.self, capacity: size / MemoryLayout<Float>.stride)
+        blockSize = size
+        owner = nil
+    }
+
+    /// Memory that `owner` keeps alive and that must only be read.
+    init(borrowing pointer: UnsafePointer<Float>, owner: AnyObject) {
+        self.pointer = UnsafeMutablePointer(mutating: pointer)
+        blockSize = 0
+        self.owner = owner
+    }
+
+    var isPooled: Bool { owner == nil }
+
+    deinit {
+        if owner == nil { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }
+    }
+}
+
+/// Lends `body` working memory of `count` floats from the pool, with unspecified contents.
+func withWorkspace<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> R) -> R {
+    let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
+    defer { MemoryPool.shared.give(block, size: size) }
+    return body(block.bindMemory(to: Float.self, capacity: count))
+}

@@ -1,0 +1,138 @@
+import CVectorKernels
+
+/// x sigmoid(x), element by element.
+public func silu(_ x: Tensor) -> Tensor {
+    let out = Tensor(uninitialized: x.shape)
+    parallelChunks(x.count, of: elementsPerChunk) { range in
+        silu_forward(range.count, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
+    }
+    return Tape.record(out, from: [x]) { upstream in
+        let gradient = Tensor(uninitialized: x.shape)
+        parallelChunks(x.count, of: elementsPerChunk) { range in
+            silu_backward(
+                range.count, x.pointer + range.lowerBound, upstream.pointer + range.lowerBound,
+                gradient.storage.pointer + range.lowerBound)
+        }
+        x.node?.add(gradient)
+    }
+}
+
+/// a + b of one shape.
+public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
+    precondition(a.shape == b.shape, "sum: shapes \(a.shape) and \(b.shape) differ")
+    let out = Tensor(uninitialized: a.shape)
+    parallelChunks(a.count, of: elementsPerChunk) { range in
+        vector_sum(
+            range.count, a.pointer + range.lowerBound, b.pointer + range.lowerBound,
+            out.storage.pointer + range.lowerBound)
+    }
+    return Tape.record(out, from: [a, b]) { upstream in
+        a.node?.add(upstream)
+        b.node?.add(upstream)
+    }
+}
+
+/// silu(condition + x) with one condition for all tokens of a picture.
+///
+/// - Parameters:
+///   - condition: [B, D].
+///   - x: [B, N, D].
+/// - Returns: [B, N, D].
+public func siluOfSum(condition: Tensor, _ x: Tensor) -> Tensor {
+    let width = x.shape.last!
+    let tokens = x.shape[1]
+    precondition(
+        x.shape.count == 3 && condition.shape == [x.shape[0], width],
+        "siluOfSum: condition \(condition.shape) does not fit x \(x.shape)")
+    let out = Tensor(uninitialized: x.shape)
+    parallelFor(x.count / width) { row in
+        add_silu_forward(
+            width, condition.pointer + row / tokens * width, x.pointer + row * width,
+            out.storage.pointer + row * width)
+    }
+    return Tape.record(out, from: [condition, x]) { upstream in
+        let gradient = Tensor(uninitialized: x.shape)
+        let conditionGradient = sumOverTokens(batch: x.shape[0], tokens: tokens, width: width) { batch, range, sums in
+            for token in range {
+                let at = (batch * tokens + token) * width
+                add_silu_backward(
+                    width, condition.pointer + batch * width, x.pointer + at, upstream.pointer + at,
+                    gradient.storage.pointer + at, sums)
+            }
+        }
+        x.node?.add(gradient)
+        condition.node?.add(conditionGradient)
+    }
+}
+
+/// Sums over the tokens of each picture, in parallel and in a fixed order: [B, width].
+///
+/// `body` gets the picture, a range of its tokens, and [width] sums of its own to add to.
+func sumOverTokens(
+    batch: Int, tokens: Int, width: Int,
+    _ body: (_ batch: Int, _ tokens: Range<Int>, _ sums: UnsafeMutablePointer<Float>) -> Void
+) -> Tensor {
+    // The chunk does not depend on the number of threads, so neither do the bits of the sums.
+    let chunk = 32
+    let chunks = (tokens + chunk - 1) / chunk
+    return withWorkspace(batch * chunks * width) { partialSums in
+        parallelFor(batch * chunks) { index in
+            let (picture, part) = (index / chunks, index % chunks)
+            let sums = partialSums + index * width
+            sums.update(repeating: 0, count: width)
+            body(picture, part * chunk..<min(tokens, (part + 1) * chunk), sums)
+        }
+        let result = Tensor(zeros: [batch, width])
+        parallelFor(batch) { picture in
+            column_sums(
+                chunks, width, width, partialSums + picture * chunks * width,
+                result.storage.pointer + picture * width)
+        }
+        return result
+    }
+}
+
+/// The gated MLP of a transformer block: w2 (silu(w1 x) * w3 x) (Shazeer, arXiv 2002.05202).
+///
+/// - Parameters:
+///   - x: [..., D].
+///   - gateWeight: `w1`, [inner, D].
+///   - valueWeight: `w3`, [inner, D].
+///   - outputWeight: `w2`, [D, inner].
+/// - Returns: [..., D].
+public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor {
+    let gate = linear(x, weight: gateWeight)
+    let value = linear(x, weight: valueWeight)
+    return gatedLinear(gate: gate, value: value, weight: outputWeight)
+}
+
+/// (silu(gate) * value) W^T; the product of gate and value is computed again in the backward pass, not kept.
+private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor {
+    let hidden = gatedProduct(gate: gate, value: value)
+    let out = linear(hidden, weight: weight.detached)
+    return Tape.record(out, from: [gate, value, weight]) { upstream in
+        let hidden = Parameter(name: "hidden", value: gatedProduct(gate: gate, value: value))
+        let tracked = Tensor(shape: hidden.value.shape, storage: hidden.value.storage, node: hidden.node)
+        linearBackward(x: tracked, weight: weight, bias: nil, upstream: upstream)
+        guard let hiddenGradient = hidden.gradient else { return }
+        let gateGradient = Tensor(uninitialized: gate.shape)
+        let valueGradient = Tensor(uninitialized: value.shape)
+        parallelChunks(gate.count, of: elementsPerChunk) { range in
+            let at = range.lowerBound
+            silu_gate_backward(
+                range.count, gate.pointer + at, value.pointer + at, hiddenGradient.pointer + at,
+                gateGradient.storage.pointer + at, valueGradient.storage.pointer + at)
+        }
+        gate.node?.add(gateGradient)
+        value.node?.add(valueGradient)
+    }
+}
+
+private func gatedProduct(gate: Tensor, value: Tensor) -> Tensor {
+    let out = Tensor(uninitialized: gate.shape)
+    parallelChunks(gate.count, of: elementsPerChunk) { range in
+        let at = range.lowerBound
+        silu_gate_forward(range.count, gate.pointer + at, value.pointer + at, out.storage.pointer + at)
+    }
+    return out
+}

@@ -1,0 +1,66 @@
+import CVectorKernels
+import Foundation
+
+/// What one AdamW step multiplies by.
+public struct AdamWCoefficients: Sendable {
+    fileprivate var kernel: adamw_coefficients
+
+    /// - Parameters:
+    ///   - step: the number of this step, from 1, for the correction of the moments' bias.
+    ///   - gradientScale: a factor for all gradients, from clipping.
+    ///   - averageDecay: of the moving average of the weights.
+    public init(
+        learningRate: Float, beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, step: Int,
+        gradientScale: Float, averageDecay: Float
+    ) {
+        let firstCorrection = 1 - pow(Double(beta1), Double(step))
+        let secondCorrection = 1 - pow(Double(beta2), Double(step))
+        kernel = adamw_coefficients(
+            gradient_scale: gradientScale, beta1: beta1, beta2: beta2, epsilon: epsilon,
+            decay: Float(1 - Double(learningRate) * Double(weightDecay)),
+            step_size: Float(Double(learningRate) / firstCorrection),
+            second_correction: Float(1 / secondCorrection.squareRoot()), average_decay: averageDecay)
+    }
+}
+
+/// One AdamW step of one parameter; all tensors have its shape.
+public func adamWStep(
+    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
+    secondMoment: inout Tensor
+) {
+    let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
+    withUnsafePointer(to: coefficients.kernel) { kernel in
+        parallelChunks(gradient.count, of: elementsPerChunk) { range in
+            let at = range.lowerBound
+            adamw_step_without_average(range.count, kernel, gradient.pointer + at, w + at, m + at, v + at)
+        }
+    }
+}
+
+/// One AdamW step of one parameter and of the moving average of its weight, in one pass over memory.
+public func adamWStep(
+    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
+    secondMoment: inout Tensor, average: inout Tensor
+) {
+    let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
+    let a = average.uniquePointer()
+    withUnsafePointer(to: coefficients.kernel) { kernel in
+        parallelChunks(gradient.count, of: elementsPerChunk) { range in
+            let at = range.lowerBound
+            adamw_step(range.count, kernel, gradient.pointer + at, w + at, m + at, v + at, a + at)
+        }
+    }
+}
+
+/// The sum of the squares of all elements, in double precision and in a fixed order.
+public func sumOfSquares(_ x: Tensor) -> Double {
+    let chunk = 1 << 18
+    var sums = [Double](repeating: 0, count: (x.count + chunk - 1) / chunk)
+    sums.withUnsafeMutableBufferPointer { sums in
+        let target = sums.baseAddress!
+        parallelChunks(x.count, of: chunk) { range in
+            target[range.lowerBound / chunk] = sum_of_squares(range.count, x.pointer + range.lowerBound)
+        }
+    }
+    return sums.reduce(0, +)
+}

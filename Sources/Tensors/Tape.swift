@@ -1,0 +1,172 @@
+import CVectorKernels
+
+/// A weight of a model: a name, a value, and the gradient that the last backward pass left.
+///
+/// `@unchecked Sendable`: a parameter is written only between steps, by the thread that trains.
+public final class Parameter: @unchecked Sendable {
+    /// The published name, such as `blocks.0.attn.qkv.weight`.
+    public let name: String
+    public var value: Tensor
+    private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
+    fileprivate var gradientBuffer: Tensor?
+    fileprivate var hasGradient = false
+
+    public init(name: String, value: Tensor) {
+        self.name = name
+        self.value = value
+    }
+
+    /// The sum of all gradients since `clearGradient`; nil where none came.
+    public var gradient: Tensor? { hasGradient ? gradientBuffer : nil }
+
+    /// Forgets the gradient; its memory is kept for the next one.
+    public func clearGradient() { hasGradient = false }
+
+    /// The value as operators take it: inside `withGradient` it gathers a gradient.
+    public var tensor: Tensor {
+        Tape.current == nil ? value : Tensor(shape: value.shape, storage: value.storage, node: node)
+    }
+}
+
+/// Where the gradient of one tensor is summed up during the backward pass.
+///
+/// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
+package final class GradientNode: @unchecked Sendable {
+    let shape: [Int]
+    private unowned let parameter: Parameter?
+    private var own: Tensor?
+
+    init(shape: [Int], parameter: Parameter? = nil) {
+        self.shape = shape
+        self.parameter = parameter
+    }
+
+    /// Takes the gradient out; nil if nothing came.
+    func take() -> Tensor? {
+        defer { own = nil }
+        return own
+    }
+
+    /// Adds a gradient.
+    package func add(_ gradient: Tensor) {
+        precondition(gradient.shape == shape, "gradient: shape \(gradient.shape) came for a tensor of \(shape)")
+        if parameter == nil, own == nil {
+            own = gradient
+            return
+        }
+        accumulate { pointer, beta in
+            gradient.withUnsafeBuffer { from in
+                parallelChunks(from.count, of: elementsPerChunk) { range in
+                    let source = from.baseAddress! + range.lowerBound
+                    let target = pointer + range.lowerBound
+                    if beta == 0 {
+                        target.update(from: source, count: range.count)
+                    } else {
+                        vector_add(range.count, source, target)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets `write` add to the gradient in place: it computes `new + beta * old`, where beta is 0 for the first
+    /// contribution (the memory then holds nothing to be read) and 1 after that.
+    func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
+        guard let parameter else {
+            let beta: Float = own == nil ? 0 : 1
+            var gradient = own ?? Tensor(uninitialized: shape)
+            own = nil
+            write(gradient.uniquePointer(), beta)
+            own = gradient
+            return
+        }
+        let beta: Float = parameter.hasGradient ? 1 : 0
+        var gradient = parameter.gradientBuffer ?? Tensor(uninitialized: shape)
+        parameter.gradientBuffer = nil
+        write(gradient.uniquePointer(), beta)
+        parameter.gradientBuffer = gradient
+        parameter.hasGradient = true
+    }
+
+    /// Lets `write` add to the gradient in place, which starts from zero.
+    func accumulateFromZero(_ write: (UnsafeMutablePointer<Float>) -> Void) {
+        accumulate { pointer, beta in
+            if beta == 0 { pointer.update(repeating: 0, count: shape.reduce(1, *)) }
+            write(pointer)
+        }
+    }
+}
+
+/// What was computed from parameters, in order, with the derivative of each operator.
+///
+/// `@unchecked Sendable`: a tape belongs to the thread that runs `withGradient`; operators use other threads only
+/// inside themselves.
+package final class Tape: @unchecked Sendable {
+    @TaskLocal static var current: Tape?
+
+    private struct Entry {
+        let output: GradientNode
+        let backward: (Tensor) -> Void
+    }
+
+    private var entries: [Entry] = []
+
+    /// Makes `output` remember that it came from `inputs`; a plain tensor where no input has a gradient.
+    ///
+    /// `backward` gets the derivative of the loss by the output and adds to the nodes of the inputs. It holds what it
+    /// needs from the forward pass and is dropped as soon as it has run.
+    package static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void) -> Tensor {
+        guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
+        let node = GradientNode(shape: output.shape)
+        tape.entries.append(Entry(output: node, backward: backward))
+        return Tensor(shape: output.shape, storage: output.storage, node: node)
+    }
+
+    /// Goes back through everything recorded, freeing it on the way.
+    func runBackward() {
+        while let entry = entries.popLast() {
+            if let upstream = entry.output.take() { entry.backward(upstream) }
+        }
+    }
+}
+
+/// Computes `body`, then adds the gradient of its result to every parameter that it used.
+///
+/// - Parameters:
+///   - upstream: the derivative of the loss by the result; ones where nil.
+///   - body: computes a result from parameters.
+/// - Returns: the result, without a gradient.
+@discardableResult
+public func withGradient(upstream: Tensor? = nil, _ body: () throws -> Tensor) rethrows -> Tensor {
+    let tape = Tape()
+    let result = try Tape.$current.withValue(tape) { try body() }
+    result.node?.add(upstream ?? Tensor(repeating: 1, shape: result.shape))
+    tape.runBackward()
+    return result.detached
+}
+
+/// Computes `body` without keeping what its derivative needs; the backward pass computes it once more.
+///
+/// Inside, only `inputs` and parameters carry gradients. (Chen et al., "Training deep nets with sublinear memory
+/// cost", arXiv 1604.06174.)
+public func recomputed(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+    guard let outer = Tape.current else { return body(inputs) }
+    let detached = inputs.map(\.detached)
+    let output = Tape.$current.withValue(nil) { body(detached) }
+    return outer.recordAlways(output) { upstream in
+        let leaves = detached.map { Parameter(name: "input", value: $0) }
+        withGradient(upstream: upstream) { body(leaves.map(\.tensor)) }
+        for (input, leaf) in zip(inputs, leaves) {
+            if let gradient = leaf.gradient { input.node?.add(gradient) }
+        }
+    }
+}
+
+extension Tape {
+    /// Records an output whose gradient may go to parameters that are not among its inputs.
+    fileprivate func recordAlways(_ output: Tensor, backward: @escaping (Tensor) -> Void) -> Tensor {
+        let node = GradientNode(shape: output.shape)
+        entries.append(Entry(output: node, backward: backward))
+        return Tensor(shape: output.shape, storage: output.storage, node: node)
+    }
+}

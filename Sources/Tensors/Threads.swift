@@ -1,0 +1,60 @@
+import COpenBLAS
+import Dispatch
+import Foundation
+import Synchronization
+
+/// How many threads the operators use.
+public enum Threads {
+    private static let configured = Atomic<Int>(0)
+
+    /// The number of threads: all processors unless set. Results are bit-reproducible for a fixed number.
+    public static var count: Int {
+        get {
+            let value = configured.load(ordering: .relaxed)
+            return value > 0 ? value : ProcessInfo.processInfo.activeProcessorCount
+        }
+        set {
+            precondition(newValue > 0, "Threads.count: \(newValue) is not positive")
+            configured.store(newValue, ordering: .relaxed)
+        }
+    }
+
+    /// OpenBLAS always runs on the thread that calls it: products are split by this package, so that its threads and
+    /// OpenBLAS's are never at work at once.
+    static let oneThreadPerProduct: Void = openblas_set_num_threads(1)
+}
+
+/// Runs `body(0) ... body(count - 1)` on all threads; returns when all are done.
+///
+/// Which thread takes which index is not fixed, so each index must write to places of its own; sums over indices are
+/// then put together in index order by the caller.
+func parallelFor(_ count: Int, _ body: (Int) -> Void) {
+    let workers = min(Threads.count, count)
+    guard workers > 1 else {
+        for index in 0..<count { body(index) }
+        return
+    }
+    let next = Atomic<Int>(0)
+    withoutActuallyEscaping(body) { body in
+        // Sound: concurrentPerform returns only after every call of the closure has.
+        nonisolated(unsafe) let body = body
+        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard index < count else { return }
+                body(index)
+            }
+        }
+    }
+}
+
+/// Splits 0 ..< count into chunks of `size` and runs `body` on each, on all threads.
+func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> Void) {
+    let chunk = max(size, 1)
+    parallelFor((count + chunk - 1) / chunk) { index in
+        body(index * chunk..<min(count, (index + 1) * chunk))
+    }
+}
+
+/// Elements of a plain pass over memory that one thread takes at a time: 64 KiB of floats.
+let elementsPerChunk = 1 << 14
