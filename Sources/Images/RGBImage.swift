@@ -6,7 +6,8 @@ public struct RGBImage: Sendable, Equatable {
     public let height: Int
     /// `height * width * 3` bytes.
     public var pixels: [UInt8] {
-        didSet { precondition(pixels.count == oldValue.count, "RGBImage: the number of bytes must not change") }
+        // Must not mention the old value, which would make every change of a pixel copy the whole picture.
+        didSet { precondition(pixels.count == width * height * 3, "RGBImage: the number of bytes must not change") }
     }
 
     /// - Parameters:
