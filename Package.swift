@@ -40,12 +40,14 @@ let package = Package(
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CPNGShim", dependencies: ["CPNG"]),
+        .target(name: "CImageKernels"),
         // Floor 1
         room("Tensors", ["COpenBLAS", "CVectorKernels"]),
         // Floor 2
         room("Layers", ["Tensors"]),
         room("Checkpoints", ["Tensors"]),
-        room("Images", ["Tensors", "CPNG", "CTurboJPEG", "CVectorKernels", logging]),
+        room("Images", ["Tensors", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
         room("Models", ["Layers", "Checkpoints", "Tensors"]),
         room("Diffusion", ["Images", "Tensors"]),

@@ -1,0 +1,71 @@
+import Foundation
+
+/// The files and folders directly in a folder, sorted by code points. Names that begin with a dot are left out.
+struct FolderListing {
+    /// Tells folders apart whatever path leads to them.
+    struct Identity: Equatable {
+        let device: UInt
+        let inode: UInt
+    }
+
+    let path: String
+    let identity: Identity
+    private(set) var files: [String] = []
+    private(set) var folders: [String] = []
+
+    init(_ path: String) throws {
+        guard let directory = opendir(path) else {
+            throw ImageError("The folder \(path) cannot be listed: \(systemReason()).")
+        }
+        defer { closedir(directory) }
+        var status = stat()
+        guard fstat(dirfd(directory), &status) == 0 else {
+            throw ImageError("The folder \(path) cannot be listed: \(systemReason()).")
+        }
+        self.path = path
+        identity = Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))
+        while let entry = readdir(directory) {
+            let bytes = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)
+            guard bytes[0] != CChar(UInt8(ascii: ".")) else { continue }
+            let isFolder = Self.isFolder(entry.pointee.d_type, name: bytes, in: directory)
+            // Paths are handled as text, so a name that is none could not be opened later.
+            guard let name = String(validatingCString: bytes) else {
+                throw ImageError(
+                    "\(joined(path, String(cString: bytes))) has a name that is not UTF-8 text: rename it.")
+            }
+            if isFolder { folders.append(name) } else { files.append(name) }
+        }
+        files.sort(by: precedes)
+        folders.sort(by: precedes)
+    }
+
+    private static let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name)!
+
+    /// Whether an entry is a folder or a link to one; asks the file system only where the listing does not say.
+    private static func isFolder(_ type: UInt8, name: UnsafePointer<CChar>, in directory: OpaquePointer) -> Bool {
+        switch Int(type) {
+        case Int(DT_DIR): return true
+        case Int(DT_LNK), Int(DT_UNKNOWN):
+            var status = stat()
+            return fstatat(dirfd(directory), name, &status, 0) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        default: return false
+        }
+    }
+}
+
+/// The order of Unicode code points, which is that of UTF-8 bytes and of Python's `sorted`. Swift's `<` differs: it
+/// compares normalised characters.
+func precedes(_ left: String, _ right: String) -> Bool {
+    let fast = left.utf8.withContiguousStorageIfAvailable { a in
+        right.utf8.withContiguousStorageIfAvailable { b in
+            let order = memcmp(a.baseAddress!, b.baseAddress!, min(a.count, b.count))
+            return order != 0 ? order < 0 : a.count < b.count
+        }
+    }
+    return fast.flatMap { $0 } ?? left.utf8.lexicographicallyPrecedes(right.utf8)
+}
+
+/// A path inside a folder.
+func joined(_ folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+}

@@ -1,0 +1,122 @@
+/// Pictures side by side on one white sheet, a row for each class or kind, with the row's name at its left.
+public enum ImageGrid {
+    /// Small pictures are enlarged until a cell has this many pixels.
+    private static let comfortableCell = 64
+    /// Labels with more characters end in three dots.
+    private static let longestLabel = 24
+    private static let textColor: (UInt8, UInt8, UInt8) = (64, 64, 64)
+
+    /// Draws a grid.
+    ///
+    /// Every column is as wide as its widest picture and every row as tall as its tallest; smaller pictures stand in
+    /// the middle of their cells.
+    ///
+    /// - Parameters:
+    ///   - rows: for each row its label, if any, and its pictures. There must be a picture in one of them.
+    ///   - padding: the white gap around pictures, in pixels of the sheet.
+    ///   - scale: how many pixels of the sheet a side of a picture's pixel takes; nil enlarges pictures of less than
+    ///     64 pixels by the whole number that brings them there, and leaves others as they are.
+    public static func make(
+        rows: [(label: String?, images: [RGBImage])], padding: Int = 2, scale: Int? = nil
+    ) -> RGBImage {
+        let largest = rows.flatMap(\.images).map { max($0.width, $0.height) }.max()
+        guard let largest else { preconditionFailure("ImageGrid: there is no picture to draw") }
+        let scale = scale ?? max(1, (comfortableCell + largest - 1) / largest)
+        precondition(scale > 0 && padding >= 0, "ImageGrid: a scale of \(scale) and a padding of \(padding)")
+        let layout = Layout(rows: rows, padding: padding, scale: scale, cell: largest * scale)
+        var sheet = RGBImage(width: layout.width, height: layout.height, fill: (255, 255, 255))
+        var top = padding
+        for (row, height) in zip(rows, layout.rowHeights) {
+            if let label = row.label {
+                let textTop = top + (height - BitmapFont.glyphHeight * layout.textScale) / 2
+                draw(shortened(label), on: &sheet, x: layout.labelGap, y: textTop, scale: layout.textScale)
+            }
+            var left = layout.margin
+            for (image, width) in zip(row.images, layout.columnWidths) {
+                let x = left + (width - image.width * scale) / 2
+                let y = top + (height - image.height * scale) / 2
+                draw(image, on: &sheet, x: x, y: y, scale: scale)
+                left += width + padding
+            }
+            top += height + padding
+        }
+        return sheet
+    }
+
+    /// Where things stand, in pixels of the sheet.
+    private struct Layout {
+        let textScale: Int
+        /// White space on both sides of the labels.
+        let labelGap: Int
+        /// Where the first column begins.
+        let margin: Int
+        let rowHeights: [Int]
+        let columnWidths: [Int]
+        let width: Int
+        let height: Int
+
+        init(rows: [(label: String?, images: [RGBImage])], padding: Int, scale: Int, cell: Int) {
+            // Letters grow with the pictures, so that a sheet looks alike at any size.
+            let textScale = max(1, (cell + 32) / 80)
+            let longest = rows.compactMap { $0.label.map { shortened($0).count } }.max() ?? 0
+            labelGap = longest == 0 ? 0 : padding + 4 * textScale
+            margin = longest == 0 ? padding : 2 * labelGap + BitmapFont.width(ofCharacters: longest) * textScale
+            let textHeight = BitmapFont.glyphHeight * textScale
+            rowHeights = rows.map { row in
+                max(row.label == nil ? 1 : textHeight, (row.images.map(\.height).max() ?? 0) * scale)
+            }
+            columnWidths = (0..<(rows.map(\.images.count).max() ?? 0)).map { column in
+                rows.map { column < $0.images.count ? $0.images[column].width * scale : 0 }.max() ?? 0
+            }
+            width = margin + columnWidths.reduce(0) { $0 + $1 + padding }
+            height = padding + rowHeights.reduce(0) { $0 + $1 + padding }
+            self.textScale = textScale
+        }
+    }
+
+    private static func shortened(_ label: String) -> String {
+        label.count <= longestLabel ? label : label.prefix(longestLabel - 3) + "..."
+    }
+
+    /// Copies a picture, each of its pixels as a square of `scale` pixels.
+    private static func draw(_ image: RGBImage, on sheet: inout RGBImage, x: Int, y: Int, scale: Int) {
+        let sheetWidth = sheet.width
+        sheet.pixels.withUnsafeMutableBufferPointer { output in
+            image.pixels.withUnsafeBufferPointer { input in
+                for row in 0..<image.height * scale {
+                    var to = ((y + row) * sheetWidth + x) * 3
+                    for column in 0..<image.width {
+                        let from = (row / scale * image.width + column) * 3
+                        for _ in 0..<scale {
+                            output[to] = input[from]
+                            output[to + 1] = input[from + 1]
+                            output[to + 2] = input[from + 2]
+                            to += 3
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes a line of text whose upper left corner is (x, y).
+    private static func draw(_ text: String, on sheet: inout RGBImage, x: Int, y: Int, scale: Int) {
+        for (place, character) in text.enumerated() {
+            let left = x + place * BitmapFont.advance * scale
+            for (row, bits) in BitmapFont.rows(of: character).enumerated() {
+                for column in 0..<BitmapFont.glyphWidth where bits >> column & 1 == 1 {
+                    fill(&sheet, x: left + column * scale, y: y + row * scale, side: scale)
+                }
+            }
+        }
+    }
+
+    private static func fill(_ sheet: inout RGBImage, x: Int, y: Int, side: Int) {
+        for row in y..<y + side {
+            for column in x..<x + side {
+                let at = (row * sheet.width + column) * 3
+                (sheet.pixels[at], sheet.pixels[at + 1], sheet.pixels[at + 2]) = textColor
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/// What the marker segments of a JPEG file say, read without decoding.
+///
+/// TurboJPEG alone cannot tell a file that ends early from one with harmless oddities (it reports only its first
+/// warning), and it refuses to state the size of files with unusual chroma subsampling that it can decode.
+struct JPEGLayout {
+    /// Columns and rows of the frame; nil when no frame header was found.
+    private(set) var size: (width: Int, height: Int)?
+    /// 1 grey, 3 colour, 4 CMYK or YCCK.
+    private(set) var components = 0
+    /// Whether the end-of-image marker was reached.
+    private(set) var isComplete = false
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        var position = 2
+        while let marker = Self.nextMarker(in: bytes, from: &position) {
+            switch marker {
+            case 0xD9:
+                isComplete = true
+                return
+            case 0x01, 0xD0...0xD7:
+                // Markers that stand alone.
+                continue
+            default:
+                guard position + 2 <= bytes.count else { return }
+                let length = Self.word(bytes, position)
+                guard length >= 2, position + length <= bytes.count else { return }
+                if Self.isFrameHeader(marker) && length >= 8 && size == nil {
+                    size = (width: Self.word(bytes, position + 5), height: Self.word(bytes, position + 3))
+                    components = Int(bytes[position + 7])
+                }
+                position += length
+            }
+        }
+    }
+
+    /// The next marker at or after `position`, which moves behind it; nil at the end of the bytes.
+    ///
+    /// Skips entropy-coded data, in which 0xFF is followed by a zero, and fill bytes before a marker.
+    private static func nextMarker(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> UInt8? {
+        while position + 1 < bytes.count {
+            if bytes[position] == 0xFF && bytes[position + 1] != 0 && bytes[position + 1] != 0xFF {
+                position += 2
+                return bytes[position - 1]
+            }
+            position += 1
+        }
+        return nil
+    }
+
+    /// SOF0 ... SOF15; the numbers between them define tables.
+    private static func isFrameHeader(_ marker: UInt8) -> Bool {
+        (0xC0...0xCF).contains(marker) && marker != 0xC4 && marker != 0xC8 && marker != 0xCC
+    }
+
+    private static func word(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int {
+        Int(bytes[position]) << 8 | Int(bytes[position + 1])
+    }
+}

@@ -1,0 +1,48 @@
+import CPNGShim
+import Foundation
+
+/// Decodes a PNG file to 8-bit RGB.
+func decodePNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
+    let input = bytes.assumingMemoryBound(to: UInt8.self)
+    var columns: UInt32 = 0
+    var rows: UInt32 = 0
+    try withMessage(name: name) { pixnerd_png_size(input.baseAddress, input.count, &columns, &rows, $0) }
+    let (width, height) = (Int(columns), Int(rows))
+    try ImageFile.checkSize(width: width, height: height, name: name)
+    let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+        try withMessage(name: name) {
+            pixnerd_png_decode(input.baseAddress, input.count, buffer.baseAddress, columns, rows, $0)
+        }
+        count = width * height * 3
+    }
+    return RGBImage(width: width, height: height, pixels: pixels)
+}
+
+/// The bytes of a PNG file.
+func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
+    var block: UnsafeMutablePointer<UInt8>?
+    var count = 0
+    try withMessage(name: "A picture of \(image.width) x \(image.height) pixels") { message in
+        image.pixels.withUnsafeBufferPointer {
+            pixnerd_png_encode($0.baseAddress, UInt32(image.width), UInt32(image.height), &block, &count, message)
+        }
+    }
+    defer { free(block) }
+    return Array(UnsafeBufferPointer(start: block, count: count))
+}
+
+/// Calls into libpng with room for its message and turns a status other than OK into an error.
+private func withMessage(name: String, _ call: (UnsafeMutablePointer<CChar>) -> pixnerd_png_status) throws {
+    try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PIXNERD_PNG_MESSAGE_SIZE)) { message in
+        message.initialize(repeating: 0)
+        switch call(message.baseAddress!) {
+        case PIXNERD_PNG_OK: return
+        case PIXNERD_PNG_CUT_SHORT:
+            throw ImageError("\(name) is cut short: the PNG data end before the picture does.")
+        case PIXNERD_PNG_NO_MEMORY:
+            throw ImageError("\(name) needs more memory than there is to be read or written as PNG.")
+        default:
+            throw ImageError("\(name) is a damaged PNG file: libpng says \"\(String(cString: message.baseAddress!))\".")
+        }
+    }
+}
