@@ -50,7 +50,7 @@ let package = Package(
         room("Images", ["Tensors", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
         room("Models", ["Layers", "Checkpoints", "Tensors"]),
-        room("Diffusion", ["Images", "Tensors"]),
+        room("Diffusion", ["Images", "Layers", "Tensors"]),
         // Floor 4
         room(
             "Training",

@@ -80,7 +80,7 @@ public final class AdamW {
 
 /// An exponential moving average of a model's weights: average = decay average + (1 - decay) weight after each step.
 public final class MovingAverage {
-    public let decay: Float
+    public var decay: Float
     /// One tensor a parameter, in the order of the parameters.
     public internal(set) var values: [Tensor]
 

@@ -131,11 +131,34 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// alpha x + beta y, without a gradient: samplers and noising are made of it.
+    /// alpha x + beta y, without a gradient: samplers are made of it.
     public static func combination(_ alpha: Float, _ x: Tensor, _ beta: Float, _ y: Tensor) -> Tensor {
-        precondition(x.shape == y.shape, "combination: shapes \(x.shape) and \(y.shape) differ")
+        combination([Float](repeating: alpha, count: x.shape[0]), x, [Float](repeating: beta, count: x.shape[0]), y)
+    }
+
+    /// alpha x + beta y with factors of its own for each picture, that is for each index along the first axis.
+    public static func combination(_ alpha: [Float], _ x: Tensor, _ beta: [Float], _ y: Tensor) -> Tensor {
+        precondition(
+            x.shape == y.shape && alpha.count == x.shape[0] && beta.count == x.shape[0],
+            "combination: shapes \(x.shape) and \(y.shape) with \(alpha.count) and \(beta.count) factors do not fit")
         let result = Tensor(uninitialized: x.shape)
-        vector_combine(x.count, alpha, x.pointer, beta, y.pointer, result.storage.pointer)
+        let size = x.count / x.shape[0]
+        parallelFor(x.shape[0]) { picture in
+            let at = picture * size
+            vector_combine(
+                size, alpha[picture], x.pointer + at, beta[picture], y.pointer + at, result.storage.pointer + at)
+        }
+        return result
+    }
+
+    /// Standard normal numbers, each index along the first axis from a stream of its own.
+    public static func normal(_ shape: [Int], streams: (_ index: Int) -> RandomStream) -> Tensor {
+        let result = Tensor(uninitialized: shape)
+        let size = result.count / shape[0]
+        parallelFor(shape[0]) { index in
+            var stream = streams(index)
+            stream.fillNormal(UnsafeMutableBufferPointer(start: result.storage.pointer + index * size, count: size))
+        }
         return result
     }
 

@@ -1,0 +1,97 @@
+import Diffusion
+import Layers
+import Models
+
+/// Everything that a training run is asked for. The keys of its YAML are listed in `ConfigurationKeys`.
+public struct Configuration: Sendable, Equatable {
+    /// The run's name: its directory is `directory`/`name`.
+    public var name = "run"
+    public var directory = "checkpoints"
+    public var seed: UInt64 = 0
+    /// 0 for all processors.
+    public var threads = 0
+    public var model = ModelSection()
+    public var data = DataSection()
+    public var training = TrainingSection()
+    public var sampling = SamplingSection()
+
+    public init() {}
+
+    public struct ModelSection: Sendable, Equatable {
+        /// A published size whose sizes the other keys then change; empty for none.
+        public var preset = ""
+        public var hiddenSize = 256
+        public var heads = 4
+        public var blocks = 8
+        public var conditionedBlocks = 6
+        public var patchSize = 4
+        public var fieldWidth = 32
+        public var fieldRatio = 2
+        /// 0 for as many as the folder has.
+        public var classes = 0
+    }
+
+    public struct DataSection: Sendable, Equatable {
+        public var root = ""
+        public var imageSize = 32
+        public var workers = 1
+        public var prefetchBatches = 4
+    }
+
+    public struct TrainingSection: Sendable, Equatable {
+        public var steps = 10000
+        public var batchSize = 64
+        public var learningRate: Float = 1e-4
+        public var beta1: Float = 0.9
+        public var beta2: Float = 0.999
+        public var epsilon: Float = 1e-8
+        public var weightDecay: Float = 0
+        /// The largest global norm of the gradients; 0 for no clipping.
+        public var gradientClip: Float = 0
+        public var emaDecay: Float = 0.9999
+        public var emaWarmup = true
+        public var labelDropout: Float = 0.1
+        public var timeSampling = TimeSampling.logNormal
+        public var timeShift: Float = 1
+        public var logEvery = 10
+        public var saveEvery = 1000
+        public var previewEvery = 500
+    }
+
+    /// How previews are sampled.
+    public struct SamplingSection: Sendable, Equatable {
+        public var steps = 50
+        public var guidance: Float = 3.5
+        public var guidanceLower: Float = 0.1
+        public var guidanceUpper: Float = 1
+        public var shift: Float = 1
+        /// Classes and pictures of each in a preview.
+        public var classes = 10
+        public var perClass = 4
+
+        public var settings: SamplingSettings {
+            SamplingSettings(
+                steps: steps,
+                guidance: Guidance(scale: guidance, lowerTime: guidanceLower, upperTime: guidanceUpper), shift: shift)
+        }
+    }
+
+    /// The directory of the run.
+    public var runPath: String { directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)" }
+
+    /// The model's sizes.
+    ///
+    /// - Throws: `ArchitectureError` naming a size that cannot be.
+    public func architecture() throws -> PixNerdArchitecture {
+        try PixNerdArchitecture(
+            hiddenSize: model.hiddenSize, heads: model.heads, blocks: model.blocks,
+            conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, fieldWidth: model.fieldWidth,
+            fieldRatio: model.fieldRatio, classes: model.classes)
+    }
+
+    public var optimizer: AdamW.Settings {
+        AdamW.Settings(
+            learningRate: training.learningRate, beta1: training.beta1, beta2: training.beta2,
+            epsilon: training.epsilon, weightDecay: training.weightDecay)
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Yams
+
+/// What is wrong with a configuration, in one sentence for a person.
+public struct ConfigurationError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
+extension Configuration {
+    /// One value that was given, and where.
+    private struct Assignment {
+        let key: String
+        let text: String
+        /// For messages: "configs/a.yaml:12" or "--set".
+        let place: String
+    }
+
+    /// Reads a YAML file, and then values of the form `key=value`, which win.
+    ///
+    /// - Throws: `ConfigurationError` naming file, line and key.
+    public init(yaml path: String, settings: [String] = []) throws {
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw ConfigurationError("There is no configuration file \(path).")
+        }
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw ConfigurationError("\(path) cannot be read as UTF-8 text; a YAML file is expected.")
+        }
+        try self.init(text: text, origin: path, settings: settings)
+    }
+
+    /// Reads YAML text.
+    ///
+    /// - Parameter origin: what the text is called in messages.
+    public init(text: String, origin: String, settings: [String] = []) throws {
+        var assignments = try Self.assignments(text: text, origin: origin)
+        for setting in settings {
+            guard let sign = setting.firstIndex(of: "=") else {
+                throw ConfigurationError(
+                    "--set \(setting) has no equals sign; write --set key=value, such as --set training.steps=500.")
+            }
+            assignments.append(
+                Assignment(
+                    key: String(setting[..<sign]), text: String(setting[setting.index(after: sign)...]),
+                    place: "--set"))
+        }
+        self.init()
+        // The preset first, so that single sizes change it wherever they stand.
+        for assignment in assignments where assignment.key == "model.preset" {
+            try apply(assignment)
+        }
+        applyPreset()
+        for assignment in assignments { try apply(assignment) }
+    }
+
+    private mutating func apply(_ assignment: Assignment) throws {
+        guard let key = Self.keys.first(where: { $0.name == assignment.key }) else {
+            throw ConfigurationError(
+                "\(assignment.place): there is no key \(assignment.key); "
+                    + "did you mean \(Self.nearestKey(to: assignment.key))?")
+        }
+        guard key.write(&self, assignment.text) else {
+            throw ConfigurationError(
+                "\(assignment.place): \(key.name) is '\(assignment.text)', expected is \(key.expectation).")
+        }
+    }
+
+    private static func assignments(text: String, origin: String) throws -> [Assignment] {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw ConfigurationError("\(origin) is not valid YAML: \(oneLine(error)).")
+        }
+        guard let root else { return [] }
+        var found: [Assignment] = []
+        func walk(_ node: Node, _ path: String) throws {
+            let place = node.mark.map { "\(origin):\($0.line)" } ?? origin
+            switch node {
+            case .mapping(let mapping):
+                for (key, value) in mapping {
+                    let name = key.string ?? ""
+                    try walk(value, path.isEmpty ? name : "\(path).\(name)")
+                }
+            case .scalar(let scalar):
+                // A section without keys is empty, not a value.
+                if scalar.string.isEmpty, keys.contains(where: { $0.name.hasPrefix(path + ".") }) { return }
+                found.append(Assignment(key: path, text: scalar.string, place: place))
+            case .sequence, .alias:
+                let expected = keys.first { $0.name == path }?.expectation ?? "a section with keys"
+                throw ConfigurationError("\(place): \(path) is a list, expected is \(expected).")
+            }
+        }
+        guard case .mapping = root else {
+            throw ConfigurationError("\(origin) does not hold keys and values; see configs/ for examples.")
+        }
+        try walk(root, "")
+        return found
+    }
+
+    private static func oneLine(_ error: YamlError) -> String {
+        "\(error)".split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
+            .filter { !$0.isEmpty && $0 != "^" }.joined(separator: " ")
+    }
+
+    /// The known key that is closest in spelling, with the section counted or not.
+    static func nearestKey(to name: String) -> String {
+        func leaf(_ name: String) -> String { String(name.split(separator: ".").last ?? "") }
+        return keys.map(\.name).min { a, b in
+            let distance = { (key: String) in
+                min(2 * editDistance(leaf(name), leaf(key)) + (leaf(key) == key ? 0 : 1), editDistance(name, key) * 2)
+            }
+            return distance(a) < distance(b)
+        } ?? ""
+    }
+
+    /// The complete configuration as YAML.
+    public var yaml: String {
+        var top: [(Node, Node)] = []
+        var sections: [(name: String, pairs: [(Node, Node)])] = []
+        for key in Self.keys {
+            let parts = key.name.split(separator: ".").map(String.init)
+            // Text is quoted, so that a name such as `on` or `1e3` stays text.
+            let style: Node.Scalar.Style = key.isText ? .singleQuoted : .plain
+            let value = Node(key.read(self), Tag(.implicit), style)
+            if parts.count == 1 {
+                top.append((Node(parts[0]), value))
+            } else if sections.last?.name == parts[0] {
+                sections[sections.count - 1].pairs.append((Node(parts[1]), value))
+            } else {
+                sections.append((parts[0], [(Node(parts[1]), value)]))
+            }
+        }
+        let node = Node(top + sections.map { (Node($0.name), Node($0.pairs)) })
+        // Serialising a tree of scalars cannot fail.
+        return (try? Yams.serialize(node: node)) ?? ""
+    }
+
+    /// The keys whose values differ, with both values.
+    public func differences(from other: Configuration) -> [(key: String, own: String, other: String)] {
+        Self.keys.map { ($0.name, $0.read(self), $0.read(other)) }.filter { $0.1 != $0.2 }
+    }
+}
+
+/// How many letters must be changed, left out or put in (Levenshtein).
+func editDistance(_ a: String, _ b: String) -> Int {
+    let (a, b) = (Array(a), Array(b))
+    var row = Array(0...b.count)
+    for i in 0..<a.count {
+        var diagonal = row[0]
+        row[0] = i + 1
+        for j in 0..<b.count {
+            let substituted = diagonal + (a[i] == b[j] ? 0 : 1)
+            diagonal = row[j + 1]
+            row[j + 1] = min(substituted, diagonal + 1, row[j] + 1)
+        }
+    }
+    return row[b.count]
+}

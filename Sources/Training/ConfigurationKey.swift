@@ -1,0 +1,100 @@
+import Diffusion
+
+/// A value that stands in a configuration as one YAML scalar.
+protocol ConfigurationValue: Sendable {
+    /// What is expected, for messages: "a whole number".
+    static var expectation: String { get }
+    init?(text: String)
+    var text: String { get }
+}
+
+extension Int: ConfigurationValue {
+    static var expectation: String { "a whole number" }
+    init?(text: String) { self.init(text) }
+    var text: String { String(self) }
+}
+
+extension UInt64: ConfigurationValue {
+    static var expectation: String { "a whole number that is not negative" }
+    init?(text: String) { self.init(text) }
+    var text: String { String(self) }
+}
+
+extension Float: ConfigurationValue {
+    static var expectation: String { "a number" }
+    init?(text: String) {
+        guard let value = Float(text), value.isFinite else { return nil }
+        self = value
+    }
+    var text: String { description }
+}
+
+extension Bool: ConfigurationValue {
+    static var expectation: String { "true or false" }
+    init?(text: String) { self.init(text) }
+    var text: String { description }
+}
+
+extension String: ConfigurationValue {
+    static var expectation: String { "text" }
+    init?(text: String) { self = text }
+    var text: String { self }
+}
+
+extension TimeSampling: ConfigurationValue {
+    static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
+    init?(text: String) { self.init(rawValue: text) }
+    var text: String { rawValue }
+}
+
+/// One key of a configuration: its name, what it is for, and how it is read and written.
+public struct ConfigurationKey: Sendable {
+    /// With its section, such as `training.batch_size`.
+    public let name: String
+    /// One line for a person.
+    public let help: String
+    /// What values it takes.
+    let expectation: String
+    let isText: Bool
+    let read: @Sendable (Configuration) -> String
+    /// False where the text is not such a value.
+    let write: @Sendable (inout Configuration, String) -> Bool
+
+    /// A key over one property.
+    ///
+    /// - Parameters:
+    ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
+    init<Value: ConfigurationValue>(
+        _ name: String, _ path: WritableKeyPath<Configuration, Value> & Sendable, _ help: String,
+        limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
+    ) {
+        self.name = name
+        self.help = help
+        expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
+        isText = Value.self == String.self
+        read = { $0[keyPath: path].text }
+        write = { configuration, text in
+            guard let value = Value(text: text), isAllowed(value) else { return false }
+            configuration[keyPath: path] = value
+            return true
+        }
+    }
+
+    /// A whole number of at least `minimum`.
+    static func count(
+        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(name, path, help, limits: "of at least \(minimum)") { $0 >= minimum }
+    }
+
+    /// A number in a closed range.
+    static func number(
+        _ name: String, _ path: WritableKeyPath<Configuration, Float> & Sendable, in range: ClosedRange<Float>,
+        _ help: String
+    ) -> ConfigurationKey {
+        let limits =
+            range.upperBound == .greatestFiniteMagnitude
+            ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+        return ConfigurationKey(name, path, help, limits: limits) { range.contains($0) }
+    }
+}

@@ -1,0 +1,74 @@
+import Models
+
+extension Configuration {
+    private static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
+
+    /// Every key, in the order in which a configuration is written.
+    public static let keys: [ConfigurationKey] = [
+        ConfigurationKey(
+            "name", \.name, "name of the run; its directory is directory/name",
+            limits: "without slashes, not empty and not beginning with a dot"
+        ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") },
+        ConfigurationKey("directory", \.directory, "where run directories are made"),
+        ConfigurationKey("seed", \.seed, "decides weights, noise, times and the order of pictures"),
+        .count("threads", \.threads, from: 0, "threads for the products; 0 for all processors"),
+
+        ConfigurationKey(
+            "model.preset", \.model.preset, "B/16, L/16 or XL/16; other model keys then change single sizes",
+            limits: "that names a preset (\(PixNerdArchitecture.presets.keys.sorted().joined(separator: ", "))), or empty"
+        ) { $0.isEmpty || PixNerdArchitecture.presets[$0] != nil },
+        .count("model.hidden_size", \.model.hiddenSize, from: 4, "width of the tokens"),
+        .count("model.num_groups", \.model.heads, from: 1, "attention heads"),
+        .count("model.num_blocks", \.model.blocks, from: 2, "transformer and field blocks together"),
+        .count("model.num_cond_blocks", \.model.conditionedBlocks, from: 1, "transformer blocks among them"),
+        .count("model.patch_size", \.model.patchSize, from: 1, "side of a patch in pixels"),
+        .count("model.hidden_size_x", \.model.fieldWidth, from: 1, "width of the field"),
+        .count("model.nerf_mlpratio", \.model.fieldRatio, from: 1, "inner width of the field over its width"),
+        .count("model.num_classes", \.model.classes, from: 0, "0 for as many as the folder has"),
+
+        ConfigurationKey("data.root", \.data.root, "folder with a folder of pictures for each class"),
+        .count("data.image_size", \.data.imageSize, from: 1, "side that pictures are cropped and scaled to"),
+        .count("data.workers", \.data.workers, from: 1, "threads that decode pictures ahead"),
+        .count("data.prefetch_batches", \.data.prefetchBatches, from: 1, "batches kept ready"),
+
+        .count("training.steps", \.training.steps, from: 1, "optimiser steps in all"),
+        .count("training.batch_size", \.training.batchSize, from: 1, "pictures a step"),
+        .number("training.learning_rate", \.training.learningRate, in: nonNegative, "of AdamW"),
+        .number("training.beta1", \.training.beta1, in: 0...0.999999, "decay of AdamW's first moment"),
+        .number("training.beta2", \.training.beta2, in: 0...0.999999, "decay of AdamW's second moment"),
+        .number("training.epsilon", \.training.epsilon, in: 1e-20...1, "of AdamW"),
+        .number("training.weight_decay", \.training.weightDecay, in: nonNegative, "of AdamW, decoupled"),
+        .number(
+            "training.gradient_clip", \.training.gradientClip, in: nonNegative,
+            "largest global norm of the gradients; 0 for no clipping"),
+        .number("training.ema_decay", \.training.emaDecay, in: 0...1, "of the moving average of the weights"),
+        ConfigurationKey(
+            "training.ema_warmup", \.training.emaWarmup, "let the average follow faster at first: min(decay, (1+n)/(10+n))"),
+        .number("training.label_dropout", \.training.labelDropout, in: 0...1, "share of pictures trained without class"),
+        ConfigurationKey("training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
+        .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
+        .count("training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl"),
+        .count("training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints"),
+        .count("training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"),
+
+        .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler"),
+        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none"),
+        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "guidance acts above this time"),
+        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "guidance acts below this time"),
+        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "shift of the sampler's times"),
+        .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview"),
+        .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview"),
+    ]
+
+    /// Takes over the sizes of the preset, where there is one.
+    mutating func applyPreset() {
+        guard let sizes = PixNerdArchitecture.presets[model.preset] else { return }
+        model.hiddenSize = sizes.hiddenSize
+        model.heads = sizes.heads
+        model.blocks = sizes.blocks
+        model.conditionedBlocks = sizes.conditionedBlocks
+        model.patchSize = 16
+        model.fieldWidth = 64
+        model.fieldRatio = 2
+    }
+}

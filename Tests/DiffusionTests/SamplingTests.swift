@@ -1,0 +1,105 @@
+import Checkpoints
+import Diffusion
+import Images
+import Layers
+import Models
+import TestSupport
+import Tensors
+import Testing
+
+@Suite struct SamplingTests {
+    private let file: SafetensorsFile
+    private let model: PixNerd
+
+    init() throws {
+        file = try Fixtures.pixnerd("tiny-sampling")
+        model = try PixNerd(loading: TensorSubset(Fixtures.pixnerd("tiny-checkpoint"), prefix: "ema_denoiser."))
+    }
+
+    @Test(arguments: [("grid", 9, Float(1)), ("grid_shifted", 6, Float(3))])
+    func timesAreThoseOfTheReference(name: String, steps: Int, shift: Float) throws {
+        let times = Tensor(samplingTimes(steps: steps, shift: shift), shape: [steps + 1])
+        expectClose(times, try file.tensor(name), Tolerance(relative: 1e-6, because: "float32 arithmetic"))
+    }
+
+    @Test func eulerFollowsTheReference() throws {
+        let samples = sampleEuler(
+            model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(steps: 9, guidance: Guidance(scale: 3.5, lowerTime: 0.1, upperTime: 1)))
+        expectClose(samples, try file.tensor("samples"), .network)
+    }
+
+    @Test func eulerFollowsTheReferenceWithAShift() throws {
+        var steps: [Int] = []
+        let samples = sampleEuler(
+            model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(
+                steps: 6, guidance: Guidance(scale: 2, lowerTime: 0.3, upperTime: 0.7), shift: 3)
+        ) { steps.append($0) }
+        expectClose(samples, try file.tensor("samples_shifted"), .network)
+        #expect(steps == [1, 2, 3, 4, 5, 6])
+    }
+
+    /// A field of constant velocity is followed exactly, and the null label is never asked for without guidance.
+    private struct Constant: Denoiser {
+        let channels = 1
+        let classes = 2
+        let sizeMultiple = 1
+        let parameters: [Parameter] = []
+        func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
+            Tensor(labels.map { $0 == 2 ? 100 : Float($0) }, shape: [labels.count, 1, 1, 1])
+        }
+    }
+
+    @Test func withoutGuidanceTheNullLabelIsNotEvaluated() {
+        let noise = Tensor([0.5, -0.5], shape: [2, 1, 1, 1])
+        let samples = sampleEuler(
+            Constant(), noise: noise, labels: [0, 1],
+            settings: SamplingSettings(steps: 7, guidance: Guidance(scale: 1)))
+        expectClose(samples, Tensor([0.5, 0.5], shape: [2, 1, 1, 1]))
+    }
+
+    @Test func guidanceActsStrictlyInsideItsInterval() {
+        let guidance = Guidance(scale: 4, lowerTime: 0.25, upperTime: 0.75)
+        #expect([0, 0.25, 0.5, 0.75, 1].map(guidance.scale(at:)) == [1, 1, 4, 1, 1])
+    }
+}
+
+@Suite struct FlowPathTests {
+    @Test func endsAreNoiseAndData() {
+        let data = Tensor([1, 2, 3, 4], shape: [2, 1, 1, 2])
+        let noise = Tensor([-1, 0, 1, 2], shape: [2, 1, 1, 2])
+        #expect(FlowPath.point(data: data, noise: noise, times: [0, 1]).values == [-1, 0, 3, 4])
+        #expect(FlowPath.velocity(data: data, noise: noise).values == [2, 2, 2, 2])
+    }
+
+    @Test func logNormalTimesAreSymmetric() {
+        var stream = RandomStream(seed: 0, purpose: .times)
+        let times = (0..<20_000).map { _ in TimeSampling.logNormal.draw(&stream) }
+        #expect(times.allSatisfy { $0 > 0 && $0 < 1 })
+        #expect(abs(times.reduce(0, +) / 20_000 - 0.5) < 0.006)
+        // P(sigmoid(z) < 0.25) = P(z < -log 3) = 0.1360
+        let low = Float(times.filter { $0 < 0.25 }.count) / 20_000
+        #expect(abs(low - 0.136) < 0.01)
+    }
+
+    @Test func shiftKeepsTheEnds() {
+        #expect(shiftedTime(0, by: 3) == 0)
+        #expect(shiftedTime(1, by: 3) == 1)
+        #expect(shiftedTime(0.5, by: 3) == 0.25)
+    }
+}
+
+@Suite struct PixelSpaceTests {
+    @Test func everyLevelSurvivesARoundTrip() {
+        let pixels: [UInt8] = (0..<256).flatMap { level -> [UInt8] in [UInt8(level), UInt8(255 - level), 7] }
+        let batch = LoadedBatch(pixels: pixels, labels: [0], indices: [0], imageSize: 16)
+        let x = PixelSpace().encode(batch)
+        #expect(x.shape == [1, 3, 16, 16])
+        #expect(x.values.min() == -1 && x.values.max() == 1)
+        #expect(PixelSpace().decode(x).map(\.pixels) == [pixels])
+    }
+
+    @Test func valuesOutsideAreClipped() {
+        let x = Tensor([-3, 1.2, 0], shape: [1, 3, 1, 1])
+        #expect(PixelSpace().decode(x)[0].pixels == [0, 255, 128])
+    }
+}
