@@ -42,7 +42,7 @@ import Testing
         #expect(seen.count == ShapesDataset.classes.count * 6)
     }
 
-    /// Every silhouette must be told from every other by its area or its middle, and stand out from its background.
+    /// A shape is large, leaves room for its background, and differs clearly from it in colour.
     @Test func shapesStandOut() {
         for label in ShapesDataset.classes.indices {
             for index in 0..<40 {
