@@ -2,8 +2,8 @@
 ///
 /// While the shorter side is at least twice `size` the picture is halved by averaging; then it is scaled with the
 /// bicubic filter so that the shorter side has `size` pixels, and the middle is cut out. Equal byte for byte to that
-/// procedure done with Pillow, and so to the data that published pixel and latent models were trained on. Pictures
-/// that are smaller than `size` are enlarged.
+/// procedure done with Pillow (3 to 12, see `resized`), and so to the data that published pixel and latent models were
+/// trained on. Pictures that are smaller than `size` are enlarged.
 ///
 /// - Parameters:
 ///   - image: a picture of any size.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What the marker segments of a JPEG file say, read without decoding.
 ///
 /// TurboJPEG alone cannot tell a file that ends early from one with harmless oddities (it reports only its first
@@ -38,11 +40,13 @@ struct JPEGLayout {
     /// Skips entropy-coded data, in which 0xFF is followed by a zero, and fill bytes before a marker.
     private static func nextMarker(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> UInt8? {
         while position + 1 < bytes.count {
-            if bytes[position] == 0xFF && bytes[position + 1] != 0 && bytes[position + 1] != 0xFF {
-                position += 2
-                return bytes[position - 1]
-            }
+            // Most of a file is data between markers, so the search should run at the speed of memory.
+            guard let found = memchr(bytes.baseAddress! + position, 0xFF, bytes.count - 1 - position) else { break }
+            position = bytes.baseAddress!.distance(to: UnsafeRawPointer(found)) + 1
+            let marker = bytes[position]
+            if marker == 0xFF { continue }
             position += 1
+            if marker != 0 { return marker }
         }
         return nil
     }

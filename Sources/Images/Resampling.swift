@@ -103,6 +103,10 @@ struct ResamplingWeights {
 
 /// A picture of another size, equal byte for byte to Pillow's `Image.resize((width, height), filter)` of RGB.
 ///
+/// Rows are resampled before columns, always. So did Pillow 3 to 12, which published models had their data from;
+/// from version 13 on Pillow turns the order round for pictures that lose much more height than width, where single
+/// pixels then differ by a level.
+///
 /// - Parameters:
 ///   - image: the picture.
 ///   - width: the new number of columns, at least 1.

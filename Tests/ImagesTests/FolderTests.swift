@@ -1,0 +1,81 @@
+import Foundation
+import Images
+import Testing
+
+/// Which files a picture folder holds, in which order, and what is said when it is not laid out as expected.
+@Suite struct FolderTests {
+    @Test func takesTorchvisionsOrder() throws {
+        let folder = try TemporaryFolder()
+        // By code points capitals come first, and "é" as one character after the plain letters.
+        for name in [
+            "b/2.png", "b/10.JPG", "b/1.jpeg", "a/x.png", "a/deep/y.png", "a/deep-er/z.png", "a/deep/er/w.png",
+            "B/1.png", "\u{E9}/1.png", "e\u{301}/1.png", "z/1.JPEG",
+        ] {
+            try folder.write([], to: name)
+        }
+        let found = try ImageFolder(root: folder.path)
+        let classes = ["B", "a", "b", "e\u{301}", "z", "\u{E9}"]
+        #expect(found.classes.map { Array($0.utf8) } == classes.map { Array($0.utf8) })
+        let inside = found.samples.map { String($0.path.dropFirst(folder.path.count + 1)) }
+        #expect(
+            inside.prefix(8) == [
+                "B/1.png", "a/x.png", "a/deep/y.png", "a/deep-er/z.png", "a/deep/er/w.png", "b/1.jpeg", "b/10.JPG",
+                "b/2.png",
+            ])
+        #expect(found.samples.map(\.label) == [0, 1, 1, 1, 1, 2, 2, 2, 3, 4, 5])
+        #expect(found.unsupported.isEmpty)
+    }
+
+    @Test func leavesOutWhatIsNoPictureAndCountsOtherKinds() throws {
+        let folder = try TemporaryFolder()
+        for name in [
+            "cat/1.png", "cat/2.webp", "cat/3.WebP", "cat/4.gif", "cat/notes.txt", "cat/README", "cat/.hidden.png",
+            ".ipynb_checkpoints/1.png", "labels.csv",
+        ] {
+            try folder.write([], to: name)
+        }
+        let found = try ImageFolder(root: folder.path + "/")
+        #expect(found.classes == ["cat"])
+        #expect(found.samples == [ImageFolder.Sample(path: folder.path + "/cat/1.png", label: 0)])
+        #expect(found.unsupported == ["webp": 2, "gif": 1])
+    }
+
+    @Test func followsLinksButNotInCircles() throws {
+        let folder = try TemporaryFolder()
+        try folder.write([], to: "elsewhere/1.png")
+        try folder.write([], to: "root/a/0.png")
+        let manager = FileManager.default
+        let root = folder.path + "/root"
+        try manager.createSymbolicLink(atPath: root + "/b", withDestinationPath: folder.path + "/elsewhere")
+        try manager.createSymbolicLink(atPath: root + "/a/again", withDestinationPath: root)
+        try manager.createSymbolicLink(atPath: root + "/a/broken", withDestinationPath: "nowhere")
+        let found = try ImageFolder(root: root)
+        #expect(found.classes == ["a", "b"])
+        #expect(found.samples.map(\.path) == ["/a/0.png", "/a/again/b/1.png", "/b/1.png"].map { root + $0 })
+    }
+
+    @Test(arguments: [
+        ([], "holds no folders: expected one folder for each class"),
+        (["notes.txt"], "holds no folders: expected one folder for each class"),
+        (["1.png"], "holds no folders but 1 picture: expected one folder for each class"),
+        (["1.png", "2.gif"], "holds no folders but 2 pictures: expected"),
+        (["dog/1.png", "cat/notes.txt"], "/cat holds no PNG or JPEG picture: put pictures in it or remove it."),
+        (["cat/1.webp", "cat/2.gif"], "/cat holds no PNG or JPEG picture, only 1 .gif and 1 .webp (convert those):"),
+    ])
+    func saysWhatIsWrong(files: [String], complaint: String) throws {
+        let folder = try TemporaryFolder()
+        for file in files { try folder.write([], to: file) }
+        let error = #expect(throws: ImageError.self) { try ImageFolder(root: folder.path) }
+        let message = try #require(error).description
+        #expect(message.contains(folder.path) && message.contains(complaint), "\(message)")
+    }
+
+    @Test func aMissingFolderAndAFileAreNamed() throws {
+        let folder = try TemporaryFolder()
+        let file = try folder.write([], to: "file")
+        let missing = #expect(throws: ImageError.self) { try ImageFolder(root: folder.path + "/missing") }
+        #expect(missing?.description.contains("/missing cannot be opened: No such file or directory") == true)
+        let notAFolder = #expect(throws: ImageError.self) { try ImageFolder(root: file) }
+        #expect(notAFolder?.description.contains("\(file) is a file") == true)
+    }
+}
