@@ -158,3 +158,19 @@ func editDistance(_ a: String, _ b: String) -> Int {
     }
     return row[b.count]
 }
+
+extension Configuration {
+    /// Every key with its default and its help, as a table for a person.
+    public static var keyTable: String {
+        let defaults = Configuration()
+        let rows = keys.map { key in
+            (name: key.name, value: key.read(defaults).isEmpty ? "-" : key.read(defaults), help: key.help)
+        }
+        let nameWidth = rows.map(\.name.count).max() ?? 0
+        let valueWidth = rows.map(\.value.count).max() ?? 0
+        return rows.map { row in
+            row.name.padding(toLength: nameWidth + 2, withPad: " ", startingAt: 0)
+                + row.value.padding(toLength: valueWidth + 2, withPad: " ", startingAt: 0) + row.help
+        }.joined(separator: "\n")
+    }
+}

@@ -62,6 +62,7 @@ final class MetricsLog {
 /// The largest resident memory of this process so far, in bytes.
 public func peakResidentMemory() -> Int {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    // 0 is RUSAGE_SELF, which glibc declares as an enumeration that Swift does not convert.
+    getrusage(0, &usage)
     return usage.ru_maxrss * 1024
 }

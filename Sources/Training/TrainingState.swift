@@ -50,6 +50,11 @@ public struct TrainingState {
         average = MovingAverage(
             decay: configuration.training.emaDecay, startingFrom: try checkpoint.load(.ema).parameters.map(\.value))
         optimizer = AdamW(model.parameters, settings: configuration.optimizer)
+        step = record.step
+        try restoreOptimizer(from: directory)
+    }
+
+    private func restoreOptimizer(from directory: String) throws {
         let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
         func moments(_ prefix: String) throws -> [Tensor] {
             try model.parameters.map { parameter in
@@ -63,8 +68,7 @@ public struct TrainingState {
             }
         }
         optimizer.restore(
-            step: record.step, firstMoments: try moments("first_moment"), secondMoments: try moments("second_moment"))
-        step = record.step
+            step: step, firstMoments: try moments("first_moment"), secondMoments: try moments("second_moment"))
     }
 
     /// Writes the state into an empty directory.

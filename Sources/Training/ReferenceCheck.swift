@@ -1,0 +1,166 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Models
+import Tensors
+
+/// How far this program's numbers are from a reference's.
+public struct Comparison: Sendable {
+    public let name: String
+    /// The largest absolute difference.
+    public let largest: Double
+    /// The Frobenius norm of the difference over that of the reference; infinite where a number is not finite.
+    public let relative: Double
+    /// What `relative` may be.
+    public let tolerance: Double
+
+    public var passes: Bool { relative <= tolerance }
+
+    init(_ name: String, _ actual: [Float], _ expected: [Float], tolerance: Double) {
+        self.name = name
+        self.tolerance = tolerance
+        var (difference, norm, largest) = (0.0, 0.0, 0.0)
+        for (a, e) in zip(actual, expected) {
+            let d = Double(a) - Double(e)
+            difference += d * d
+            norm += Double(e) * Double(e)
+            largest = d.isNaN ? .infinity : max(largest, abs(d))
+        }
+        self.largest = largest
+        guard actual.count == expected.count, difference.isFinite, norm.isFinite else {
+            relative = .infinity
+            return
+        }
+        relative = difference == 0 ? 0 : norm == 0 ? .infinity : (difference / norm).squareRoot()
+    }
+}
+
+/// Compares a checkpoint's model with what PyTorch computed, as a reference file holds it.
+///
+/// The file holds `x` [B, C, H, W], `t` [B], `y` [B] (integers) and `velocity`; or a training run: `train.x`,
+/// `train.noise` [S, B, C, H, W], `train.y`, `train.t` [S, B], `train.loss` [S], and where wanted `grad.denoiser.*`
+/// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both.
+public struct ReferenceCheck {
+    private let checkpoint: PixNerdCheckpoint
+    private let reference: SafetensorsFile
+    /// For forward passes and gradients; a run of several steps gets ten times as much.
+    public let tolerance: Double
+    public static let runFactor = 10.0
+
+    public init(checkpoint: PixNerdCheckpoint, reference: SafetensorsFile, tolerance: Double) {
+        self.checkpoint = checkpoint
+        self.reference = reference
+        self.tolerance = tolerance
+    }
+
+    public var hasVelocity: Bool { reference.shape(of: "velocity") != nil }
+    public var hasTraining: Bool { reference.shape(of: "train.loss") != nil }
+
+    /// Compares the velocity.
+    public func velocity(_ kind: WeightKind) throws -> Comparison {
+        let model = try checkpoint.load(kind)
+        let (x, times, labels) = (try reference.tensor("x"), try reference.tensor("t").values, try reference.integers("y"))
+        try check(model, x.shape, times: times.count, labels: labels)
+        let velocity = model.velocity(x, times: times, labels: labels)
+        let expected = try reference.tensor("velocity")
+        guard expected.shape == x.shape else {
+            throw CheckpointError(
+                "\(reference.path): velocity has the shape \(expected.shape) and x \(x.shape); they must be equal.")
+        }
+        return Comparison("velocity (\(kind.rawValue))", velocity.values, expected.values, tolerance: tolerance)
+    }
+
+    /// Replays the training run from the raw weights and compares losses, gradients and final weights.
+    ///
+    /// - Parameters:
+    ///   - settings: of AdamW.
+    ///   - averageDecay: of the moving average, which starts from the checkpoint's where it holds one.
+    public func training(_ settings: AdamW.Settings, averageDecay: Float) throws -> [Comparison] {
+        let model = try checkpoint.load(.raw)
+        let average = MovingAverage(
+            decay: averageDecay,
+            startingFrom: try checkpoint.holds(.ema)
+                ? checkpoint.load(.ema).parameters.map(\.value) : model.parameters.map(\.value))
+        let step = FlowMatchingStep(
+            model: model, optimizer: AdamW(model.parameters, settings: settings), average: average)
+        let batches = try trainingBatches(model)
+        var comparisons: [Comparison] = []
+        var losses: [Float] = []
+        for (index, batch) in batches.enumerated() {
+            losses.append(
+                try step(data: batch.data, noise: batch.noise, times: batch.times, labels: batch.labels).loss)
+            if index == 0 {
+                comparisons += try compare("grad.denoiser.", model, tolerance) { $0.gradient ?? Tensor(zeros: $0.value.shape) }
+            }
+        }
+        let runTolerance = Self.runFactor * tolerance
+        comparisons.insert(
+            Comparison("train.loss", losses, try reference.tensor("train.loss").values, tolerance: runTolerance), at: 0)
+        comparisons += try compare("final.denoiser.", model, runTolerance) { $0.value }
+        let averages = Dictionary(uniqueKeysWithValues: zip(model.parameters.map(\.name), average.values))
+        comparisons += try compare("final.ema_denoiser.", model, runTolerance) { averages[$0.name] ?? $0.value }
+        return comparisons
+    }
+
+    private struct Batch {
+        let data: Tensor
+        let noise: Tensor
+        let times: [Float]
+        let labels: [Int]
+    }
+
+    private func trainingBatches(_ model: PixNerd) throws -> [Batch] {
+        let (data, noise) = (try reference.tensor("train.x"), try reference.tensor("train.noise"))
+        let (times, labels) = (try reference.tensor("train.t").values, try reference.integers("train.y"))
+        let steps = try reference.tensor("train.loss").count
+        guard data.shape.count == 5, data.shape[0] == steps, noise.shape == data.shape else {
+            throw CheckpointError(
+                "\(reference.path): train.x \(data.shape) and train.noise \(noise.shape) are not both "
+                    + "[S, B, C, H, W] with S = \(steps), the length of train.loss.")
+        }
+        let batch = data.shape[1]
+        try check(model, Array(data.shape.dropFirst()), times: times.count / steps, labels: labels)
+        guard times.count == steps * batch, labels.count == steps * batch else {
+            throw CheckpointError(
+                "\(reference.path): train.t and train.y must hold \(steps) x \(batch) values, "
+                    + "they hold \(times.count) and \(labels.count).")
+        }
+        return (0..<steps).map { step in
+            let range = step * batch..<(step + 1) * batch
+            let shape = Array(data.shape.dropFirst())
+            return Batch(
+                data: data.rows(step..<step + 1).reshaped(shape), noise: noise.rows(step..<step + 1).reshaped(shape),
+                times: Array(times[range]), labels: Array(labels[range]))
+        }
+    }
+
+    private func check(_ model: PixNerd, _ shape: [Int], times: Int, labels: [Int]) throws {
+        let patch = model.sizeMultiple
+        guard shape.count == 4, shape[1] == model.channels, shape[2] % patch == 0, shape[3] % patch == 0 else {
+            throw CheckpointError(
+                "\(reference.path): pictures of shape \(shape) do not fit the model: [B, \(model.channels), H, W] "
+                    + "with H and W multiples of \(patch) is expected.")
+        }
+        guard times == shape[0], labels.allSatisfy({ (0...model.classes).contains($0) }) else {
+            throw CheckpointError(
+                "\(reference.path): there must be a time for each of the \(shape[0]) pictures, and labels from 0 to "
+                    + "\(model.classes).")
+        }
+    }
+
+    private func compare(
+        _ prefix: String, _ model: PixNerd, _ tolerance: Double, _ value: (Parameter) -> Tensor
+    ) throws -> [Comparison] {
+        guard reference.names.contains(where: { $0.hasPrefix(prefix) }) else { return [] }
+        let known = Set(model.parameters.map { prefix + $0.name })
+        if let stranger = reference.names.first(where: { $0.hasPrefix(prefix) && !known.contains($0) }) {
+            throw CheckpointError("\(reference.path) holds \(stranger), which the checkpoint's model does not have.")
+        }
+        return try model.parameters.compactMap { parameter in
+            let name = prefix + parameter.name
+            guard reference.shape(of: name) != nil else { return nil }
+            return Comparison(
+                name, value(parameter).values, try reference.tensor(name).values, tolerance: tolerance)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import Foundation
+import Synchronization
+
+/// Ctrl-C and SIGTERM: the first asks the work to end when it can, the second ends it at once.
+enum Interruption {
+    private static let requested = Atomic<Bool>(false)
+
+    /// Begins to watch for signals.
+    ///
+    /// - Returns: says whether one has come.
+    static func watch() -> () -> Bool {
+        for number in [SIGINT, SIGTERM] {
+            // The default action comes back with the first signal, so that the second one kills.
+            signal(number) { number in
+                signal(number, SIG_DFL)
+                Interruption.requested.store(true, ordering: .relaxed)
+            }
+        }
+        return { requested.load(ordering: .relaxed) }
+    }
+}

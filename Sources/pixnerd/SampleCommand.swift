@@ -1,0 +1,159 @@
+import ArgumentParser
+import Diffusion
+import Foundation
+import Images
+import Layers
+import Models
+import Tensors
+import Training
+
+struct SampleCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sample",
+        abstract: "Makes pictures from a trained model.",
+        discussion: """
+            One picture for each class and seed. The same class, seed, size and settings give the same picture whatever
+            else is made beside it.
+
+              pixnerd sample checkpoints/shapes --out grid.png
+              pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 --size 48x64 --out pictures/
+            """)
+
+    @Argument(help: "A run directory, a step in one, or a .safetensors file.")
+    var checkpoint: String
+
+    @Option(help: "A .png file for a grid with a row for each class, or a folder for a file of each picture.")
+    var out: String
+
+    @Option(help: "Classes by name or number, with commas between; the first ten where not given.")
+    var classes: String?
+
+    @Option(help: "A picture of each class for each of these seeds, with commas between.")
+    var seeds = "0,1,2,3"
+
+    @Option(help: "HEIGHTxWIDTH in pixels, or one number for both; the size of training where not given.")
+    var size: String?
+
+    @Option(help: "Evaluations of the model for each picture.")
+    var steps = 100
+
+    @Option(help: "Strength of the guidance towards the class; 1 is none.")
+    var guidance: Float = 3.5
+
+    @Option(help: "Guidance acts strictly between these times, LOW,HIGH; 0 is noise and 1 the picture.")
+    var guidanceInterval = "0.1,1"
+
+    @Option(help: "Spends more steps near noise where above 1, as large pictures need.")
+    var shift: Float = 1
+
+    @Option(help: "Pictures at once.")
+    var batch = 16
+
+    @Option(help: "ema or raw weights; ema where the checkpoint has them.")
+    var weights: WeightKind?
+
+    @Option(help: "Threads; all processors where not given.")
+    var threads: Int?
+
+    @Flag(help: "Write over files that are there.")
+    var overwrite = false
+
+    func validate() throws {
+        guard steps >= 1 else { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+        guard batch >= 1 else { throw ValidationError("--batch is \(batch); it must be at least 1.") }
+        guard guidance.isFinite else { throw ValidationError("--guidance is \(guidance); a number is expected.") }
+        guard shift > 0, shift.isFinite else {
+            throw ValidationError("--shift is \(shift); it must be greater than 0.")
+        }
+        if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+    }
+
+    func run() throws {
+        if let threads { Threads.count = threads }
+        let logger = makeLogger()
+        let file = try PixNerdCheckpoint(path: checkpoint)
+        let model = try file.load(file.chosen(weights, logger: logger))
+        let space = PixelSpace()
+        guard model.channels == space.channels else {
+            throw CommandError(
+                "\(file.path) makes pictures of \(model.channels) channels; pictures of \(space.channels) can be saved.")
+        }
+        let (height, width) = try pictureSize(model, trained: file.imageSize)
+        let names = file.classNames ?? (0..<model.classes).map(String.init)
+        let labels = try chosenClasses(names, count: model.classes)
+        let requests = try labels.flatMap { label in
+            try chosenSeeds().map { PictureRequest(label: label, seed: $0) }
+        }
+        let output = try SampleOutput(path: out, overwrite: overwrite, names: names, requests: requests)
+        let batches = (requests.count + batch - 1) / batch
+        let progress = Progress(total: batches * steps)
+        var pictures: [RGBImage] = []
+        try samplePictures(
+            model, in: space, requests, height: height, width: width, settings: try settings(), batchSize: batch,
+            afterStep: { progress.show($0, "\(requests.count) pictures of \(height) x \(width)") },
+            receive: { batch, first in
+                pictures += batch
+                try output.write(batch, first: first)
+            })
+        progress.finish()
+        try output.finish(pictures)
+        print("\(requests.count) pictures are in \(out).")
+    }
+
+    private func settings() throws -> SamplingSettings {
+        let bounds = guidanceInterval.split(separator: ",").compactMap { Float($0) }
+        guard bounds.count == 2, bounds[0] <= bounds[1] else {
+            throw CommandError("--guidance-interval is '\(guidanceInterval)'; LOW,HIGH is expected, such as 0.1,1.")
+        }
+        return SamplingSettings(
+            steps: steps, guidance: Guidance(scale: guidance, lowerTime: bounds[0], upperTime: bounds[1]), shift: shift)
+    }
+
+    private func pictureSize(_ model: PixNerd, trained: Int?) throws -> (height: Int, width: Int) {
+        guard let size else {
+            guard let trained else {
+                throw CommandError(
+                    "\(checkpoint) does not say what size it was trained at; give --size, such as --size 256.")
+            }
+            return (trained, trained)
+        }
+        let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
+            throw CommandError("--size is '\(size)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
+        }
+        for (name, side) in [("height", height), ("width", width)] {
+            if let problem = sizeProblem(side, multiple: model.sizeMultiple) {
+                throw CommandError("--size: the \(name) \(problem)")
+            }
+        }
+        return (height, width)
+    }
+
+    private func chosenClasses(_ names: [String], count: Int) throws -> [Int] {
+        guard let classes else { return Array(0..<min(10, count)) }
+        return try classes.split(separator: ",").map { entry in
+            let entry = entry.trimmingCharacters(in: .whitespaces)
+            if let label = names.firstIndex(of: entry) { return label }
+            guard let number = Int(entry) else {
+                throw CommandError(
+                    "--classes: there is no class '\(entry)'; the classes are \(Self.list(names)), or 0 to \(count - 1).")
+            }
+            guard (0..<count).contains(number) else {
+                throw CommandError("--classes: \(number) is out of range; the model has classes 0 to \(count - 1).")
+            }
+            return number
+        }
+    }
+
+    private static func list(_ names: [String]) -> String {
+        names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+    }
+
+    private func chosenSeeds() throws -> [UInt64] {
+        let list = seeds.split(separator: ",").map { UInt64($0.trimmingCharacters(in: .whitespaces)) }
+        guard !list.isEmpty, !list.contains(nil) else {
+            throw CommandError("--seeds is '\(seeds)'; whole numbers with commas between are expected, such as 1,2,3.")
+        }
+        return list.compactMap { $0 }
+    }
+}

@@ -1,0 +1,54 @@
+import ArgumentParser
+import Foundation
+import Training
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Trains a model on a folder of pictures.",
+        discussion: """
+            CONFIG is a YAML file; configs/ has examples. The pictures lie in a folder for each class. The run goes to
+            checkpoints/NAME; Ctrl-C saves it, and --resume goes on with it.
+
+              pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train
+            """)
+
+    @Argument(help: "The configuration, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+
+    @Option(name: .customLong("set"), help: "A value that wins over the file's; may be given more than once.")
+    var settings: [String] = []
+
+    @Flag(help: "Go on with the run of that name from its latest saved step.")
+    var resume = false
+
+    @Flag(help: "Print every key with its default and what it is for, and do nothing else.")
+    var listKeys = false
+
+    func validate() throws {
+        guard listKeys || config != nil else {
+            throw ValidationError("Name a configuration file, such as configs/shapes.yaml.")
+        }
+    }
+
+    func run() throws {
+        if listKeys {
+            print(Configuration.keyTable)
+            return
+        }
+        guard let config else { return }
+        let trainer = try Trainer(
+            Configuration(yaml: config, settings: settings), resume: resume, logger: makeLogger())
+        print(trainer.summary)
+        let finished = try trainer.train(shouldStop: Interruption.watch())
+        let path = trainer.run.path
+        print(
+            finished
+                ? "Trained to step \(trainer.state.step). Sample from it: pixnerd sample \(path) --out pictures.png"
+                : "Stopped and saved at step \(trainer.state.step). Go on with it: \(resumeCommand(config))")
+    }
+
+    private func resumeCommand(_ config: String) -> String {
+        (["pixnerd train", config] + settings.map { "--set \($0)" } + ["--resume"]).joined(separator: " ")
+    }
+}
