@@ -10,10 +10,10 @@ KERNEL void silu_forward(size_t count, const float *restrict x, float *restrict 
 // d silu(x) / dx = s (1 + x (1 - s)), s = sigmoid(x)
 INLINE float silu_slope(float x, float sigmoid) { return sigmoid * (1.0f + x * (1.0f - sigmoid)); }
 
-KERNEL void silu_backward(size_t count, const float *restrict x, const float *upstream, float *gradient) {
+KERNEL void silu_backward(size_t count, const float *restrict x, float *restrict gradient) {
     RELAXED
     VECTORIZED
-    for (size_t i = 0; i < count; i++) gradient[i] = upstream[i] * silu_slope(x[i], fast_sigmoid(x[i]));
+    for (size_t i = 0; i < count; i++) gradient[i] *= silu_slope(x[i], fast_sigmoid(x[i]));
 }
 
 KERNEL void add_silu_forward(size_t count, const float *restrict a, const float *restrict b, float *restrict out) {

@@ -10,8 +10,8 @@
 
 // out = x sigmoid(x)
 void silu_forward(size_t count, const float *x, float *out);
-// gradient = upstream silu'(x); gradient may be upstream itself.
-void silu_backward(size_t count, const float *x, const float *upstream, float *gradient);
+// gradient *= silu'(x): in place, from the derivative by silu(x) to that by x.
+void silu_backward(size_t count, const float *x, float *gradient);
 // out = silu(a + b)
 void add_silu_forward(size_t count, const float *a, const float *b, float *out);
 // gradient = upstream silu'(a + b); gradient_a += the same.

@@ -7,11 +7,9 @@ public func silu(_ x: Tensor) -> Tensor {
         silu_forward(range.count, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
     }
     return Tape.record(out, from: [x]) { upstream in
-        let gradient = Tensor(uninitialized: x.shape)
+        let gradient = upstream.copied()
         parallelChunks(x.count, of: elementsPerChunk) { range in
-            silu_backward(
-                range.count, x.pointer + range.lowerBound, upstream.pointer + range.lowerBound,
-                gradient.storage.pointer + range.lowerBound)
+            silu_backward(range.count, x.pointer + range.lowerBound, gradient.storage.pointer + range.lowerBound)
         }
         x.node?.add(gradient)
     }

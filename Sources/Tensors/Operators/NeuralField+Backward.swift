@@ -176,19 +176,15 @@ private struct FieldBackwardPlan {
         into gradient: UnsafeMutablePointer<Float>
     ) {
         let (count, width, inner) = (field.pixels, field.width, field.inner)
+        // The last block's matrices and activation are still there from the recomputation.
         if block != field.blocks - 1 {
-            // The last block's matrices are still there from the recomputation.
             field.normalizeWeights(generated, patch, first, second, reciprocals)
             silu_forward(field.hiddenCount, hidden(block), activated)
-            rms_norm_forward(
-                count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
-        } else {
-            rms_norm_forward(
-                count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
         }
+        rms_norm_forward(count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
         weightGradient(activated, inner, stateGradient, width, second, reciprocals + inner, gradient + field.matrixCount)
         productWithTransposed(stateGradient, width, second, inner, into: activatedGradient)
-        silu_backward(field.hiddenCount, hidden(block), activatedGradient, activatedGradient)
+        silu_backward(field.hiddenCount, hidden(block), activatedGradient)
         weightGradient(normalized, width, activatedGradient, inner, first, reciprocals, gradient)
         productWithTransposed(activatedGradient, inner, first, width, into: normalizedGradient)
         rms_norm_backward(
