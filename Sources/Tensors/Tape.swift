@@ -115,7 +115,8 @@ package final class Tape: @unchecked Sendable {
     ///
     /// `backward` gets the derivative of the loss by the output and adds to the nodes of the inputs. It holds what it
     /// needs from the forward pass and is dropped as soon as it has run.
-    package static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void) -> Tensor {
+    package static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void) -> Tensor
+    {
         guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
         let node = GradientNode(shape: output.shape)
         tape.entries.append(Entry(output: node, backward: backward))

@@ -2,8 +2,8 @@ import Checkpoints
 import Foundation
 import Layers
 import Models
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// PixNerd against the reference in PyTorch.
@@ -89,7 +89,8 @@ import Testing
         #expect(
             tiny
                 == (try PixNerdArchitecture(
-                    hiddenSize: 16, heads: 2, blocks: 5, conditionedBlocks: 3, patchSize: 4, fieldWidth: 8, classes: 5)))
+                    hiddenSize: 16, heads: 2, blocks: 5, conditionedBlocks: 3, patchSize: 4, fieldWidth: 8, classes: 5))
+        )
         let grey = try Self.model("grey").architecture
         #expect(grey.channels == 1 && grey.fieldRatio == 3 && grey.patchSize == 2 && grey.heads == 2)
     }

@@ -4,7 +4,6 @@ import Tensors
 import TestSupport
 import Testing
 
-
 /// Each operator and its derivative against float64 in PyTorch, and the derivative against differences.
 @Suite struct OperatorTests {
     @Test(arguments: ["linear", "linear_nobias"])

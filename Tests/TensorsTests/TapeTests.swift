@@ -2,7 +2,6 @@ import Tensors
 import TestSupport
 import Testing
 
-
 @Suite struct TapeTests {
     private let weight = Parameter(name: "weight", value: Tensor([0.3, -0.2, 0.5, 0.7], shape: [2, 2]))
     private let input = Tensor([1, 2, 3, 4], shape: [2, 2])

@@ -103,7 +103,8 @@ public struct PixNerdArchitecture: Sendable, Equatable, Codable {
         let tokens = height / patchSize * (width / patchSize)
         let pixels = patchSize * patchSize
         let block =
-            tokens * (4 * hiddenSize * hiddenSize + 3 * hiddenSize * feedForwardWidth) + 2 * tokens * tokens * hiddenSize
+            tokens * (4 * hiddenSize * hiddenSize + 3 * hiddenSize * feedForwardWidth) + 2 * tokens * tokens
+            * hiddenSize
             + 6 * hiddenSize * hiddenSize
         let generated = 2 * fieldWidth * fieldWidth * fieldRatio
         let fieldBlock = tokens * (hiddenSize * generated + pixels * generated)

@@ -182,7 +182,8 @@ private struct FieldBackwardPlan {
             silu_forward(field.hiddenCount, hidden(block), activated)
         }
         rms_norm_forward(count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
-        weightGradient(activated, inner, stateGradient, width, second, reciprocals + inner, gradient + field.matrixCount)
+        weightGradient(
+            activated, inner, stateGradient, width, second, reciprocals + inner, gradient + field.matrixCount)
         productWithTransposed(stateGradient, width, second, inner, into: activatedGradient)
         silu_backward(field.hiddenCount, hidden(block), activatedGradient)
         weightGradient(normalized, width, activatedGradient, inner, first, reciprocals, gradient)

@@ -86,7 +86,8 @@ public func neuralField(
                     silu_forward(field.pixels * field.inner, plan.hidden, plan.activated)
                     field.product(plan.activated, plan.second, field.inner, field.width, beta: 1, into: plan.state)
                 }
-                field.readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * field.pixelCount)
+                field.readOut(
+                    plan.state, plan.normalized, weights, into: out.storage.pointer + patch * field.pixelCount)
             }
         }
     }
@@ -117,12 +118,14 @@ struct FieldLayout {
                 && weights.embedderWeight.shape[1] == pixels.shape[2] + positions.shape[1]
                 && generated.count == weights.norms.count,
             "neuralField: pixels \(pixels.shape), positions \(positions.shape), embedder "
-                + "\(weights.embedderWeight.shape), \(generated.count) blocks and \(weights.norms.count) norms do not fit")
+                + "\(weights.embedderWeight.shape), \(generated.count) blocks and \(weights.norms.count) norms do not fit"
+        )
         (patches, self.pixels, channels) = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
         width = weights.embedderWeight.shape[0]
         let weightCount = generated.first?.shape.last ?? 0
         precondition(
-            generated.allSatisfy { $0.shape == [pixels.shape[0], weightCount] } && weightCount % (2 * width * width) == 0,
+            generated.allSatisfy { $0.shape == [pixels.shape[0], weightCount] }
+                && weightCount % (2 * width * width) == 0,
             "neuralField: generated weights \(generated.map(\.shape)) do not fit a width of \(width)")
         inner = weightCount / (2 * width)
         features = positions.shape[1]

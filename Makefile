@@ -1,0 +1,69 @@
+# The two commands of a newcomer: `make quickstart` and `make test`. `make help` lists the rest.
+
+BUILD := swift build -c release --product pixnerd
+PIXNERD := .build/release/pixnerd
+SHAPES := datasets/shapes
+RUN := checkpoints/shapes
+SAMPLES := $(RUN)/samples
+
+# What the package links with, by the names of pkg-config and of Debian's packages.
+LIBRARIES := openblas libpng libturbojpeg
+DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev
+
+.PHONY: help quickstart build packages test lint format fixtures clean
+
+help:
+	@echo "make quickstart   build, make a small data set, train on it, sample at three sizes"
+	@echo "make build        build .build/release/pixnerd"
+	@echo "make test         run all tests, optimised"
+	@echo "make lint         check the format"
+	@echo "make format       format the sources"
+	@echo "make fixtures     let PyTorch and Pillow write the test fixtures anew"
+	@echo "make clean        remove what was built"
+
+quickstart: build
+	@test -d $(SHAPES) || $(PIXNERD) dataset shapes --out $(SHAPES)
+	@test -d $(RUN) && resume=--resume; $(PIXNERD) train configs/shapes.yaml $$resume
+	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 32 --out $(SAMPLES)/32x32.png --overwrite
+	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 48 --out $(SAMPLES)/48x48.png --overwrite
+	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 32x64 --out $(SAMPLES)/32x64.png --overwrite
+	@echo
+	@echo "Pictures at three sizes are in $(SAMPLES)/; how the run went is in $(RUN)/previews/ and metrics.jsonl."
+
+build: packages
+	@$(BUILD)
+
+packages:
+	@command -v swift > /dev/null || { echo "Swift is not installed; get Swift 6.2 or later from swift.org."; exit 1; }
+	@if command -v pkg-config > /dev/null && pkg-config --exists $(LIBRARIES); then :; \
+	elif command -v apt-get > /dev/null; then \
+		sudo=; test "$$(id -u)" = 0 || sudo=sudo; \
+		echo "Installing $(DEBIAN_PACKAGES)"; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $(DEBIAN_PACKAGES); \
+	else \
+		echo "Install pkg-config and the development files of OpenBLAS, libpng and libjpeg-turbo (TurboJPEG)"; \
+		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel; Arch: pkgconf openblas libpng libjpeg-turbo)."; \
+		exit 1; \
+	fi
+
+test: packages
+	swift test -c release
+
+lint:
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+
+format:
+	swift format --in-place --parallel --recursive Sources Tests Package.swift
+
+VENV := .venv
+$(VENV)/requirements.txt: Tests/Fixtures/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement $<
+	cp $< $@
+
+fixtures: $(VENV)/requirements.txt
+	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
+
+clean:
+	rm -rf .build $(VENV)
