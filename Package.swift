@@ -25,7 +25,7 @@ let package = Package(
         .executable(name: "pixnerd", targets: ["pixnerd"]),
         .library(
             name: "PixNerdKit",
-            targets: ["Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training"]),
+            targets: ["Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training", "Benchmarking"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -58,12 +58,13 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
+        room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", "Training", logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Benchmarking", "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", "Training",
+                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // Tests

@@ -32,6 +32,7 @@ enum MatrixProduct {
         into c: UnsafeMutablePointer<Float>, stride: Int
     ) {
         _ = Threads.oneThreadPerProduct
+        OperatorProfile.count(multiplyAdds: rows * columns * inner)
         cblas_sgemm(
             CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
             blasint(rows), blasint(columns), blasint(inner), scale, a.pointer, blasint(a.stride), b.pointer,

@@ -105,6 +105,7 @@ package final class Tape: @unchecked Sendable {
     @TaskLocal static var current: Tape?
 
     private struct Entry {
+        let name: String
         let output: GradientNode
         let backward: (Tensor) -> Void
     }
@@ -114,19 +115,28 @@ package final class Tape: @unchecked Sendable {
     /// Makes `output` remember that it came from `inputs`; a plain tensor where no input has a gradient.
     ///
     /// `backward` gets the derivative of the loss by the output and adds to the nodes of the inputs. It holds what it
-    /// needs from the forward pass and is dropped as soon as it has run.
-    package static func record(_ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void) -> Tensor
-    {
+    /// needs from the forward pass and is dropped as soon as it has run. `name` is the operator's, for the profile.
+    package static func record(
+        _ name: String, _ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void
+    ) -> Tensor {
         guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
+        return tape.append(name, output, backward: backward)
+    }
+
+    /// Records an output whatever it came from.
+    fileprivate func append(_ name: String, _ output: Tensor, backward: @escaping (Tensor) -> Void) -> Tensor {
         let node = GradientNode(shape: output.shape)
-        tape.entries.append(Entry(output: node, backward: backward))
+        entries.append(Entry(name: name, output: node, backward: backward))
         return Tensor(shape: output.shape, storage: output.storage, node: node)
     }
 
     /// Goes back through everything recorded, freeing it on the way.
     func runBackward() {
         while let entry = entries.popLast() {
-            if let upstream = entry.output.take() { entry.backward(upstream) }
+            guard let upstream = entry.output.take() else { continue }
+            OperatorProfile.begin(entry.name + " backward")
+            entry.backward(upstream)
+            OperatorProfile.end()
         }
     }
 }
@@ -154,20 +164,11 @@ public func recomputed(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tenso
     guard let outer = Tape.current else { return body(inputs) }
     let detached = inputs.map(\.detached)
     let output = Tape.$current.withValue(nil) { body(detached) }
-    return outer.recordAlways(output) { upstream in
+    return outer.append("recomputed", output) { upstream in
         let leaves = detached.map { Parameter(name: "input", value: $0) }
         withGradient(upstream: upstream) { body(leaves.map(\.tensor)) }
         for (input, leaf) in zip(inputs, leaves) {
             if let gradient = leaf.gradient { input.node?.add(gradient) }
         }
-    }
-}
-
-extension Tape {
-    /// Records an output whose gradient may go to parameters that are not among its inputs.
-    fileprivate func recordAlways(_ output: Tensor, backward: @escaping (Tensor) -> Void) -> Tensor {
-        let node = GradientNode(shape: output.shape)
-        entries.append(Entry(output: node, backward: backward))
-        return Tensor(shape: output.shape, storage: output.storage, node: node)
     }
 }

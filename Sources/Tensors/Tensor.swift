@@ -89,7 +89,7 @@ public struct Tensor: Sendable {
         precondition(
             shape.reduce(1, *) == count, "reshaped: \(self.shape) has other elements than \(shape)")
         let result = Tensor(shape: shape, storage: storage)
-        return Tape.record(result, from: [self]) { upstream in
+        return Tape.record("reshaped", result, from: [self]) { upstream in
             node?.add(upstream.reshaped(self.shape))
         }
     }

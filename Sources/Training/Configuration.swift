@@ -50,6 +50,7 @@ public struct Configuration: Sendable, Equatable {
         public var gradientClip: Float = 0
         public var emaDecay: Float = 0.9999
         public var emaWarmup = true
+        public var recompute = false
         public var labelDropout: Float = 0.1
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1

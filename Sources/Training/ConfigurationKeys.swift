@@ -47,6 +47,9 @@ extension Configuration {
         .number("training.label_dropout", \.training.labelDropout, in: 0...1, "share of pictures trained without class"),
         ConfigurationKey("training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
+        ConfigurationKey(
+            "training.recompute", \.training.recompute,
+            "keep only the inputs of blocks and compute the rest again: less memory, a quarter more time"),
         .count("training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl"),
         .count("training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints"),
         .count("training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"),

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// One line of `metrics.jsonl`.
 public struct MetricsRecord: Codable, Sendable, Equatable {
@@ -57,12 +58,4 @@ final class MetricsLog {
     }
 
     deinit { try? handle.close() }
-}
-
-/// The largest resident memory of this process so far, in bytes.
-public func peakResidentMemory() -> Int {
-    var usage = rusage()
-    // 0 is RUSAGE_SELF, which glibc declares as an enumeration that Swift does not convert.
-    getrusage(0, &usage)
-    return usage.ru_maxrss * 1024
 }

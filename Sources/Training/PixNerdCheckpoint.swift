@@ -101,11 +101,11 @@ public struct PixNerdCheckpoint {
     /// The model with these weights.
     ///
     /// - Throws: one sentence that names what is missing, left over or misshapen.
-    public func load(_ kind: WeightKind) throws -> PixNerd {
+    public func load(_ kind: WeightKind, recomputesBlocks: Bool = false) throws -> PixNerd {
         guard let source = sources[kind] else {
             throw CheckpointError(
                 "\(path) holds no \(kind.rawValue) weights: no tensor's name begins with \(kind.prefix)")
         }
-        return try PixNerd(loading: source)
+        return try PixNerd(loading: source, recomputesBlocks: recomputesBlocks)
     }
 }

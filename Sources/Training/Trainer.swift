@@ -160,7 +160,7 @@ public final class Trainer {
         }
         do {
             return try take(data: data, noise: noise, times: times, labels: labels)
-        } catch let error as TrainingError {
+        } catch let error as NotFiniteError {
             let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
             throw TrainingError(error.description + saved + ".")
         }

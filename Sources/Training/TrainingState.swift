@@ -21,7 +21,9 @@ public struct TrainingState {
 
     /// A new run.
     public init(fresh configuration: Configuration) throws {
-        model = PixNerd(try configuration.architecture(), seed: configuration.seed)
+        model = PixNerd(
+            try configuration.architecture(), seed: configuration.seed,
+            recomputesBlocks: configuration.training.recompute)
         optimizer = AdamW(model.parameters, settings: configuration.optimizer)
         average = MovingAverage(
             decay: configuration.training.emaDecay, startingFrom: model.parameters.map(\.value))
@@ -40,7 +42,7 @@ public struct TrainingState {
             throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
         }
         let checkpoint = try PixNerdCheckpoint(path: directory)
-        model = try checkpoint.load(.raw)
+        model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
         let wanted = try configuration.architecture()
         guard model.architecture == wanted else {
             throw TrainingError(

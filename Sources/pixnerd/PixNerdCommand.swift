@@ -14,7 +14,10 @@ struct PixNerdCommand: ParsableCommand {
               pixnerd sample checkpoints/shapes --out shapes.png
             """,
         version: "0.1.0",
-        subcommands: [TrainCommand.self, SampleCommand.self, VerifyCommand.self, DatasetCommand.self])
+        subcommands: [
+            TrainCommand.self, SampleCommand.self, VerifyCommand.self, DatasetCommand.self, BenchCommand.self,
+            InfoCommand.self,
+        ])
 }
 
 /// An error that a command shows as it is, in one sentence.

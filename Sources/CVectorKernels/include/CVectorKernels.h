@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// The instruction set whose variants of the kernels run here, for a person.
+const char *kernel_instruction_set(void);
+
 #pragma mark Activations
 
 // out = x sigmoid(x)

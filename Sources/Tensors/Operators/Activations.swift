@@ -2,11 +2,13 @@ import CVectorKernels
 
 /// x sigmoid(x), element by element.
 public func silu(_ x: Tensor) -> Tensor {
+    OperatorProfile.begin("silu")
+    defer { OperatorProfile.end() }
     let out = Tensor(uninitialized: x.shape)
     parallelChunks(x.count, of: elementsPerChunk) { range in
         silu_forward(range.count, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
     }
-    return Tape.record(out, from: [x]) { upstream in
+    return Tape.record("silu", out, from: [x]) { upstream in
         let gradient = upstream.copied()
         parallelChunks(x.count, of: elementsPerChunk) { range in
             silu_backward(range.count, x.pointer + range.lowerBound, gradient.storage.pointer + range.lowerBound)
@@ -17,6 +19,8 @@ public func silu(_ x: Tensor) -> Tensor {
 
 /// a + b of one shape.
 public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
+    OperatorProfile.begin("sum")
+    defer { OperatorProfile.end() }
     precondition(a.shape == b.shape, "sum: shapes \(a.shape) and \(b.shape) differ")
     let out = Tensor(uninitialized: a.shape)
     parallelChunks(a.count, of: elementsPerChunk) { range in
@@ -24,7 +28,7 @@ public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
             range.count, a.pointer + range.lowerBound, b.pointer + range.lowerBound,
             out.storage.pointer + range.lowerBound)
     }
-    return Tape.record(out, from: [a, b]) { upstream in
+    return Tape.record("sum", out, from: [a, b]) { upstream in
         a.node?.add(upstream)
         b.node?.add(upstream)
     }
@@ -37,6 +41,8 @@ public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
 ///   - x: [B, N, D].
 /// - Returns: [B, N, D].
 public func siluOfSum(condition: Tensor, _ x: Tensor) -> Tensor {
+    OperatorProfile.begin("siluOfSum")
+    defer { OperatorProfile.end() }
     let width = x.shape.last!
     let tokens = x.shape[1]
     precondition(
@@ -48,7 +54,7 @@ public func siluOfSum(condition: Tensor, _ x: Tensor) -> Tensor {
             width, condition.pointer + row / tokens * width, x.pointer + row * width,
             out.storage.pointer + row * width)
     }
-    return Tape.record(out, from: [condition, x]) { upstream in
+    return Tape.record("siluOfSum", out, from: [condition, x]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
         let conditionGradient = sumOverTokens(batch: x.shape[0], tokens: tokens, width: width) { batch, range, sums in
             for token in range {
@@ -106,9 +112,11 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
 
 /// (silu(gate) * value) W^T; the product of gate and value is computed again in the backward pass, not kept.
 private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor {
+    OperatorProfile.begin("gatedLinear")
+    defer { OperatorProfile.end() }
     let hidden = gatedProduct(gate: gate, value: value)
     let out = linear(hidden, weight: weight.detached)
-    return Tape.record(out, from: [gate, value, weight]) { upstream in
+    return Tape.record("gatedLinear", out, from: [gate, value, weight]) { upstream in
         let hidden = Parameter(name: "hidden", value: gatedProduct(gate: gate, value: value))
         let tracked = Tensor(shape: hidden.value.shape, storage: hidden.value.storage, node: hidden.node)
         linearBackward(x: tracked, weight: weight, bias: nil, upstream: upstream)

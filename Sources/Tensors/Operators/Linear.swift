@@ -8,6 +8,8 @@ import CVectorKernels
 ///   - bias: [out], or none.
 /// - Returns: [..., out].
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    OperatorProfile.begin("linear")
+    defer { OperatorProfile.end() }
     let (outputs, inputs) = (weight.shape[0], weight.shape.last!)
     precondition(
         weight.shape.count == 2 && x.shape.last == inputs && bias?.shape ?? [outputs] == [outputs],
@@ -31,7 +33,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
         MatrixProduct.onAllThreads(
             rows: rows, columns: outputs, inner: inputs, a, transposedWeight, beta: 0, into: target, stride: outputs)
     }
-    return Tape.record(out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
+    return Tape.record("linear", out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
         linearBackward(x: x, weight: weight, bias: bias, upstream: upstream)
     }
 }
@@ -73,6 +75,8 @@ func addColumnSums(
 ///   - indices: B values in 0 ..< K.
 /// - Returns: [B, D].
 public func embedding(_ table: Tensor, indices: [Int]) -> Tensor {
+    OperatorProfile.begin("embedding")
+    defer { OperatorProfile.end() }
     let width = table.shape[1]
     precondition(
         indices.allSatisfy { (0..<table.shape[0]).contains($0) },
@@ -81,7 +85,7 @@ public func embedding(_ table: Tensor, indices: [Int]) -> Tensor {
     for (row, index) in indices.enumerated() {
         (out.storage.pointer + row * width).update(from: table.pointer + index * width, count: width)
     }
-    return Tape.record(out, from: [table]) { upstream in
+    return Tape.record("embedding", out, from: [table]) { upstream in
         table.node?.accumulateFromZero { pointer in
             for (row, index) in indices.enumerated() {
                 vector_add(width, upstream.pointer + row * width, pointer + index * width)

@@ -4,9 +4,11 @@ import CVectorKernels
 ///
 /// - Returns: a tensor of shape [1].
 public func meanSquaredError(_ a: Tensor, target b: Tensor) -> Tensor {
+    OperatorProfile.begin("meanSquaredError")
+    defer { OperatorProfile.end() }
     precondition(a.shape == b.shape, "meanSquaredError: shapes \(a.shape) and \(b.shape) differ")
     let mean = sum_of_squared_differences(a.count, a.pointer, b.pointer) / Double(a.count)
-    return Tape.record(Tensor([Float(mean)], shape: [1]), from: [a]) { upstream in
+    return Tape.record("meanSquaredError", Tensor([Float(mean)], shape: [1]), from: [a]) { upstream in
         let gradient = Tensor(uninitialized: a.shape)
         let scale = Float(2 * Double(upstream.scalar) / Double(a.count))
         parallelChunks(a.count, of: elementsPerChunk) { range in

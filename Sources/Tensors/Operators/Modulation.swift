@@ -16,6 +16,8 @@ public func modulatedRMSNorm(
     _ x: Tensor, weight: Tensor, modulation: Tensor, shift: ModulationPart, scale: ModulationPart,
     epsilon: Float = 1e-6
 ) -> Tensor {
+    OperatorProfile.begin("modulatedRMSNorm")
+    defer { OperatorProfile.end() }
     let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
     checkModulation("modulatedRMSNorm", x: x, modulation: modulation)
     precondition(weight.shape == [width], "modulatedRMSNorm: weight \(weight.shape) does not fit x \(x.shape)")
@@ -34,7 +36,7 @@ public func modulatedRMSNorm(
             shifts + picture * stride, scales + picture * stride, out.storage.pointer + row * width,
             reciprocal.storage.pointer + row)
     }
-    return Tape.record(out, from: [x, weight, modulation]) { upstream in
+    return Tape.record("modulatedRMSNorm", out, from: [x, weight, modulation]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
         let scales = modulation.pointer + scale.rawValue * width
         // Both sums of a picture stand side by side: of the upstream, and of the upstream times the normalised x.
@@ -83,6 +85,8 @@ private func addModulationGradients(
 ///   - y: [B, N, D].
 ///   - modulation: [B, k D]; `gate` names the part of width D.
 public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: ModulationPart) -> Tensor {
+    OperatorProfile.begin("gatedResidual")
+    defer { OperatorProfile.end() }
     let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
     checkModulation("gatedResidual", x: x, modulation: modulation)
     precondition(y.shape == x.shape, "gatedResidual: shapes \(x.shape) and \(y.shape) differ")
@@ -98,7 +102,7 @@ public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: Mo
             min(rowsPerChunk, tokens - token), width, x.pointer + at, y.pointer + at, gates + picture * stride,
             out.storage.pointer + at)
     }
-    return Tape.record(out, from: [x, y, modulation]) { upstream in
+    return Tape.record("gatedResidual", out, from: [x, y, modulation]) { upstream in
         let gates = modulation.pointer + gate.rawValue * width
         let gradient = Tensor(uninitialized: y.shape)
         let sums = sumOverTokens(batch: batch, tokens: tokens, width: width) { picture, range, sums in

@@ -69,6 +69,8 @@ public struct NeuralFieldWeights: Sendable {
 public func neuralField(
     _ pixels: Tensor, positions: Tensor, generated: [Tensor], weights: NeuralFieldWeights, epsilon: Float = 1e-6
 ) -> Tensor {
+    OperatorProfile.begin("neuralField")
+    defer { OperatorProfile.end() }
     let field = FieldLayout(
         pixels: pixels, positions: positions, generated: generated, weights: weights, epsilon: epsilon)
     let base = field.embeddedPositions(positions, weights)
@@ -91,7 +93,7 @@ public func neuralField(
             }
         }
     }
-    return Tape.record(out, from: [pixels] + generated + weights.all) { upstream in
+    return Tape.record("neuralField", out, from: [pixels] + generated + weights.all) { upstream in
         neuralFieldBackward(
             field, pixels: pixels, positions: positions, base: base, generated: generated, weights: weights,
             upstream: upstream)

@@ -28,6 +28,8 @@ public func adamWStep(
     _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
     secondMoment: inout Tensor
 ) {
+    OperatorProfile.begin("adamWStep")
+    defer { OperatorProfile.end() }
     let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
     withUnsafePointer(to: coefficients.kernel) { kernel in
         parallelChunks(gradient.count, of: elementsPerChunk) { range in
@@ -42,6 +44,8 @@ public func adamWStep(
     _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
     secondMoment: inout Tensor, average: inout Tensor
 ) {
+    OperatorProfile.begin("adamWStep")
+    defer { OperatorProfile.end() }
     let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
     let a = average.uniquePointer()
     withUnsafePointer(to: coefficients.kernel) { kernel in
@@ -54,6 +58,8 @@ public func adamWStep(
 
 /// The sum of the squares of all elements, in double precision and in a fixed order.
 public func sumOfSquares(_ x: Tensor) -> Double {
+    OperatorProfile.begin("sumOfSquares")
+    defer { OperatorProfile.end() }
     let chunk = 1 << 18
     var sums = [Double](repeating: 0, count: (x.count + chunk - 1) / chunk)
     sums.withUnsafeMutableBufferPointer { sums in

@@ -37,7 +37,7 @@ public struct PatchGrid: Sendable, Equatable {
     public func tokens(_ image: Tensor) -> Tensor {
         let out = Tensor(uninitialized: [batch, rows * columns, channels * patch * patch])
         copyTokens(image.pointer, into: out.storage.pointer)
-        return Tape.record(out, from: [image]) { upstream in
+        return Tape.record("patches", out, from: [image]) { upstream in
             let gradient = Tensor(uninitialized: imageShape)
             parallelFor(patches) { index in
                 let source = upstream.pointer + index * channels * patch * patch
@@ -63,7 +63,7 @@ public struct PatchGrid: Sendable, Equatable {
     public func pixels(_ image: Tensor) -> Tensor {
         let out = Tensor(uninitialized: [patches, patch * patch, channels])
         gatherPixels(image.pointer, into: out.storage.pointer)
-        return Tape.record(out, from: [image]) { upstream in
+        return Tape.record("patches", out, from: [image]) { upstream in
             let gradient = Tensor(uninitialized: imageShape)
             scatterPixels(upstream.pointer, into: gradient.storage.pointer)
             image.node?.add(gradient)
@@ -77,7 +77,7 @@ public struct PatchGrid: Sendable, Equatable {
             "PatchGrid: pixels \(pixels.shape) are not those of \(imageShape)")
         let out = Tensor(uninitialized: imageShape)
         scatterPixels(pixels.pointer, into: out.storage.pointer)
-        return Tape.record(out, from: [pixels]) { upstream in
+        return Tape.record("patches", out, from: [pixels]) { upstream in
             let gradient = Tensor(uninitialized: pixels.shape)
             gatherPixels(upstream.pointer, into: gradient.storage.pointer)
             pixels.node?.add(gradient)

@@ -14,6 +14,8 @@ import Foundation
 public func rotaryTable(
     headWidth: Int, rows: Int, columns: Int, theta: Double = 10000, extent: Double = 16
 ) -> Tensor {
+    OperatorProfile.begin("rotaryTable")
+    defer { OperatorProfile.end() }
     precondition(headWidth % 4 == 0, "rotaryTable: a head width of \(headWidth) is not a multiple of 4")
     // As torch.linspace has it, one single point is the start.
     func positions(_ count: Int) -> [Float] {
@@ -48,6 +50,8 @@ public func rotaryTable(
 public func rotaryAttention(
     _ qkv: Tensor, queryNorm: Tensor, keyNorm: Tensor, heads: Int, table: Tensor, epsilon: Float = 1e-6
 ) -> Tensor {
+    OperatorProfile.begin("rotaryAttention")
+    defer { OperatorProfile.end() }
     let layout = AttentionLayout(qkv: qkv, heads: heads)
     precondition(
         queryNorm.shape == [layout.headWidth] && keyNorm.shape == [layout.headWidth]
@@ -72,7 +76,7 @@ public func rotaryAttention(
                 into: out.storage.pointer + layout.outputOffset(item: item) + row * width, stride: width)
         }
     }
-    return Tape.record(out, from: [qkv, queryNorm, keyNorm]) { upstream in
+    return Tape.record("rotaryAttention", out, from: [qkv, queryNorm, keyNorm]) { upstream in
         rotaryAttentionBackward(
             qkv: qkv, queryNorm: queryNorm, keyNorm: keyNorm, table: table, epsilon: epsilon, layout: layout,
             logSums: logSums, upstream: upstream)

@@ -1,6 +1,12 @@
-import Diffusion
 import Layers
 import Tensors
+
+/// A loss, gradient or weight that is not a finite number: the step and the first tensor, in one sentence.
+public struct NotFiniteError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
 
 /// One step of training: forward, backward, clipping, AdamW, and the moving average of the weights.
 public struct FlowMatchingStep<Model: Denoiser> {
@@ -38,7 +44,7 @@ public struct FlowMatchingStep<Model: Denoiser> {
     ///   - noise: of the same shape.
     ///   - times: B times, after the shift.
     ///   - labels: B labels, the null label where the class was dropped.
-    /// - Throws: `TrainingError` where the loss or a gradient is not finite; the weights are then untouched.
+    /// - Throws: `NotFiniteError` where the loss or a gradient is not finite; the weights are then untouched.
     public func callAsFunction(data: Tensor, noise: Tensor, times: [Float], labels: [Int]) throws -> Result {
         let loss = gradient(data: data, noise: noise, times: times, labels: labels)
         let norm = globalGradientNorm(model.parameters)
@@ -48,14 +54,14 @@ public struct FlowMatchingStep<Model: Denoiser> {
         return Result(loss: loss, gradientNorm: norm)
     }
 
-    private func notFinite(loss: Float) -> TrainingError {
+    private func notFinite(loss: Float) -> NotFiniteError {
         let name = { (what: String) in "step \(optimizer.step + 1): \(what); lower the learning rate or clip gradients" }
         if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
-            return TrainingError(name("the weight \(bad.name) is not finite"))
+            return NotFiniteError(name("the weight \(bad.name) is not finite"))
         }
         if let bad = model.parameters.first(where: { $0.gradient?.isFinite == false }) {
-            return TrainingError(name("the gradient of \(bad.name) is not finite, and the loss is \(loss)"))
+            return NotFiniteError(name("the gradient of \(bad.name) is not finite, and the loss is \(loss)"))
         }
-        return TrainingError(name("the loss is \(loss)"))
+        return NotFiniteError(name("the loss is \(loss)"))
     }
 }

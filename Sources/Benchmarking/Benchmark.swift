@@ -1,0 +1,131 @@
+import Diffusion
+import Foundation
+import Layers
+import Models
+import Tensors
+
+/// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
+public struct BenchmarkResult: Codable, Sendable {
+    public var peer = "pixnerd"
+    public var work: String
+    public var mode: String
+    public var precision = "fp32"
+    public var threads: Int
+    public var imagesPerSecond: Double
+    /// Of a step, the median.
+    public var seconds: Double
+    public var peakGB: Double
+    /// Of a step, as the published code computes it.
+    public var multiplyAdds: Int
+    /// The rate of the model's own large products, measured in the same process just before and after.
+    public var gemmGflops: Double
+    /// The rate of the step over that.
+    public var ratio: Double
+    /// Blocks that the pool asked from the system during the measured steps.
+    public var systemAllocations: Int
+
+    enum CodingKeys: String, CodingKey {
+        case peer, work, mode, precision, threads, seconds, ratio
+        case imagesPerSecond = "images_per_second"
+        case peakGB = "peak_gb"
+        case multiplyAdds = "multiply_adds"
+        case gemmGflops = "gemm_gflops"
+        case systemAllocations = "system_allocations"
+    }
+}
+
+/// Measures pieces of work.
+public struct Benchmark {
+    public let work: Workload
+    public let mode: BenchmarkMode
+    public let repeats: Int
+    private let step: (Int) throws -> Void
+
+    /// Builds the model and its input.
+    public init(_ work: Workload, _ mode: BenchmarkMode, repeats: Int) {
+        self.work = work
+        self.mode = mode
+        self.repeats = repeats
+        let model = PixNerd(work.architecture, seed: 0)
+        let shape = [work.batch, model.channels, work.size, work.size]
+        func noise(_ step: Int) -> Tensor {
+            Tensor.normal(shape) { RandomStream(seed: 1, purpose: .noise, step: step, index: $0) }
+        }
+        let data = noise(-1)
+        let labels = (0..<work.batch).map { $0 * 7 % model.classes }
+        func times(_ step: Int) -> [Float] {
+            (0..<work.batch).map { index in
+                var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
+                return TimeSampling.logNormal.draw(&stream)
+            }
+        }
+        switch mode {
+        case .forward:
+            step = { _ = model.velocity(data, times: times($0), labels: labels) }
+        case .train:
+            let take = FlowMatchingStep(
+                model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()), average: nil)
+            step = { _ = try take(data: data, noise: noise($0), times: times($0), labels: labels) }
+        }
+    }
+
+    /// Two steps to warm up, then the median of `repeats`.
+    public func run() throws -> BenchmarkResult {
+        let before = productRate(work.products)
+        for index in 0..<2 { try step(index) }
+        let allocations = MemoryPool.shared.statistics.systemAllocations
+        var seconds: [Double] = []
+        for index in 0..<repeats { seconds.append(try time { try step(2 + index) }) }
+        let allocated = MemoryPool.shared.statistics.systemAllocations - allocations
+        let peak = Double(peakResidentMemory()) / 1e9
+        let rate = max(before, productRate(work.products))
+        let median = seconds.median
+        let multiplyAdds =
+            work.batch * mode.factor * work.architecture.multiplyAdds(height: work.size, width: work.size)
+        return BenchmarkResult(
+            work: work.name, mode: mode.rawValue, threads: Threads.count,
+            imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,
+            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated)
+    }
+
+    /// Where the time of `repeats` steps goes.
+    public func profile() throws -> [OperatorProfile.Entry] {
+        for index in 0..<2 { try step(index) }
+        OperatorProfile.start()
+        for index in 0..<repeats { try step(2 + index) }
+        return OperatorProfile.stop()
+    }
+}
+
+/// The rate of products of these shapes in operations (two a multiply-add) a second, each shape weighed by its share.
+func productRate(_ products: [(rows: Int, columns: Int, inner: Int, count: Int)]) -> Double {
+    var (operations, seconds) = (0.0, 0.0)
+    for product in products {
+        let a = Tensor(repeating: 0.5, shape: [product.rows, product.inner])
+        let weight = Tensor(repeating: 0.25, shape: [product.columns, product.inner])
+        let once = 2 * Double(product.rows) * Double(product.columns) * Double(product.inner)
+        // Long enough for the clock, and for the processor to reach its speed.
+        let calls = max(1, Int(2e10 / once))
+        let times = (0..<5).map { _ in
+            time { for _ in 0..<calls { _ = linear(a, weight: weight) } } / Double(calls)
+        }
+        operations += Double(product.count) * once
+        seconds += Double(product.count) * times.median
+    }
+    return operations / seconds
+}
+
+/// The seconds that `body` takes.
+func time(_ body: () throws -> Void) rethrows -> Double {
+    let duration = try ContinuousClock().measure(body).components
+    return Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+}
+
+extension [Double] {
+    var median: Double {
+        let sorted = self.sorted()
+        guard !sorted.isEmpty else { return .nan }
+        return sorted.count % 2 == 1
+            ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+    }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Benchmarking
+import Foundation
+import Tensors
+
+extension BenchmarkMode: ExpressibleByArgument {}
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measures the speed of training and sampling against this machine's limit.",
+        discussion: """
+            The limit is the rate of the model's own large products, measured in the same process. Each piece of work
+            runs in a process of its own, so that its peak memory is its own.
+
+              pixnerd bench
+              pixnerd bench --work B16-256 --mode train --profile
+            """)
+
+    @Option(help: "B16-256, XL16-256 or small4-32; all where not given.")
+    var work: String?
+
+    @Option(help: "forward or train; both where not given.")
+    var mode: BenchmarkMode?
+
+    @Option(help: "Threads; all processors where not given.")
+    var threads: Int?
+
+    @Option(help: "Steps that are measured, after two to warm up.")
+    var repeats = 5
+
+    @Flag(help: "One JSON line for each piece of work.")
+    var json = false
+
+    @Flag(help: "Show where the time goes, operator by operator, instead.")
+    var profile = false
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+        guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
+        if let work, !Workload.all.contains(where: { $0.name == work }) {
+            throw ValidationError(
+                "--work is '\(work)'; it must be one of \(Workload.all.map(\.name).joined(separator: ", ")).")
+        }
+    }
+
+    func run() throws {
+        if let threads { Threads.count = threads }
+        if let name = work, let mode, let work = Workload.all.first(where: { $0.name == name }) {
+            try measure(work, mode)
+            return
+        }
+        if !json { printMachine() }
+        for name in work.map({ [$0] }) ?? Workload.all.map(\.name) {
+            for mode in mode.map({ [$0] }) ?? BenchmarkMode.allCases {
+                try runAlone(name, mode)
+            }
+        }
+    }
+
+    private func printMachine() {
+        let machine = Machine()
+        print("\(machine.processor), \(machine.instructionSet), \(Threads.count) threads, \(machine.blas)")
+        if let warning = machine.warning { print(warning) }
+    }
+
+    /// Runs one piece of work in a process of its own.
+    private func runAlone(_ work: String, _ mode: BenchmarkMode) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments =
+            ["bench", "--work", work, "--mode", mode.rawValue, "--repeats", String(repeats)]
+            + ["--threads", String(Threads.count)] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
+        fflush(nil)
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
+    }
+
+    private func measure(_ work: Workload, _ mode: BenchmarkMode) throws {
+        let benchmark = Benchmark(work, mode, repeats: repeats)
+        if profile {
+            print("\(work.name) \(mode.rawValue), \(repeats) steps")
+            print(Self.table(try benchmark.profile(), steps: repeats))
+            return
+        }
+        let result = try benchmark.run()
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            return
+        }
+        print(
+            work.name.padding(toLength: 10, withPad: " ", startingAt: 0)
+                + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+                + String(
+                    format: "%8.3f pictures/s  %7.1f G multiply-adds a step  products %6.1f GFLOP/s  ratio %5.1f %%  "
+                        + "peak %5.2f GB  %d system allocations",
+                    result.imagesPerSecond, Double(result.multiplyAdds) / 1e9, result.gemmGflops, 100 * result.ratio,
+                    result.peakGB, result.systemAllocations))
+    }
+
+    private static func table(_ entries: [OperatorProfile.Entry], steps: Int) -> String {
+        let total = entries.reduce(0) { $0 + $1.seconds }
+        let rows = entries.map { entry in
+            entry.name.padding(toLength: 28, withPad: " ", startingAt: 0)
+                + String(
+                    format: "%6d calls %9.2f ms %5.1f %%  %7.1f GFLOP/s", entry.calls / steps,
+                    1e3 * entry.seconds / Double(steps), 100 * entry.seconds / total,
+                    2e-9 * Double(entry.multiplyAdds) / entry.seconds)
+        }
+        return rows.joined(separator: "\n") + String(format: "\nall %.1f ms a step", 1e3 * total / Double(steps))
+    }
+}
