@@ -10,7 +10,7 @@ SAMPLES := $(RUN)/samples
 LIBRARIES := openblas libpng libturbojpeg
 DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev
 
-.PHONY: help quickstart build packages test lint format fixtures clean
+.PHONY: help quickstart build packages test lint format fixtures bench bench-peers clean
 
 help:
 	@echo "make quickstart   build, make a small data set, train on it, sample at three sizes"
@@ -18,6 +18,8 @@ help:
 	@echo "make test         run all tests, optimised"
 	@echo "make lint         check the format"
 	@echo "make format       format the sources"
+	@echo "make bench        measure the speed against this machine's limit"
+	@echo "make bench-peers  measure it side by side with PyTorch, in turn"
 	@echo "make fixtures     let PyTorch and Pillow write the test fixtures anew"
 	@echo "make clean        remove what was built"
 
@@ -64,6 +66,12 @@ $(VENV)/requirements.txt: Tests/Fixtures/requirements.txt
 fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
+
+bench: build
+	@$(PIXNERD) bench
+
+bench-peers: build $(VENV)/requirements.txt
+	@$(VENV)/bin/python Benchmarks/compare_peers.py
 
 clean:
 	rm -rf .build $(VENV)

@@ -22,7 +22,8 @@ import torch
 from safetensors.torch import load_file, save
 
 from reference.pixnerd_torch import (
-    PixNerd, RMSNorm, field_positions, flow_loss, rotary_table, sample_euler, time_grid, timestep_features)
+    PixNerd, RMSNorm, field_positions, rotary_table, sample_euler, timestep_features)
+from reference.pixnerd_torch import losses as reference_losses
 
 LARGEST_FILE = 700_000  # bytes
 LARGEST_TOTAL = 2_500_000
@@ -31,6 +32,21 @@ TINY = dict(hidden_size=16, num_groups=2, num_blocks=5, num_cond_blocks=3, patch
             in_channels=3, hidden_size_x=8, nerf_mlpratio=2, num_classes=5)
 GREY = dict(hidden_size=24, num_groups=2, num_blocks=3, num_cond_blocks=2, patch_size=2,
             in_channels=1, hidden_size_x=6, nerf_mlpratio=3, num_classes=3)
+
+
+# What the reference computes inside its functions
+
+def time_grid(steps, shift):
+    """The times of `sample_euler`: steps + 1 of them, from 0 to 1."""
+    grid = torch.cat([torch.linspace(0, 1 - 1 / steps, steps), torch.ones(1)])
+    return grid / (grid + (1 - grid) * shift)
+
+
+def double_timestep_features(t, width=256, max_period=10.0):
+    """`timestep_features` in float64."""
+    rate = torch.exp(-math.log(max_period) * torch.arange(width // 2, dtype=torch.float64) / (width // 2))
+    phase = t.double()[:, None] * rate
+    return torch.cat([phase.cos(), phase.sin()], dim=1)
 
 
 # Files
@@ -145,7 +161,7 @@ def write_training(path, configuration, model, average, height, width, steps, se
         model.parameters(), lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=weight_decay)
     losses, norms, gradients = [], [], {}
     for step in range(steps):
-        loss = flow_loss(model, x[step], y[step], t[step], noise[step], shift)
+        loss = reference_losses(model, x[step], y[step], t[step], noise[step], shift=shift)["loss"]
         optimizer.zero_grad()
         loss.backward()
         if step == 0:
@@ -434,7 +450,7 @@ def make_tables(folder):
     """What has no gradient: features, tables and the order of pixels, as the float32 reference has them."""
     t = torch.tensor([0, 1e-3, 0.125, 0.3, 0.5, 0.987, 1])
     write_tensors(folder / "timestep_features.safetensors",
-                  {"t": t, "out": timestep_features(t), "out64": timestep_features(t.double())})
+                  {"t": t, "out": timestep_features(t), "out64": double_timestep_features(t)})
 
     for rows, columns in [(5, 7), (1, 1)]:
         write_tensors(folder / f"rotary_table_{rows}x{columns}.safetensors", {"table": rotary_table(12, rows, columns)},
