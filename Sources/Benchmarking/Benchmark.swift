@@ -64,8 +64,8 @@ public struct Benchmark {
             step = { _ = model.velocity(data, times: times($0), labels: labels) }
         case .train:
             let take = FlowMatchingStep(
-                model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()), average: nil)
-            step = { _ = try take(data: data, noise: noise($0), times: times($0), labels: labels) }
+                model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+            step = { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
         }
     }
 

@@ -11,16 +11,17 @@ KERNEL void vector_sum(size_t count, const float *restrict a, const float *restr
     for (size_t i = 0; i < count; i++) out[i] = a[i] + b[i];
 }
 
-KERNEL void vector_scale(size_t count, float scale, const float *x, float *out) {
-    VECTORIZED
-    for (size_t i = 0; i < count; i++) out[i] = scale * x[i];
-}
-
 KERNEL void vector_combine(
-    size_t count, float alpha, const float *x, float beta, const float *y, float *out) {
+    size_t count, float alpha, const float *restrict x, float beta, const float *restrict y, float *restrict out) {
     RELAXED
     VECTORIZED
     for (size_t i = 0; i < count; i++) out[i] = alpha * x[i] + beta * y[i];
+}
+
+KERNEL void vector_follow(size_t count, float decay, const float *restrict x, float *restrict average) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) average[i] = decay * average[i] + (1.0f - decay) * x[i];
 }
 
 KERNEL void column_sums(size_t rows, size_t columns, size_t stride, const float *restrict x, float *restrict sums) {

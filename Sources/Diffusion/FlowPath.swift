@@ -42,16 +42,10 @@ public enum FlowPath {
 
 /// The mean squared error of the velocity (Lipman et al., arXiv 2210.02747, equation 9, for the straight path).
 ///
-/// - Parameters:
-///   - data: [B, C, H, W].
-///   - noise: of the same shape.
-///   - times: B times, after the shift.
-///   - labels: B labels, the null label where the class was dropped.
-/// - Returns: the loss, [1].
-public func flowMatchingLoss(
-    _ denoiser: some Denoiser, data: Tensor, noise: Tensor, times: [Float], labels: [Int]
-) -> Tensor {
+/// - Returns: the mean, [1], and the error of each picture.
+public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> (mean: Tensor, pictures: [Float]) {
     let prediction = denoiser.velocity(
-        FlowPath.point(data: data, noise: noise, times: times), times: times, labels: labels)
-    return meanSquaredError(prediction, target: FlowPath.velocity(data: data, noise: noise))
+        FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
+        labels: batch.labels)
+    return meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
 }

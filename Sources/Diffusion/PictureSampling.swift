@@ -28,12 +28,14 @@ public func samplePictures(
 ) rethrows {
     for (batch, start) in stride(from: 0, to: requests.count, by: batchSize).enumerated() {
         let part = requests[start..<min(start + batchSize, requests.count)]
-        let noise = Tensor.normal([part.count, space.channels, height, width]) { index in
-            RandomStream(seed: part[start + index].seed, purpose: .samplingNoise)
+        func noise(_ draw: Int) -> Tensor {
+            Tensor.normal([part.count, space.channels, height, width]) { index in
+                RandomStream(seed: part[start + index].seed, purpose: .samplingNoise, step: draw)
+            }
         }
-        let x = sampleEuler(denoiser, noise: noise, labels: part.map(\.label), settings: settings) {
-            afterStep(batch * settings.steps + $0)
-        }
+        let x = sample(
+            denoiser, noise: noise(0), labels: part.map(\.label), settings: settings, stepNoise: { noise($0 + 1) },
+            afterStep: { done, _ in afterStep(batch * settings.steps + done) })
         try receive(space.decode(x), start)
     }
 }

@@ -50,22 +50,22 @@ public final class AdamW {
         self.secondMoments = secondMoments
     }
 
-    /// One step along the gradients that the parameters hold, and one of the moving average of the weights.
+    /// One step along the gradients that the parameters hold, and one of the moving averages of the weights.
     ///
     /// - Parameters:
     ///   - gradientScale: a factor for all gradients, from clipping.
-    ///   - average: moves towards the new weights in the same pass.
-    public func update(gradientScale: Float = 1, average: MovingAverage? = nil) {
+    ///   - averages: move towards the new weights, the first in the same pass over memory.
+    public func update(gradientScale: Float = 1, averages: [MovingAverage] = []) {
         step += 1
         let coefficients = AdamWCoefficients(
             learningRate: settings.learningRate, beta1: settings.beta1, beta2: settings.beta2,
             epsilon: settings.epsilon, weightDecay: settings.weightDecay, step: step, gradientScale: gradientScale,
-            averageDecay: average?.decay ?? 0)
+            averageDecay: averages.first?.decay ?? 0)
         for (index, parameter) in parameters.enumerated() {
             guard let gradient = parameter.gradient else {
                 preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
             }
-            if let average {
+            if let average = averages.first {
                 adamWStep(
                     coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
                     secondMoment: &secondMoments[index], average: &average.values[index])
@@ -73,6 +73,9 @@ public final class AdamW {
                 adamWStep(
                     coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
                     secondMoment: &secondMoments[index])
+            }
+            for average in averages.dropFirst() {
+                follow(parameter.value, decay: average.decay, average: &average.values[index])
             }
         }
     }

@@ -1,4 +1,5 @@
 import Diffusion
+import Images
 import Layers
 import Models
 
@@ -36,19 +37,29 @@ public struct Configuration: Sendable, Equatable {
         public var imageSize = 32
         public var workers = 1
         public var prefetchBatches = 4
+        public var prefetchMegabytes = 512
+        public var crop = CropMode.center
+        public var flip = false
+        /// Lets libjpeg-turbo scale down while it decodes: faster, and not the pixels that Pillow gives.
+        public var fastDecode = false
     }
 
     public struct TrainingSection: Sendable, Equatable {
         public var steps = 10000
         public var batchSize = 64
+        /// Forward and backward passes that a batch is split into, to save memory.
+        public var accumulate = 1
         public var learningRate: Float = 1e-4
+        public var warmupSteps = 0
+        public var schedule = LearningRateSchedule.constant
         public var beta1: Float = 0.9
         public var beta2: Float = 0.999
         public var epsilon: Float = 1e-8
         public var weightDecay: Float = 0
         /// The largest global norm of the gradients; 0 for no clipping.
         public var gradientClip: Float = 0
-        public var emaDecay: Float = 0.9999
+        /// Of each moving average; the first is the one that is sampled from.
+        public var emaDecay: [Float] = [0.9999]
         public var emaWarmup = true
         public var recompute = false
         public var labelDropout: Float = 0.1
@@ -56,7 +67,19 @@ public struct Configuration: Sendable, Equatable {
         public var timeShift: Float = 1
         public var logEvery = 10
         public var saveEvery = 1000
+        /// Saved steps that are kept, and every which steps besides; 0 for all, and for none besides.
+        public var keepLast = 0
+        public var keepEvery = 0
+        public var onSaveFailure = SaveFailure.stop
+        /// Steps whose gradient norm is so many standard deviations above the last ones' are skipped; 0 for none.
+        public var skipOutliers: Float = 0
         public var previewEvery = 500
+    }
+
+    /// What happens when something cannot be written, such as on a full disk.
+    public enum SaveFailure: String, Sendable, CaseIterable {
+        case stop
+        case goOn = "continue"
     }
 
     /// How previews are sampled.

@@ -56,6 +56,11 @@ extension Configuration {
 
     private mutating func apply(_ assignment: Assignment) throws {
         guard let key = Self.keys.first(where: { $0.name == assignment.key }) else {
+            if let inside = Self.keys.first(where: { $0.name.hasPrefix(assignment.key + ".") }) {
+                throw ConfigurationError(
+                    "\(assignment.place): \(assignment.key) is a section and not a value; "
+                        + "set keys in it, such as \(inside.name).")
+            }
             throw ConfigurationError(
                 "\(assignment.place): there is no key \(assignment.key); "
                     + "did you mean \(Self.nearestKey(to: assignment.key))?")
@@ -71,7 +76,7 @@ extension Configuration {
         do {
             root = try Yams.compose(yaml: text)
         } catch let error as YamlError {
-            throw ConfigurationError("\(origin) is not valid YAML: \(oneLine(error)).")
+            throw ConfigurationError(sentence(about: error, origin))
         }
         guard let root else { return [] }
         var found: [Assignment] = []
@@ -79,6 +84,9 @@ extension Configuration {
             let place = node.mark.map { "\(origin):\($0.line)" } ?? origin
             switch node {
             case .mapping(let mapping):
+                if let key = keys.first(where: { $0.name == path }) {
+                    throw ConfigurationError("\(place): \(path) holds keys, expected is \(key.expectation).")
+                }
                 for (key, value) in mapping {
                     let name = key.string ?? ""
                     try walk(value, path.isEmpty ? name : "\(path).\(name)")
@@ -87,6 +95,9 @@ extension Configuration {
                 // A section without keys is empty, not a value.
                 if scalar.string.isEmpty, keys.contains(where: { $0.name.hasPrefix(path + ".") }) { return }
                 found.append(Assignment(key: path, text: scalar.string, place: place))
+            case .sequence(let sequence) where keys.contains { $0.name == path && $0.isList }:
+                let text = sequence.map { $0.string ?? "?" }.joined(separator: ",")
+                found.append(Assignment(key: path, text: text, place: place))
             case .sequence, .alias:
                 let expected = keys.first { $0.name == path }?.expectation ?? "a section with keys"
                 throw ConfigurationError("\(place): \(path) is a list, expected is \(expected).")
@@ -99,20 +110,36 @@ extension Configuration {
         return found
     }
 
-    private static func oneLine(_ error: YamlError) -> String {
-        "\(error)".split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-            .filter { !$0.isEmpty && $0 != "^" }.joined(separator: " ")
+    private static func sentence(about error: YamlError, _ origin: String) -> String {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let during = context.map { "\($0.text), " } ?? ""
+            return "\(origin):\(mark.line): this is not valid YAML: \(during)\(problem)."
+        case .duplicatedKeysInMapping(let names, let context):
+            return "\(origin):\(context.mark.line): \(names.sorted().joined(separator: " and ")) stands more than once "
+                + "in one section; keep one of them."
+        default:
+            // What is left has a message of one line, perhaps with the text in question below it.
+            let message = "\(error)".prefix { !$0.isNewline }.trimmingCharacters(in: CharacterSet(charactersIn: ": "))
+            return "\(origin) is not valid YAML: \(message)."
+        }
     }
 
-    /// The known key that is closest in spelling, with the section counted or not.
-    static func nearestKey(to name: String) -> String {
-        func leaf(_ name: String) -> String { String(name.split(separator: ".").last ?? "") }
-        return keys.map(\.name).min { a, b in
-            let distance = { (key: String) in
-                min(2 * editDistance(leaf(name), leaf(key)) + (leaf(key) == key ? 0 : 1), editDistance(name, key) * 2)
-            }
-            return distance(a) < distance(b)
-        } ?? ""
+    /// The known key that is closest in spelling.
+    private static func nearestKey(to name: String) -> String {
+        func parts(_ name: String) -> (section: String, leaf: String) {
+            let parts = name.split(separator: ".").map(String.init)
+            return (parts.dropLast().joined(separator: "."), parts.last ?? "")
+        }
+        let asked = parts(name)
+        func distance(_ key: String) -> Int {
+            let known = parts(key)
+            let isCut = known.leaf.hasPrefix(asked.leaf) || asked.leaf.hasPrefix(known.leaf)
+            let spelling = editDistance(asked.leaf, known.leaf)
+            return 2 * (isCut ? min(spelling, 1) : spelling) + (asked.section == known.section ? 0 : 1)
+        }
+        return keys.map(\.name).min { distance($0) < distance($1) } ?? ""
     }
 
     /// The complete configuration as YAML.
@@ -123,7 +150,11 @@ extension Configuration {
             let parts = key.name.split(separator: ".").map(String.init)
             // Text is quoted, so that a name such as `on` or `1e3` stays text.
             let style: Node.Scalar.Style = key.isText ? .singleQuoted : .plain
-            let value = Node(key.read(self), Tag(.implicit), style)
+            let text = key.read(self)
+            let value =
+                key.isList
+                ? Node(text.split(separator: ",").map { Node($0.trimmingCharacters(in: .whitespaces)) }, Tag(.implicit), .flow)
+                : Node(text, Tag(.implicit), style)
             if parts.count == 1 {
                 top.append((Node(parts[0]), value))
             } else if sections.last?.name == parts[0] {
@@ -138,8 +169,8 @@ extension Configuration {
     }
 
     /// The keys whose values differ, with both values.
-    public func differences(from other: Configuration) -> [(key: String, own: String, other: String)] {
-        Self.keys.map { ($0.name, $0.read(self), $0.read(other)) }.filter { $0.1 != $0.2 }
+    public func differences(from other: Configuration) -> [(key: ConfigurationKey, own: String, other: String)] {
+        Self.keys.map { ($0, $0.read(self), $0.read(other)) }.filter { $0.1 != $0.2 }
     }
 }
 

@@ -1,4 +1,6 @@
 import Diffusion
+import Foundation
+import Images
 
 /// A value that stands in a configuration as one YAML scalar.
 protocol ConfigurationValue: Sendable {
@@ -41,11 +43,29 @@ extension String: ConfigurationValue {
     var text: String { self }
 }
 
-extension TimeSampling: ConfigurationValue {
+extension [Float]: ConfigurationValue {
+    static var expectation: String { "a number or a list of numbers" }
+    init?(text: String) {
+        let parts = text.split(separator: ",").map { Float(text: $0.trimmingCharacters(in: .whitespaces)) }
+        guard !parts.isEmpty, !parts.contains(nil) else { return nil }
+        self = parts.compactMap { $0 }
+    }
+    var text: String { map(\.text).joined(separator: ", ") }
+}
+
+/// One of a few words.
+protocol ConfigurationWord: ConfigurationValue, CaseIterable, RawRepresentable where RawValue == String {}
+
+extension ConfigurationWord {
     static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
     init?(text: String) { self.init(rawValue: text) }
     var text: String { rawValue }
 }
+
+extension TimeSampling: ConfigurationWord {}
+extension CropMode: ConfigurationWord {}
+extension LearningRateSchedule: ConfigurationWord {}
+extension Configuration.SaveFailure: ConfigurationWord {}
 
 /// One key of a configuration: its name, what it is for, and how it is read and written.
 public struct ConfigurationKey: Sendable {
@@ -56,6 +76,9 @@ public struct ConfigurationKey: Sendable {
     /// What values it takes.
     let expectation: String
     let isText: Bool
+    let isList: Bool
+    /// Whether a resumed run learns something else where this has changed.
+    let changesTraining: Bool
     let read: @Sendable (Configuration) -> String
     /// False where the text is not such a value.
     let write: @Sendable (inout Configuration, String) -> Bool
@@ -64,14 +87,17 @@ public struct ConfigurationKey: Sendable {
     ///
     /// - Parameters:
     ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
+    ///   - changesTraining: whether a resumed run learns something else where this has changed.
     init<Value: ConfigurationValue>(
         _ name: String, _ path: WritableKeyPath<Configuration, Value> & Sendable, _ help: String,
-        limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
+        limits: String = "", changesTraining: Bool = true, where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
     ) {
         self.name = name
         self.help = help
         expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
         isText = Value.self == String.self
+        isList = Value.self == [Float].self
+        self.changesTraining = changesTraining
         read = { $0[keyPath: path].text }
         write = { configuration, text in
             guard let value = Value(text: text), isAllowed(value) else { return false }
@@ -82,19 +108,22 @@ public struct ConfigurationKey: Sendable {
 
     /// A whole number of at least `minimum`.
     static func count(
-        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String
+        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String,
+        changesTraining: Bool = true
     ) -> ConfigurationKey {
-        ConfigurationKey(name, path, help, limits: "of at least \(minimum)") { $0 >= minimum }
+        ConfigurationKey(name, path, help, limits: "of at least \(minimum)", changesTraining: changesTraining) {
+            $0 >= minimum
+        }
     }
 
     /// A number in a closed range.
     static func number(
         _ name: String, _ path: WritableKeyPath<Configuration, Float> & Sendable, in range: ClosedRange<Float>,
-        _ help: String
+        _ help: String, changesTraining: Bool = true
     ) -> ConfigurationKey {
         let limits =
             range.upperBound == .greatestFiniteMagnitude
             ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
-        return ConfigurationKey(name, path, help, limits: limits) { range.contains($0) }
+        return ConfigurationKey(name, path, help, limits: limits, changesTraining: changesTraining) { range.contains($0) }
     }
 }

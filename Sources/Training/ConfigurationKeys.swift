@@ -7,9 +7,9 @@ extension Configuration {
     public static let keys: [ConfigurationKey] = [
         ConfigurationKey(
             "name", \.name, "name of the run; its directory is directory/name",
-            limits: "without slashes, not empty and not beginning with a dot"
+            limits: "without slashes, not empty and not beginning with a dot", changesTraining: false
         ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") },
-        ConfigurationKey("directory", \.directory, "where run directories are made"),
+        ConfigurationKey("directory", \.directory, "where run directories are made", changesTraining: false),
         ConfigurationKey("seed", \.seed, "decides weights, noise, times and the order of pictures"),
         .count("threads", \.threads, from: 0, "threads for the products; 0 for all processors"),
 
@@ -26,14 +26,27 @@ extension Configuration {
         .count("model.nerf_mlpratio", \.model.fieldRatio, from: 1, "inner width of the field over its width"),
         .count("model.num_classes", \.model.classes, from: 0, "0 for as many as the folder has"),
 
-        ConfigurationKey("data.root", \.data.root, "folder with a folder of pictures for each class"),
+        ConfigurationKey("data.root", \.data.root, "folder with a folder of pictures for each class, or shards-{000..099}.tar"),
         .count("data.image_size", \.data.imageSize, from: 1, "side that pictures are cropped and scaled to"),
-        .count("data.workers", \.data.workers, from: 1, "threads that decode pictures ahead"),
-        .count("data.prefetch_batches", \.data.prefetchBatches, from: 1, "batches kept ready"),
+        .count("data.workers", \.data.workers, from: 1, "threads that decode pictures ahead", changesTraining: false),
+        .count(
+            "data.prefetch_batches", \.data.prefetchBatches, from: 1, "batches kept ready at most",
+            changesTraining: false),
+        .count(
+            "data.prefetch_megabytes", \.data.prefetchMegabytes, from: 1, "memory for the batches kept ready",
+            changesTraining: false),
+        ConfigurationKey(
+            "data.crop", \.data.crop, "center (ADM's), random (ADM's), or resized (torchvision's RandomResizedCrop)"),
+        ConfigurationKey("data.flip", \.data.flip, "mirror half of the pictures"),
+        ConfigurationKey(
+            "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
 
         .count("training.steps", \.training.steps, from: 1, "optimiser steps in all"),
         .count("training.batch_size", \.training.batchSize, from: 1, "pictures a step"),
+        .count("training.accumulate", \.training.accumulate, from: 1, "passes that a batch is split into, for memory"),
         .number("training.learning_rate", \.training.learningRate, in: nonNegative, "of AdamW"),
+        .count("training.warmup_steps", \.training.warmupSteps, from: 0, "steps over which the learning rate rises"),
+        ConfigurationKey("training.schedule", \.training.schedule, "of the learning rate: constant or cosine"),
         .number("training.beta1", \.training.beta1, in: 0...0.999999, "decay of AdamW's first moment"),
         .number("training.beta2", \.training.beta2, in: 0...0.999999, "decay of AdamW's second moment"),
         .number("training.epsilon", \.training.epsilon, in: 1e-20...1, "of AdamW"),
@@ -41,7 +54,11 @@ extension Configuration {
         .number(
             "training.gradient_clip", \.training.gradientClip, in: nonNegative,
             "largest global norm of the gradients; 0 for no clipping"),
-        .number("training.ema_decay", \.training.emaDecay, in: 0...1, "of the moving average of the weights"),
+        ConfigurationKey(
+            "training.ema_decay", \.training.emaDecay,
+            "of the moving average of the weights; a list keeps several, the first is sampled from",
+            limits: "from 0 to 1, each another one"
+        ) { Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
         ConfigurationKey(
             "training.ema_warmup", \.training.emaWarmup, "let the average follow faster at first: min(decay, (1+n)/(10+n))"),
         .number("training.label_dropout", \.training.labelDropout, in: 0...1, "share of pictures trained without class"),
@@ -50,17 +67,34 @@ extension Configuration {
         ConfigurationKey(
             "training.recompute", \.training.recompute,
             "keep only the inputs of blocks and compute the rest again: less memory, a quarter more time"),
-        .count("training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl"),
-        .count("training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints"),
-        .count("training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"),
+        .number(
+            "training.skip_outliers", \.training.skipOutliers, in: nonNegative,
+            "skip steps whose gradient norm is so many deviations above the last ones'; 0 for none"),
+        .count(
+            "training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl",
+            changesTraining: false),
+        .count(
+            "training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints", changesTraining: false),
+        .count(
+            "training.keep_last", \.training.keepLast, from: 0, "checkpoints that are kept; 0 for all",
+            changesTraining: false),
+        .count(
+            "training.keep_every", \.training.keepEvery, from: 0, "besides, keep those of every so many steps; 0 for none",
+            changesTraining: false),
+        ConfigurationKey(
+            "training.on_save_failure", \.training.onSaveFailure, "what a full disk does to the run: stop or continue",
+            changesTraining: false),
+        .count(
+            "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none",
+            changesTraining: false),
 
-        .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler"),
-        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none"),
-        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "guidance acts above this time"),
-        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "guidance acts below this time"),
-        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "shift of the sampler's times"),
-        .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview"),
-        .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview"),
+        .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler", changesTraining: false),
+        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none", changesTraining: false),
+        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "guidance acts above this time", changesTraining: false),
+        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "guidance acts below this time", changesTraining: false),
+        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "shift of the sampler's times", changesTraining: false),
+        .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview", changesTraining: false),
+        .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview", changesTraining: false),
     ]
 
     /// Takes over the sizes of the preset, where there is one.

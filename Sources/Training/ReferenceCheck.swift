@@ -82,13 +82,12 @@ public struct ReferenceCheck {
             startingFrom: try checkpoint.holds(.ema)
                 ? checkpoint.load(.ema).parameters.map(\.value) : model.parameters.map(\.value))
         let step = FlowMatchingStep(
-            model: model, optimizer: AdamW(model.parameters, settings: settings), average: average)
+            model: model, optimizer: AdamW(model.parameters, settings: settings), averages: [average])
         let batches = try trainingBatches(model)
         var comparisons: [Comparison] = []
         var losses: [Float] = []
         for (index, batch) in batches.enumerated() {
-            losses.append(
-                try step(data: batch.data, noise: batch.noise, times: batch.times, labels: batch.labels).loss)
+            losses.append(try step([batch]).loss)
             if index == 0 {
                 comparisons += try compare("grad.denoiser.", model, tolerance) { $0.gradient ?? Tensor(zeros: $0.value.shape) }
             }
@@ -102,14 +101,7 @@ public struct ReferenceCheck {
         return comparisons
     }
 
-    private struct Batch {
-        let data: Tensor
-        let noise: Tensor
-        let times: [Float]
-        let labels: [Int]
-    }
-
-    private func trainingBatches(_ model: PixNerd) throws -> [Batch] {
+    private func trainingBatches(_ model: PixNerd) throws -> [TrainingBatch] {
         let (data, noise) = (try reference.tensor("train.x"), try reference.tensor("train.noise"))
         let (times, labels) = (try reference.tensor("train.t").values, try reference.integers("train.y"))
         let steps = try reference.tensor("train.loss").count
@@ -128,7 +120,7 @@ public struct ReferenceCheck {
         return (0..<steps).map { step in
             let range = step * batch..<(step + 1) * batch
             let shape = Array(data.shape.dropFirst())
-            return Batch(
+            return TrainingBatch(
                 data: data.rows(step..<step + 1).reshaped(shape), noise: noise.rows(step..<step + 1).reshaped(shape),
                 times: Array(times[range]), labels: Array(labels[range]))
         }

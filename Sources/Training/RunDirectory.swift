@@ -8,6 +8,14 @@ public struct TrainingError: Error, CustomStringConvertible, Sendable {
     public init(_ description: String) { self.description = description }
 }
 
+/// The system's words for what went wrong with a file; Foundation's own take two sentences.
+package func systemReason(_ error: any Error) -> String {
+    let error = error as NSError
+    let inner = error.userInfo[NSUnderlyingErrorKey].flatMap { $0 as? any Error }.map { $0 as NSError } ?? error
+    guard inner.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+    return String(cString: strerror(Int32(inner.code)))
+}
+
 /// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory for each saved step, and `latest`.
 public struct RunDirectory: Sendable {
     public let path: String
@@ -32,7 +40,7 @@ public struct RunDirectory: Sendable {
         do {
             try manager.createDirectory(atPath: "\(path)/previews", withIntermediateDirectories: true)
         } catch {
-            throw TrainingError("\(path) cannot be made: \(error.localizedDescription)")
+            throw TrainingError("\(path) cannot be made: \(systemReason(error)).")
         }
         return RunDirectory(existing: path)
     }
@@ -43,6 +51,38 @@ public struct RunDirectory: Sendable {
     private static func stepName(_ step: Int) -> String {
         let digits = String(step)
         return "step-" + String(repeating: "0", count: max(0, 7 - digits.count)) + digits
+    }
+
+    /// Writes `config.yaml`.
+    func writeConfiguration(_ configuration: Configuration) throws {
+        try AtomicFile.write(to: configurationPath) { file in
+            try Data(configuration.yaml.utf8).withUnsafeBytes { try file.append($0) }
+        }
+    }
+
+    /// Removes what a save or a removal that was killed left behind.
+    func removeUnfinished() {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasSuffix(".partial") {
+            try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+        }
+    }
+
+    /// Removes saved steps, except the last ones and those of every so many steps.
+    ///
+    /// - Parameters:
+    ///   - keepLast: how many are kept; 0 for all.
+    ///   - keepEvery: multiples of it are kept besides; 0 for none.
+    func prune(keepLast: Int, keepEvery: Int) throws {
+        guard keepLast > 0 else { return }
+        for step in savedSteps.dropLast(keepLast) where keepEvery == 0 || step % keepEvery != 0 {
+            // Under another name first, so that a removal that is killed half-way never looks like a saved step.
+            let going = "\(path)/removing.partial"
+            try? FileManager.default.removeItem(atPath: going)
+            guard rename(stepPath(step), going) == 0 else {
+                throw TrainingError("\(stepPath(step)) cannot be removed: \(String(cString: strerror(errno))).")
+            }
+            try FileManager.default.removeItem(atPath: going)
+        }
     }
 
     /// The saved steps, in order. What an unfinished save left under another name is not among them.

@@ -6,88 +6,27 @@ import Logging
 import Models
 import Tensors
 
-/// Trains a model in a space on a folder of pictures, and keeps its run directory.
+/// Trains a model in a space on pictures, and keeps its run directory.
 public final class Trainer {
     public let configuration: Configuration
     public let run: RunDirectory
-    public private(set) var state: TrainingState
-    private let folder: ImageFolder
-    private let space = PixelSpace()
-    private let logger: Logger
+    public internal(set) var state: TrainingState
+    let pictures: ImageCollection
+    let space = PixelSpace()
+    let logger: Logger
 
     /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
     ///
     /// - Parameters:
-    ///   - configuration: what is asked for; 0 classes become as many as the folder has.
+    ///   - configuration: what is asked for; 0 classes become as many as the pictures have.
     ///   - resume: go on with the run directory that is there.
     /// - Throws: one sentence where something of the above cannot be had.
     public init(_ configuration: Configuration, resume: Bool, logger: Logger) throws {
-        var configuration = configuration
-        guard !configuration.data.root.isEmpty else {
-            throw ConfigurationError(
-                "data.root is not set; name a folder with a folder of pictures for each class, "
-                    + "such as --set data.root=datasets/shapes.")
-        }
-        folder = try ImageFolder(root: configuration.data.root)
-        if configuration.model.classes == 0 { configuration.model.classes = folder.classes.count }
-        try Self.check(configuration, folder)
+        (self.configuration, pictures) = try Self.checked(configuration)
         self.logger = logger
         if configuration.threads > 0 { Threads.count = configuration.threads }
-
-        let existing = RunDirectory(existing: configuration.runPath)
-        if resume, let step = existing.savedSteps.last {
-            run = existing
-            state = try TrainingState(loading: run.stepPath(step), configuration: configuration)
-            try Self.reportChanges(run, configuration, logger)
-        } else if resume, FileManager.default.fileExists(atPath: existing.configurationPath) {
-            logger.notice("\(existing.path) has no saved step yet; its run begins anew.")
-            run = existing
-            state = try TrainingState(fresh: configuration)
-        } else if resume {
-            throw TrainingError("There is no run \(existing.path) to resume; start it without --resume.")
-        } else {
-            state = try TrainingState(fresh: configuration)
-            run = try RunDirectory.create(configuration.runPath)
-        }
-        self.configuration = configuration
-        try configuration.yaml.write(toFile: run.configurationPath, atomically: true, encoding: .utf8)
-    }
-
-    private static func check(_ configuration: Configuration, _ folder: ImageFolder) throws {
-        let (size, patch) = (configuration.data.imageSize, configuration.model.patchSize)
-        if let problem = sizeProblem(size, multiple: patch) {
-            throw ConfigurationError("data.image_size \(problem)")
-        }
-        guard configuration.model.classes >= folder.classes.count else {
-            throw ConfigurationError(
-                "model.num_classes is \(configuration.model.classes), but \(folder.root) has "
-                    + "\(folder.classes.count) classes; leave it out or set it to at least that.")
-        }
-        _ = try configuration.architecture()
-    }
-
-    private static func reportChanges(
-        _ run: RunDirectory, _ configuration: Configuration, _ logger: Logger
-    ) throws {
-        guard FileManager.default.fileExists(atPath: run.configurationPath) else { return }
-        let earlier = try Configuration(yaml: run.configurationPath)
-        for change in configuration.differences(from: earlier) {
-            logger.warning("resuming with \(change.key) = \(change.own), which was \(change.other) before")
-        }
-    }
-
-    /// What the run is, in a few lines for a person.
-    public var summary: String {
-        let architecture = state.model.architecture
-        let size = configuration.data.imageSize
-        let giga = Double(architecture.multiplyAdds(height: size, width: size)) / 1e9
-        return """
-            run        \(run.path)\(state.step > 0 ? " from step \(state.step)" : "")
-            pictures   \(folder.samples.count) in \(folder.classes.count) classes, at \(size) x \(size)
-            model      \(state.model.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture
-            training   steps to \(configuration.training.steps), batches of \(configuration.training.batchSize), \
-            \(Threads.count) threads
-            """
+        (run, state) = try Self.begin(self.configuration, classes: pictures.classes, resume: resume, logger)
+        try run.writeConfiguration(self.configuration)
     }
 
     /// Trains to the last step, saving on the way and at the end.
@@ -98,163 +37,148 @@ public final class Trainer {
     @discardableResult
     public func train(shouldStop: () -> Bool = { false }) throws -> Bool {
         let training = configuration.training
-        let log = try MetricsLog(path: run.metricsPath, resumingAt: state.step)
-        let loader = BatchLoader(
-            folder: folder, imageSize: configuration.data.imageSize, batchSize: training.batchSize,
-            seed: configuration.seed, startSample: state.step * training.batchSize,
-            workers: configuration.data.workers, prefetchBatches: configuration.data.prefetchBatches, logger: logger)
+        let journal = try TrainingJournal(run: run, resumingAt: state.step)
+        let loader = makeLoader()
         defer { loader.stop() }
         let take = FlowMatchingStep(
-            model: state.model, optimizer: state.optimizer, average: state.average,
+            model: state.model, optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
-        var window = MetricsWindow(learningRate: Double(training.learningRate), batchSize: training.batchSize)
+        var window = MetricsWindow(batchSize: training.batchSize)
         var savedStep = state.step
         while state.step < training.steps {
-            let batch = try loader.next()
-            state.average.decay = averageDecay(afterSteps: state.step)
-            let result = try step(take, batch)
-            state.step += 1
-            window.add(result)
+            try step(take, loader, &window)
             if state.step % training.logEvery == 0 || state.step == training.steps {
-                let record = window.record(step: state.step, waitSeconds: loader.waitSeconds)
-                try log.append(record)
-                progress.show(
-                    state.step,
-                    String(format: "loss %.4f  %.1f pictures/s", record.loss, record.imagesPerSecond))
-            }
-            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
-                try window.excluding { try writePreviews() }
+                let record = window.record(
+                    step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
+                    skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds)
+                try keepGoing("the metrics") { try journal.write(record) }
+                progress.show(state.step, record.line)
             }
             if state.step % training.saveEvery == 0 || state.step == training.steps {
                 try window.excluding { try save() }
                 savedStep = state.step
             }
+            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
+                try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
+            }
             if state.step < training.steps && shouldStop() { break }
         }
         if savedStep != state.step { try save() }
         progress.finish()
-        if !loader.skipped.isEmpty {
-            logger.warning("\(loader.skipped.count) unreadable pictures were skipped")
-        }
+        reportTroubles(loader)
         return state.step == training.steps
     }
 
-    /// One step on a batch: everything random in it is keyed by the step and the place in the batch.
+    private func makeLoader() -> BatchLoader {
+        let training = configuration.training
+        return BatchLoader(
+            collection: pictures, imageSize: configuration.data.imageSize,
+            batchSize: training.batchSize / training.accumulate, seed: configuration.seed,
+            startSample: state.step * training.batchSize, workers: configuration.data.workers,
+            prefetchBatches: configuration.data.prefetchBatches,
+            prefetchBytes: configuration.data.prefetchMegabytes << 20,
+            transform: ImageTransform(crop: configuration.data.crop, flip: configuration.data.flip),
+            fastDecode: configuration.data.fastDecode, logger: logger)
+    }
+
+    /// One step: everything random in it is keyed by the step and the place in the whole batch, so that neither
+    /// accumulation nor threads change it.
     private func step(
-        _ take: FlowMatchingStep<PixNerd>, _ batch: LoadedBatch
-    ) throws -> FlowMatchingStep<PixNerd>.Result {
-        let (seed, step, training) = (configuration.seed, state.step, configuration.training)
-        let data = space.encode(batch)
-        let noise = Tensor.normal(data.shape) {
-            RandomStream(seed: seed, purpose: .noise, step: step, index: $0)
+        _ take: FlowMatchingStep<PixNerd>, _ loader: BatchLoader, _ window: inout MetricsWindow
+    ) throws {
+        let training = configuration.training
+        var first = 0
+        let batches = try (0..<training.accumulate).map { _ in
+            let loaded = try loader.next()
+            defer { first += loaded.count }
+            return batch(loaded, first: first)
         }
-        let times = (0..<batch.count).map { index in
-            var stream = RandomStream(seed: seed, purpose: .times, step: step, index: index)
-            return shiftedTime(training.timeSampling.draw(&stream), by: training.timeShift)
+        state.optimizer.settings.learningRate = Float(
+            Double(training.learningRate)
+                * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
+        for (average, decay) in zip(state.averages, training.emaDecay) {
+            // The average follows faster while there is little to average.
+            average.decay =
+                training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
         }
-        let labels = batch.labels.enumerated().map { index, label in
-            var stream = RandomStream(seed: seed, purpose: .labelDropout, step: step, index: index)
-            return stream.nextUniform() < training.labelDropout ? state.model.nullLabel : label
-        }
+        var outliers = state.outliers
+        let result: FlowMatchingStep<PixNerd>.Result
         do {
-            return try take(data: data, noise: noise, times: times, labels: labels)
+            result = try take(batches) { outliers.isOutlier($0) }
         } catch let error as NotFiniteError {
-            let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
-            throw TrainingError(error.description + saved + ".")
+            throw failure(error.description)
         }
+        state.outliers = outliers
+        state.step += 1
+        window.add(result, times: batches.flatMap(\.times))
     }
 
-    /// The decay of the moving average: it follows faster while there is little to average.
-    private func averageDecay(afterSteps steps: Int) -> Float {
-        let decay = configuration.training.emaDecay
-        return configuration.training.emaWarmup ? min(decay, Float(1 + steps) / Float(10 + steps)) : decay
+    /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
+    private func batch(_ loaded: LoadedBatch, first: Int) -> TrainingBatch {
+        let (seed, step, training) = (configuration.seed, state.step, configuration.training)
+        func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
+            RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
+        }
+        let data = space.encode(loaded)
+        return TrainingBatch(
+            data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
+            times: (0..<loaded.count).map { index in
+                var numbers = stream(.times, index)
+                return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
+            },
+            labels: loaded.labels.enumerated().map { index, label in
+                var numbers = stream(.labelDropout, index)
+                return numbers.nextUniform() < training.labelDropout ? state.model.nullLabel : label
+            })
     }
 
+    /// Saves the state, and removes the saved steps that need not be kept.
     private func save() throws {
-        try run.save(step: state.step) { directory in
-            try state.save(to: directory, configuration: configuration, classNames: folder.classes)
+        try checkIsFinite()
+        let training = configuration.training
+        try keepGoing("step \(state.step)") {
+            try run.save(step: state.step) { directory in
+                try state.save(to: directory, configuration: configuration, classNames: pictures.classes)
+            }
+            try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
         }
     }
 
-    /// Pictures from fixed seeds, with the moving average and with the raw weights.
-    private func writePreviews() throws {
-        let name = String(format: "step-%06d", state.step)
-        try state.withAverage { try writePreview("\(run.previewsPath)/\(name).png") }
-        try writePreview("\(run.previewsPath)/\(name)-raw.png")
-    }
-
-    private func writePreview(_ path: String) throws {
-        let sampling = configuration.sampling
-        let labels = 0..<min(sampling.classes, folder.classes.count)
-        let requests = labels.flatMap { label in
-            (0..<sampling.perClass).map { PictureRequest(label: label, seed: UInt64($0)) }
+    /// Runs `body`; where it fails, ends the run or goes on with a message, as the configuration says.
+    private func keepGoing(_ what: String, _ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
+            guard configuration.training.onSaveFailure == .goOn else {
+                throw failure("\(what) could not be saved: \(reason)")
+            }
+            logger.error("\(what) could not be saved: \(reason); training goes on.")
         }
-        var pictures: [RGBImage] = []
-        let size = configuration.data.imageSize
-        samplePictures(
-            state.model, in: space, requests, height: size, width: size, settings: sampling.settings,
-            batchSize: max(1, configuration.training.batchSize / 2)
-        ) { batch, _ in pictures += batch }
-        let rows = labels.map { label in
-            (
-                label: Optional(folder.classes[label]),
-                images: Array(pictures[label * sampling.perClass..<(label + 1) * sampling.perClass])
-            )
+    }
+
+    /// What ended the run, with where to go on.
+    private func failure(_ reason: String) -> TrainingError {
+        let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
+        return TrainingError(reason + saved + ".")
+    }
+
+    /// Keeps a state that training cannot go on from out of checkpoints and previews.
+    private func checkIsFinite() throws {
+        let names = state.model.parameters.map(\.name)
+        let values = state.model.parameters.map(\.value) + state.averages.flatMap(\.values)
+        guard let bad = values.firstIndex(where: { !$0.isFinite }) else { return }
+        throw failure(
+            "step \(state.step): the weight \(names[bad % names.count]) is not finite after it; "
+                + "lower the learning rate or clip gradients")
+    }
+
+    private func reportTroubles(_ loader: BatchLoader) {
+        if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable pictures were skipped") }
+        if state.outliers.skipped > 0 {
+            logger.warning("\(state.outliers.skipped) steps were skipped for the norm of their gradient")
         }
-        try ImageFile.writePNG(ImageGrid.make(rows: rows), to: path)
-    }
-}
-
-/// What is wrong with a side of a picture, and the nearest one that works; nil where nothing is.
-public func sizeProblem(_ size: Int, multiple: Int) -> String? {
-    guard size <= 0 || size % multiple != 0 else { return nil }
-    let nearest = max(multiple, (size + multiple / 2) / multiple * multiple)
-    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)."
-}
-
-/// Sums between two lines of the log.
-private struct MetricsWindow {
-    let learningRate: Double
-    let batchSize: Int
-    private var losses = 0.0
-    private var norms = 0.0
-    private var steps = 0
-    private let start = Date()
-    private var windowStart = Date()
-    private var waitedBefore = 0.0
-
-    init(learningRate: Double, batchSize: Int) {
-        self.learningRate = learningRate
-        self.batchSize = batchSize
-    }
-
-    mutating func add(_ result: FlowMatchingStep<PixNerd>.Result) {
-        losses += Double(result.loss)
-        norms += result.gradientNorm
-        steps += 1
-    }
-
-    /// Runs `body`, whose time does not count for the pictures a second.
-    mutating func excluding(_ body: () throws -> Void) rethrows {
-        let before = Date()
-        try body()
-        windowStart += Date().timeIntervalSince(before)
-    }
-
-    mutating func record(step: Int, waitSeconds: Double) -> MetricsRecord {
-        let now = Date()
-        let seconds = max(now.timeIntervalSince(windowStart), 1e-9)
-        defer {
-            (losses, norms, steps) = (0, 0, 0)
-            windowStart = now
-            waitedBefore = waitSeconds
-        }
-        return MetricsRecord(
-            step: step, loss: losses / Double(steps), gradientNorm: norms / Double(steps), learningRate: learningRate,
-            imagesPerSecond: Double(steps * batchSize) / seconds,
-            dataWait: (waitSeconds - waitedBefore) / seconds, peakMemory: Double(peakResidentMemory()) / 1e9,
-            seconds: now.timeIntervalSince(start))
     }
 }

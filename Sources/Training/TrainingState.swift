@@ -4,59 +4,85 @@ import Layers
 import Models
 import Tensors
 
-/// Everything that a run needs to go on: weights, moving average, optimiser and step.
+/// Everything that a run needs to go on: weights, moving averages, optimiser, step, and what else decides later steps.
 public struct TrainingState {
     public let model: PixNerd
     public let optimizer: AdamW
-    public let average: MovingAverage
-    /// Steps taken.
-    public var step: Int
+    /// One for each decay; the first is sampled from.
+    public let averages: [MovingAverage]
+    /// Steps done, skipped ones included.
+    public var step = 0
+    public var outliers: OutlierDetector
 
     /// What `state.json` holds.
     private struct Record: Codable {
         var step: Int
+        var optimizerStep: Int
+        /// Pictures seen: the place in the endless order of them.
         var samples: Int
         var seed: UInt64
+        var classes: [String]
+        var configurationHash: String
+        var outliers: OutlierDetector
+
+        enum CodingKeys: String, CodingKey {
+            case step, samples, seed, classes, outliers
+            case optimizerStep = "optimizer_step"
+            case configurationHash = "configuration_hash"
+        }
     }
 
     /// A new run.
     public init(fresh configuration: Configuration) throws {
+        let training = configuration.training
         model = PixNerd(
-            try configuration.architecture(), seed: configuration.seed,
-            recomputesBlocks: configuration.training.recompute)
+            try configuration.architecture(), seed: configuration.seed, recomputesBlocks: training.recompute)
         optimizer = AdamW(model.parameters, settings: configuration.optimizer)
-        average = MovingAverage(
-            decay: configuration.training.emaDecay, startingFrom: model.parameters.map(\.value))
-        step = 0
+        let values = model.parameters.map(\.value)
+        averages = training.emaDecay.map { MovingAverage(decay: $0, startingFrom: values) }
+        outliers = OutlierDetector(threshold: configuration.outlierThreshold)
     }
 
     /// The state that was saved under `directory`.
     ///
+    /// - Parameter classes: of the pictures, which must be those of the run.
     /// - Throws: one sentence that names the file and what is wrong with it.
-    public init(loading directory: String, configuration: Configuration) throws {
-        let record: Record
-        do {
-            record = try JSONDecoder().decode(
-                Record.self, from: Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json")))
-        } catch {
+    public init(loading directory: String, configuration: Configuration, classes: [String]) throws {
+        let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
+        guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0 else {
             throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
         }
+        guard record.classes == classes else {
+            throw TrainingError(
+                "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
+                    + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own.")
+        }
         let checkpoint = try PixNerdCheckpoint(path: directory)
-        model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
-        let wanted = try configuration.architecture()
-        guard model.architecture == wanted else {
+        let training = configuration.training
+        model = try checkpoint.load(.raw, recomputesBlocks: training.recompute)
+        guard model.architecture == (try configuration.architecture()) else {
             throw TrainingError(
                 "\(directory) holds a model of other sizes than the configuration asks for; "
                     + "resume with the run's own model section, or give the new run a name of its own.")
         }
-        average = MovingAverage(
-            decay: configuration.training.emaDecay, startingFrom: try checkpoint.load(.ema).parameters.map(\.value))
+        averages = try training.emaDecay.enumerated().map { index, decay in
+            let file = try SafetensorsFile(path: "\(directory)/\(Self.averageFile(index, decay))")
+            let average = try PixNerd(loading: TensorSubset(file, prefix: WeightKind.ema.prefix))
+            return MovingAverage(decay: decay, startingFrom: average.parameters.map(\.value))
+        }
         optimizer = AdamW(model.parameters, settings: configuration.optimizer)
+        outliers = record.outliers
+        outliers.threshold = configuration.outlierThreshold
         step = record.step
-        try restoreOptimizer(from: directory)
+        try restoreOptimizer(from: directory, step: record.optimizerStep)
     }
 
-    private func restoreOptimizer(from directory: String) throws {
+    /// The file of a moving average: the first has the name that everything looks for.
+    private static func averageFile(_ index: Int, _ decay: Float) -> String {
+        index == 0 ? WeightKind.ema.fileName : "ema-\(decay).safetensors"
+    }
+
+    private func restoreOptimizer(from directory: String, step: Int) throws {
         let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
         func moments(_ prefix: String) throws -> [Tensor] {
             try model.parameters.map { parameter in
@@ -84,30 +110,46 @@ public struct TrainingState {
             "step": String(step),
         ]
         let names = model.parameters.map(\.name)
-        func write(_ kind: WeightKind, _ tensors: [Tensor]) throws {
+        func write(_ tensors: [Tensor], prefix: String, _ extra: [String: String], to file: String) throws {
             try SafetensorsWriter.write(
-                zip(names, tensors).map { (kind.prefix + $0, $1) }, metadata: metadata,
-                to: "\(directory)/\(kind.fileName)")
+                zip(names, tensors).map { (prefix + $0, $1) }, metadata: metadata.merging(extra) { _, new in new },
+                to: "\(directory)/\(file)")
         }
-        try write(.raw, model.parameters.map(\.value))
-        try write(.ema, average.values)
+        try write(model.parameters.map(\.value), prefix: WeightKind.raw.prefix, [:], to: WeightKind.raw.fileName)
+        for (index, (average, decay)) in zip(averages, configuration.training.emaDecay).enumerated() {
+            try write(
+                average.values, prefix: WeightKind.ema.prefix, ["ema_decay": String(decay)],
+                to: Self.averageFile(index, decay))
+        }
         try SafetensorsWriter.write(
             zip(names, optimizer.firstMoments).map { ("first_moment.\($0)", $1) }
                 + zip(names, optimizer.secondMoments).map { ("second_moment.\($0)", $1) },
-            metadata: ["step": String(step)], to: "\(directory)/optimizer.safetensors")
+            metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
         let record = Record(
-            step: step, samples: step * configuration.training.batchSize, seed: configuration.seed)
+            step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
+            seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers)
         let json = try encoder.encode(record)
         try AtomicFile.write(to: "\(directory)/state.json") { file in
             try json.withUnsafeBytes { try file.append($0) }
         }
     }
 
-    /// Runs `body` with the moving average in place of the weights.
+    /// Runs `body` with the first moving average in place of the weights.
     public func withAverage<R>(_ body: () throws -> R) rethrows -> R {
+        guard let average = averages.first else { return try body() }
         let raw = model.parameters.map(\.value)
         for (parameter, value) in zip(model.parameters, average.values) { parameter.value = value }
         defer { for (parameter, value) in zip(model.parameters, raw) { parameter.value = value } }
         return try body()
+    }
+}
+
+extension Configuration {
+    fileprivate var outlierThreshold: Double? { training.skipOutliers > 0 ? Double(training.skipOutliers) : nil }
+
+    /// A short name for exactly these values (FNV-1a of the YAML, 64 bits).
+    var hash: String {
+        let value = yaml.utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        return String(value, radix: 16)
     }
 }

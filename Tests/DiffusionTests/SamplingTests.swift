@@ -18,22 +18,22 @@ import Testing
 
     @Test(arguments: [("grid", 9, Float(1)), ("grid_shifted", 6, Float(3))])
     func timesAreThoseOfTheReference(name: String, steps: Int, shift: Float) throws {
-        let times = Tensor(samplingTimes(steps: steps, shift: shift), shape: [steps + 1])
+        let times = Tensor(SamplingSettings(steps: steps, shift: shift).times, shape: [steps + 1])
         expectClose(times, try file.tensor(name), Tolerance(relative: 1e-6, because: "float32 arithmetic"))
     }
 
     @Test func eulerFollowsTheReference() throws {
-        let samples = sampleEuler(
+        let samples = sample(
             model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(steps: 9, guidance: Guidance(scale: 3.5, lowerTime: 0.1, upperTime: 1)))
         expectClose(samples, try file.tensor("samples"), .network)
     }
 
     @Test func eulerFollowsTheReferenceWithAShift() throws {
         var steps: [Int] = []
-        let samples = sampleEuler(
+        let samples = sample(
             model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(
-                steps: 6, guidance: Guidance(scale: 2, lowerTime: 0.3, upperTime: 0.7), shift: 3)
-        ) { steps.append($0) }
+                steps: 6, guidance: Guidance(scale: 2, lowerTime: 0.3, upperTime: 0.7), shift: 3),
+            afterStep: { done, _ in steps.append(done) })
         expectClose(samples, try file.tensor("samples_shifted"), .network)
         #expect(steps == [1, 2, 3, 4, 5, 6])
     }
@@ -51,7 +51,7 @@ import Testing
 
     @Test func withoutGuidanceTheNullLabelIsNotEvaluated() {
         let noise = Tensor([0.5, -0.5], shape: [2, 1, 1, 1])
-        let samples = sampleEuler(
+        let samples = sample(
             Constant(), noise: noise, labels: [0, 1],
             settings: SamplingSettings(steps: 7, guidance: Guidance(scale: 1)))
         expectClose(samples, Tensor([0.5, 0.5], shape: [2, 1, 1, 1]))

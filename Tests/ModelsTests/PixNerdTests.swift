@@ -95,6 +95,12 @@ import Testing
         #expect(grey.channels == 1 && grey.fieldRatio == 3 && grey.patchSize == 2 && grey.heads == 2)
     }
 
+    @Test(arguments: ["tiny", "grey"])
+    func parametersAreCountedWithoutAModel(name: String) throws {
+        let model = try Self.model(name)
+        #expect(model.architecture.parameterCount == model.parameterCount)
+    }
+
     /// The figures that papers print: 700 M parameters, 134 G multiply-adds for XL/16 at 256 x 256.
     @Test func multiplyAddsAreThePublishedOnes() throws {
         let large = try PixNerdArchitecture(preset: "XL/16").multiplyAdds(height: 256, width: 256)

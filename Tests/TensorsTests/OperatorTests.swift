@@ -89,11 +89,11 @@ import Testing
         let prediction = Parameter(name: "a", value: try file.tensor("a"))
         let target = try file.tensor("b")
         let out = try withGradient(upstream: file.tensor("upstream")) {
-            meanSquaredError(prediction.tensor, target: target)
+            meanSquaredError(prediction.tensor, target: target).mean
         }
         expectClose(out, try file.tensor("out"))
         expectClose(try #require(prediction.gradient), try file.tensor("grad.a"))
-        expectDerivative([prediction]) { meanSquaredError(prediction.tensor, target: target) }
+        expectDerivative([prediction]) { meanSquaredError(prediction.tensor, target: target).mean }
     }
 
     @Test func addition() {

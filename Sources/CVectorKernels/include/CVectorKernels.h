@@ -32,10 +32,10 @@ void silu_gate_backward(
 void vector_add(size_t count, const float *x, float *accumulator);
 // out = a + b
 void vector_sum(size_t count, const float *a, const float *b, float *out);
-// out = scale x; out may be x.
-void vector_scale(size_t count, float scale, const float *x, float *out);
-// out = alpha x + beta y; out may be x or y.
+// out = alpha x + beta y
 void vector_combine(size_t count, float alpha, const float *x, float beta, const float *y, float *out);
+// average = decay average + (1 - decay) x
+void vector_follow(size_t count, float decay, const float *x, float *average);
 // sums[columns] += the sum of rows of x, which stand stride floats apart.
 void column_sums(size_t rows, size_t columns, size_t stride, const float *x, float *sums);
 // The sum of x^2.

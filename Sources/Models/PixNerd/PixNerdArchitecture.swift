@@ -98,6 +98,19 @@ public struct PixNerdArchitecture: Sendable, Equatable, Codable {
     /// The inner width of the gated MLP of a transformer block.
     public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
 
+    /// How many parameters a model of these sizes has.
+    public var parameterCount: Int {
+        let (width, inner, field) = (hiddenSize, feedForwardWidth, fieldWidth)
+        let attention = 4 * width * width + width + 2 * (width / heads)
+        let block = 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
+        let fieldBlock = (width + 1) * 2 * field * field * fieldRatio + field
+        let embedders =
+            (channels + 64 + 1) * field + (channels * patchSize * patchSize + 1) * width + (256 + 1) * width
+            + (width + 1) * width + (classes + 1) * width
+        return conditionedBlocks * block + (blocks - conditionedBlocks) * fieldBlock + embedders
+            + field + (field + 1) * channels
+    }
+
     /// Multiply-adds of one forward pass for one picture, as the published code computes it.
     public func multiplyAdds(height: Int, width: Int) -> Int {
         let tokens = height / patchSize * (width / patchSize)

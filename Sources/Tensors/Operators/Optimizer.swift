@@ -56,6 +56,14 @@ public func adamWStep(
     }
 }
 
+/// average = decay average + (1 - decay) weight, for further averages than the one of `adamWStep`.
+public func follow(_ weight: Tensor, decay: Float, average: inout Tensor) {
+    let target = average.uniquePointer()
+    parallelChunks(weight.count, of: elementsPerChunk) { range in
+        vector_follow(range.count, decay, weight.pointer + range.lowerBound, target + range.lowerBound)
+    }
+}
+
 /// The sum of the squares of all elements, in double precision and in a fixed order.
 public func sumOfSquares(_ x: Tensor) -> Double {
     OperatorProfile.begin("sumOfSquares")

@@ -1,0 +1,43 @@
+import Foundation
+import Models
+import Tensors
+
+/// What a run will need, before it begins.
+public struct MemoryEstimate: Sendable {
+    /// Weights, gradients, both moments and the moving averages, in bytes.
+    public let state: Int
+    /// What one forward and backward pass keeps, in bytes.
+    public let activations: Int
+
+    public var total: Int { state + activations }
+
+    /// - Parameters:
+    ///   - parameters: of the model.
+    ///   - averages: how many moving averages.
+    ///   - batch: pictures in a forward pass.
+    public init(
+        _ architecture: PixNerdArchitecture, parameters: Int, averages: Int, batch: Int, size: Int, recompute: Bool
+    ) {
+        state = 4 * parameters * (4 + averages)
+        let tokens = batch * (size / architecture.patchSize) * (size / architecture.patchSize)
+        // What the derivatives of a block hold: its input, two norms, queries, keys and values, attention, both outputs.
+        let block = 9 * architecture.hiddenSize + 2 * architecture.feedForwardWidth
+        let blocks = architecture.conditionedBlocks
+        let held = recompute ? blocks * architecture.hiddenSize + block : blocks * block
+        // Generated weights and their gradients.
+        let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
+        let field = 2 * (architecture.blocks - blocks) * generated
+        let pixels = 12 * architecture.channels * architecture.patchSize * architecture.patchSize
+        activations = 4 * tokens * (held + block + field + pixels)
+    }
+
+    /// The memory that this process may have in bytes: the machine's, or less where a control group says so.
+    public static var available: Int {
+        let machine = Int(clamping: Machine().memory)
+        let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap { path in
+            (try? String(contentsOfFile: path, encoding: .utf8))
+                .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+        }
+        return limits.reduce(machine, min)
+    }
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Images
+import Logging
+import Models
+import Tensors
+
+extension Trainer {
+    /// Finds the pictures and checks everything that can be checked before any work is done.
+    static func checked(_ configuration: Configuration) throws -> (Configuration, ImageCollection) {
+        var configuration = configuration
+        guard !configuration.data.root.isEmpty else {
+            throw ConfigurationError(
+                "data.root is not set; name a folder with a folder of pictures for each class, "
+                    + "such as --set data.root=datasets/shapes.")
+        }
+        let pictures = try ImageCollection.open(root: configuration.data.root)
+        let classes = pictures.classes.count
+        if configuration.model.classes == 0 { configuration.model.classes = classes }
+        if let problem = sizeProblem(configuration.data.imageSize, multiple: configuration.model.patchSize) {
+            throw ConfigurationError("data.image_size \(problem)")
+        }
+        guard configuration.model.classes >= classes else {
+            throw ConfigurationError(
+                "model.num_classes is \(configuration.model.classes), but \(pictures.root) has \(classes) classes; "
+                    + "leave it out or set it to at least that.")
+        }
+        let training = configuration.training
+        guard training.batchSize % training.accumulate == 0 else {
+            throw ConfigurationError(
+                "training.batch_size \(training.batchSize) is not a multiple of training.accumulate "
+                    + "\(training.accumulate); make it one.")
+        }
+        let estimate = try configuration.memoryEstimate()
+        guard estimate.total < MemoryEstimate.available else {
+            throw ConfigurationError(
+                "The run needs about \(gigabytes(estimate.total)), and there are "
+                    + "\(gigabytes(MemoryEstimate.available)); lower training.batch_size, raise training.accumulate, "
+                    + "or set training.recompute to true.")
+        }
+        return (configuration, pictures)
+    }
+
+    /// The directory and the state that a run begins with.
+    static func begin(
+        _ configuration: Configuration, classes: [String], resume: Bool, _ logger: Logger
+    ) throws -> (RunDirectory, TrainingState) {
+        guard resume else {
+            let run = try RunDirectory.create(configuration.runPath)
+            return (run, try TrainingState(fresh: configuration))
+        }
+        let run = RunDirectory(existing: configuration.runPath)
+        run.removeUnfinished()
+        guard let step = run.savedSteps.last else {
+            guard FileManager.default.fileExists(atPath: run.configurationPath) else {
+                throw TrainingError("There is no run \(run.path) to resume; start it without --resume.")
+            }
+            logger.notice("\(run.path) has no saved step yet; its run begins anew.")
+            return (run, try TrainingState(fresh: configuration))
+        }
+        let state = try TrainingState(loading: run.stepPath(step), configuration: configuration, classes: classes)
+        try reportChanges(run, configuration, logger)
+        return (run, state)
+    }
+
+    /// Says which values differ from those of the run so far, and which of them matter.
+    private static func reportChanges(
+        _ run: RunDirectory, _ configuration: Configuration, _ logger: Logger
+    ) throws {
+        guard FileManager.default.fileExists(atPath: run.configurationPath) else { return }
+        let earlier = try Configuration(yaml: run.configurationPath)
+        for change in configuration.differences(from: earlier) {
+            let values = "\(change.key.name) is \(change.own), and was \(change.other) before"
+            if change.key.changesTraining {
+                logger.warning("\(values): the run is another one from here on")
+            } else {
+                logger.notice("\(values): this does not change what is learned")
+            }
+        }
+    }
+
+    /// What the run is, in a few lines for a person.
+    public var summary: String {
+        let architecture = state.model.architecture
+        let (size, training) = (configuration.data.imageSize, configuration.training)
+        let giga = Double(architecture.multiplyAdds(height: size, width: size)) / 1e9
+        let memory = (try? configuration.memoryEstimate())?.total ?? 0
+        return """
+            run        \(run.path)\(state.step > 0 ? " from step \(state.step)" : "")
+            pictures   \(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)
+            model      \(state.model.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture
+            training   to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads
+            memory     about \(gigabytes(memory)) of \(gigabytes(MemoryEstimate.available))
+            """
+    }
+}
+
+extension Configuration {
+    /// What the run will need.
+    func memoryEstimate() throws -> MemoryEstimate {
+        let architecture = try architecture()
+        return MemoryEstimate(
+            architecture, parameters: architecture.parameterCount, averages: training.emaDecay.count,
+            batch: training.batchSize / training.accumulate, size: data.imageSize, recompute: training.recompute)
+    }
+}
+
+/// Such as "3.4 GB".
+private func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
+
+/// What is wrong with a side of a picture, and the nearest one that works; nil where nothing is.
+public func sizeProblem(_ size: Int, multiple: Int) -> String? {
+    guard size <= 0 || size % multiple != 0 else { return nil }
+    let nearest = max(multiple, (size + multiple / 2) / multiple * multiple)
+    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)."
+}
