@@ -3,7 +3,7 @@ import Logging
 import Synchronization
 import Testing
 
-@testable import Images
+import Images
 
 /// Batches in an order that depends on the seed alone, whatever the threads do and whatever is wrong with the files.
 @Suite struct LoaderTests {
