@@ -2,8 +2,7 @@
 ///
 /// While the shorter side is at least twice `size` the picture is halved by averaging; then it is scaled with the
 /// bicubic filter so that the shorter side has `size` pixels, and the middle is cut out. Equal byte for byte to that
-/// procedure done with Pillow (3 to 12, see `resized`), and so to the data that published pixel and latent models were
-/// trained on. Pictures that are smaller than `size` are enlarged.
+/// procedure done with Pillow 13 (see `resized`). Pictures that are smaller than `size` are enlarged.
 ///
 /// - Parameters:
 ///   - image: a picture of any size.
@@ -11,16 +10,5 @@
 public func admCenterCrop(_ image: RGBImage, size: Int) -> RGBImage {
     precondition(size > 0, "admCenterCrop: a side of \(size) pixels is not a picture")
     if image.width == size && image.height == size { return image }
-    var halved = image
-    while min(halved.width, halved.height) >= 2 * size {
-        halved = resized(halved, width: halved.width / 2, height: halved.height / 2, filter: .box)
-    }
-    let scale = Double(size) / Double(min(halved.width, halved.height))
-    // Python's round(), as in the original: halves go to the even neighbour.
-    let width = Int((Double(halved.width) * scale).rounded(.toNearestOrEven))
-    let height = Int((Double(halved.height) * scale).rounded(.toNearestOrEven))
-    let left = (width - size) / 2
-    let top = (height - size) / 2
-    return resized(
-        halved, width: width, height: height, filter: .bicubic, columns: left..<left + size, rows: top..<top + size)
+    return ImageTransform()(image, size: size, seed: 0, epoch: 0, index: 0)
 }

@@ -2,28 +2,45 @@ import Foundation
 
 /// The whole content of a regular file.
 func readBytes(ofFile path: String) throws -> [UInt8] {
+    let block = ByteBlock()
+    return Array(try readBytes(ofFile: path, into: block))
+}
+
+/// Reads a regular file, or a part of one.
+///
+/// - Parameters:
+///   - range: where the part begins and how many bytes it has; nil for the whole file.
+///   - block: memory for the content.
+/// - Returns: the content, which stands in the block. Shorter than the range where the file ends early: the decoder
+///   will find it cut short.
+func readBytes(
+    ofFile path: String, range: (offset: Int, count: Int)? = nil, into block: ByteBlock
+) throws -> UnsafeRawBufferPointer {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
     defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-        throw ImageError("\(path) is not a regular file: expected a PNG or JPEG file.")
-    }
-    let size = Int(status.st_size)
-    var failure: ImageError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-        while count < size {
-            let got = Foundation.read(descriptor, buffer.baseAddress! + count, size - count)
-            if got < 0 && errno == EINTR { continue }
-            if got < 0 { failure = ImageError("\(path) cannot be read: \(systemReason()).") }
-            // Zero: the file shrank while it was read; the decoder will find it cut short.
-            if got <= 0 { break }
-            count += got
+    let offset: Int
+    let size: Int
+    if let range {
+        (offset, size) = range
+    } else {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw ImageError("\(path) is not a regular file: expected a PNG or JPEG file.")
         }
+        (offset, size) = (0, Int(status.st_size))
     }
-    if let failure { throw failure }
-    return bytes
+    let base = block.reserve(size)
+    var count = 0
+    while count < size {
+        let got = pread(descriptor, base + count, size - count, off_t(offset + count))
+        if got < 0 && errno == EINTR { continue }
+        guard got >= 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
+        if got == 0 { break }
+        count += got
+    }
+    return UnsafeRawBufferPointer(start: base, count: count)
 }
 
 /// Writes `bytes` beside `path` under a name that no other process uses, then renames it to `path`.

@@ -35,11 +35,7 @@ public enum ImageFile {
         switch ImageFormat(signatureOf: bytes) {
         case .png: return try decodePNG(bytes, name: name)
         case .jpeg: return try decodeJPEG(bytes, name: name)
-        case .other(let format):
-            throw ImageError("\(name) is \(format), which cannot be read: convert it to PNG or JPEG.")
-        case .unknown:
-            let found = bytes.isEmpty ? "an empty file" : "not a picture"
-            throw ImageError("\(name) is \(found): expected the content of a PNG or JPEG file.")
+        case let format: throw format.refusal(name: name, isEmpty: bytes.isEmpty)
         }
     }
 
@@ -76,6 +72,15 @@ enum ImageFormat: Equatable {
     /// A well-known format that is not read here, with its article: "a GIF".
     case other(String)
     case unknown
+
+    /// Why a file of a format that is not read here is refused.
+    func refusal(name: String, isEmpty: Bool) -> ImageError {
+        if case .other(let format) = self {
+            return ImageError("\(name) is \(format), which cannot be read: convert it to PNG or JPEG.")
+        }
+        let found = isEmpty ? "an empty file" : "not a picture"
+        return ImageError("\(name) is \(found): expected the content of a PNG or JPEG file.")
+    }
 
     init(signatureOf bytes: UnsafeRawBufferPointer) {
         func begins(_ signature: [UInt8], at offset: Int = 0) -> Bool {

@@ -30,6 +30,13 @@ public struct ImageFolder: Sendable {
     /// case: `["webp": 12]`.
     public let unsupported: [String: Int]
 
+    /// The same for the loader.
+    public var collection: ImageCollection {
+        ImageCollection(
+            root: root, classes: classes,
+            samples: samples.map { ImageCollection.Sample(path: $0.path, label: $0.label) }, unsupported: unsupported)
+    }
+
     /// Finds the classes and pictures of a folder. No file is opened.
     ///
     /// - Parameter root: the folder that holds a folder per class.
@@ -77,6 +84,12 @@ public struct ImageFolder: Sendable {
         let top = try FolderListing(root)
         guard top.folders.isEmpty else { return top }
         let pictures = top.files.count { PictureExtension(of: $0) != nil }
+        let shards = top.files.filter { $0.hasSuffix(".tar") }
+        if let first = shards.first {
+            throw ImageError(
+                "\(root) holds no folders but \(counted(shards.count, "tar file")): name the shards themselves, as in"
+                    + " \(joined(root, first)) or \(joined(root, "shards-{000..099}.tar")).")
+        }
         let found = pictures == 0 ? "no folders" : "no folders but \(counted(pictures, "picture"))"
         throw ImageError(
             "\(root) holds \(found): expected one folder for each class, as in \(joined(root, "class/picture.jpg")).")
@@ -98,7 +111,7 @@ public struct ImageFolder: Sendable {
     }
 
     /// ", only 3 .gif and 1 .webp files", or nothing.
-    private static func only(_ unsupported: [String: Int]) -> String {
+    static func only(_ unsupported: [String: Int]) -> String {
         if unsupported.isEmpty { return "" }
         let kinds = unsupported.sorted { $0.key < $1.key }.map { "\($0.value) .\($0.key)" }
         return ", only \(kinds.joined(separator: " and ")) (convert those)"
@@ -111,6 +124,9 @@ enum PictureExtension: Equatable {
     /// A picture of a kind that is not read here; its extension in lower case.
     case unreadable(String)
 
+    /// Extensions of pictures that are not read here.
+    static let unreadableKinds = ["webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"]
+
     /// Nil when the name is not that of a picture.
     init?(of name: String) {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return nil }
@@ -122,13 +138,13 @@ enum PictureExtension: Equatable {
         }
         switch ending.lowercased() {
         case "jpg", "jpeg", "png": self = .readable
-        case let kind where ["webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"].contains(kind): self = .unreadable(kind)
+        case let kind where Self.unreadableKinds.contains(kind): self = .unreadable(kind)
         default: return nil
         }
     }
 }
 
-/// "1 picture", "3 pictures".
-func counted(_ count: Int, _ noun: String) -> String {
-    "\(count) \(noun)\(count == 1 ? "" : "s")"
+/// "1 picture", "3 pictures", "2 classes".
+func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
+    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
 }

@@ -5,10 +5,22 @@ import Logging
 ///
 /// `@unchecked Sendable`: all variables are touched only while `condition` is locked; the rest is constant.
 final class LoaderWork: @unchecked Sendable {
+    /// The pixels of a batch. Threads write to different pictures of it, each before it reports its picture as read.
+    private final class BatchPixels: @unchecked Sendable {
+        let base: UnsafeMutablePointer<UInt8>
+
+        init(bytes: Int) {
+            base = .allocate(capacity: bytes)
+        }
+
+        deinit {
+            base.deallocate()
+        }
+    }
+
     /// A batch that is being filled.
     private struct Slot {
-        /// The pixels of each picture; empty until it is read.
-        var pictures: [[UInt8]]
+        let pixels: BatchPixels
         var indices: [Int]
         var missing: Int
     }
@@ -17,15 +29,21 @@ final class LoaderWork: @unchecked Sendable {
     private struct Job {
         let batch: Int
         let position: Int
+        let pixels: BatchPixels
+        let epoch: Int
         let permutation: [Int]
         let place: Int
     }
 
-    private let folder: ImageFolder
+    private let collection: ImageCollection
     private let imageSize: Int
     private let batchSize: Int
+    private let transform: ImageTransform
+    private let fastDecode: Bool
     private let startSample: Int
+    /// How many batches may be in memory here at once.
     private let prefetchBatches: Int
+    private let seed: UInt64
     private let logger: Logger
 
     private let condition = NSCondition()
@@ -35,6 +53,7 @@ final class LoaderWork: @unchecked Sendable {
     /// The batch that the consumer gets next.
     private var nextBatch = 0
     private var slots: [Int: Slot] = [:]
+    private var mostSlots = 0
     private var unreadable: Set<Int> = []
     private var failure: ImageError?
     private var isStopped = false
@@ -42,21 +61,30 @@ final class LoaderWork: @unchecked Sendable {
     private var waited: Duration = .zero
 
     init(
-        folder: ImageFolder, imageSize: Int, batchSize: Int, order: SampleOrder, startSample: Int, workers: Int,
-        prefetchBatches: Int, logger: Logger
+        collection: ImageCollection, imageSize: Int, batchSize: Int, transform: ImageTransform, fastDecode: Bool,
+        order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
     ) {
-        self.folder = folder
+        self.collection = collection
         self.imageSize = imageSize
         self.batchSize = batchSize
+        self.transform = transform
+        self.fastDecode = fastDecode
         self.order = order
+        seed = order.seed
         self.startSample = startSample
         self.prefetchBatches = prefetchBatches
         self.logger = logger
         running = workers
     }
 
+    private var pictureBytes: Int { imageSize * imageSize * 3 }
+
     var skipped: [String] {
-        condition.withLock { unreadable.map { folder.samples[$0].path } }.sorted(by: precedes)
+        condition.withLock { unreadable.map { collection.samples[$0].name } }.sorted(by: precedes)
+    }
+
+    var peakPrefetchedBytes: Int {
+        condition.withLock { mostSlots * batchSize * pictureBytes }
     }
 
     var waitSeconds: Double {
@@ -67,35 +95,34 @@ final class LoaderWork: @unchecked Sendable {
 
     func next() throws -> LoadedBatch {
         let slot = try finishedSlot()
-        let pictureBytes = imageSize * imageSize * 3
-        let pixels = [UInt8](unsafeUninitializedCapacity: batchSize * pictureBytes) { buffer, count in
-            for picture in slot.pictures {
-                picture.withUnsafeBufferPointer {
-                    (buffer.baseAddress! + count).initialize(from: $0.baseAddress!, count: pictureBytes)
-                }
-                count += pictureBytes
-            }
+        let bytes = batchSize * pictureBytes
+        let pixels = [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
+            buffer.baseAddress!.initialize(from: slot.pixels.base, count: bytes)
+            count = bytes
+        }
+        // Only now, so that never more batches are in memory than were asked for.
+        condition.withLock {
+            slots.removeValue(forKey: nextBatch)
+            nextBatch += 1
+            condition.broadcast()
         }
         return LoadedBatch(
-            pixels: pixels, labels: slot.indices.map { folder.samples[$0].label }, indices: slot.indices,
+            pixels: pixels, labels: slot.indices.map { collection.samples[$0].label }, indices: slot.indices,
             imageSize: imageSize)
     }
 
-    /// Waits for the next batch to be complete and takes it out.
+    /// Waits for the next batch to be complete.
     private func finishedSlot() throws -> Slot {
         condition.lock()
         defer { condition.unlock() }
         let start = ContinuousClock.now
-        while slots[nextBatch]?.missing != 0 {
+        defer { waited += ContinuousClock.now - start }
+        while true {
+            if let slot = slots[nextBatch], slot.missing == 0 { return slot }
             if let failure { throw failure }
-            if isStopped { throw ImageError("The loader of \(folder.root) was stopped: it has no more batches.") }
+            if isStopped { throw ImageError("The loader of \(collection.root) was stopped: it has no more batches.") }
             condition.wait()
         }
-        waited += ContinuousClock.now - start
-        nextBatch += 1
-        // The threads may begin another batch now.
-        condition.broadcast()
-        return slots.removeValue(forKey: nextBatch - 1)!
     }
 
     func stop() {
@@ -111,9 +138,10 @@ final class LoaderWork: @unchecked Sendable {
 
     /// Reads samples until the loader is stopped or fails.
     func run() {
+        let reader = PictureReader(fastDecode: fastDecode)
         while let job = takeJob() {
-            if let (index, pixels) = readFirstReadable(job) {
-                condition.withLock { store(pixels, index: index, for: job) }
+            if let index = readFirstReadable(job, reader) {
+                condition.withLock { finish(job, index: index) }
             }
         }
         condition.lock()
@@ -133,41 +161,46 @@ final class LoaderWork: @unchecked Sendable {
         let (batch, position) = nextJob.quotientAndRemainder(dividingBy: batchSize)
         if position == 0 {
             slots[batch] = Slot(
-                pictures: Array(repeating: [], count: batchSize), indices: Array(repeating: 0, count: batchSize),
+                pixels: BatchPixels(bytes: batchSize * pictureBytes), indices: Array(repeating: 0, count: batchSize),
                 missing: batchSize)
+            mostSlots = max(mostSlots, slots.count)
         }
-        let (permutation, place) = order.place(ofSample: startSample + nextJob)
+        let (epoch, permutation, place) = order.place(ofSample: startSample + nextJob)
         nextJob += 1
-        return Job(batch: batch, position: position, permutation: permutation, place: place)
+        return Job(
+            batch: batch, position: position, pixels: slots[batch]!.pixels, epoch: epoch, permutation: permutation,
+            place: place)
     }
 
-    private func store(_ pixels: [UInt8], index: Int, for job: Job) {
+    private func finish(_ job: Job, index: Int) {
         // Gone after a stop.
         guard slots[job.batch] != nil else { return }
-        slots[job.batch]!.pictures[job.position] = pixels
         slots[job.batch]!.indices[job.position] = index
         slots[job.batch]!.missing -= 1
         if slots[job.batch]!.missing == 0 { condition.broadcast() }
     }
 
-    /// The sample's picture or the first one after it in its epoch that can be read; nil when there is none.
-    private func readFirstReadable(_ job: Job) -> (index: Int, pixels: [UInt8])? {
+    /// Reads the sample's picture or the first one after it in its epoch that can be read; nil when there is none.
+    private func readFirstReadable(_ job: Job, _ reader: PictureReader) -> Int? {
         for offset in job.permutation.indices {
             let index = job.permutation[(job.place + offset) % job.permutation.count]
             let (isKnownBad, isStopped) = condition.withLock { (unreadable.contains(index), self.isStopped) }
             if isStopped { return nil }
             if isKnownBad { continue }
             do {
-                let image = try ImageFile.read(folder.samples[index].path)
-                return (index, admCenterCrop(image, size: imageSize).pixels)
+                try reader.read(
+                    collection.samples[index], transform: transform, size: imageSize,
+                    random: ImageTransform.stream(seed: seed, epoch: job.epoch, index: index),
+                    into: job.pixels.base + job.position * pictureBytes)
+                return index
             } catch {
                 reportUnreadable(index, reason: "\(error)")
             }
         }
         condition.withLock {
             failure = ImageError(
-                "None of the \(counted(folder.samples.count, "picture")) in \(folder.root) can be read: the reasons"
-                    + " were logged.")
+                "None of the \(counted(collection.samples.count, "picture")) in \(collection.root) can be read: the"
+                    + " reasons were logged.")
             condition.broadcast()
         }
         return nil

@@ -3,19 +3,34 @@ import Foundation
 
 /// Decodes a PNG file to 8-bit RGB.
 func decodePNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
-    let input = bytes.assumingMemoryBound(to: UInt8.self)
-    var columns: UInt32 = 0
-    var rows: UInt32 = 0
-    try withMessage(name: name) { pixnerd_png_size(input.baseAddress, input.count, &columns, &rows, $0) }
-    let (width, height) = (Int(columns), Int(rows))
-    try ImageFile.checkSize(width: width, height: height, name: name)
+    let (width, height) = try sizeOfPNG(bytes, name: name)
     let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-        try withMessage(name: name) {
-            pixnerd_png_decode(input.baseAddress, input.count, buffer.baseAddress, columns, rows, $0)
-        }
+        try decodePNG(bytes, width: width, height: height, into: buffer.baseAddress!, name: name)
         count = width * height * 3
     }
     return RGBImage(width: width, height: height, pixels: pixels)
+}
+
+/// Columns and rows of a PNG file.
+func sizeOfPNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> (width: Int, height: Int) {
+    var columns: UInt32 = 0
+    var rows: UInt32 = 0
+    try withMessage(name: name) {
+        pixnerd_png_size(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, &columns, &rows, $0)
+    }
+    try ImageFile.checkSize(width: Int(columns), height: Int(rows), name: name)
+    return (Int(columns), Int(rows))
+}
+
+/// Decodes a PNG file of a known size into `width * height * 3` bytes.
+func decodePNG(
+    _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, into output: UnsafeMutablePointer<UInt8>, name: String
+) throws {
+    try withMessage(name: name) {
+        pixnerd_png_decode(
+            bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, output, UInt32(width), UInt32(height),
+            $0)
+    }
 }
 
 /// The bytes of a PNG file.

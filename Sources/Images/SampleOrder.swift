@@ -12,15 +12,15 @@ package struct SampleOrder {
         self.count = count
     }
 
-    /// The order of the pictures in a sample's epoch, and the sample's place in it.
+    /// A sample's epoch, the order of the pictures in that, and the sample's place in it.
     ///
     /// Keeps the last epoch's permutation, so asking in ascending order makes each one once.
-    package mutating func place(ofSample sample: Int) -> (permutation: [Int], place: Int) {
+    package mutating func place(ofSample sample: Int) -> (epoch: Int, permutation: [Int], place: Int) {
         let (epoch, place) = sample.quotientAndRemainder(dividingBy: count)
-        if let current, current.epoch == epoch { return (current.permutation, place) }
+        if let current, current.epoch == epoch { return (epoch, current.permutation, place) }
         var stream = RandomStream(seed: seed, purpose: .pictureOrder, step: epoch)
         let permutation = stream.permutation(of: count)
         current = (epoch, permutation)
-        return (permutation, place)
+        return (epoch, permutation, place)
     }
 }

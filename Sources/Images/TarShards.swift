@@ -1,0 +1,131 @@
+import Foundation
+import Synchronization
+
+/// Pictures in WebDataset shards: tar files in which the files of a sample stand next to one another and share their
+/// name up to the first dot, such as `000017.jpg` and `000017.cls`.
+///
+/// A sample is a `.jpg`, `.jpeg` or `.png` file and a `.cls` file that holds the number of its class as text. Files
+/// with other endings are passed over. The headers are read once; after that every picture can be reached directly,
+/// so the order of training is as random as with a folder. Shards must not be compressed.
+///
+/// Classes are named by the lines of a `classes.txt` or `classnames.txt` beside the first shard, else by their numbers.
+public enum TarShards {
+    /// Labels from here on are taken for a mistake.
+    private static let largestClassCount = 1_000_000
+
+    /// Reads the headers of shards, on several threads.
+    ///
+    /// - Parameter root: a `.tar` file, or several written with braces: `shards-{000..099}.tar`, `{train,extra}.tar`.
+    /// - Throws: `ImageError` when a shard is missing, cut short, compressed or damaged, when a picture has no class or
+    ///   a class no picture, or when there is no picture at all.
+    public static func collection(root: String) throws -> ImageCollection {
+        let paths = try ShardPattern.paths(root)
+        let results = Mutex([Result<Shard, any Error>?](repeating: nil, count: paths.count))
+        DispatchQueue.concurrentPerform(iterations: paths.count) { number in
+            let result = Result { try Shard(paths[number]) }
+            results.withLock { $0[number] = result }
+        }
+        let shards = try results.withLock { $0 }.map { try $0!.get() }
+        var unsupported: [String: Int] = [:]
+        for shard in shards { unsupported.merge(shard.unsupported, uniquingKeysWith: +) }
+        let samples = shards.flatMap(\.samples)
+        guard !samples.isEmpty else {
+            throw ImageError(
+                "\(root) holds no PNG or JPEG picture\(ImageFolder.only(unsupported)): expected pairs of files such as"
+                    + " 000017.jpg and 000017.cls.")
+        }
+        let classes = try classNames(beside: paths[0], count: samples.map(\.label).max()! + 1)
+        return ImageCollection(root: root, classes: classes, samples: samples, unsupported: unsupported)
+    }
+
+    /// The names of at least `count` classes.
+    private static func classNames(beside shard: String, count: Int) throws -> [String] {
+        let folder = shard.lastIndex(of: "/").map { String(shard[...$0]) } ?? ""
+        for file in ["classes.txt", "classnames.txt"].map({ folder + $0 })
+        where FileManager.default.fileExists(atPath: file) {
+            let text = String(decoding: try readBytes(ofFile: file), as: UTF8.self)
+            var names = text.split(separator: "\n", omittingEmptySubsequences: false)
+                .map { $0.trimmingCharacters(in: .whitespaces) }
+            while names.last?.isEmpty == true { names.removeLast() }
+            guard names.count >= count else {
+                throw ImageError(
+                    "\(file) names \(counted(names.count, "class", plural: "classes")), but the shards have class"
+                        + " \(count - 1): expected a line for each class from 0 on.")
+            }
+            return names
+        }
+        return (0..<count).map(String.init)
+    }
+
+    /// What one tar file holds.
+    private struct Shard {
+        private(set) var samples: [ImageCollection.Sample] = []
+        private(set) var unsupported: [String: Int] = [:]
+
+        init(_ path: String) throws {
+            let archive = try TarFile(path)
+            var group = Group(key: "")
+            while let entry = try archive.next() {
+                let base = entry.name.lastIndex(of: "/").map { entry.name.index(after: $0) } ?? entry.name.startIndex
+                // Names that begin with a dot are a system's own notes, not pictures.
+                guard let dot = entry.name[base...].firstIndex(of: "."), dot != base else { continue }
+                let key = String(entry.name[..<dot])
+                if key != group.key {
+                    try finish(group, path)
+                    group = Group(key: key)
+                }
+                switch entry.name[entry.name.index(after: dot)...].lowercased() {
+                case "jpg", "jpeg", "png":
+                    if let other = group.picture {
+                        throw ImageError(
+                            "The shard \(path) has two pictures for one sample, \(other.name) and \(entry.name): expected"
+                                + " one.")
+                    }
+                    group.picture = (entry.name, entry.data)
+                case "cls":
+                    group.label = try Self.label(entry, path)
+                case let kind where PictureExtension.unreadableKinds.contains(kind):
+                    group.otherKind = kind
+                default: break
+                }
+            }
+            try finish(group, path)
+        }
+
+        /// The files of one sample that were found so far.
+        private struct Group {
+            let key: String
+            var picture: (name: String, data: Range<Int>)?
+            var label: Int?
+            var otherKind: String?
+        }
+
+        private mutating func finish(_ group: Group, _ path: String) throws {
+            switch (group.picture, group.label) {
+            case (let picture?, let label?):
+                samples.append(
+                    ImageCollection.Sample(path: path, entry: picture.name, range: picture.data, label: label))
+            case (let picture?, nil):
+                throw ImageError(
+                    "The picture \(picture.name) in the shard \(path) has no class: expected \(group.key).cls with a number"
+                        + " next to it.")
+            case (nil, _?) where group.otherKind == nil:
+                throw ImageError(
+                    "The class \(group.key).cls in the shard \(path) has no picture: expected \(group.key).jpg or .png next"
+                        + " to it.")
+            default:
+                if let kind = group.otherKind { unsupported[kind, default: 0] += 1 }
+            }
+        }
+
+        private static func label(_ entry: TarFile.Entry, _ path: String) throws -> Int {
+            let text = String(decoding: entry.beginning, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            guard entry.data.count <= 64, let label = Int(text), (0..<largestClassCount).contains(label) else {
+                throw ImageError(
+                    "\(entry.name) in the shard \(path) holds '\(text.prefix(20))': expected the number of a class, from 0"
+                        + " on.")
+            }
+            return label
+        }
+    }
+}
