@@ -71,11 +71,14 @@ let package = Package(
             name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests(of: "Tensors"),
+        tests(of: "Layers"),
         tests(of: "Checkpoints"),
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
-        tests(of: "Training"),
+        tests(of: "Training", ["Images", "Models", logging]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["pixnerd", "Images", "TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11
