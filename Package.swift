@@ -18,6 +18,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 
 let package = Package(
     name: "pixnerd",
@@ -76,7 +77,7 @@ let package = Package(
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
-        tests(of: "Training", ["Images", "Models", logging]),
+        tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(
             name: "CommandTests", dependencies: ["pixnerd", "Images", "TestSupport"], swiftSettings: strict),
     ],

@@ -56,6 +56,11 @@ extension Configuration {
 
     private mutating func apply(_ assignment: Assignment) throws {
         guard let key = Self.keys.first(where: { $0.name == assignment.key }) else {
+            if let inside = Self.keys.first(where: { $0.name.hasPrefix(assignment.key + ".") }) {
+                throw ConfigurationError(
+                    "\(assignment.place): \(assignment.key) is a section and not a value; "
+                        + "set keys in it, such as \(inside.name).")
+            }
             throw ConfigurationError(
                 "\(assignment.place): there is no key \(assignment.key); "
                     + "did you mean \(Self.nearestKey(to: assignment.key))?")
@@ -71,7 +76,7 @@ extension Configuration {
         do {
             root = try Yams.compose(yaml: text)
         } catch let error as YamlError {
-            throw ConfigurationError("\(origin) is not valid YAML: \(oneLine(error)).")
+            throw ConfigurationError(sentence(about: error, origin))
         }
         guard let root else { return [] }
         var found: [Assignment] = []
@@ -79,6 +84,9 @@ extension Configuration {
             let place = node.mark.map { "\(origin):\($0.line)" } ?? origin
             switch node {
             case .mapping(let mapping):
+                if let key = keys.first(where: { $0.name == path }) {
+                    throw ConfigurationError("\(place): \(path) holds keys, expected is \(key.expectation).")
+                }
                 for (key, value) in mapping {
                     let name = key.string ?? ""
                     try walk(value, path.isEmpty ? name : "\(path).\(name)")
@@ -99,20 +107,37 @@ extension Configuration {
         return found
     }
 
-    private static func oneLine(_ error: YamlError) -> String {
-        "\(error)".split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-            .filter { !$0.isEmpty && $0 != "^" }.joined(separator: " ")
+    private static func sentence(about error: YamlError, _ origin: String) -> String {
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let during = context.map { "\($0.text), " } ?? ""
+            return "\(origin):\(mark.line): this is not valid YAML: \(during)\(problem)."
+        case .duplicatedKeysInMapping(let names, let context):
+            return "\(origin):\(context.mark.line): \(names.sorted().joined(separator: " and ")) stands more than once "
+                + "in one section; keep one of them."
+        default:
+            // What is left has a message of one line, perhaps with the text in question below it.
+            let message = "\(error)".prefix { !$0.isNewline }.trimmingCharacters(in: CharacterSet(charactersIn: ": "))
+            return "\(origin) is not valid YAML: \(message)."
+        }
     }
 
-    /// The known key that is closest in spelling, with the section counted or not.
-    static func nearestKey(to name: String) -> String {
-        func leaf(_ name: String) -> String { String(name.split(separator: ".").last ?? "") }
-        return keys.map(\.name).min { a, b in
-            let distance = { (key: String) in
-                min(2 * editDistance(leaf(name), leaf(key)) + (leaf(key) == key ? 0 : 1), editDistance(name, key) * 2)
-            }
-            return distance(a) < distance(b)
-        } ?? ""
+    /// The known key that is closest in spelling.
+    private static func nearestKey(to name: String) -> String {
+        func parts(_ name: String) -> (section: String, leaf: String) {
+            let parts = name.split(separator: ".").map(String.init)
+            return (parts.dropLast().joined(separator: "."), parts.last ?? "")
+        }
+        let asked = parts(name)
+        func distance(_ key: String) -> Int {
+            let known = parts(key)
+            let isCut =
+                known.leaf.hasPrefix(asked.leaf) || known.leaf.hasSuffix(asked.leaf) || asked.leaf.hasPrefix(known.leaf)
+            let spelling = editDistance(asked.leaf, known.leaf)
+            return 2 * (isCut ? min(spelling, 1) : spelling) + (asked.section == known.section ? 0 : 3)
+        }
+        return keys.map(\.name).min { distance($0) < distance($1) } ?? ""
     }
 
     /// The complete configuration as YAML.
