@@ -102,4 +102,14 @@ import Training
             }
         }
     }
+
+    @Test(arguments: [
+        (18, 4, 20), (17, 4, 16), (30, 16, 32), (1, 16, 16), (0, 4, 4), (-8, 4, 4), (23, 16, 16), (24, 16, 32),
+        (Int.max, 4, Int.max - 3), (7, 3, 6), (8, 3, 9),
+    ])
+    func aSizeThatPatchesDoNotDivideGetsTheNearestThatWorks(size: Int, patch: Int, nearest: Int) {
+        expectSentence(
+            sizeProblem(size, multiple: patch) ?? "", naming: ["is \(size)", "\(patch) x \(patch)", "is \(nearest)."])
+        #expect(sizeProblem(nearest, multiple: patch) == nil)
+    }
 }
