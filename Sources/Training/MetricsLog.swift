@@ -28,11 +28,13 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
 
 /// Appends to `metrics.jsonl`.
 final class MetricsLog {
+    private let path: String
     private let handle: FileHandle
     private let encoder = JSONEncoder()
 
     /// Opens the log; lines of steps after `step`, which a resumed run will come to again, are dropped.
     init(path: String, resumingAt step: Int) throws {
+        self.path = path
         let decoder = JSONDecoder()
         let lines = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
         let kept = lines.filter { line in
@@ -43,7 +45,7 @@ final class MetricsLog {
             handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try handle.seekToEnd()
         } catch {
-            throw TrainingError("\(path) cannot be written: \(error.localizedDescription)")
+            throw TrainingError("\(path) cannot be written: \(systemReason(error)).")
         }
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     }
@@ -52,7 +54,7 @@ final class MetricsLog {
         do {
             try handle.write(contentsOf: encoder.encode(record) + Data("\n".utf8))
         } catch {
-            throw TrainingError("metrics.jsonl cannot be written: \(error.localizedDescription)")
+            throw TrainingError("\(path) cannot be written: \(systemReason(error)).")
         }
     }
 

@@ -1,3 +1,4 @@
+import Checkpoints
 import Diffusion
 import Foundation
 import Images
@@ -50,7 +51,9 @@ public final class Trainer {
             run = try RunDirectory.create(configuration.runPath)
         }
         self.configuration = configuration
-        try configuration.yaml.write(toFile: run.configurationPath, atomically: true, encoding: .utf8)
+        try AtomicFile.write(to: run.configurationPath) { file in
+            try Data(configuration.yaml.utf8).withUnsafeBytes { try file.append($0) }
+        }
     }
 
     private static func check(_ configuration: Configuration, _ folder: ImageFolder) throws {

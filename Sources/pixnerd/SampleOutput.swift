@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import Images
+import Training
 
 /// Where sampled pictures go: one grid, or a folder with a file for each.
 struct SampleOutput {
@@ -27,7 +28,7 @@ struct SampleOutput {
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         } catch {
-            throw CommandError("The folder \(directory) cannot be made: \(error.localizedDescription)")
+            throw CommandError("The folder \(directory) cannot be made: \(systemReason(error)).")
         }
     }
 
