@@ -32,11 +32,8 @@ public struct TrainingState {
     ///
     /// - Throws: one sentence that names the file and what is wrong with it.
     public init(loading directory: String, configuration: Configuration) throws {
-        let record: Record
-        do {
-            record = try JSONDecoder().decode(
-                Record.self, from: Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json")))
-        } catch {
+        let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
+        guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0 else {
             throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
         }
         let checkpoint = try PixNerdCheckpoint(path: directory)
