@@ -127,12 +127,12 @@ public final class Trainer {
                     state.step,
                     String(format: "loss %.4f  %.1f pictures/s", record.loss, record.imagesPerSecond))
             }
-            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
-                try window.excluding { try writePreviews() }
-            }
             if state.step % training.saveEvery == 0 || state.step == training.steps {
                 try window.excluding { try save() }
                 savedStep = state.step
+            }
+            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
+                try window.excluding { try writePreviews() }
             }
             if state.step < training.steps && shouldStop() { break }
         }
@@ -164,9 +164,24 @@ public final class Trainer {
         do {
             return try take(data: data, noise: noise, times: times, labels: labels)
         } catch let error as TrainingError {
-            let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
-            throw TrainingError(error.description + saved + ".")
+            throw failure(error.description)
         }
+    }
+
+    /// What ended the run, with where to go on.
+    private func failure(_ reason: String) -> TrainingError {
+        let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
+        return TrainingError(reason + saved + ".")
+    }
+
+    /// Keeps a state that training cannot go on from out of checkpoints and previews.
+    private func checkIsFinite() throws {
+        let values = state.model.parameters.map(\.value) + state.average.values
+        let names = state.model.parameters.map(\.name)
+        guard let bad = values.firstIndex(where: { !$0.isFinite }) else { return }
+        throw failure(
+            "step \(state.step): the weight \(names[bad % names.count]) is not finite after it; "
+                + "lower the learning rate or clip gradients")
     }
 
     /// The decay of the moving average: it follows faster while there is little to average.
@@ -176,6 +191,7 @@ public final class Trainer {
     }
 
     private func save() throws {
+        try checkIsFinite()
         try run.save(step: state.step) { directory in
             try state.save(to: directory, configuration: configuration, classNames: folder.classes)
         }
@@ -183,6 +199,7 @@ public final class Trainer {
 
     /// Pictures from fixed seeds, with the moving average and with the raw weights.
     private func writePreviews() throws {
+        try checkIsFinite()
         let name = String(format: "step-%06d", state.step)
         try state.withAverage { try writePreview("\(run.previewsPath)/\(name).png") }
         try writePreview("\(run.previewsPath)/\(name)-raw.png")
