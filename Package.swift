@@ -18,6 +18,7 @@ func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
 
 let package = Package(
     name: "pixnerd",
@@ -72,11 +73,14 @@ let package = Package(
             name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests(of: "Tensors"),
+        tests(of: "Layers"),
         tests(of: "Checkpoints"),
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
-        tests(of: "Training"),
+        tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
+        .testTarget(
+            name: "CommandTests", dependencies: ["pixnerd", "Images", "TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

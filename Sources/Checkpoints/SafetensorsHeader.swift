@@ -34,14 +34,16 @@ struct SafetensorsHeader {
                 metadata = strings
                 continue
             }
-            entries[name] = try Self.entry(name, value, dataStart: dataStart, size: bytes.count, refuse)
+            entries[name] = try Self.entry(
+                name, value, dataStart: dataStart, size: bytes.count, path: path, refuse)
         }
         try Self.checkCoverage(entries, from: dataStart, to: bytes.count, refuse)
         names = entries.sorted { ($0.value.start, $0.key) < ($1.value.start, $1.key) }.map(\.key)
     }
 
     private static func entry(
-        _ name: String, _ value: Any, dataStart: Int, size: Int, _ refuse: (String) -> CheckpointError
+        _ name: String, _ value: Any, dataStart: Int, size: Int, path: String,
+        _ refuse: (String) -> CheckpointError
     ) throws -> SafetensorsFile.Entry {
         guard let fields = value as? [String: Any], let typeName = fields["dtype"] as? String,
             let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
@@ -49,7 +51,8 @@ struct SafetensorsHeader {
         else { throw refuse("the entry of \(name) lacks a dtype, a shape or two data_offsets") }
         guard let type = SafetensorsFile.ElementType(rawValue: typeName) else {
             throw CheckpointError(
-                "The tensor \(name) is of type \(typeName), which is not read; convert it to F32, F16 or BF16.")
+                "\(path): the tensor \(name) is of type '\(typeName)', which is not read; "
+                    + "convert it to F32, F16 or BF16.")
         }
         var count = 1
         for side in shape {

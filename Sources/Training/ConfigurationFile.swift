@@ -135,9 +135,10 @@ extension Configuration {
         let asked = parts(name)
         func distance(_ key: String) -> Int {
             let known = parts(key)
-            let isCut = known.leaf.hasPrefix(asked.leaf) || asked.leaf.hasPrefix(known.leaf)
+            let isCut =
+                known.leaf.hasPrefix(asked.leaf) || known.leaf.hasSuffix(asked.leaf) || asked.leaf.hasPrefix(known.leaf)
             let spelling = editDistance(asked.leaf, known.leaf)
-            return 2 * (isCut ? min(spelling, 1) : spelling) + (asked.section == known.section ? 0 : 1)
+            return 2 * (isCut ? min(spelling, 1) : spelling) + (asked.section == known.section ? 0 : 3)
         }
         return keys.map(\.name).min { distance($0) < distance($1) } ?? ""
     }

@@ -1,0 +1,150 @@
+import Foundation
+import Models
+import TestSupport
+import Testing
+import Training
+
+/// Values of configurations: defaults, files, settings and presets.
+@Suite struct ConfigurationTests {
+    private func configuration(_ text: String, _ settings: [String] = []) throws -> Configuration {
+        try Configuration(text: text, origin: "a.yaml", settings: settings)
+    }
+
+    @Test(arguments: ["", "# nothing but a remark\n", "training:\nmodel:\n", "{}", "training: {}\n"])
+    func whatIsNotGivenHasItsDefault(text: String) throws {
+        #expect(try configuration(text) == Configuration())
+    }
+
+    @Test func everyKindOfValueIsRead() throws {
+        let read = try configuration(
+            """
+            name: on
+            seed: 18446744073709551615
+            training:
+              steps: 12
+              learning_rate: 1e-3
+              ema_warmup: false
+              time_sampling: uniform
+            data: {root: "a b", image_size: 64}
+            """)
+        var expected = Configuration()
+        expected.name = "on"
+        expected.seed = .max
+        expected.training.steps = 12
+        expected.training.learningRate = 1e-3
+        expected.training.emaWarmup = false
+        expected.training.timeSampling = .uniform
+        expected.data.root = "a b"
+        expected.data.imageSize = 64
+        #expect(read == expected)
+    }
+
+    @Test func settingsWinOverTheFile() throws {
+        let read = try configuration(
+            "name: a\ntraining:\n  steps: 5\n  batch_size: 7\n",
+            ["training.steps=6", "name=b=c", "training.steps=8", "data.root="])
+        #expect(read.training.steps == 8)
+        #expect(read.training.batchSize == 7)
+        #expect(read.name == "b=c")
+        #expect(read.data.root == "")
+    }
+
+    @Test func aPresetIsChangedBySingleSizes() throws {
+        let large = try configuration("model:\n  preset: L/16\n")
+        let architecture = try PixNerdArchitecture(preset: "L/16")
+        #expect(try configuration("model: {preset: L/16, num_classes: 1000}").architecture() == architecture)
+        // Wherever they stand.
+        for text in ["model: {num_blocks: 25, preset: L/16}", "model: {preset: L/16, num_blocks: 25}"] {
+            var expected = large
+            expected.model.blocks = 25
+            #expect(try configuration(text) == expected)
+        }
+        #expect(try configuration("model: {preset: L/16}", ["model.num_blocks=26"]).model.blocks == 26)
+        #expect(try configuration("model: {preset: B/16}", ["model.preset=L/16"]) == large)
+    }
+
+    @Test func impossibleSizesAreRefusedWithTheKey() throws {
+        let read = try configuration("model: {hidden_size: 30, num_groups: 4, num_classes: 2}")
+        let error = #expect(throws: ArchitectureError.self) { try read.architecture() }
+        expectSentence(error?.description ?? "", naming: ["hidden_size 30", "num_groups 4"])
+    }
+
+    @Test func differencesNameTheKeyAndBothValues() throws {
+        let (old, new) = (Configuration(), try configuration("training: {steps: 5}\nname: x\n"))
+        #expect(old.differences(from: old).isEmpty)
+        let differences = new.differences(from: old)
+        #expect(differences.map(\.key) == ["name", "training.steps"])
+        #expect(differences.map(\.own) == ["x", "5"])
+        #expect(differences.map(\.other) == ["run", "10000"])
+    }
+
+    @Test func runsLieInTheirDirectory() throws {
+        #expect(try configuration("name: a").runPath == "checkpoints/a")
+        #expect(try configuration("name: a\ndirectory: /b/").runPath == "/b/a")
+    }
+
+    // Round trips
+
+    @Test(arguments: [
+        "on", "off", "1e3", "0x10", "null", "~", "true", "it's", "\"q\"", "a: b", "# c", "- d", "a b", " lead",
+        "trail ", "tab\tin", "ünïcødé", "日本", "🙂", "%", "@x", "&y", "*z", "!t", "{a", "[b", "12:30:45",
+        "2020-01-01", "=", "|",
+        String(repeating: "long words ", count: 30) + "end",
+    ])
+    func oddTextsComeBack(text: String) throws {
+        var written = Configuration()
+        written.name = text
+        written.directory = text
+        written.data.root = "/\(text)/\(text)"
+        #expect(try configuration(written.yaml) == written)
+    }
+
+    @Test func everyKeyComesBack() throws {
+        // Every key gets a value that is not its default.
+        let settings = [
+            "name=a", "directory=b", "seed=9", "threads=1", "model.preset=B/16", "model.hidden_size=24",
+            "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
+            "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_classes=11", "data.root=c",
+            "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "training.steps=3",
+            "training.batch_size=5", "training.learning_rate=0.30000001", "training.beta1=0.1", "training.beta2=0.2",
+            "training.epsilon=1e-7", "training.weight_decay=0.3", "training.gradient_clip=0.7",
+            "training.ema_decay=0.4", "training.ema_warmup=false", "training.label_dropout=0.6",
+            "training.time_sampling=uniform", "training.time_shift=2.5", "training.log_every=4",
+            "training.save_every=6", "training.preview_every=7", "sampling.steps=8", "sampling.guidance=1.25",
+            "sampling.guidance_lower=0.15", "sampling.guidance_upper=0.85", "sampling.shift=1.5",
+            "sampling.classes=2", "sampling.per_class=3",
+        ]
+        let written = try configuration("", settings)
+        #expect(written.differences(from: Configuration()).map(\.key) == Configuration.keys.map(\.name))
+        #expect(try configuration(written.yaml) == written)
+        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 4, "a line a key and a section")
+    }
+
+    // The repository's own configurations
+
+    private static let examples: [String] = {
+        let folder = "\(Fixtures.directory)/../../configs"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).filter { $0.hasSuffix(".yaml") }
+            .sorted().map { "\(folder)/\($0)" }
+    }()
+
+    @Test func thereAreExamples() { #expect(Self.examples.count >= 3) }
+
+    @Test(arguments: examples)
+    func examplesAreWholeAndPossible(path: String) throws {
+        var example = try Configuration(yaml: path)
+        #expect(URL(fileURLWithPath: path).lastPathComponent == "\(example.name).yaml")
+        #expect(sizeProblem(example.data.imageSize, multiple: example.model.patchSize) == nil)
+        example.model.classes = 10
+        #expect(throws: Never.self) { try example.architecture() }
+        #expect(try configuration(example.yaml) == example)
+    }
+
+    @Test func theTableOfKeysHasThemAll() {
+        let lines = Configuration.keyTable.split(separator: "\n")
+        #expect(lines.count == Configuration.keys.count)
+        for (line, key) in zip(lines, Configuration.keys) {
+            #expect(line.hasPrefix(key.name + " ") && line.hasSuffix(key.help))
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Checkpoints
+import Diffusion
+import Layers
+import Models
+import Tensors
+import TestSupport
+import Testing
+import Training
+
+/// Single steps of training, against PyTorch and where numbers are not finite.
+@Suite struct FlowMatchingStepTests {
+    private func model(_ prefix: String = "denoiser.") throws -> PixNerd {
+        try PixNerd(loading: TensorSubset(Fixtures.pixnerd("tiny-checkpoint"), prefix: prefix))
+    }
+
+    /// Clipping, weight decay and a shift of the times, over five steps.
+    @Test func aClippedRunFollowsPyTorch() throws {
+        let file = try Fixtures.pixnerd("tiny-training-clipped")
+        func number(_ key: String) throws -> Float { try #require(Float(file.metadata[key] ?? "")) }
+        let model = try model()
+        let average = MovingAverage(
+            decay: try number("ema_decay"), startingFrom: try self.model("ema_denoiser.").parameters.map(\.value))
+        let settings = AdamW.Settings(
+            learningRate: try number("learning_rate"), weightDecay: try number("weight_decay"))
+        let step = FlowMatchingStep(
+            model: model, optimizer: AdamW(model.parameters, settings: settings), average: average,
+            gradientClip: Double(try number("max_norm")))
+        let (data, noise) = (try file.tensor("train.x"), try file.tensor("train.noise"))
+        let (times, labels) = (try file.tensor("train.t").values, try file.integers("train.y"))
+        let shift = try number("shift")
+        let (batch, shape) = (data.shape[1], Array(data.shape.dropFirst()))
+        let results = try (0..<data.shape[0]).map { index in
+            try step(
+                data: data.rows(index..<index + 1).reshaped(shape),
+                noise: noise.rows(index..<index + 1).reshaped(shape),
+                times: times[index * batch..<(index + 1) * batch].map { shiftedTime($0, by: shift) },
+                labels: Array(labels[index * batch..<(index + 1) * batch]))
+        }
+        expectClose(Tensor(results.map(\.loss), shape: [5]), try file.tensor("train.loss"), .run, "losses")
+        expectClose(
+            Tensor(results.map { Float($0.gradientNorm) }, shape: [5]), try file.tensor("train.gradient_norm"), .run,
+            "norms before clipping")
+        for (parameter, mean) in zip(model.parameters, average.values) {
+            let name = parameter.name
+            expectClose(parameter.value, try file.tensor("final.denoiser.\(name)"), .run, name)
+            expectClose(mean, try file.tensor("final.ema_denoiser.\(name)"), .run, "average of \(name)")
+        }
+    }
+
+    private func take(
+        _ step: FlowMatchingStep<PixNerd>, data: Float = 0.5, time: Float = 0.5
+    ) throws -> FlowMatchingStep<PixNerd>.Result {
+        try step(
+            data: Tensor(repeating: data, shape: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]),
+            times: [time], labels: [2])
+    }
+
+    /// Clipping to the norm that the gradients have changes nothing; to half of it, halves them.
+    @Test func clippingActsAboveTheLimitOnly() throws {
+        func weights(clip: Double?) throws -> (norm: Double, moment: [Float]) {
+            let model = try model()
+            let optimizer = AdamW(model.parameters, settings: AdamW.Settings())
+            let step = FlowMatchingStep(model: model, optimizer: optimizer, average: nil, gradientClip: clip)
+            let norm = try take(step).gradientNorm
+            return (norm, optimizer.firstMoments.flatMap(\.values))
+        }
+        let free = try weights(clip: nil)
+        #expect(try weights(clip: 10 * free.norm).moment == free.moment)
+        let halved = try weights(clip: free.norm / 2)
+        #expect(halved.norm == free.norm, "the norm is told as it was before clipping")
+        expectClose(
+            Tensor(halved.moment, shape: [halved.moment.count]),
+            Tensor(free.moment.map { $0 / 2 }, shape: [free.moment.count]))
+    }
+
+    @Test func aLossThatIsNotFiniteLeavesEverythingAsItWas() throws {
+        let model = try model()
+        let average = MovingAverage(decay: 0.5, startingFrom: model.parameters.map(\.value))
+        let optimizer = AdamW(model.parameters, settings: AdamW.Settings())
+        let step = FlowMatchingStep(model: model, optimizer: optimizer, average: average)
+        _ = try take(step)
+        let before = (model.parameters.map(\.value.values), average.values.map(\.values), optimizer.firstMoments)
+        let error = #expect(throws: TrainingError.self) { try take(step, data: .infinity) }
+        expectSentence((error?.description ?? "") + ".", naming: ["step 2", "not finite"])
+        #expect(model.parameters.map(\.value.values) == before.0)
+        #expect(average.values.map(\.values) == before.1)
+        #expect(optimizer.firstMoments.map(\.values) == before.2.map(\.values))
+        #expect(optimizer.step == 1)
+    }
+
+    @Test func aWeightThatIsNotFiniteIsNamed() throws {
+        let model = try model()
+        let step = FlowMatchingStep(
+            model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()), average: nil)
+        let bad = try #require(model.parameters.first { $0.name == "blocks.1.mlp.w3.weight" })
+        bad.value.withUnsafeMutableBuffer { $0[11] = .nan }
+        let error = #expect(throws: TrainingError.self) { try take(step) }
+        expectSentence((error?.description ?? "") + ".", naming: ["step 1", bad.name, "learning rate"])
+    }
+}

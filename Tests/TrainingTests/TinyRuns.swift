@@ -1,0 +1,104 @@
+import Foundation
+import Images
+import InMemoryLogging
+import Logging
+import TestSupport
+import Testing
+import Training
+
+/// Runs of a model of some thousand parameters on pictures of shapes, all in a directory of a test's own.
+struct TinyRuns {
+    let directory: String
+    var pictures: String { "\(directory)/pictures" }
+
+    /// What a run told.
+    struct Outcome {
+        let run: RunDirectory
+        let step: Int
+        let isFinished: Bool
+        /// Such as "warning: ...".
+        let log: [String]
+    }
+
+    /// Makes eight classes of four pictures of 16 x 16.
+    static func with<R>(_ body: (TinyRuns) throws -> R) throws -> R {
+        try withTemporaryDirectory { directory in
+            let runs = TinyRuns(directory: directory)
+            try ShapesDataset.write(to: runs.pictures, imagesPerClass: 4, size: 16, seed: 5)
+            return try body(runs)
+        }
+    }
+
+    /// Six steps of four pictures, saved every third.
+    func configuration(_ name: String) -> Configuration {
+        var configuration = Configuration()
+        configuration.name = name
+        configuration.directory = directory
+        configuration.seed = 11
+        configuration.model.hiddenSize = 16
+        configuration.model.heads = 2
+        configuration.model.blocks = 3
+        configuration.model.conditionedBlocks = 2
+        configuration.model.fieldWidth = 8
+        configuration.data.root = pictures
+        configuration.data.imageSize = 16
+        configuration.training.steps = 6
+        configuration.training.batchSize = 4
+        configuration.training.learningRate = 1e-3
+        configuration.training.logEvery = 1
+        configuration.training.saveEvery = 3
+        configuration.training.previewEvery = 0
+        configuration.sampling.steps = 2
+        configuration.sampling.classes = 3
+        configuration.sampling.perClass = 2
+        return configuration
+    }
+
+    /// Trains.
+    ///
+    /// - Parameters:
+    ///   - stopAfter: the step after which the run is asked to stop.
+    ///   - change: changes the configuration.
+    @discardableResult
+    func train(
+        _ name: String, resume: Bool = false, stopAfter: Int? = nil, _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Outcome {
+        var configuration = configuration(name)
+        change(&configuration)
+        let handler = InMemoryLogHandler()
+        let trainer = try Trainer(configuration, resume: resume, logger: Logger(label: "test") { _ in handler })
+        let isFinished = try trainer.train(shouldStop: { trainer.state.step == stopAfter })
+        return Outcome(
+            run: trainer.run, step: trainer.state.step, isFinished: isFinished,
+            log: handler.entries.map { "\($0.level): \($0.message)" })
+    }
+
+    /// The bytes of a saved step's files, by name.
+    func files(_ run: RunDirectory, step: Int = 6) throws -> [String: Data] {
+        var files: [String: Data] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: run.stepPath(step)) {
+            files[name] = try Data(contentsOf: URL(fileURLWithPath: "\(run.stepPath(step))/\(name)"))
+        }
+        return files
+    }
+
+    /// The lines of `metrics.jsonl`.
+    func metrics(_ run: RunDirectory) throws -> [MetricsRecord] {
+        try String(contentsOfFile: run.metricsPath, encoding: .utf8).split(separator: "\n").map {
+            try JSONDecoder().decode(MetricsRecord.self, from: Data($0.utf8))
+        }
+    }
+}
+
+/// Fails unless two runs saved the same bytes.
+func expectSame(
+    _ files: [String: Data], _ others: [String: Data], sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(
+        Set(files.keys) == ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"],
+        sourceLocation: sourceLocation)
+    #expect(files.keys == others.keys, sourceLocation: sourceLocation)
+    for (name, bytes) in files {
+        #expect(bytes == others[name], "\(name)", sourceLocation: sourceLocation)
+    }
+}
