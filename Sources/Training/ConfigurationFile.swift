@@ -154,7 +154,9 @@ extension Configuration {
             let text = key.read(self)
             let value =
                 key.isList
-                ? Node(text.split(separator: ",").map { Node($0.trimmingCharacters(in: .whitespaces)) }, Tag(.implicit), .flow)
+                ? Node(
+                    text.split(separator: ",").map { Node($0.trimmingCharacters(in: .whitespaces)) }, Tag(.implicit),
+                    .flow)
                 : Node(text, Tag(.implicit), style)
             if parts.count == 1 {
                 top.append((Node(parts[0]), value))

@@ -78,7 +78,7 @@ public struct ConfigurationKey: Sendable {
     let isText: Bool
     let isList: Bool
     /// Whether a resumed run learns something else where this has changed.
-    let changesTraining: Bool
+    private(set) var changesTraining: @Sendable (Configuration) -> Bool = { _ in true }
     let read: @Sendable (Configuration) -> String
     /// False where the text is not such a value.
     let write: @Sendable (inout Configuration, String) -> Bool
@@ -87,17 +87,15 @@ public struct ConfigurationKey: Sendable {
     ///
     /// - Parameters:
     ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
-    ///   - changesTraining: whether a resumed run learns something else where this has changed.
     init<Value: ConfigurationValue>(
         _ name: String, _ path: WritableKeyPath<Configuration, Value> & Sendable, _ help: String,
-        limits: String = "", changesTraining: Bool = true, where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
+        limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
     ) {
         self.name = name
         self.help = help
         expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
         isText = Value.self == String.self
         isList = Value.self == [Float].self
-        self.changesTraining = changesTraining
         read = { $0[keyPath: path].text }
         write = { configuration, text in
             guard let value = Value(text: text), isAllowed(value) else { return false }
@@ -106,12 +104,18 @@ public struct ConfigurationKey: Sendable {
         }
     }
 
+    /// The key as one that may change without changing what a resumed run learns, except where `matters` says so.
+    func harmless(unless matters: @escaping @Sendable (Configuration) -> Bool = { _ in false }) -> ConfigurationKey {
+        var key = self
+        key.changesTraining = matters
+        return key
+    }
+
     /// A whole number of at least `minimum`.
     static func count(
-        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String,
-        changesTraining: Bool = true
+        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String
     ) -> ConfigurationKey {
-        ConfigurationKey(name, path, help, limits: "of at least \(minimum)", changesTraining: changesTraining) {
+        ConfigurationKey(name, path, help, limits: "of at least \(minimum)") {
             $0 >= minimum
         }
     }
@@ -119,11 +123,11 @@ public struct ConfigurationKey: Sendable {
     /// A number in a closed range.
     static func number(
         _ name: String, _ path: WritableKeyPath<Configuration, Float> & Sendable, in range: ClosedRange<Float>,
-        _ help: String, changesTraining: Bool = true
+        _ help: String
     ) -> ConfigurationKey {
         let limits =
             range.upperBound == .greatestFiniteMagnitude
             ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
-        return ConfigurationKey(name, path, help, limits: limits, changesTraining: changesTraining) { range.contains($0) }
+        return ConfigurationKey(name, path, help, limits: limits) { range.contains($0) }
     }
 }

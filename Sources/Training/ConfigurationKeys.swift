@@ -7,15 +7,16 @@ extension Configuration {
     public static let keys: [ConfigurationKey] = [
         ConfigurationKey(
             "name", \.name, "name of the run; its directory is directory/name",
-            limits: "without slashes, not empty and not beginning with a dot", changesTraining: false
-        ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") },
-        ConfigurationKey("directory", \.directory, "where run directories are made", changesTraining: false),
+            limits: "without slashes, not empty and not beginning with a dot"
+        ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") }.harmless(),
+        ConfigurationKey("directory", \.directory, "where run directories are made").harmless(),
         ConfigurationKey("seed", \.seed, "decides weights, noise, times and the order of pictures"),
         .count("threads", \.threads, from: 0, "threads for the products; 0 for all processors"),
 
         ConfigurationKey(
             "model.preset", \.model.preset, "B/16, L/16 or XL/16; other model keys then change single sizes",
-            limits: "that names a preset (\(PixNerdArchitecture.presets.keys.sorted().joined(separator: ", "))), or empty"
+            limits:
+                "that names a preset (\(PixNerdArchitecture.presets.keys.sorted().joined(separator: ", "))), or empty"
         ) { $0.isEmpty || PixNerdArchitecture.presets[$0] != nil },
         .count("model.hidden_size", \.model.hiddenSize, from: 4, "width of the tokens"),
         .count("model.num_groups", \.model.heads, from: 1, "attention heads"),
@@ -26,22 +27,25 @@ extension Configuration {
         .count("model.nerf_mlpratio", \.model.fieldRatio, from: 1, "inner width of the field over its width"),
         .count("model.num_classes", \.model.classes, from: 0, "0 for as many as the folder has"),
 
-        ConfigurationKey("data.root", \.data.root, "folder with a folder of pictures for each class, or shards-{000..099}.tar"),
+        ConfigurationKey(
+            "data.root", \.data.root, "folder with a folder of pictures for each class, or shards-{000..099}.tar"),
         .count("data.image_size", \.data.imageSize, from: 1, "side that pictures are cropped and scaled to"),
-        .count("data.workers", \.data.workers, from: 1, "threads that decode pictures ahead", changesTraining: false),
+        .count("data.workers", \.data.workers, from: 1, "threads that decode pictures ahead").harmless(),
         .count(
-            "data.prefetch_batches", \.data.prefetchBatches, from: 1, "batches kept ready at most",
-            changesTraining: false),
+            "data.prefetch_batches", \.data.prefetchBatches, from: 1, "batches kept ready at most"
+        ).harmless(),
         .count(
-            "data.prefetch_megabytes", \.data.prefetchMegabytes, from: 1, "memory for the batches kept ready",
-            changesTraining: false),
+            "data.prefetch_megabytes", \.data.prefetchMegabytes, from: 1, "memory for the batches kept ready"
+        ).harmless(),
         ConfigurationKey(
             "data.crop", \.data.crop, "center (ADM's), random (ADM's), or resized (torchvision's RandomResizedCrop)"),
         ConfigurationKey("data.flip", \.data.flip, "mirror half of the pictures"),
         ConfigurationKey(
             "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
 
-        .count("training.steps", \.training.steps, from: 1, "optimiser steps in all"),
+        .count(
+            "training.steps", \.training.steps, from: 1, "optimiser steps in all"
+        ).harmless { $0.training.schedule == .cosine },
         .count("training.batch_size", \.training.batchSize, from: 1, "pictures a step"),
         .count("training.accumulate", \.training.accumulate, from: 1, "passes that a batch is split into, for memory"),
         .number("training.learning_rate", \.training.learningRate, in: nonNegative, "of AdamW"),
@@ -60,9 +64,12 @@ extension Configuration {
             limits: "from 0 to 1, each another one"
         ) { Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
         ConfigurationKey(
-            "training.ema_warmup", \.training.emaWarmup, "let the average follow faster at first: min(decay, (1+n)/(10+n))"),
-        .number("training.label_dropout", \.training.labelDropout, in: 0...1, "share of pictures trained without class"),
-        ConfigurationKey("training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
+            "training.ema_warmup", \.training.emaWarmup,
+            "let the average follow faster at first: min(decay, (1+n)/(10+n))"),
+        .number(
+            "training.label_dropout", \.training.labelDropout, in: 0...1, "share of pictures trained without class"),
+        ConfigurationKey(
+            "training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
         ConfigurationKey(
             "training.recompute", \.training.recompute,
@@ -71,30 +78,35 @@ extension Configuration {
             "training.skip_outliers", \.training.skipOutliers, in: nonNegative,
             "skip steps whose gradient norm is so many deviations above the last ones'; 0 for none"),
         .count(
-            "training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl",
-            changesTraining: false),
+            "training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl"
+        ).harmless(),
         .count(
-            "training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints", changesTraining: false),
+            "training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints"
+        ).harmless(),
         .count(
-            "training.keep_last", \.training.keepLast, from: 0, "checkpoints that are kept; 0 for all",
-            changesTraining: false),
+            "training.keep_last", \.training.keepLast, from: 0, "checkpoints that are kept; 0 for all"
+        ).harmless(),
         .count(
-            "training.keep_every", \.training.keepEvery, from: 0, "besides, keep those of every so many steps; 0 for none",
-            changesTraining: false),
+            "training.keep_every", \.training.keepEvery, from: 0,
+            "besides, keep those of every so many steps; 0 for none"
+        ).harmless(),
         ConfigurationKey(
-            "training.on_save_failure", \.training.onSaveFailure, "what a full disk does to the run: stop or continue",
-            changesTraining: false),
+            "training.on_save_failure", \.training.onSaveFailure, "what a full disk does to the run: stop or continue"
+        ).harmless(),
         .count(
-            "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none",
-            changesTraining: false),
+            "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"
+        ).harmless(),
 
-        .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler", changesTraining: false),
-        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none", changesTraining: false),
-        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "guidance acts above this time", changesTraining: false),
-        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "guidance acts below this time", changesTraining: false),
-        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "shift of the sampler's times", changesTraining: false),
-        .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview", changesTraining: false),
-        .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview", changesTraining: false),
+        .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler").harmless(),
+        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none")
+            .harmless(),
+        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "guidance acts above this time")
+            .harmless(),
+        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "guidance acts below this time")
+            .harmless(),
+        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "shift of the sampler's times").harmless(),
+        .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview").harmless(),
+        .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview").harmless(),
     ]
 
     /// Takes over the sizes of the preset, where there is one.

@@ -59,7 +59,9 @@ public struct ReferenceCheck {
     /// Compares the velocity.
     public func velocity(_ kind: WeightKind) throws -> Comparison {
         let model = try checkpoint.load(kind)
-        let (x, times, labels) = (try reference.tensor("x"), try reference.tensor("t").values, try reference.integers("y"))
+        let (x, times, labels) = (
+            try reference.tensor("x"), try reference.tensor("t").values, try reference.integers("y")
+        )
         try check(model, x.shape, times: times.count, labels: labels)
         let velocity = model.velocity(x, times: times, labels: labels)
         let expected = try reference.tensor("velocity")
@@ -89,7 +91,9 @@ public struct ReferenceCheck {
         for (index, batch) in batches.enumerated() {
             losses.append(try step([batch]).loss)
             if index == 0 {
-                comparisons += try compare("grad.denoiser.", model, tolerance) { $0.gradient ?? Tensor(zeros: $0.value.shape) }
+                comparisons += try compare("grad.denoiser.", model, tolerance) {
+                    $0.gradient ?? Tensor(zeros: $0.value.shape)
+                }
             }
         }
         let runTolerance = Self.runFactor * tolerance

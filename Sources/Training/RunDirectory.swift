@@ -62,7 +62,8 @@ public struct RunDirectory: Sendable {
 
     /// Removes what a save or a removal that was killed left behind.
     func removeUnfinished() {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasSuffix(".partial") {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasSuffix(".partial")
+        {
             try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
         }
     }

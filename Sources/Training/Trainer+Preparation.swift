@@ -70,7 +70,7 @@ extension Trainer {
         let earlier = try Configuration(yaml: run.configurationPath)
         for change in configuration.differences(from: earlier) {
             let values = "\(change.key.name) is \(change.own), and was \(change.other) before"
-            if change.key.changesTraining {
+            if change.key.changesTraining(configuration) {
                 logger.warning("\(values): the run is another one from here on")
             } else {
                 logger.notice("\(values): this does not change what is learned")

@@ -32,7 +32,7 @@ func setGradient(_ gradient: Tensor, of parameter: Parameter) {
     private func take(_ gradients: some Sequence<Tensor>, _ optimizer: AdamW, _ average: MovingAverage? = nil) {
         for gradient in gradients {
             setGradient(gradient, of: optimizer.parameters[0])
-            optimizer.update(average: average)
+            optimizer.update(averages: average.map { [$0] } ?? [])
         }
     }
 
@@ -117,7 +117,7 @@ func setGradient(_ gradient: Tensor, of parameter: Parameter) {
         let parameter = Parameter(name: "weight", value: Tensor([5], shape: [1]))
         let average = MovingAverage(decay: decay, startingFrom: [Tensor([1], shape: [1])])
         setGradient(Tensor(zeros: [1]), of: parameter)
-        AdamW([parameter], settings: AdamW.Settings()).update(average: average)
+        AdamW([parameter], settings: AdamW.Settings()).update(averages: [average])
         expectClose(average.values[0], Tensor([expected], shape: [1]))
     }
 

@@ -5,7 +5,6 @@ import Models
 import Tensors
 import TestSupport
 import Testing
-import Training
 
 /// Single steps of training, against PyTorch and where numbers are not finite.
 @Suite struct FlowMatchingStepTests {
@@ -23,18 +22,20 @@ import Training
         let settings = AdamW.Settings(
             learningRate: try number("learning_rate"), weightDecay: try number("weight_decay"))
         let step = FlowMatchingStep(
-            model: model, optimizer: AdamW(model.parameters, settings: settings), average: average,
+            model: model, optimizer: AdamW(model.parameters, settings: settings), averages: [average],
             gradientClip: Double(try number("max_norm")))
         let (data, noise) = (try file.tensor("train.x"), try file.tensor("train.noise"))
         let (times, labels) = (try file.tensor("train.t").values, try file.integers("train.y"))
         let shift = try number("shift")
         let (batch, shape) = (data.shape[1], Array(data.shape.dropFirst()))
         let results = try (0..<data.shape[0]).map { index in
-            try step(
-                data: data.rows(index..<index + 1).reshaped(shape),
-                noise: noise.rows(index..<index + 1).reshaped(shape),
-                times: times[index * batch..<(index + 1) * batch].map { shiftedTime($0, by: shift) },
-                labels: Array(labels[index * batch..<(index + 1) * batch]))
+            try step([
+                TrainingBatch(
+                    data: data.rows(index..<index + 1).reshaped(shape),
+                    noise: noise.rows(index..<index + 1).reshaped(shape),
+                    times: times[index * batch..<(index + 1) * batch].map { shiftedTime($0, by: shift) },
+                    labels: Array(labels[index * batch..<(index + 1) * batch]))
+            ])
         }
         expectClose(Tensor(results.map(\.loss), shape: [5]), try file.tensor("train.loss"), .run, "losses")
         expectClose(
@@ -50,9 +51,11 @@ import Training
     private func take(
         _ step: FlowMatchingStep<PixNerd>, data: Float = 0.5, time: Float = 0.5
     ) throws -> FlowMatchingStep<PixNerd>.Result {
-        try step(
-            data: Tensor(repeating: data, shape: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]),
-            times: [time], labels: [2])
+        try step([
+            TrainingBatch(
+                data: Tensor(repeating: data, shape: [1, 3, 8, 8]),
+                noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [time], labels: [2])
+        ])
     }
 
     /// Clipping to the norm that the gradients have changes nothing; to half of it, halves them.
@@ -60,7 +63,7 @@ import Training
         func weights(clip: Double?) throws -> (norm: Double, moment: [Float]) {
             let model = try model()
             let optimizer = AdamW(model.parameters, settings: AdamW.Settings())
-            let step = FlowMatchingStep(model: model, optimizer: optimizer, average: nil, gradientClip: clip)
+            let step = FlowMatchingStep(model: model, optimizer: optimizer, gradientClip: clip)
             let norm = try take(step).gradientNorm
             return (norm, optimizer.firstMoments.flatMap(\.values))
         }
@@ -77,10 +80,10 @@ import Training
         let model = try model()
         let average = MovingAverage(decay: 0.5, startingFrom: model.parameters.map(\.value))
         let optimizer = AdamW(model.parameters, settings: AdamW.Settings())
-        let step = FlowMatchingStep(model: model, optimizer: optimizer, average: average)
+        let step = FlowMatchingStep(model: model, optimizer: optimizer, averages: [average])
         _ = try take(step)
         let before = (model.parameters.map(\.value.values), average.values.map(\.values), optimizer.firstMoments)
-        let error = #expect(throws: TrainingError.self) { try take(step, data: .infinity) }
+        let error = #expect(throws: NotFiniteError.self) { try take(step, data: .infinity) }
         expectSentence((error?.description ?? "") + ".", naming: ["step 2", "not finite"])
         #expect(model.parameters.map(\.value.values) == before.0)
         #expect(average.values.map(\.values) == before.1)
@@ -91,10 +94,47 @@ import Training
     @Test func aWeightThatIsNotFiniteIsNamed() throws {
         let model = try model()
         let step = FlowMatchingStep(
-            model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()), average: nil)
+            model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
         let bad = try #require(model.parameters.first { $0.name == "blocks.1.mlp.w3.weight" })
         bad.value.withUnsafeMutableBuffer { $0[11] = .nan }
-        let error = #expect(throws: TrainingError.self) { try take(step) }
+        let error = #expect(throws: NotFiniteError.self) { try take(step) }
         expectSentence((error?.description ?? "") + ".", naming: ["step 1", bad.name, "learning rate"])
+    }
+
+    /// The gradient of a batch does not depend on how many passes it is split into, but for the order of sums.
+    @Test func accumulationGivesTheGradientOfTheWholeBatch() throws {
+        let file = try Fixtures.pixnerd("tiny-reference-16x16")
+        let (x, times, labels) = (try file.tensor("x"), try file.tensor("t").values, try file.integers("y"))
+        let noise = Tensor.normal(x.shape) { RandomStream(seed: 1, purpose: .test, index: $0) }
+        func part(_ range: Range<Int>) -> TrainingBatch {
+            TrainingBatch(
+                data: x.rows(range), noise: noise.rows(range), times: Array(times[range]), labels: Array(labels[range]))
+        }
+        let model = try model()
+        let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+        let whole = step.gradient([part(0..<3)])
+        let expected = model.parameters.compactMap(\.gradient).map { $0.copied() }
+        let pieces = step.gradient((0..<3).map { part($0..<$0 + 1) })
+        expectClose(Tensor(pieces, shape: [3]), Tensor(whole, shape: [3]))
+        for (parameter, gradient) in zip(model.parameters, expected) {
+            expectClose(try #require(parameter.gradient), gradient, .oneOperator, parameter.name)
+        }
+    }
+
+    @Test func askedToSkipAStepLeavesTheWeights() throws {
+        let model = try model()
+        let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+        let before = model.parameters.map(\.value.values)
+        let batch = TrainingBatch(
+            data: Tensor(zeros: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [0.5],
+            labels: [2])
+        var norms: [Double] = []
+        let result = try step([batch]) { norm in
+            norms.append(norm)
+            return true
+        }
+        #expect(result.isSkipped && norms == [result.gradientNorm])
+        #expect(model.parameters.map(\.value.values) == before)
+        #expect(step.optimizer.step == 0)
     }
 }
