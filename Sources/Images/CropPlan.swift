@@ -5,7 +5,7 @@ import Tensors
 final class CropScratch {
     /// Two blocks, for a picture and its half.
     fileprivate let halves = (ByteBlock(), ByteBlock())
-    fileprivate let between = ByteBlock()
+    fileprivate let resampling = ResamplingMemory()
 }
 
 /// What a transform does to one picture, its random choices made.
@@ -84,7 +84,7 @@ struct CropPlan {
         var halved = picture
         var (target, other) = scratch.halves
         while min(halved.width, halved.height) >= 2 * shorterSide {
-            halved = Self.half(of: halved, in: target, between: scratch.between)
+            halved = Self.half(of: halved, in: target, memory: scratch.resampling)
             swap(&target, &other)
         }
         let scale = Double(shorterSide) / Double(min(halved.width, halved.height))
@@ -96,7 +96,7 @@ struct CropPlan {
         Resampling(
             from: (halved.width, halved.height), to: (width, height), filter: .bicubic, columns: left..<left + size,
             rows: top..<top + size, mirrored: isMirrored(&random)
-        ).run(halved, into: output, between: scratch.between)
+        ).run(halved, into: output, memory: scratch.resampling)
     }
 
     private func cutPart(
@@ -109,7 +109,7 @@ struct CropPlan {
             Resampling(
                 from: (columns.count, rows.count), to: (size, size), filter: .bicubic, columns: 0..<size,
                 rows: 0..<size, mirrored: mirrored
-            ).run(picture.part(columns: columns, rows: rows), into: output, between: scratch.between)
+            ).run(picture.part(columns: columns, rows: rows), into: output, memory: scratch.resampling)
             return
         }
         // The part as it lies in the halved picture: its edges may fall between pixels.
@@ -120,20 +120,20 @@ struct CropPlan {
             across: (Double(columns.lowerBound) * across, Double(columns.count) * across),
             down: (Double(rows.lowerBound) * down, Double(rows.count) * down), toSquare: size, filter: .bicubic,
             mirrored: mirrored
-        ).run(picture, into: output, between: scratch.between)
+        ).run(picture, into: output, memory: scratch.resampling)
     }
 
     private func isMirrored(_ random: inout RandomStream) -> Bool {
         flip && random.nextUniform() < 0.5
     }
 
-    private static func half(of picture: PixelView, in memory: ByteBlock, between: ByteBlock) -> PixelView {
+    private static func half(of picture: PixelView, in block: ByteBlock, memory: ResamplingMemory) -> PixelView {
         let (width, height) = (picture.width / 2, picture.height / 2)
-        let pixels = memory.reserve(width * height * 3)
+        let pixels = block.reserve(width * height * 3)
         Resampling(
             from: (picture.width, picture.height), to: (width, height), filter: .box, columns: 0..<width,
             rows: 0..<height
-        ).run(picture, into: pixels, between: between)
+        ).run(picture, into: pixels, memory: memory)
         return PixelView(pixels, width: width, height: height)
     }
 }
