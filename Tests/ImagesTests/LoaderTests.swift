@@ -116,7 +116,7 @@ import Images
                 })
         var order = SampleOrder(seed: 5, count: 11)
         for (sample, index) in loaded.flatMap(\.indices).enumerated() {
-            let (permutation, place) = order.place(ofSample: sample)
+            let (_, permutation, place) = order.place(ofSample: sample)
             let candidates = (0..<11).map { permutation[(place + $0) % 11] }
             #expect(index == candidates.first { !corrupt.contains(folder.samples[$0].path) })
         }
