@@ -39,7 +39,8 @@ public enum ContactSheet {
         return (0..<count).map { values[$0 * values.count / count] }
     }
 
-    private static func read(_ sample: ImageCollection.Sample, _ reader: PictureReader, _ side: Int) throws -> RGBImage {
+    private static func read(_ sample: ImageCollection.Sample, _ reader: PictureReader, _ side: Int) throws -> RGBImage
+    {
         let pixels = try [UInt8](unsafeUninitializedCapacity: side * side * 3) { buffer, count in
             try reader.read(
                 sample, transform: ImageTransform(), size: side,

@@ -38,6 +38,10 @@ extension RGBImage {
 final class ResamplingMemory {
     fileprivate let between = ByteBlock()
     fileprivate let turned = ByteBlock()
+
+    // See ByteBlock.
+    @inline(never)
+    init() {}
 }
 
 /// The resampling of a picture to another size, of which some columns and rows are wanted; the others are never
@@ -104,6 +108,7 @@ struct Resampling {
     ///   - output: room for the wanted columns and rows.
     ///   - memory: for the result of the first pass, and for pixels in another order.
     func run(_ input: PixelView, into output: UnsafeMutablePointer<UInt8>, memory: ResamplingMemory) {
+        defer { withExtendedLifetime(memory) {} }
         guard let horizontal else {
             let part = input.part(columns: columns, rows: vertical == nil ? rows : 0..<input.height)
             if let vertical {

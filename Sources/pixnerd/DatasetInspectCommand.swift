@@ -60,24 +60,23 @@ struct DatasetInspectCommand: ParsableCommand {
     }
 
     private static func text(_ report: DatasetReport) -> String {
-        var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class"))"]
-        lines += ["", "pictures in a class", line("", spread(report.picturesPerClass))]
-        lines += classLines(report.classes)
+        var lines = [
+            "\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class"))"
+        ]
+        lines += ["", row("", ["smallest", "median", "largest"])]
+        lines.append(row("pictures of a class", report.picturesPerClass) { "\($0)" })
         if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
-            lines += ["", "sizes", line("width", spread(width) + " pixels"), line("height", spread(height) + " pixels")]
-            lines.append(
-                line(
-                    "width : height",
-                    String(
-                        format: "smallest %.2f  median %.2f  largest %.2f", ratio.smallest, ratio.median, ratio.largest)
-                ))
-            lines.append(
-                line(
-                    "shapes",
-                    "\(report.landscape) landscape, \(report.nearlySquare) nearly square, \(report.portrait) portrait"))
-            if let size = report.imageSize, let below = report.belowImageSize {
-                lines.append(line("below \(size) pixels", below == 0 ? "none" : "\(below), which would be enlarged"))
-            }
+            lines.append(row("width in pixels", width) { "\($0)" })
+            lines.append(row("height in pixels", height) { "\($0)" })
+            lines.append(row("width : height", ratio) { String(format: "%.2f", $0) })
+        }
+        lines += ["", "classes"] + classLines(report.classes)
+        lines += ["", "shapes"]
+        lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in
+            line(name, [report.landscape, report.nearlySquare, report.portrait][place])
+        }
+        if let size = report.imageSize, let below = report.belowImageSize {
+            lines.append(line("below \(size) pixels", below, below == 0 ? nil : "would be enlarged"))
         }
         lines += ["", "kinds"] + kindLines(report)
         lines += problemLines(report)
@@ -86,29 +85,26 @@ struct DatasetInspectCommand: ParsableCommand {
 
     /// Every class of a few; of many the smallest and the largest.
     private static func classLines(_ classes: [DatasetReport.ClassCount]) -> [String] {
-        let width = min(32, classes.map(\.name.count).max() ?? 0)
-        func row(_ item: DatasetReport.ClassCount) -> String {
-            let name = item.name.count > width ? item.name.prefix(width - 3) + "..." : item.name[...]
-            return "  " + name.padding(toLength: max(width, 14), withPad: " ", startingAt: 0) + "  \(item.pictures)"
-        }
-        guard classes.count > 12 else { return classes.map(row) }
+        guard classes.count > 12 else { return classes.map { line($0.name, $0.pictures) } }
         let sorted = classes.enumerated().sorted { ($0.element.pictures, $0.offset) < ($1.element.pictures, $1.offset) }
             .map(\.element)
-        guard sorted.first!.pictures < sorted.last!.pictures else { return ["  all classes have as many"] }
-        return ["  the five smallest"] + sorted.prefix(5).map { "  " + row($0) } + ["  the five largest"]
-            + sorted.suffix(5).reversed().map { "  " + row($0) }
+        guard sorted.first!.pictures < sorted.last!.pictures else {
+            return ["  \(counted(sorted[0].pictures, "picture")) in each of the \(classes.count)"]
+        }
+        return sorted.suffix(5).reversed().map { line($0.name, $0.pictures) } + ["  ..."]
+            + sorted.prefix(5).reversed().map { line($0.name, $0.pictures) }
     }
 
     private static func kindLines(_ report: DatasetReport) -> [String] {
-        let notes = [
-            ("grey", report.grey, "read as colour"), ("CMYK", report.cmyk, "converted to RGB"),
-            ("palette", report.palette, "read as colour"), ("alpha", report.alpha, "transparency is dropped"),
-            ("16 bits", report.sixteenBit, "the upper 8 are kept"),
+        let kinds: [(String, Int, String?)] = [
+            ("JPEG", report.jpeg, nil), ("PNG", report.png, nil), ("grey", report.grey, "read as colour"),
+            ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
+            ("alpha", report.alpha, "transparency is dropped"),
+            ("16 bits a value", report.sixteenBit, "the upper 8 are kept"),
         ]
-        return [line("JPEG", "\(report.jpeg)"), line("PNG", "\(report.png)")]
-            + notes.filter { $0.1 > 0 }.map { line($0.0, "\($0.1), \($0.2)") }
+        return kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }
-            .map { line(".\($0.key)", "\($0.value), left out: convert them to PNG or JPEG") }
+            .map { line(".\($0.key)", $0.value, "left out: convert them to PNG or JPEG") }
     }
 
     private static func problemLines(_ report: DatasetReport) -> [String] {
@@ -119,12 +115,24 @@ struct DatasetInspectCommand: ParsableCommand {
             + shown + (rest > 0 ? ["  and \(rest) more, which --json lists"] : [])
     }
 
-    private static func line(_ name: String, _ value: String) -> String {
-        name.isEmpty ? "  \(value)" : "  " + name.padding(toLength: 16, withPad: " ", startingAt: 0) + value
+    private static let nameWidth = 30
+
+    private static func row<Value>(_ name: String, _ values: Spread<Value>, _ text: (Value) -> String) -> String {
+        row(name, [values.smallest, values.median, values.largest].map(text))
     }
 
-    private static func spread(_ values: Spread<Int>) -> String {
-        "smallest \(values.smallest)  median \(values.median)  largest \(values.largest)"
+    private static func row(_ name: String, _ values: [String]) -> String {
+        padded(name) + values.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined()
+    }
+
+    /// A name, a number and what it means, in columns.
+    private static func line(_ name: String, _ count: Int, _ meaning: String? = nil) -> String {
+        row("  " + name, ["\(count)"]) + (meaning.map { "   " + $0 } ?? "")
+    }
+
+    private static func padded(_ name: String) -> String {
+        let shown = name.count > nameWidth ? name.prefix(nameWidth - 3) + "..." : name[...]
+        return shown + String(repeating: " ", count: nameWidth - shown.count)
     }
 
     private static func counted(_ count: Int, _ noun: String) -> String {
