@@ -9,76 +9,85 @@
 #define EVERY_LEVEL
 #endif
 
-/// One pixel with a fourth lane that nobody looks at: the vector loads are four bytes wide.
-typedef uint8_t bytes4 __attribute__((vector_size(4)));
-typedef int32_t lanes4 __attribute__((vector_size(16)));
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-static inline uint8_t rounded(int32_t sum) {
+enum { block_rows = PIXNERD_BLOCK_ROWS };
+
+typedef uint8_t bytes16 __attribute__((vector_size(block_rows)));
+
+ALWAYS_INLINE uint8_t rounded(int32_t sum) {
     int32_t value = sum >> PIXNERD_WEIGHT_BITS;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-static inline void store_pixel(uint8_t *output, lanes4 sum) {
-    output[0] = rounded(sum[0]);
-    output[1] = rounded(sum[1]);
-    output[2] = rounded(sum[2]);
-}
-
-static inline lanes4 load_pixel(const uint8_t *pixel) {
-    bytes4 loaded;
-    memcpy(&loaded, pixel, 4);
-    return __builtin_convertvector(loaded, lanes4);
-}
-
 static const int32_t half = 1 << (PIXNERD_WEIGHT_BITS - 1);
 
-/// A row that may end where readable memory ends, so that its last pixel must not be loaded as four bytes.
-static void resample_row(const uint8_t *input, uint8_t *output, size_t width, const int32_t *starts,
-                         const int32_t *counts, const int32_t *weights, size_t taps) {
-    for (size_t x = 0; x < width; x++) {
-        const uint8_t *pixel = input + (size_t)starts[x] * 3;
-        int32_t red = half, green = half, blue = half;
-        for (int32_t tap = 0; tap < counts[x]; tap++) {
-            int32_t weight = weights[x * taps + (size_t)tap];
-            red += pixel[3 * tap] * weight;
-            green += pixel[3 * tap + 1] * weight;
-            blue += pixel[3 * tap + 2] * weight;
+/// Sixteen rows of sixteen bytes become sixteen columns: four rounds of a perfect shuffle of the rows' bytes.
+ALWAYS_INLINE void transpose(bytes16 rows[block_rows]) {
+    for (int round = 0; round < 4; round++) {
+        bytes16 mixed[block_rows];
+        for (int i = 0; i < 8; i++) {
+            bytes16 a = rows[i], b = rows[i + 8];
+            mixed[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            mixed[2 * i + 1] =
+                __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
         }
-        output[3 * x] = rounded(red);
-        output[3 * x + 1] = rounded(green);
-        output[3 * x + 2] = rounded(blue);
+        for (int i = 0; i < block_rows; i++) rows[i] = mixed[i];
+    }
+}
+
+/// Writes byte i of all sixteen rows to `columns + 16 * i`, for all i below `bytes`.
+ALWAYS_INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t bytes, uint8_t *columns) {
+    size_t i = 0;
+    for (; i + block_rows <= bytes; i += block_rows) {
+        bytes16 block[block_rows];
+        for (int r = 0; r < block_rows; r++) memcpy(&block[r], rows[r] + i, block_rows);
+        transpose(block);
+        memcpy(columns + i * block_rows, block, sizeof block);
+    }
+    for (; i < bytes; i++) {
+        for (int r = 0; r < block_rows; r++) columns[i * block_rows + (size_t)r] = rows[r][i];
+    }
+}
+
+/// The way back, to the first `count` rows.
+ALWAYS_INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t *rows, size_t count) {
+    size_t i = 0;
+    for (; i + block_rows <= bytes; i += block_rows) {
+        bytes16 block[block_rows];
+        memcpy(block, columns + i * block_rows, sizeof block);
+        transpose(block);
+        for (size_t r = 0; r < count; r++) memcpy(rows + r * bytes + i, &block[r], block_rows);
+    }
+    for (; i < bytes; i++) {
+        for (size_t r = 0; r < count; r++) rows[r * bytes + i] = columns[i * block_rows + r];
     }
 }
 
 EVERY_LEVEL
-void pixnerd_resample_rows(const uint8_t *input, size_t input_stride, uint8_t *output, size_t width, size_t rows,
-                           const int32_t *starts, const int32_t *counts, const int32_t *weights, size_t taps) {
-    size_t output_stride = width * 3;
-    size_t row = 0;
-    // Four rows at once: each weight is read once for four pixels, and the four sums do not wait for one another.
-    // The last row is never among them, so a four-byte load always stays inside the picture.
-    for (; row + 4 < rows; row += 4) {
-        const uint8_t *rows4 = input + row * input_stride;
-        uint8_t *written = output + row * output_stride;
+void pixnerd_resample_rows(const uint8_t *input, size_t input_stride, size_t input_width, uint8_t *output,
+                           size_t width, size_t rows, const int32_t *starts, const int32_t *counts,
+                           const int32_t *weights, size_t taps, uint8_t *scratch) {
+    enum { pixel = 3 * block_rows };
+    uint8_t *blended = scratch + input_width * pixel;
+    for (size_t row = 0; row < rows; row += block_rows) {
+        // Turned by a quarter, sixteen rows share each weight, and all their bytes lie side by side.
+        size_t count = rows - row < block_rows ? rows - row : block_rows;
+        const uint8_t *sources[block_rows];
+        for (size_t r = 0; r < block_rows; r++) sources[r] = input + (row + (r < count ? r : 0)) * input_stride;
+        rows_to_columns(sources, input_width * 3, scratch);
         for (size_t x = 0; x < width; x++) {
-            const uint8_t *pixel = rows4 + (size_t)starts[x] * 3;
+            const uint8_t *from = scratch + (size_t)starts[x] * pixel;
             const int32_t *weight = weights + x * taps;
-            lanes4 sum0 = {half, half, half, half}, sum1 = sum0, sum2 = sum0, sum3 = sum0;
+            int32_t sums[pixel];
+            for (int j = 0; j < pixel; j++) sums[j] = half;
             for (int32_t tap = 0; tap < counts[x]; tap++) {
-                sum0 += load_pixel(pixel) * weight[tap];
-                sum1 += load_pixel(pixel + input_stride) * weight[tap];
-                sum2 += load_pixel(pixel + 2 * input_stride) * weight[tap];
-                sum3 += load_pixel(pixel + 3 * input_stride) * weight[tap];
-                pixel += 3;
+                for (int j = 0; j < pixel; j++) sums[j] += from[j] * weight[tap];
+                from += pixel;
             }
-            store_pixel(written + 3 * x, sum0);
-            store_pixel(written + output_stride + 3 * x, sum1);
-            store_pixel(written + 2 * output_stride + 3 * x, sum2);
-            store_pixel(written + 3 * output_stride + 3 * x, sum3);
+            for (int j = 0; j < pixel; j++) blended[x * pixel + (size_t)j] = rounded(sums[j]);
         }
-    }
-    for (; row < rows; row++) {
-        resample_row(input + row * input_stride, output + row * output_stride, width, starts, counts, weights, taps);
+        columns_to_rows(blended, width * 3, output + row * width * 3, count);
     }
 }
 

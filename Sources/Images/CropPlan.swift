@@ -5,7 +5,11 @@ import Tensors
 final class CropScratch {
     /// Two blocks, for a picture and its half.
     fileprivate let halves = (ByteBlock(), ByteBlock())
-    fileprivate let between = ByteBlock()
+    fileprivate let resampling = ResamplingMemory()
+
+    // See ByteBlock.
+    @inline(never)
+    init() {}
 }
 
 /// What a transform does to one picture, its random choices made.
@@ -64,76 +68,82 @@ struct CropPlan {
     /// Cuts the square.
     ///
     /// - Parameters:
-    ///   - picture: the picture, as it is stored or halved up to `halvings` times by its decoder.
+    ///   - picture: the picture, as it is stored or halved by its decoder.
+    ///   - times: how often the decoder halved it.
     ///   - output: room for `size * size * 3` bytes.
     ///   - scratch: the thread's memory.
-    func run(_ picture: PixelView, into output: UnsafeMutablePointer<UInt8>, scratch: CropScratch) {
+    func run(
+        _ picture: PixelView, halved times: Int = 0, into output: UnsafeMutablePointer<UInt8>, scratch: CropScratch
+    ) {
+        defer { withExtendedLifetime(scratch) {} }
+        var random = random
+        var picture = picture
+        let resampling: Resampling
         switch kind {
         case .square(let shorterSide, let isRandom):
-            cutSquare(picture, shorterSide: shorterSide, isRandom: isRandom, into: output, scratch)
+            if times == 0 { picture = halved(picture, until: 2 * shorterSide, scratch) }
+            // A decoder's half has the same geometry, so that the same square is cut.
+            let width = times == 0 ? picture.width : original.width >> times
+            let height = times == 0 ? picture.height : original.height >> times
+            let scale = Double(shorterSide) / Double(min(width, height))
+            // Python's round(), as in the original: halves go to the even neighbour.
+            let columns = Int((Double(width) * scale).rounded(.toNearestOrEven))
+            let rows = Int((Double(height) * scale).rounded(.toNearestOrEven))
+            let top = isRandom ? random.nextInteger(below: rows - size + 1) : (rows - size) / 2
+            let left = isRandom ? random.nextInteger(below: columns - size + 1) : (columns - size) / 2
+            let mirrored = isMirrored(&random)
+            if times == 0 {
+                resampling = Resampling(
+                    from: (picture.width, picture.height), to: (columns, rows), filter: .bicubic,
+                    columns: left..<left + size, rows: top..<top + size, mirrored: mirrored)
+            } else {
+                // Its last column and row may stand for less than a pixel.
+                let unit = 1 / Double(1 << times)
+                let across = Double(original.width) * unit / Double(columns)
+                let down = Double(original.height) * unit / Double(rows)
+                resampling = Resampling(
+                    from: (picture.width, picture.height), across: (Double(left) * across, Double(size) * across),
+                    down: (Double(top) * down, Double(size) * down), toSquare: size, filter: .bicubic,
+                    mirrored: mirrored)
+            }
         case .part(let columns, let rows):
-            cutPart(picture, columns: columns, rows: rows, into: output, scratch)
+            let mirrored = isMirrored(&random)
+            if times == 0 {
+                picture = picture.part(columns: columns, rows: rows)
+                resampling = Resampling(
+                    from: (columns.count, rows.count), to: (size, size), filter: .bicubic, columns: 0..<size,
+                    rows: 0..<size, mirrored: mirrored)
+            } else {
+                // The part as it lies in the halved picture: its edges may fall between pixels.
+                let unit = 1 / Double(1 << times)
+                resampling = Resampling(
+                    from: (picture.width, picture.height),
+                    across: (Double(columns.lowerBound) * unit, Double(columns.count) * unit),
+                    down: (Double(rows.lowerBound) * unit, Double(rows.count) * unit), toSquare: size,
+                    filter: .bicubic, mirrored: mirrored)
+            }
         }
-    }
-
-    private func cutSquare(
-        _ picture: PixelView, shorterSide: Int, isRandom: Bool, into output: UnsafeMutablePointer<UInt8>,
-        _ scratch: CropScratch
-    ) {
-        var random = random
-        var halved = picture
-        var (target, other) = scratch.halves
-        while min(halved.width, halved.height) >= 2 * shorterSide {
-            halved = Self.half(of: halved, in: target, between: scratch.between)
-            swap(&target, &other)
-        }
-        let scale = Double(shorterSide) / Double(min(halved.width, halved.height))
-        // Python's round(), as in the original: halves go to the even neighbour.
-        let width = Int((Double(halved.width) * scale).rounded(.toNearestOrEven))
-        let height = Int((Double(halved.height) * scale).rounded(.toNearestOrEven))
-        let top = isRandom ? random.nextInteger(below: height - size + 1) : (height - size) / 2
-        let left = isRandom ? random.nextInteger(below: width - size + 1) : (width - size) / 2
-        Resampling(
-            from: (halved.width, halved.height), to: (width, height), filter: .bicubic, columns: left..<left + size,
-            rows: top..<top + size, mirrored: isMirrored(&random)
-        ).run(halved, into: output, between: scratch.between)
-    }
-
-    private func cutPart(
-        _ picture: PixelView, columns: Range<Int>, rows: Range<Int>, into output: UnsafeMutablePointer<UInt8>,
-        _ scratch: CropScratch
-    ) {
-        var random = random
-        let mirrored = isMirrored(&random)
-        guard picture.width != original.width || picture.height != original.height else {
-            Resampling(
-                from: (columns.count, rows.count), to: (size, size), filter: .bicubic, columns: 0..<size,
-                rows: 0..<size, mirrored: mirrored
-            ).run(picture.part(columns: columns, rows: rows), into: output, between: scratch.between)
-            return
-        }
-        // The part as it lies in the halved picture: its edges may fall between pixels.
-        let across = Double(picture.width) / Double(original.width)
-        let down = Double(picture.height) / Double(original.height)
-        Resampling(
-            from: (picture.width, picture.height),
-            across: (Double(columns.lowerBound) * across, Double(columns.count) * across),
-            down: (Double(rows.lowerBound) * down, Double(rows.count) * down), toSquare: size, filter: .bicubic,
-            mirrored: mirrored
-        ).run(picture, into: output, between: scratch.between)
+        resampling.run(picture, into: output, memory: scratch.resampling)
     }
 
     private func isMirrored(_ random: inout RandomStream) -> Bool {
         flip && random.nextUniform() < 0.5
     }
 
-    private static func half(of picture: PixelView, in memory: ByteBlock, between: ByteBlock) -> PixelView {
-        let (width, height) = (picture.width / 2, picture.height / 2)
-        let pixels = memory.reserve(width * height * 3)
-        Resampling(
-            from: (picture.width, picture.height), to: (width, height), filter: .box, columns: 0..<width,
-            rows: 0..<height
-        ).run(picture, into: pixels, between: between)
-        return PixelView(pixels, width: width, height: height)
+    /// The picture halved by averaging while its shorter side has at least `limit` pixels.
+    private func halved(_ picture: PixelView, until limit: Int, _ scratch: CropScratch) -> PixelView {
+        var result = picture
+        var (target, other) = scratch.halves
+        while min(result.width, result.height) >= limit {
+            let (width, height) = (result.width / 2, result.height / 2)
+            let pixels = target.reserve(width * height * 3)
+            Resampling(
+                from: (result.width, result.height), to: (width, height), filter: .box, columns: 0..<width,
+                rows: 0..<height
+            ).run(result, into: pixels, memory: scratch.resampling)
+            result = PixelView(pixels, width: width, height: height)
+            swap(&target, &other)
+        }
+        return result
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 /// The whole content of a regular file.
 func readBytes(ofFile path: String) throws -> [UInt8] {
     let block = ByteBlock()
+    defer { withExtendedLifetime(block) {} }
     return Array(try readBytes(ofFile: path, into: block))
 }
 

@@ -9,6 +9,10 @@ final class JPEGDecoder {
     /// For CMYK, which becomes RGB afterwards.
     private let inks = ByteBlock()
 
+    // See ByteBlock.
+    @inline(never)
+    init() {}
+
     deinit {
         if let handle { tjDestroy(handle) }
     }
@@ -16,7 +20,9 @@ final class JPEGDecoder {
     /// What a JPEG file holds.
     ///
     /// - Throws: `ImageError` when it is cut short, has no size, or is of a kind that is not read.
-    static func layout(of bytes: UnsafeRawBufferPointer, name: String) throws -> (width: Int, height: Int, layout: JPEGLayout) {
+    static func layout(of bytes: UnsafeRawBufferPointer, name: String) throws -> (
+        width: Int, height: Int, layout: JPEGLayout
+    ) {
         let layout = JPEGLayout(bytes)
         guard layout.isComplete else {
             throw ImageError("\(name) is cut short: the JPEG data end before the picture does.")
@@ -50,6 +56,8 @@ final class JPEGDecoder {
         _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, components: Int, halvings: Int = 0,
         isQuick: Bool = false, into output: UnsafeMutablePointer<UInt8>, name: String
     ) throws {
+        // The memory of the decoder is in use to the end.
+        defer { withExtendedLifetime(self) {} }
         let width = Self.halved(width, times: halvings)
         let height = Self.halved(height, times: halvings)
         let flags = TJFLAG_LIMITSCANS | (isQuick ? TJFLAG_FASTDCT | TJFLAG_FASTUPSAMPLE : TJFLAG_ACCURATEDCT)
@@ -99,8 +107,9 @@ final class JPEGDecoder {
 /// Decodes a JPEG file.
 func decodeJPEG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
     let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
+    let decoder = JPEGDecoder()
     let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-        try JPEGDecoder().decode(
+        try decoder.decode(
             bytes, width: width, height: height, components: layout.components, into: buffer.baseAddress!, name: name)
         count = width * height * 3
     }

@@ -12,6 +12,8 @@ final class PictureReader {
     private let scratch = CropScratch()
     private let jpeg = JPEGDecoder()
 
+    // See ByteBlock.
+    @inline(never)
     init(fastDecode: Bool) {
         self.fastDecode = fastDecode
     }
@@ -28,13 +30,15 @@ final class PictureReader {
         _ sample: ImageCollection.Sample, transform: ImageTransform, size: Int, random: RandomStream,
         into output: UnsafeMutablePointer<UInt8>
     ) throws {
+        // Pointers into its blocks are in use to the end, here and below.
+        defer { withExtendedLifetime(self) {} }
         var plan: CropPlan?
-        let picture = try decode(bytes(of: sample), name: sample.name) { width, height in
+        let (picture, halvings) = try decode(bytes(of: sample), name: sample.name) { width, height in
             let made = CropPlan(transform, width: width, height: height, size: size, random: random)
             plan = made
             return fastDecode ? made.halvings : 0
         }
-        plan!.run(picture, into: output, scratch: scratch)
+        plan!.run(picture, halved: halvings, into: output, scratch: scratch)
     }
 
     /// The bytes of a picture's file, valid until the next one is read.
@@ -46,10 +50,11 @@ final class PictureReader {
     /// Decodes a picture.
     ///
     /// - Parameter halvings: is told the picture's size and says how often a JPEG may be halved while it is decoded.
-    /// - Returns: the picture, valid until the next one is decoded.
+    /// - Returns: the picture, valid until the next one is decoded, and how often it was halved.
     func decode(
         _ bytes: UnsafeRawBufferPointer, name: String, halvings: (_ width: Int, _ height: Int) -> Int
-    ) throws -> PixelView {
+    ) throws -> (picture: PixelView, halvings: Int) {
+        defer { withExtendedLifetime(self) {} }
         switch ImageFormat(signatureOf: bytes) {
         case .jpeg:
             let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
@@ -61,14 +66,14 @@ final class PictureReader {
             try jpeg.decode(
                 bytes, width: width, height: height, components: layout.components, halvings: times,
                 isQuick: fastDecode, into: pixels.base, name: name)
-            return view
+            return (view, times)
         case .png:
             let (width, height) = try sizeOfPNG(bytes, name: name)
             try Self.checkSides(width, height, name: name)
             _ = halvings(width, height)
             let memory = pixels.reserve(width * height * 3)
             try decodePNG(bytes, width: width, height: height, into: memory, name: name)
-            return PixelView(memory, width: width, height: height)
+            return (PixelView(memory, width: width, height: height), 0)
         case let format:
             throw format.refusal(name: name, isEmpty: bytes.isEmpty)
         }

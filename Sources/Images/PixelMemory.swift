@@ -1,9 +1,16 @@
 /// Bytes that are taken once and used for picture after picture.
 final class ByteBlock {
-    private(set) var base = UnsafeMutablePointer<UInt8>.allocate(capacity: 16)
+    private(set) var base: UnsafeMutablePointer<UInt8>
     private var capacity = 16
     /// A block of at most this many bytes is kept whatever is needed next.
     private static let comfortableSize = 1 << 24
+
+    // Not inlined, here and in the classes that own such blocks: Swift 6.3 may otherwise place a short-lived object on
+    // the stack and, where an error is thrown, free it as if it stood on the heap.
+    @inline(never)
+    init() {
+        base = .allocate(capacity: 16)
+    }
 
     /// Room for `count` bytes; what was there before may be lost.
     ///

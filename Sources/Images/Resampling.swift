@@ -18,7 +18,7 @@ public func resized(_ image: RGBImage, width: Int, height: Int, filter: Resampli
             Resampling(
                 from: (image.width, image.height), to: (width, height), filter: filter, columns: 0..<width,
                 rows: 0..<height
-            ).run(view, into: output.baseAddress!, between: ByteBlock())
+            ).run(view, into: output.baseAddress!, memory: ResamplingMemory())
         }
         count = width * height * 3
     }
@@ -32,6 +32,16 @@ extension RGBImage {
             try body(PixelView($0.baseAddress!, width: width, height: height))
         }
     }
+}
+
+/// What resampling needs on the way, used for picture after picture by one thread.
+final class ResamplingMemory {
+    fileprivate let between = ByteBlock()
+    fileprivate let turned = ByteBlock()
+
+    // See ByteBlock.
+    @inline(never)
+    init() {}
 }
 
 /// The resampling of a picture to another size, of which some columns and rows are wanted; the others are never
@@ -96,8 +106,9 @@ struct Resampling {
     /// - Parameters:
     ///   - input: a picture of the size that was given.
     ///   - output: room for the wanted columns and rows.
-    ///   - between: memory for the result of the first pass.
-    func run(_ input: PixelView, into output: UnsafeMutablePointer<UInt8>, between: ByteBlock) {
+    ///   - memory: for the result of the first pass, and for pixels in another order.
+    func run(_ input: PixelView, into output: UnsafeMutablePointer<UInt8>, memory: ResamplingMemory) {
+        defer { withExtendedLifetime(memory) {} }
         guard let horizontal else {
             let part = input.part(columns: columns, rows: vertical == nil ? rows : 0..<input.height)
             if let vertical {
@@ -108,33 +119,38 @@ struct Resampling {
             if isMirrored { mirrorRows(output, width: columns.count, height: rows.count) }
             return
         }
+        // Columns and rows that no wanted pixel is made of are left out from the start.
+        let usedColumns = horizontal.inputs
+        let columnWeights = horizontal.withoutFirst(usedColumns.lowerBound)
         guard let vertical else {
-            Self.blendColumns(input.part(columns: 0..<input.width, rows: rows), horizontal, into: output)
+            Self.blendColumns(input.part(columns: usedColumns, rows: rows), columnWeights, into: output, memory)
             return
         }
+        let usedRows = vertical.inputs
+        let rowWeights = vertical.withoutFirst(usedRows.lowerBound)
+        let used = input.part(columns: usedColumns, rows: usedRows)
         if beginsWithColumns {
-            let needed = horizontal.inputs
-            let memory = between.reserve(needed.count * rows.count * 3)
-            Self.blendRows(input.part(columns: needed, rows: 0..<input.height), vertical, into: memory)
+            let between = memory.between.reserve(used.width * rows.count * 3)
+            Self.blendRows(used, rowWeights, into: between)
             Self.blendColumns(
-                PixelView(memory, width: needed.count, height: rows.count),
-                horizontal.withoutFirst(needed.lowerBound), into: output)
+                PixelView(between, width: used.width, height: rows.count), columnWeights, into: output, memory)
         } else {
-            let needed = vertical.inputs
-            let memory = between.reserve(columns.count * needed.count * 3)
-            Self.blendColumns(input.part(columns: 0..<input.width, rows: needed), horizontal, into: memory)
+            let between = memory.between.reserve(columns.count * used.height * 3)
+            Self.blendColumns(used, columnWeights, into: between, memory)
             Self.blendRows(
-                PixelView(memory, width: columns.count, height: needed.count),
-                vertical.withoutFirst(needed.lowerBound), into: output)
+                PixelView(between, width: columns.count, height: used.height), rowWeights, into: output)
         }
     }
 
     private static func blendColumns(
-        _ input: PixelView, _ table: ResamplingWeights, into output: UnsafeMutablePointer<UInt8>
+        _ input: PixelView, _ table: ResamplingWeights, into output: UnsafeMutablePointer<UInt8>,
+        _ memory: ResamplingMemory
     ) {
+        let width = table.starts.count
         pixnerd_resample_rows(
-            input.base, input.stride, output, table.starts.count, input.height, table.starts, table.counts,
-            table.weights, table.taps)
+            input.base, input.stride, input.width, output, width, input.height, table.starts, table.counts,
+            table.weights, table.taps,
+            memory.turned.reserve((input.width + width) * 3 * Int(PIXNERD_BLOCK_ROWS)))
     }
 
     private static func blendRows(

@@ -34,7 +34,8 @@ enum ShardPattern {
         }
         guard let close else { throw unbalanced(pattern) }
         pieces.append(pattern[start..<close])
-        let choices = pieces.count > 1 ? try pieces.flatMap { try paths(String($0)) } : try range(pieces[0], of: pattern)
+        let choices =
+            pieces.count > 1 ? try pieces.flatMap { try paths(String($0)) } : try range(pieces[0], of: pattern)
         let endings = try paths(String(pattern[pattern.index(after: close)...]))
         guard choices.count <= largestCount / endings.count else { throw tooMany(pattern) }
         return choices.flatMap { choice in endings.map { before + choice + $0 } }
@@ -65,7 +66,8 @@ enum ShardPattern {
     }
 
     private static func unbalanced(_ pattern: String) -> ImageError {
-        ImageError("The shards \(pattern) have a brace without its partner: expected a name as in shards-{000..099}.tar.")
+        ImageError(
+            "The shards \(pattern) have a brace without its partner: expected a name as in shards-{000..099}.tar.")
     }
 
     private static func tooMany(_ pattern: String) -> ImageError {

@@ -25,6 +25,8 @@ final class TarFile {
     private var blocks = [UInt8](repeating: 0, count: 1024)
 
     /// - Throws: `ImageError` when there is no such file.
+    // Not inlined for the reason that ByteBlock has.
+    @inline(never)
     init(_ path: String) throws {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
@@ -135,7 +137,8 @@ struct TarHeader {
             throw isCompressed
                 ? ImageError("The shard \(path) is compressed: unpack it to a plain tar file first.")
                 : ImageError(
-                    "The shard \(path) is not a tar file, or damaged: expected the header of an entry at byte \(position).")
+                    "The shard \(path) is not a tar file, or damaged: expected the header of an entry at byte \(position)."
+                )
         }
         guard let size = Self.number(block[124..<136]) else {
             throw ImageError("The shard \(path) is damaged: the entry at byte \(position) has no size.")

@@ -3,8 +3,8 @@ import Images
 
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dataset", abstract: "Makes folders of pictures to train on.",
-        subcommands: [ShapesCommand.self])
+        commandName: "dataset", abstract: "Makes folders of pictures to train on, and inspects them.",
+        subcommands: [ShapesCommand.self, DatasetInspectCommand.self])
 
     struct ShapesCommand: ParsableCommand {
         static let configuration = CommandConfiguration(

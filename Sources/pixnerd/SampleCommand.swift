@@ -76,7 +76,8 @@ struct SampleCommand: ParsableCommand {
         let space = PixelSpace()
         guard model.channels == space.channels else {
             throw CommandError(
-                "\(file.path) makes pictures of \(model.channels) channels; pictures of \(space.channels) can be saved.")
+                "\(file.path) makes pictures of \(model.channels) channels; pictures of \(space.channels) can be saved."
+            )
         }
         let (height, width) = try pictureSize(model, trained: file.imageSize)
         let names = file.classNames ?? (0..<model.classes).map(String.init)
@@ -136,7 +137,8 @@ struct SampleCommand: ParsableCommand {
             if let label = names.firstIndex(of: entry) { return label }
             guard let number = Int(entry) else {
                 throw CommandError(
-                    "--classes: there is no class '\(entry)'; the classes are \(Self.list(names)), or 0 to \(count - 1).")
+                    "--classes: there is no class '\(entry)'; the classes are \(Self.list(names)), or 0 to \(count - 1)."
+                )
             }
             guard (0..<count).contains(number) else {
                 throw CommandError("--classes: \(number) is out of range; the model has classes 0 to \(count - 1).")

@@ -1,14 +1,16 @@
 """Makes Tests/Fixtures/images: small picture files and what Pillow reads from them, and checksums of pictures that
 Pillow has resampled. Run from anywhere: python3 Tests/Fixtures/make_image_fixtures.py
 
-Needs Pillow and numpy. Everything follows from the formulas below, so a rerun with the same Pillow changes nothing;
+Needs Pillow 13 or later, whose order of passes differs from that of 3 to 12, and numpy. Everything follows from the formulas below, so a rerun with the same Pillow changes nothing;
 the versions used are recorded in versions.json.
 """
 
 import io
 import json
+import math
 import pathlib
 import struct
+import tarfile
 import zlib
 
 import numpy as np
@@ -194,22 +196,13 @@ def broken_files():
     yield "empty.jpg", b""
 
 
-def resize(image, size, kernel):
-    """Image.resize with the horizontal pass first, as Pillow 3 to 12 always do it.
-
-    From version 13 on Pillow begins with the vertical pass where that is less work (pull request 9549), which rounds
-    some pixels of tall pictures the other way; published models saw data from the older versions.
-    """
-    return image.resize((size[0], image.size[1]), kernel).resize(size, kernel)
-
-
 def adm_center_crop(image, size):
     """The published procedure, written out."""
     while min(image.size) >= 2 * size:
-        image = resize(image, (image.size[0] // 2, image.size[1] // 2), Image.Resampling.BOX)
+        image = image.resize((image.size[0] // 2, image.size[1] // 2), Image.Resampling.BOX)
     scale = size / min(image.size)
     new_size = (round(image.size[0] * scale), round(image.size[1] * scale))
-    image = resize(image, new_size, Image.Resampling.BICUBIC)
+    image = image.resize(new_size, Image.Resampling.BICUBIC)
     left, top = (image.size[0] - size) // 2, (image.size[1] - size) // 2
     return np.asarray(image)[top : top + size, left : left + size]
 
@@ -224,10 +217,12 @@ FILTERS = {
 
 def resampling():
     sizes = [(500, 375, 341, 256), (37, 53, 64, 91), (64, 64, 32, 32), (31, 17, 1, 1), (1, 1, 9, 5), (3, 200, 5, 7),
-             (200, 2, 17, 2), (33, 33, 33, 20), (33, 33, 20, 33), (101, 99, 50, 49), (7, 9, 7, 9), (90, 5, 11, 64)]
+             (200, 2, 17, 2), (33, 33, 33, 20), (33, 33, 20, 33), (101, 99, 50, 49), (7, 9, 7, 9), (90, 5, 11, 64),
+             # Both sides of the border beyond which Pillow 13 begins with the columns: twice as many rows lost.
+             (60, 90, 50, 70), (60, 91, 50, 70), (60, 89, 50, 70), (40, 90, 50, 89), (40, 90, 50, 91), (17, 300, 9, 11)]
     for i, (width, height, new_width, new_height) in enumerate(sizes):
         for name, kernel in FILTERS.items():
-            image = resize(Image.fromarray(pattern(width, height, i % 2)), (new_width, new_height), kernel)
+            image = Image.fromarray(pattern(width, height, i % 2)).resize((new_width, new_height), kernel)
             yield {"width": width, "height": height, "kind": i % 2, "newWidth": new_width, "newHeight": new_height,
                    "filter": name, "crc": zlib.crc32(np.asarray(image).tobytes())}
 
@@ -243,9 +238,201 @@ def crops():
             yield {"width": width, "height": height, "kind": i % 2, "size": size, "crc": zlib.crc32(image.tobytes())}
 
 
+class RandomStream:
+    """The numbers of Sources/Tensors/RandomStream.swift: Philox4x32-10, whose vectors operators/philox.json holds."""
+
+    def __init__(self, seed, purpose, step, index):
+        self.key = [seed & 0xFFFFFFFF, seed >> 32]
+        self.counter = [0, index, step, purpose]
+        self.words = []
+
+    def word(self):
+        if not self.words:
+            c, k = list(self.counter), list(self.key)
+            for _ in range(10):
+                p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+                c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+                k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+            self.words = c
+            self.counter[0] += 1
+        return self.words.pop(0)
+
+    def uniform(self, low=0.0, high=1.0):
+        """Single precision, as torch.Tensor.uniform_ scales it."""
+        low, high = np.float32(low), np.float32(high)
+        return np.float32(self.word() >> 8) * np.float32(2**-24) * (high - low) + low
+
+    def below(self, bound):
+        threshold = 2**32 % bound
+        while True:
+            product = self.word() * bound
+            if product & 0xFFFFFFFF >= threshold:
+                return product >> 32
+
+
+def adm_random_crop(image, size, random, smallest_part=0.8, largest_part=1.0):
+    """guided-diffusion's second crop: the shorter side a little longer than needed, then a square anywhere."""
+    least, most = math.ceil(size / largest_part), math.ceil(size / smallest_part)
+    shorter = least + random.below(most - least + 1)
+    while min(image.size) >= 2 * shorter:
+        image = image.resize((image.size[0] // 2, image.size[1] // 2), Image.Resampling.BOX)
+    scale = shorter / min(image.size)
+    image = image.resize(tuple(round(side * scale) for side in image.size), Image.Resampling.BICUBIC)
+    top = random.below(image.size[1] - size + 1)
+    left = random.below(image.size[0] - size + 1)
+    return image.crop((left, top, left + size, top + size))
+
+
+def random_resized_crop(image, size, random, scale=(0.08, 1.0), ratio=(3 / 4, 4 / 3)):
+    """torchvision's RandomResizedCrop, its draws replaced by ours.
+
+    The choice of the part was compared with get_params of torchvision 0.28 on 20,000 draws, with torch's random
+    functions replaced in the same way.
+    """
+    width, height = image.size
+    part = None
+    logs = [np.log(np.float32(r)) for r in ratio]
+    for _ in range(10):
+        area = width * height * float(random.uniform(*scale))
+        shape = float(np.exp(random.uniform(*logs)))
+        w, h = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+        if 0 < w <= width and 0 < h <= height:
+            top = random.below(height - h + 1)
+            left = random.below(width - w + 1)
+            part = (left, top, left + w, top + h)
+            break
+    if part is None:
+        w, h = width, height
+        if width / height < ratio[0]:
+            h = round(w / ratio[0])
+        elif width / height > ratio[1]:
+            w = round(h * ratio[1])
+        left, top = (width - w) // 2, (height - h) // 2
+        part = (left, top, left + w, top + h)
+    return image.crop(part).resize((size, size), Image.Resampling.BICUBIC)
+
+
+def transforms():
+    sizes = [(500, 375), (101, 77), (33, 200), (47, 46), (300, 20), (64, 64), (32, 32), (31, 40), (150, 500), (600, 41)]
+    for i, (width, height) in enumerate(sizes):
+        for mode in ("center", "random", "resized"):
+            for epoch in range(4):
+                size = 32 if i % 2 else 48
+                seed, index, flip = 7 + (i << 33), 1000 * i + 3, epoch > 0
+                random = RandomStream(seed, 9, epoch, index)
+                image = Image.fromarray(pattern(width, height, i % 2))
+                if mode == "center":
+                    image = Image.fromarray(adm_center_crop(image, size))
+                elif mode == "random":
+                    image = adm_random_crop(image, size, random)
+                else:
+                    image = random_resized_crop(image, size, random)
+                if flip and random.uniform() < 0.5:
+                    image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+                yield {"width": width, "height": height, "kind": i % 2, "mode": mode, "flip": flip, "seed": seed,
+                       "epoch": epoch, "index": index, "size": size, "crc": zlib.crc32(image.tobytes())}
+
+
+def varied_pictures():
+    """Fifty small picture files of many sizes and kinds: (name, file)."""
+    sizes = [(2, 2), (2, 37), (41, 3), (17, 29), (33, 47), (64, 65), (31, 32), (77, 40), (23, 81), (66, 65)]
+    for i in range(50):
+        width, height = sizes[i % 10]
+        width, height = width + i // 10, height + 2 * (i // 10)
+        picture = pattern(width, height, 1)
+        wide = picture.astype(np.uint32) * 257 ^ 0x5A
+        alpha = 255 - picture[:, :, :1]
+        palette = chunk(b"PLTE", pattern(16, 1, 0).tobytes())
+        image = Image.fromarray(picture)
+        inks = Image.fromarray(np.concatenate([picture, alpha // 2], 2), "CMYK")
+        kinds = [
+            ("png", lambda: png(picture[:, :, :1], 8, 0)),
+            ("png", lambda: png(picture[:, :, :1] >> 4, 4, 3, palette)),
+            ("jpg", lambda: jpeg(image, quality=80)),
+            ("png", lambda: png(wide[:, :, :], 16, 2)),
+            ("jpg", lambda: jpeg(inks, quality=85)),
+            ("png", lambda: png(np.concatenate([picture, alpha], 2), 8, 6, interlaced=True)),
+            ("jpeg", lambda: jpeg(image.convert("L"), quality=90, progressive=True)),
+            ("png", lambda: png(wide[:, :, :1], 16, 0)),
+            ("png", lambda: png(picture, 8, 2)),
+            ("jpg", lambda: jpeg(image, quality=92, subsampling=i % 3)),
+            ("png", lambda: png(picture[:, :, :1] >> 7, 1, 0)),
+            ("png", lambda: png(np.concatenate([picture[:, :, :1], alpha], 2), 8, 4)),
+            ("png", lambda: png(picture[:, :, :1] >> 6, 2, 3, palette + chunk(b"tRNS", b"\0\x80"))),
+        ]
+        ending, make = kinds[i % len(kinds)]
+        yield f"{i:02}.{ending}", make()
+
+
+def pillow_pixels(data):
+    image = Image.open(io.BytesIO(data))
+    if image.mode == "P":
+        # convert() warns about a palette with transparency, which it drops as wanted.
+        image.info.pop("transparency", None)
+    if image.mode.startswith("I"):
+        # 16-bit grey: Pillow clips to white or scales, depending on its version; here its high byte is kept.
+        grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, 2)
+    return np.asarray(image.convert("RGB"))
+
+
+def tar_of(files, kind=tarfile.USTAR_FORMAT):
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=kind) as archive:
+        for name, content in files:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return data.getvalue()
+
+
+def write_varied():
+    """varied.tar, a shard of the fifty pictures; what Pillow decoded from the JPEGs, as PNG beside them; and checksums
+    of what Pillow crops from its own pixels."""
+    files, crops = [], []
+    for i, (name, data) in enumerate(varied_pictures()):
+        pixels = pillow_pixels(data)
+        files.append((f"{i:02}.cls", str(i % 7).encode()))
+        if not name.endswith("png"):
+            plain = io.BytesIO()
+            Image.fromarray(pixels).save(plain, "PNG", optimize=True)
+            files.append((f"{i:02}.pillow.png", plain.getvalue()))
+        files.append((name, data))
+        for size in (32, 24):
+            crop = adm_center_crop(Image.fromarray(pixels), size)
+            crops.append({"name": name, "label": i % 7, "width": pixels.shape[1], "height": pixels.shape[0],
+                          "size": size, "crc": zlib.crc32(crop.tobytes())})
+    (HERE / "varied.tar").write_bytes(tar_of(files))
+    write_json("varied.json", crops)
+
+
 def write_json(name, value):
     lines = ",\n".join(json.dumps(item) for item in value)
     (HERE / name).write_text(f"[\n{lines}\n]\n")
+
+
+def write_large():
+    """large.tar, a shard of JPEGs that are several times larger than the crops made from them."""
+    files = []
+    for i, (width, height) in enumerate([(400, 301), (323, 511), (260, 340)]):
+        x, y, c = np.arange(width)[None, :, None], np.arange(height)[:, None, None], np.arange(3)[None, None, :]
+        waves = 127 + 80 * np.sin(x / (17 + 5 * c) + i) * np.cos(y / (23 - 4 * c)) + 40 * (x > y)
+        image = Image.fromarray(waves.clip(0, 255).astype(np.uint8))
+        if i == 2:
+            image = image.convert("CMYK")
+        files += [(f"{i}.cls", b"0"), (f"{i}.jpg", jpeg(image, quality=85))]
+    (HERE / "large.tar").write_bytes(tar_of(files))
+
+
+def write_long_names():
+    """The same two samples with names longer than a header holds, as GNU's tar and as pax write them."""
+    picture = png(pattern(5, 4, 1), 8, 2)
+    folder = "a-folder-with-a-name-of-some-length/" * 4
+    names = ["first", "\u00e9" * 40 + "-second-with-a-very-long-name-that-goes-on-and-on"]
+    files = [(f"{folder}{name}.{kind}", data) for i, name in enumerate(names)
+             for kind, data in (("cls", f" {i}\n".encode()), ("json", b"{}"), ("png", picture))]
+    (HERE / "long-names-gnu.tar").write_bytes(tar_of(files, tarfile.GNU_FORMAT))
+    (HERE / "long-names-pax.tar").write_bytes(tar_of(files, tarfile.PAX_FORMAT))
 
 
 def main():
@@ -261,10 +448,14 @@ def main():
         (HERE / name).write_bytes(data)
     write_json("resampling.json", resampling())
     write_json("crops.json", crops())
+    write_json("transforms.json", transforms())
+    write_varied()
+    write_large()
+    write_long_names()
     # Whole results beside the checksums, to see where a picture differs.
     full = adm_center_crop(Image.fromarray(pattern(71, 53, 1)), 24)
     (HERE / "crop-71x53-to-24.rgb").write_bytes(full.tobytes())
-    full = np.asarray(resize(Image.fromarray(pattern(29, 23, 0)), (19, 31), Image.Resampling.BICUBIC))
+    full = np.asarray(Image.fromarray(pattern(29, 23, 0)).resize((19, 31), Image.Resampling.BICUBIC))
     (HERE / "bicubic-29x23-to-19x31.rgb").write_bytes(full.tobytes())
     versions = {"pillow": PIL.__version__, "numpy": np.__version__,
                 "libjpeg-turbo": features.version("libjpeg_turbo"), "zlib": features.version("zlib")}

@@ -1,32 +1,10 @@
 import Foundation
-import Logging
-import Synchronization
-import Testing
-
 import Images
+import Logging
+import Testing
 
 /// Batches in an order that depends on the seed alone, whatever the threads do and whatever is wrong with the files.
 @Suite struct LoaderTests {
-    /// Keeps what is logged.
-    final class LogKeeper: LogHandler, Sendable {
-        let messages = Mutex<[String]>([])
-        var logLevel: Logger.Level {
-            get { .trace }
-            set { _ = newValue }
-        }
-        var metadata: Logger.Metadata {
-            get { [:] }
-            set { _ = newValue }
-        }
-        subscript(metadataKey _: String) -> Logger.Metadata.Value? {
-            get { nil }
-            set { _ = newValue }
-        }
-        func log(event: LogEvent) {
-            messages.withLock { $0.append("\(event.level): \(event.message)") }
-        }
-    }
-
     /// Three classes with eleven pictures in all, each of a colour of its own; the named ones are cut short.
     private func makeFolder(corrupt: Set<Int> = []) throws -> TemporaryFolder {
         let folder = try TemporaryFolder()
@@ -114,10 +92,12 @@ import Images
                 == corrupt.map {
                     "warning: Skipping an unreadable picture: \($0) is cut short: the PNG data end before the picture does."
                 })
-        var order = SampleOrder(seed: 5, count: 11)
+        // The order is that of a folder in which all can be read.
+        let whole = try makeFolder()
+        let order = try batches(makeLoader(ImageFolder(root: whole.path)), 22).flatMap(\.indices)
         for (sample, index) in loaded.flatMap(\.indices).enumerated() {
-            let (_, permutation, place) = order.place(ofSample: sample)
-            let candidates = (0..<11).map { permutation[(place + $0) % 11] }
+            let epoch = order[sample / 11 * 11..<sample / 11 * 11 + 11]
+            let candidates = epoch[sample...] + epoch[..<sample]
             #expect(index == candidates.first { !corrupt.contains(folder.samples[$0].path) })
         }
     }
