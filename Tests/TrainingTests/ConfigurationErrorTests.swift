@@ -48,7 +48,7 @@ import Training
         // Out of range.
         ("training.steps", "0", "of at least 1"), ("training.batch_size", "-4", "of at least 1"),
         ("training.learning_rate", "-0.1", "of at least 0"), ("training.beta2", "1", "from 0.0 to 0.999999"),
-        ("training.ema_decay", "1.01", "from 0.0 to 1.0"), ("training.time_shift", "0", "from 0.001 to 1000.0"),
+        ("training.ema_decay", "1.01", "from 0 to 1"), ("training.time_shift", "0", "from 0.001 to 1000.0"),
         ("sampling.guidance_lower", "-1", "from 0.0 to 1.0"), ("model.hidden_size", "3", "of at least 4"),
         ("threads", "-1", "of at least 0"), ("name", "a/b", "without slashes"), ("name", "''", "not empty"),
         ("name", ".hidden", "not beginning with a dot"),

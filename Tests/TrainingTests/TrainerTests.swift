@@ -75,7 +75,8 @@ import Training
             try runs.train("short") { $0.training.steps = 3 }
             #expect(try runs.train("short", resume: true) { $0.training.steps = 3 }.isFinished)
             let longer = try runs.train("short", resume: true)
-            #expect(longer.log == ["warning: resuming with training.steps = 6, which was 3 before"])
+            #expect(
+                longer.log == ["notice: training.steps is 6, and was 3 before: this does not change what is learned"])
             expectSame(try runs.files(runs.train("whole").run), try runs.files(longer.run))
         }
     }
@@ -136,9 +137,11 @@ import Training
             expected.training.steps = 1
             expected.model.classes = 8
             #expect(try Configuration(yaml: run.configurationPath) == expected)
+            let names = try FileManager.default.contentsOfDirectory(atPath: run.path).sorted()
             #expect(
-                try FileManager.default.contentsOfDirectory(atPath: run.path).sorted()
+                names.filter { !$0.hasPrefix("events.out.tfevents.") }
                     == ["config.yaml", "latest", "metrics.jsonl", "previews", "step-0000001"])
+            #expect(names.count == 6)
         }
     }
 }

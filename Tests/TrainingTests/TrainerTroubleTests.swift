@@ -83,8 +83,9 @@ import Training
             #expect(outcome.isFinished)
             #expect(
                 outcome.log == [
-                    "warning: resuming with data.workers = 2, which was 1 before",
-                    "warning: resuming with training.learning_rate = 0.0005, which was 0.001 before",
+                    "notice: data.workers is 2, and was 1 before: this does not change what is learned",
+                    "warning: training.learning_rate is 0.0005, and was 0.001 before: "
+                        + "the run is another one from here on",
                 ])
             // The second time nothing has changed.
             let again = try runs.train("run", resume: true) {
