@@ -106,6 +106,10 @@ public struct PixNerdCheckpoint {
             throw CheckpointError(
                 "\(path) holds no \(kind.rawValue) weights: no tensor's name begins with \(kind.prefix)")
         }
-        return try PixNerd(loading: source, recomputesBlocks: recomputesBlocks)
+        let model = try PixNerd(loading: source, recomputesBlocks: recomputesBlocks)
+        if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
+            throw CheckpointError("\(source.origin): the weights \(bad.name) are not finite; use an earlier step.")
+        }
+        return model
     }
 }

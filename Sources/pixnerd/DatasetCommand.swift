@@ -4,6 +4,10 @@ import Images
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dataset", abstract: "Makes folders of pictures to train on, and inspects them.",
+        discussion: """
+              pixnerd dataset shapes --out datasets/shapes
+              pixnerd dataset inspect datasets/shapes
+            """,
         subcommands: [ShapesCommand.self, DatasetInspectCommand.self])
 
     struct ShapesCommand: ParsableCommand {

@@ -9,13 +9,18 @@ enum Interruption {
     ///
     /// - Returns: says whether one has come.
     static func watch() -> () -> Bool {
+        var watched = sigset_t()
+        sigemptyset(&watched)
         for number in [SIGINT, SIGTERM] {
+            sigaddset(&watched, number)
             // The default action comes back with the first signal, so that the second one kills.
             signal(number) { number in
                 signal(number, SIG_DFL)
                 Interruption.requested.store(true, ordering: .relaxed)
             }
         }
+        // Whoever started the program may have left them blocked.
+        pthread_sigmask(SIG_UNBLOCK, &watched, nil)
         return { requested.load(ordering: .relaxed) }
     }
 }

@@ -16,7 +16,8 @@ struct SampleCommand: ParsableCommand {
             else is made beside it.
 
               pixnerd sample checkpoints/shapes --out grid.png
-              pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 --size 48x64 --out pictures/
+              pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
+                --size 48x64 --out pictures/
             """)
 
     @Argument(help: "A run directory, a step in one, or a .safetensors file.")
@@ -59,7 +60,9 @@ struct SampleCommand: ParsableCommand {
     var overwrite = false
 
     func validate() throws {
-        guard steps >= 1 else { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+        guard (1...1_000_000).contains(steps) else {
+            throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
+        }
         guard batch >= 1 else { throw ValidationError("--batch is \(batch); it must be at least 1.") }
         guard guidance.isFinite else { throw ValidationError("--guidance is \(guidance); a number is expected.") }
         guard shift > 0, shift.isFinite else {
@@ -76,21 +79,26 @@ struct SampleCommand: ParsableCommand {
         let space = PixelSpace()
         guard model.channels == space.channels else {
             throw CommandError(
-                "\(file.path) makes pictures of \(model.channels) channels; pictures of \(space.channels) can be saved."
-            )
+                "\(file.path) makes pictures of \(model.channels) channels; "
+                    + "pictures of \(space.channels) can be saved.")
         }
         let (height, width) = try pictureSize(model, trained: file.imageSize)
+        guard (file.classNames?.count ?? 0) <= model.classes else {
+            throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
+        }
         let names = file.classNames ?? (0..<model.classes).map(String.init)
         let labels = try chosenClasses(names, count: model.classes)
         let requests = try labels.flatMap { label in
             try chosenSeeds().map { PictureRequest(label: label, seed: $0) }
         }
+        let settings = try settings()
         let output = try SampleOutput(path: out, overwrite: overwrite, names: names, requests: requests)
+        let batch = min(batch, requests.count)
         let batches = (requests.count + batch - 1) / batch
         let progress = Progress(total: batches * steps)
         var pictures: [RGBImage] = []
         try samplePictures(
-            model, in: space, requests, height: height, width: width, settings: try settings(), batchSize: batch,
+            model, in: space, requests, height: height, width: width, settings: settings, batchSize: batch,
             afterStep: { progress.show($0, "\(requests.count) pictures of \(height) x \(width)") },
             receive: { batch, first in
                 pictures += batch
@@ -102,7 +110,8 @@ struct SampleCommand: ParsableCommand {
     }
 
     private func settings() throws -> SamplingSettings {
-        let bounds = guidanceInterval.split(separator: ",").compactMap { Float($0) }
+        let bounds = guidanceInterval.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
+        // Also false where one of them is not a number.
         guard bounds.count == 2, bounds[0] <= bounds[1] else {
             throw CommandError("--guidance-interval is '\(guidanceInterval)'; LOW,HIGH is expected, such as 0.1,1.")
         }
@@ -111,12 +120,10 @@ struct SampleCommand: ParsableCommand {
     }
 
     private func pictureSize(_ model: PixNerd, trained: Int?) throws -> (height: Int, width: Int) {
-        guard let size else {
-            guard let trained else {
-                throw CommandError(
-                    "\(checkpoint) does not say what size it was trained at; give --size, such as --size 256.")
-            }
-            return (trained, trained)
+        let origin = size == nil ? checkpoint : "--size"
+        guard let size = size ?? trained.map(String.init) else {
+            throw CommandError(
+                "\(checkpoint) does not say what size it was trained at; give --size, such as --size 256.")
         }
         let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
         guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
@@ -124,8 +131,13 @@ struct SampleCommand: ParsableCommand {
         }
         for (name, side) in [("height", height), ("width", width)] {
             if let problem = sizeProblem(side, multiple: model.sizeMultiple) {
-                throw CommandError("--size: the \(name) \(problem)")
+                throw CommandError("\(origin): the \(name) \(problem)")
             }
+        }
+        guard height <= ImageFile.maximumPixels / width else {
+            throw CommandError(
+                "\(origin): a size of \(height) x \(width) is too large; "
+                    + "pictures of at most \(ImageFile.maximumPixels) pixels are made.")
         }
         return (height, width)
     }
@@ -137,8 +149,8 @@ struct SampleCommand: ParsableCommand {
             if let label = names.firstIndex(of: entry) { return label }
             guard let number = Int(entry) else {
                 throw CommandError(
-                    "--classes: there is no class '\(entry)'; the classes are \(Self.list(names)), or 0 to \(count - 1)."
-                )
+                    "--classes: there is no class '\(entry)'; "
+                        + "the classes are \(Self.list(names)), or 0 to \(count - 1).")
             }
             guard (0..<count).contains(number) else {
                 throw CommandError("--classes: \(number) is out of range; the model has classes 0 to \(count - 1).")

@@ -40,6 +40,8 @@ struct TrainCommand: ParsableCommand {
         let trainer = try Trainer(
             Configuration(yaml: config, settings: settings), resume: resume, logger: makeLogger())
         print(trainer.summary)
+        // Into a pipe or a file, too, before the work begins.
+        fflush(nil)
         let finished = try trainer.train(shouldStop: Interruption.watch())
         let path = trainer.run.path
         print(

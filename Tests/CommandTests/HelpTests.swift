@@ -1,0 +1,44 @@
+import Testing
+
+/// What a newcomer asks first.
+@Suite struct HelpTests {
+    @Test(arguments: [[], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"]])
+    func everyCommandShowsAnExample(command: [String]) throws {
+        try Workplace.with { place in
+            let help = try place.run(command + ["--help"])
+            #expect(help.isExit && help.status == 0 && help.errors == "")
+            // An example is a command line that stands by itself, from its first word on.
+            let example = "  " + (["pixnerd"] + command).joined(separator: " ") + " "
+            let lines = help.output.split(separator: "\n")
+            #expect(lines.contains { $0.hasPrefix(example) && !$0.contains("<") }, "\(help.output)")
+            #expect(lines.contains { $0.hasPrefix("USAGE: pixnerd") })
+        }
+    }
+
+    @Test func theVersionIsTold() throws {
+        try Workplace.with { place in
+            let version = try place.succeed("--version").output
+            #expect(version.wholeMatch(of: /[0-9]+\.[0-9]+\.[0-9]+\n/) != nil)
+        }
+    }
+
+    @Test(arguments: [
+        ["paint"], ["train", "--resume"], ["sample", "run"], ["verify", "one"], ["dataset", "shapes"],
+    ])
+    func wrongArgumentsGiveTheUsage(arguments: [String]) throws {
+        try Workplace.with { place in
+            let outcome = try place.run(arguments)
+            #expect(outcome.isExit && outcome.status == 64 && outcome.output == "")
+            #expect(outcome.errors.hasPrefix("Error: ") && outcome.errors.contains("\nUsage: pixnerd "))
+        }
+    }
+
+    @Test func theKeysOfConfigurationsAreListed() throws {
+        try Workplace.with { place in
+            let table = try place.succeed("train", "--list-keys").output
+            for key in ["name", "model.hidden_size", "training.learning_rate", "sampling.per_class"] {
+                #expect(table.split(separator: "\n").contains { $0.hasPrefix("\(key) ") })
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A run that is ended from outside loses nothing that was saved, and goes on as if nothing had happened.
+@Suite struct InterruptionTests {
+    /// The saved steps of `runs/<name>`.
+    private func steps(_ place: Workplace, _ name: String) throws -> [Int] {
+        try place.names(in: "runs/\(name)").compactMap { $0.wholeMatch(of: /step-([0-9]{7})/).flatMap { Int($0.1) } }
+    }
+
+    private func name(_ step: Int) -> String { "step-" + String(10_000_000 + step).dropFirst() }
+
+    /// Starts a run that would go on for hours and ends it by a signal once it has saved three steps.
+    private func interrupt(_ place: Workplace, by signal: Int32) throws -> Outcome {
+        let process = try place.start(
+            "train", ["train", "tiny.yaml", "--set", "training.steps=10000000", "--set", "training.save_every=1"])
+        while process.isRunning && !place.exists("runs/tiny/step-0000003") { usleep(2000) }
+        kill(process.processIdentifier, signal)
+        // A run that does not end must not keep the tests waiting for hours.
+        for _ in 0..<30_000 where process.isRunning { usleep(2000) }
+        if process.isRunning {
+            Issue.record("the run goes on after signal \(signal)")
+            kill(process.processIdentifier, SIGKILL)
+        }
+        return try place.finish("train", process)
+    }
+
+    private func expectSameStep(_ place: Workplace, _ step: Int, _ left: String, _ right: String) throws {
+        for file in ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"] {
+            let path = "\(name(step))/\(file)"
+            #expect(try place.bytes("\(left)/\(path)") == place.bytes("\(right)/\(path)"), "\(path)")
+        }
+    }
+
+    @Test(arguments: [SIGINT, SIGTERM])
+    func aSignalSavesTheRunAndEndsIt(signal: Int32) throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let outcome = try interrupt(place, by: signal)
+            #expect(outcome.isExit && outcome.status == 0, "\(outcome.errors)")
+            let last = try #require(try steps(place, "tiny").last)
+            #expect(outcome.output.contains("Stopped and saved at step \(last)."))
+            let command = "pixnerd train tiny.yaml --set training.steps=10000000 --set training.save_every=1 --resume"
+            #expect(outcome.output.contains(command))
+            #expect(!place.exists("runs/tiny/saving.partial"))
+            try place.succeed("train", "tiny.yaml", "--set", "name=whole", "--set", "training.steps=\(last)")
+            try expectSameStep(place, last, "runs/tiny", "runs/whole")
+        }
+    }
+
+    @Test func whatIsKilledGoesOnFromItsLastSavedStepToTheBit() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let outcome = try interrupt(place, by: SIGKILL)
+            #expect(!outcome.isExit && outcome.status == SIGKILL)
+            let last = try #require(try steps(place, "tiny").last)
+            let end = last + 4
+            try place.succeed("train", "tiny.yaml", "--resume", "--set", "training.steps=\(end)")
+            try place.succeed("train", "tiny.yaml", "--set", "name=whole", "--set", "training.steps=\(end)")
+            try expectSameStep(place, end, "runs/tiny", "runs/whole")
+            #expect(!place.exists("runs/tiny/saving.partial"))
+            let lines = try String(contentsOfFile: place.path("runs/tiny/metrics.jsonl"), encoding: .utf8)
+            #expect(lines.matches(of: /"step":([0-9]+)/).compactMap { Int($0.1) } == Array(1...end))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// How a command ended.
+struct Outcome {
+    let status: Int32
+    /// Whether it left by itself and not by a signal, as it does when it crashes.
+    let isExit: Bool
+    let output: String
+    let errors: String
+}
+
+/// A directory of a test's own in which `pixnerd` is run as a user would.
+struct Workplace {
+    let directory: String
+
+    static func with<R>(_ body: (Workplace) throws -> R) throws -> R {
+        try withTemporaryDirectory { try body(Workplace(directory: $0)) }
+    }
+
+    func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+    func write(_ text: String, to name: String) throws {
+        try text.write(toFile: path(name), atomically: true, encoding: .utf8)
+    }
+
+    func makeFolder(_ name: String) throws {
+        try FileManager.default.createDirectory(atPath: path(name), withIntermediateDirectories: true)
+    }
+
+    func bytes(_ name: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path(name))) }
+
+    func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path(name)) }
+
+    func names(in folder: String = "") throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: path(folder)).sorted()
+    }
+
+    /// The built program, which lies beside the tests.
+    private static let executable: String? = {
+        let tests = [
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"), CommandLine.arguments.first,
+            Bundle.main.executablePath,
+        ]
+        return tests.compactMap { $0 }.map {
+            URL(fileURLWithPath: $0).deletingLastPathComponent().appendingPathComponent("pixnerd").path
+        }.first { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
+
+    /// Starts a command in the directory; what it prints goes to files there, named after `name`.
+    func start(_ name: String, _ arguments: [String]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: try #require(Self.executable, "pixnerd is not beside the tests"))
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: directory)
+        process.standardInput = FileHandle.nullDevice
+        for stream in ["out", "err"] {
+            try write("", to: "\(name).\(stream)")
+        }
+        process.standardOutput = FileHandle(forWritingAtPath: path("\(name).out"))
+        process.standardError = FileHandle(forWritingAtPath: path("\(name).err"))
+        try process.run()
+        return process
+    }
+
+    /// Waits for a command to end.
+    func finish(_ name: String, _ process: Process) throws -> Outcome {
+        process.waitUntilExit()
+        func take(_ stream: String) throws -> String {
+            defer { try? FileManager.default.removeItem(atPath: path("\(name).\(stream)")) }
+            return try String(contentsOfFile: path("\(name).\(stream)"), encoding: .utf8)
+        }
+        return Outcome(
+            status: process.terminationStatus, isExit: process.terminationReason == .exit, output: try take("out"),
+            errors: try take("err"))
+    }
+
+    /// Runs a command to its end.
+    func run(_ arguments: String...) throws -> Outcome { try run(arguments) }
+
+    func run(_ arguments: [String]) throws -> Outcome {
+        let name = "command"
+        return try finish(name, start(name, arguments))
+    }
+
+    /// Runs a command that must succeed.
+    @discardableResult
+    func succeed(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        let outcome = try run(arguments)
+        #expect(
+            outcome.isExit && outcome.status == 0, "\(arguments) failed: \(outcome.errors)",
+            sourceLocation: sourceLocation)
+        return outcome
+    }
+
+    /// Runs a command that must be refused: by its exit status, and with one sentence on standard error that holds
+    /// `needed`. Lines of usage that follow wrong arguments do not count.
+    func refuse(
+        _ arguments: String..., naming needed: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try refuse(arguments, naming: needed, sourceLocation: sourceLocation)
+    }
+
+    func refuse(
+        _ arguments: [String], naming needed: [String], sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let outcome = try run(arguments)
+        #expect(outcome.isExit, "it crashed: \(outcome.errors.prefix(500))", sourceLocation: sourceLocation)
+        #expect(outcome.status != 0, "it succeeded: \(outcome.output)", sourceLocation: sourceLocation)
+        #expect(outcome.output == "", sourceLocation: sourceLocation)
+        let lines = outcome.errors.split(separator: "\n").filter { line in
+            !line.hasPrefix("Usage: ") && !line.hasPrefix("  See 'pixnerd ") && !line.hasPrefix("Help:  ")
+        }
+        #expect(lines.count == 1, "\(outcome.errors.prefix(500))", sourceLocation: sourceLocation)
+        let prefix = "Error: "
+        #expect(lines.first?.hasPrefix(prefix) == true, sourceLocation: sourceLocation)
+        expectSentence(
+            String((lines.first ?? "").dropFirst(prefix.count)), naming: needed, sourceLocation: sourceLocation)
+    }
+}
+
+/// The configuration of a model of some thousand parameters, on the pictures that `makeShapes` makes.
+let tinyConfiguration = """
+    name: tiny
+    directory: runs
+    seed: 3
+    model:
+      hidden_size: 16
+      num_groups: 2
+      num_blocks: 3
+      num_cond_blocks: 2
+      hidden_size_x: 8
+    data:
+      root: shapes
+      image_size: 16
+    training:
+      steps: 3
+      batch_size: 4
+      learning_rate: 1.0e-3
+      log_every: 1
+      save_every: 2
+      preview_every: 0
+    """
+
+extension Workplace {
+    /// Makes the folder `shapes` and the configuration `tiny.yaml`.
+    func prepareTraining() throws {
+        try succeed("dataset", "shapes", "--out", "shapes", "--per-class", "3", "--size", "16")
+        try write(tinyConfiguration, to: "tiny.yaml")
+    }
+
+    /// Trains the run `runs/tiny` of three steps.
+    func train() throws {
+        try prepareTraining()
+        try succeed("train", "tiny.yaml")
+    }
+}
