@@ -80,7 +80,7 @@ let package = Package(
         tests(of: "Diffusion", ["Models"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(
-            name: "CommandTests", dependencies: ["pixnerd", "Images", "TestSupport"], swiftSettings: strict),
+            name: "CommandTests", dependencies: ["pixnerd", "Images", "Tensors", "TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

@@ -16,7 +16,7 @@ import Testing
             let trained = try place.succeed("train", "tiny.yaml")
             #expect(trained.output.contains("24 in 8 classes") && trained.output.contains("Trained to step 3."))
             #expect(
-                try place.names(in: "runs/tiny")
+                try place.names(in: "runs/tiny").filter { !$0.hasPrefix("events.out.tfevents.") }
                     == ["config.yaml", "latest", "metrics.jsonl", "previews", "step-0000002", "step-0000003"])
 
             let sampled = try place.succeed(
@@ -47,7 +47,7 @@ import Testing
             #expect(same.output.contains("Trained to step 3."))
             let more = try place.succeed("train", "tiny.yaml", "--resume", "--set", "training.steps=5")
             #expect(more.output.contains("from step 3") && more.output.contains("Trained to step 5."))
-            #expect(more.errors.contains("warning: resuming with training.steps = 5, which was 3 before\n"))
+            #expect(more.errors.contains("training.steps is 5, and was 3 before: this does not change what is learned\n"))
         }
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import TestSupport
 import Testing
 
@@ -46,6 +47,30 @@ import Testing
             #expect(!place.exists("runs/tiny/saving.partial"))
             try place.succeed("train", "tiny.yaml", "--set", "name=whole", "--set", "training.steps=\(last)")
             try expectSameStep(place, last, "runs/tiny", "runs/whole")
+        }
+    }
+
+    /// Twenty times, while it trains and while it saves.
+    @Test func aRunThatIsKilledAgainAndAgainComesToTheSameEnd() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let settings = [
+                "--set", "training.steps=1000", "--set", "training.save_every=3", "--set", "training.keep_last=2",
+            ]
+            var delays = RandomStream(seed: 9, purpose: .test)
+            for round in 0..<20 {
+                let resume = place.exists("runs/tiny/config.yaml") ? ["--resume"] : []
+                let process = try place.start("train", ["train", "tiny.yaml"] + settings + resume)
+                usleep(UInt32(40_000 + delays.nextInteger(below: 160_000)))
+                kill(process.processIdentifier, SIGKILL)
+                let outcome = try place.finish("train", process)
+                #expect(outcome.errors == "" || resume.isEmpty || !outcome.isExit, "round \(round): \(outcome.errors)")
+            }
+            try place.succeed(["train", "tiny.yaml", "--resume"] + settings)
+            try place.succeed(["train", "tiny.yaml", "--set", "name=whole"] + settings)
+            try expectSameStep(place, 1000, "runs/tiny", "runs/whole")
+            #expect(try steps(place, "tiny") == steps(place, "whole"))
+            #expect(!(try place.names(in: "runs/tiny")).contains { $0.hasSuffix(".partial") })
         }
     }
 

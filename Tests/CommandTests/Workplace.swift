@@ -87,6 +87,11 @@ struct Workplace {
     /// Runs a command that must succeed.
     @discardableResult
     func succeed(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
+        try succeed(arguments, sourceLocation: sourceLocation)
+    }
+
+    @discardableResult
+    func succeed(_ arguments: [String], sourceLocation: SourceLocation = #_sourceLocation) throws -> Outcome {
         let outcome = try run(arguments)
         #expect(
             outcome.isExit && outcome.status == 0, "\(arguments) failed: \(outcome.errors)",

@@ -58,16 +58,21 @@ struct TinyRuns {
     ///
     /// - Parameters:
     ///   - stopAfter: the step after which the run is asked to stop.
+    ///   - afterStep: called after each step.
     ///   - change: changes the configuration.
     @discardableResult
     func train(
-        _ name: String, resume: Bool = false, stopAfter: Int? = nil, _ change: (inout Configuration) -> Void = { _ in }
+        _ name: String, resume: Bool = false, stopAfter: Int? = nil,
+        afterStep: (RunDirectory, Int) -> Void = { _, _ in }, _ change: (inout Configuration) -> Void = { _ in }
     ) throws -> Outcome {
         var configuration = configuration(name)
         change(&configuration)
         let handler = InMemoryLogHandler()
         let trainer = try Trainer(configuration, resume: resume, logger: Logger(label: "test") { _ in handler })
-        let isFinished = try trainer.train(shouldStop: { trainer.state.step == stopAfter })
+        let isFinished = try trainer.train(shouldStop: {
+            afterStep(trainer.run, trainer.state.step)
+            return trainer.state.step == stopAfter
+        })
         return Outcome(
             run: trainer.run, step: trainer.state.step, isFinished: isFinished,
             log: handler.entries.map { "\($0.level): \($0.message)" })
