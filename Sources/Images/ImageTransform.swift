@@ -21,9 +21,9 @@ public struct ImageTransform: Sendable, Equatable {
     public var crop: CropMode
     /// Whether every second picture, at random, has left and right changed.
     public var flip: Bool
-    /// For `.random`: how large a part of the scaled picture's shorter side the square is, within 0 ... 1.
+    /// For `.random`: how large a part of the scaled picture's shorter side the square is, above 0 and at most 1.
     public var randomFraction: ClosedRange<Double> = 0.8...1
-    /// For `.resized`: how large a part of the picture's area is taken, within 0 ... 1.
+    /// For `.resized`: how large a part of the picture's area is taken, above 0 and at most 1.
     public var resizedScale: ClosedRange<Double> = 0.08...1
     /// For `.resized`: width over height of the part.
     public var resizedRatio: ClosedRange<Double> = 3.0 / 4...4.0 / 3

@@ -4,7 +4,7 @@ public struct LoadedBatch: Sendable, Equatable {
     public let pixels: [UInt8]
     /// The class of each picture.
     public let labels: [Int]
-    /// The place of each picture in the folder's `samples`.
+    /// The place of each picture in the collection's `samples`.
     public let indices: [Int]
     /// The side of each picture in pixels.
     public let imageSize: Int

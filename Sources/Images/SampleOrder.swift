@@ -1,13 +1,13 @@
 import Tensors
 
 /// Which picture each sample is: sample k lies in epoch k / count at place k % count of that epoch's permutation.
-package struct SampleOrder {
+struct SampleOrder {
     let seed: UInt64
     /// Pictures in the folder.
     let count: Int
     private var current: (epoch: Int, permutation: [Int])?
 
-    package init(seed: UInt64, count: Int) {
+    init(seed: UInt64, count: Int) {
         self.seed = seed
         self.count = count
     }
@@ -15,7 +15,7 @@ package struct SampleOrder {
     /// A sample's epoch, the order of the pictures in that, and the sample's place in it.
     ///
     /// Keeps the last epoch's permutation, so asking in ascending order makes each one once.
-    package mutating func place(ofSample sample: Int) -> (epoch: Int, permutation: [Int], place: Int) {
+    mutating func place(ofSample sample: Int) -> (epoch: Int, permutation: [Int], place: Int) {
         let (epoch, place) = sample.quotientAndRemainder(dividingBy: count)
         if let current, current.epoch == epoch { return (epoch, current.permutation, place) }
         var stream = RandomStream(seed: seed, purpose: .pictureOrder, step: epoch)

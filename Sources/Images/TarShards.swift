@@ -44,7 +44,7 @@ public enum TarShards {
         for file in ["classes.txt", "classnames.txt"].map({ folder + $0 })
         where FileManager.default.fileExists(atPath: file) {
             let text = String(decoding: try readBytes(ofFile: file), as: UTF8.self)
-            var names = text.split(separator: "\n", omittingEmptySubsequences: false)
+            var names = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
             while names.last?.isEmpty == true { names.removeLast() }
             guard names.count >= count else {

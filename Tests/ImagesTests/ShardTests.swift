@@ -98,7 +98,7 @@ import Testing
     @Test func classesAreNamedByAFileBesideTheShards() throws {
         let folder = try TemporaryFolder()
         try folder.write(tar(sample(1, label: 1)), to: "a.tar")
-        try folder.write(Array("tench\ngold fish \nshark\n\n".utf8), to: "classes.txt")
+        try folder.write(Array("tench\r\ngold fish \nshark\n\n".utf8), to: "classes.txt")
         #expect(try ImageCollection.open(root: folder.path + "/a.tar").classes == ["tench", "gold fish", "shark"])
         try folder.write(Array("tench\n".utf8), to: "classes.txt")
         let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: folder.path + "/a.tar") }
