@@ -51,6 +51,13 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func resumeCommand(_ config: String) -> String {
-        (["pixnerd train", config] + settings.map { "--set \($0)" } + ["--resume"]).joined(separator: " ")
+        let words = ["pixnerd", "train", config] + settings.flatMap { ["--set", $0] } + ["--resume"]
+        return words.map(Self.quoted).joined(separator: " ")
+    }
+
+    /// A word as a shell takes it.
+    private static func quoted(_ word: String) -> String {
+        if word.wholeMatch(of: /[A-Za-z0-9_.,:=+\/-]+/) != nil { return word }
+        return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
     }
 }
