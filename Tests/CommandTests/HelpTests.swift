@@ -2,15 +2,18 @@ import Testing
 
 /// What a newcomer asks first.
 @Suite struct HelpTests {
-    @Test(arguments: [[], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"]])
+    @Test(arguments: [
+        [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
+        ["info"],
+    ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in
             let help = try place.run(command + ["--help"])
             #expect(help.isExit && help.status == 0 && help.errors == "")
             // An example is a command line that stands by itself, from its first word on.
-            let example = "  " + (["pixnerd"] + command).joined(separator: " ") + " "
+            let example = "  " + (["pixnerd"] + command).joined(separator: " ")
             let lines = help.output.split(separator: "\n")
-            #expect(lines.contains { $0.hasPrefix(example) && !$0.contains("<") }, "\(help.output)")
+            #expect(lines.contains { "\($0) ".hasPrefix(example + " ") && !$0.contains("<") }, "\(help.output)")
             #expect(lines.contains { $0.hasPrefix("USAGE: pixnerd") })
         }
     }

@@ -95,13 +95,13 @@ struct TinyRuns {
     }
 }
 
-/// Fails unless two runs saved the same bytes.
+/// Fails unless two runs saved the same bytes, in the usual files and those that are named.
 func expectSame(
-    _ files: [String: Data], _ others: [String: Data], sourceLocation: SourceLocation = #_sourceLocation
+    _ files: [String: Data], _ others: [String: Data], besides: Set<String> = [],
+    sourceLocation: SourceLocation = #_sourceLocation
 ) {
-    #expect(
-        Set(files.keys) == ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"],
-        sourceLocation: sourceLocation)
+    let usual = Set(["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"])
+    #expect(Set(files.keys) == usual.union(besides), sourceLocation: sourceLocation)
     #expect(files.keys == others.keys, sourceLocation: sourceLocation)
     for (name, bytes) in files {
         #expect(bytes == others[name], "\(name)", sourceLocation: sourceLocation)

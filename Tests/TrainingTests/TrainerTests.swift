@@ -47,6 +47,33 @@ import Training
         }
     }
 
+    /// All that decides later steps is in the saved step: the schedule, every average, the crops and the flips.
+    @Test func aRunWithEverythingResumesToTheBit() throws {
+        try TinyRuns.with { runs in
+            func change(_ configuration: inout Configuration) {
+                configuration.data.crop = .resized
+                configuration.data.flip = true
+                configuration.training.accumulate = 2
+                configuration.training.warmupSteps = 2
+                configuration.training.schedule = .cosine
+                configuration.training.emaDecay = [0.9, 0.99]
+                configuration.training.gradientClip = 0.5
+                configuration.training.skipOutliers = 3
+                configuration.training.recompute = true
+            }
+            let whole = try runs.train("whole", change).run
+            let stopped = try runs.train("stopped", stopAfter: 2, change)
+            #expect(!stopped.isFinished)
+            let resumed = try runs.train("stopped", resume: true, change)
+            #expect(resumed.log == [])
+            expectSame(try runs.files(whole), try runs.files(resumed.run), besides: ["ema-0.99.safetensors"])
+            try expectSameMetrics(runs, whole, resumed.run)
+            // Up in two steps, once more at the top, and down.
+            let rates = try runs.metrics(whole).map(\.learningRate)
+            #expect(rates[0] < rates[1] && rates[1] == rates[2] && rates[2] > rates[3] && rates[3] > rates[5])
+        }
+    }
+
     /// After `kill -9` the log is ahead of the last saved step.
     @Test func aKilledRunResumesToTheBit() throws {
         try TinyRuns.with { runs in
