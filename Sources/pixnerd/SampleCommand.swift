@@ -12,7 +12,7 @@ struct SampleCommand: ParsableCommand {
         commandName: "sample",
         abstract: "Makes pictures from a trained model.",
         discussion: """
-            One picture for each class and seed. The same class, seed, size and settings give the same picture whatever
+            One picture for each class and seed. The same class, seed, size and settings give the same picture whatever \
             else is made beside it.
 
               pixnerd sample checkpoints/shapes --out grid.png

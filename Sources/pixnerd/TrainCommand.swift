@@ -7,7 +7,7 @@ struct TrainCommand: ParsableCommand {
         commandName: "train",
         abstract: "Trains a model on a folder of pictures.",
         discussion: """
-            CONFIG is a YAML file; configs/ has examples. The pictures lie in a folder for each class. The run goes to
+            CONFIG is a YAML file; configs/ has examples. The pictures lie in a folder for each class. The run goes to \
             checkpoints/NAME; Ctrl-C saves it, and --resume goes on with it.
 
               pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train

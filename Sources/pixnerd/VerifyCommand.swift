@@ -11,9 +11,9 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Shows that this program computes what PyTorch computes.",
         discussion: """
-            REFERENCE is a .safetensors file that PyTorch wrote. It holds x, t, y and velocity; or a training run as
-            train.x, train.y, train.t, train.noise and train.loss, with grad.denoiser.*, final.denoiser.* and
-            final.ema_denoiser.* where they are to be compared; or both. Tests/Fixtures/make_fixtures.py writes such
+            REFERENCE is a .safetensors file that PyTorch wrote. It holds x, t, y and velocity; or a training run as \
+            train.x, train.y, train.t, train.noise and train.loss, with grad.denoiser.*, final.denoiser.* and \
+            final.ema_denoiser.* where they are to be compared; or both. Tests/Fixtures/make_fixtures.py writes such \
             files. A run of several steps may be ten times as far away as a forward pass or a gradient.
 
               pixnerd verify model.safetensors reference.safetensors
