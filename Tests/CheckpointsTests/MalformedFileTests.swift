@@ -108,6 +108,9 @@ import Testing
         ("a", "[3]", "[0,12]", "b", "[4]", "[8,24]"), ("a", "[2]", "[0,8]", "b", "[3]", "[12,24]"),
         ("a", "[6]", "[0,24]", "b", "[6]", "[0,24]"), ("a", "[3]", "[0,12]", "a", "[3]", "[12,24]"),
         ("a", "[6]", "[0,24]", "b", "[0]", "[25,25]"),
+        // As many bytes in all as the file has.
+        ("a", "[3]", "[0,12]", "b", "[3]", "[8,20]"), ("a", "[3]", "[0,12]", "b", "[3]", "[0,12]"),
+        ("a", "[3]", "[4,16]", "b", "[3]", "[12,24]"),
     ])
     func tensorsMustLieOneBehindTheOther(
         first: String, shape: String, offsets: String, second: String, otherShape: String, otherOffsets: String
