@@ -10,7 +10,8 @@
 #include "CVectorKernels.h"
 
 // Each kernel is compiled for three x86-64 levels; the dynamic linker picks one when the program starts.
-#if defined(__x86_64__) && defined(__linux__)
+// The thread sanitizer's runtime is not up yet when the linker picks.
+#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
 #define KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define KERNEL

@@ -8,6 +8,9 @@ final class MappedFile: @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
 
     /// - Throws: `CheckpointError` where the file cannot be opened or is empty.
+    // Never inlined: Swift 6.3.1 may put an object that lives shortly on the stack and free it as if it were not, where
+    // an error is thrown while it lives.
+    @inline(never)
     init(path: String) throws {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
