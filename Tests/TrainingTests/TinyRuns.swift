@@ -58,12 +58,12 @@ struct TinyRuns {
     ///
     /// - Parameters:
     ///   - stopAfter: the step after which the run is asked to stop.
-    ///   - afterStep: called after each step.
     ///   - change: changes the configuration.
+    ///   - afterStep: called after each step.
     @discardableResult
     func train(
         _ name: String, resume: Bool = false, stopAfter: Int? = nil,
-        afterStep: (RunDirectory, Int) -> Void = { _, _ in }, _ change: (inout Configuration) -> Void = { _ in }
+        _ change: (inout Configuration) -> Void = { _ in }, afterStep: (RunDirectory, Int) -> Void = { _, _ in }
     ) throws -> Outcome {
         var configuration = configuration(name)
         change(&configuration)
@@ -92,6 +92,16 @@ struct TinyRuns {
         try String(contentsOfFile: run.metricsPath, encoding: .utf8).split(separator: "\n").map {
             try JSONDecoder().decode(MetricsRecord.self, from: Data($0.utf8))
         }
+    }
+}
+
+/// What `body` throws, as a person reads it.
+func sentence(_ body: () throws -> Void) -> String {
+    do {
+        try body()
+        return "nothing was thrown"
+    } catch {
+        return "\(error)"
     }
 }
 

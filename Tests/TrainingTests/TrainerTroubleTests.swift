@@ -6,15 +6,6 @@ import Training
 
 /// What goes wrong in a run is said in one sentence, and what was saved stays.
 @Suite struct TrainerTroubleTests {
-    private func sentence(_ body: () throws -> Void) -> String {
-        do {
-            try body()
-            return "nothing was thrown"
-        } catch {
-            return "\(error)"
-        }
-    }
-
     @Test func corruptPicturesAreSkippedAndNamed() throws {
         try TinyRuns.with { runs in
             let corrupt = ["circle/00002.png", "ring/00001.png", "star/00004.png"].map { "\(runs.pictures)/\($0)" }
