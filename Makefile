@@ -26,9 +26,10 @@ help:
 quickstart: build
 	@test -d $(SHAPES) || $(PIXNERD) dataset shapes --out $(SHAPES)
 	@test -d $(RUN) && resume=--resume; $(PIXNERD) train configs/shapes.yaml $$resume
-	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 32 --out $(SAMPLES)/32x32.png --overwrite
-	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 48 --out $(SAMPLES)/48x48.png --overwrite
-	@$(PIXNERD) sample $(RUN) --steps 50 --guidance 2 --size 32x64 --out $(SAMPLES)/32x64.png --overwrite
+	@for size in 32 48 64; do \
+		$(PIXNERD) sample $(RUN) --route field --size $$size --steps 50 --guidance 4 --guidance-interval 0,1 --shift 2 \
+			--out $(SAMPLES)/$${size}x$$size.png --overwrite; \
+	done
 	@echo
 	@echo "Pictures at three sizes are in $(SAMPLES)/; how the run went is in $(RUN)/previews/ and metrics.jsonl."
 

@@ -47,7 +47,8 @@ public struct PixelSpace: Space {
                     let source = (picture * channels + channel) * pixels
                     for i in 0..<pixels {
                         let level = (x[source + i] + 1) * 127.5 + 0.5
-                        bytes[i * channels + channel] = UInt8(min(max(level, 0), 255))
+                        // Also 0 where the level is not a number.
+                        bytes[i * channels + channel] = level > 0 ? UInt8(min(level, 255)) : 0
                     }
                 }
                 return RGBImage(width: width, height: height, pixels: bytes)

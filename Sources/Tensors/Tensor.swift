@@ -162,6 +162,6 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// Whether no element is infinite or not a number.
+    /// Whether every element and its square are finite: nothing can be computed on with others.
     public var isFinite: Bool { sum_of_squares(count, pointer).isFinite }
 }

@@ -7,6 +7,12 @@ import Models
 import Tensors
 import Training
 
+/// How a picture of another size than that of training is made.
+enum SizeRoute: String, ExpressibleByArgument, CaseIterable {
+    case grid
+    case field
+}
+
 struct SampleCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sample",
@@ -34,6 +40,13 @@ struct SampleCommand: ParsableCommand {
 
     @Option(help: "HEIGHTxWIDTH in pixels, or one number for both; the size of training where not given.")
     var size: String?
+
+    @Option(
+        help: """
+            How other sizes than that of training are made. grid: more or fewer patches. field: the patches of training, \
+            each decoded at more or fewer pixels.
+            """)
+    var route = SizeRoute.grid
 
     @Option(help: "Evaluations of the model for each picture.")
     var steps = 100
@@ -82,7 +95,8 @@ struct SampleCommand: ParsableCommand {
                 "\(file.path) makes pictures of \(model.channels) channels; "
                     + "pictures of \(space.channels) can be saved.")
         }
-        let (height, width) = try pictureSize(model, trained: file.imageSize)
+        let (denoiser, multiple) = try self.denoiser(model, trained: file.imageSize)
+        let (height, width) = try pictureSize(multiple: multiple, trained: file.imageSize)
         guard (file.classNames?.count ?? 0) <= model.classes else {
             throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
         }
@@ -98,7 +112,7 @@ struct SampleCommand: ParsableCommand {
         let progress = Progress(total: batches * steps)
         var pictures: [RGBImage] = []
         try samplePictures(
-            model, in: space, requests, height: height, width: width, settings: settings, batchSize: batch,
+            denoiser, in: space, requests, height: height, width: width, settings: settings, batchSize: batch,
             afterStep: { progress.show($0, "\(requests.count) pictures of \(height) x \(width)") },
             receive: { batch, first in
                 pictures += batch
@@ -119,7 +133,19 @@ struct SampleCommand: ParsableCommand {
             steps: steps, guidance: Guidance(scale: guidance, lowerTime: bounds[0], upperTime: bounds[1]), shift: shift)
     }
 
-    private func pictureSize(_ model: PixNerd, trained: Int?) throws -> (height: Int, width: Int) {
+    /// The model by the chosen route, and what sides of pictures must be multiples of.
+    private func denoiser(_ model: PixNerd, trained: Int?) throws -> (any Denoiser, multiple: Int) {
+        guard route == .field else { return (model, model.sizeMultiple) }
+        guard let trained else {
+            throw CommandError(
+                "\(checkpoint) does not say what size it was trained at, which --route field decodes from; "
+                    + "use --route grid.")
+        }
+        let field = FieldRoute(model, trainedSize: trained)
+        return (field, field.sizeMultiple)
+    }
+
+    private func pictureSize(multiple: Int, trained: Int?) throws -> (height: Int, width: Int) {
         let origin = size == nil ? checkpoint : "--size"
         guard let size = size ?? trained.map(String.init) else {
             throw CommandError(
@@ -130,7 +156,7 @@ struct SampleCommand: ParsableCommand {
             throw CommandError("--size is '\(size)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
         }
         for (name, side) in [("height", height), ("width", width)] {
-            if let problem = sizeProblem(side, multiple: model.sizeMultiple) {
+            if let problem = sizeProblem(side, multiple: multiple) {
                 throw CommandError("\(origin): the \(name) \(problem)")
             }
         }

@@ -31,19 +31,21 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: "The weights that velocity is checked with, ema or raw; ema where the checkpoint has them.")
     var weights: WeightKind?
 
-    @Option(help: "Learning rate of the replayed training run.")
-    var learningRate: Float = 1e-4
+    @Option(help: "Learning rate of the replayed run; the reference's learning_rate, or 1e-4, where not given.")
+    var learningRate: Float?
 
-    @Option(help: "Weight decay of the replayed training run.")
-    var weightDecay: Float = 0
+    @Option(help: "Weight decay of the replayed run; the reference's weight_decay, or 0, where not given.")
+    var weightDecay: Float?
 
-    @Option(name: .customLong("ema"), help: "Decay of the moving average in the replayed training run.")
-    var averageDecay: Float = 0.9999
+    @Option(
+        name: .customLong("ema"),
+        help: "Decay of the moving average in the replayed run; the reference's ema_decay, or 0.9999, where not given.")
+    var averageDecay: Float?
 
     func run() throws {
         let checkpoint = try PixNerdCheckpoint(path: checkpoint)
-        let check = ReferenceCheck(
-            checkpoint: checkpoint, reference: try SafetensorsFile(path: reference), tolerance: tolerance)
+        let file = try SafetensorsFile(path: reference)
+        let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
                 "\(reference) holds neither velocity nor train.loss; see pixnerd verify --help for what is compared.")
@@ -53,8 +55,14 @@ struct VerifyCommand: ParsableCommand {
             comparisons.append(try check.velocity(checkpoint.chosen(weights, logger: makeLogger())))
         }
         if check.hasTraining {
+            func setting(_ asked: Float?, _ name: String, _ usual: Float) -> Float {
+                asked ?? file.metadata[name].flatMap { Float($0) } ?? usual
+            }
             comparisons += try check.training(
-                AdamW.Settings(learningRate: learningRate, weightDecay: weightDecay), averageDecay: averageDecay)
+                AdamW.Settings(
+                    learningRate: setting(learningRate, "learning_rate", 1e-4),
+                    weightDecay: setting(weightDecay, "weight_decay", 0)),
+                averageDecay: setting(averageDecay, "ema_decay", 0.9999))
         }
         let width = comparisons.map(\.name.count).max() ?? 0
         print("tensor".padding(toLength: width + 2, withPad: " ", startingAt: 0) + "largest    relative   allowed")

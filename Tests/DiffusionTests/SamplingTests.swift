@@ -3,8 +3,8 @@ import Diffusion
 import Images
 import Layers
 import Models
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct SamplingTests {
@@ -24,14 +24,16 @@ import Testing
 
     @Test func eulerFollowsTheReference() throws {
         let samples = sample(
-            model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(steps: 9, guidance: Guidance(scale: 3.5, lowerTime: 0.1, upperTime: 1)))
+            model, noise: try file.tensor("noise"), labels: try file.integers("labels"),
+            settings: SamplingSettings(steps: 9, guidance: Guidance(scale: 3.5, lowerTime: 0.1, upperTime: 1)))
         expectClose(samples, try file.tensor("samples"), .network)
     }
 
     @Test func eulerFollowsTheReferenceWithAShift() throws {
         var steps: [Int] = []
         let samples = sample(
-            model, noise: try file.tensor("noise"), labels: try file.integers("labels"), settings: SamplingSettings(
+            model, noise: try file.tensor("noise"), labels: try file.integers("labels"),
+            settings: SamplingSettings(
                 steps: 6, guidance: Guidance(scale: 2, lowerTime: 0.3, upperTime: 0.7), shift: 3),
             afterStep: { done, _ in steps.append(done) })
         expectClose(samples, try file.tensor("samples_shifted"), .network)
@@ -99,7 +101,7 @@ import Testing
     }
 
     @Test func valuesOutsideAreClipped() {
-        let x = Tensor([-3, 1.2, 0], shape: [1, 3, 1, 1])
-        #expect(PixelSpace().decode(x)[0].pixels == [0, 255, 128])
+        let x = Tensor([-3, 1.2, 0, .nan, .infinity, -.infinity], shape: [1, 3, 1, 2])
+        #expect(PixelSpace().decode(x)[0].pixels == [0, 128, 255, 255, 0, 0])
     }
 }

@@ -70,7 +70,8 @@ import Testing
     func field(name: String) throws {
         let file = try Fixtures.operation(name)
         let blocks = name == "neural_field" ? 2 : 1
-        let positions = fieldPositions(patch: Int(try #require(file.metadata["patch_size"]))!)
+        let patch = Int(try #require(file.metadata["patch_size"]))!
+        let positions = fieldPositions(height: patch, width: patch)
         let shared = ["embedder.weight", "embedder.bias", "final.norm", "final.weight", "final.bias"]
         let own = (0..<blocks).flatMap { ["generated\($0)", "norm\($0)"] }
         try expectMatches(file, inputs: ["pixels"] + own + shared) { inputs in
@@ -133,7 +134,7 @@ import Testing
     @Test(arguments: [2, 4, 16])
     func pixelPositions(patch: Int) throws {
         let expected = try Fixtures.operation("field_positions_\(patch)").tensor("table")
-        expectClose(fieldPositions(patch: patch), expected)
+        expectClose(fieldPositions(height: patch, width: patch), expected)
     }
 
     /// The check itself must see a wrong derivative.

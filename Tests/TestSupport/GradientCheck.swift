@@ -42,7 +42,7 @@ public func derivativeError(_ parameters: [Parameter], _ body: () throws -> Tens
     func product(_ a: Tensor, _ b: Tensor) -> Double {
         zip(a.values, b.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
     }
-    parameters.forEach { $0.clearGradient() }
+    for parameter in parameters { parameter.clearGradient() }
     let upstream = random(try body().shape)
     try withGradient(upstream: upstream, body)
     var worst = 0.0

@@ -7,7 +7,6 @@ public final class PixNerd: Denoiser {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
     private let layers: PixNerdLayers
-    private let positions: Tensor
     /// Whether training keeps only the inputs of the transformer blocks and computes the rest again in the backward
     /// pass: a quarter more time for a fraction of the memory.
     public let recomputesBlocks: Bool
@@ -32,7 +31,6 @@ public final class PixNerd: Denoiser {
         (layers, parameters) = try ParameterStore.build(source) { root in
             (PixNerdLayers(root, architecture), root.parameters)
         }
-        positions = fieldPositions(patch: architecture.patchSize)
     }
 
     public var channels: Int { architecture.channels }
@@ -40,9 +38,23 @@ public final class PixNerd: Denoiser {
     public var sizeMultiple: Int { architecture.patchSize }
 
     public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
-        let grid = PatchGrid(shape: x.shape, patch: architecture.patchSize)
+        velocity(x, seen: x, times: times, labels: labels)
+    }
+
+    /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
+    ///
+    /// The grid of patches is that of what is seen; each patch's field is evaluated at as many pixels as the patch has in
+    /// `x`. (The second route to any size: the published text-to-image model decodes so.)
+    ///
+    /// - Parameters:
+    ///   - x: [B, C, H, W]; the rows and columns of the grid divide H and W.
+    ///   - seen: [B, C, h, w], of which the patch divides h and w.
+    func velocity(_ x: Tensor, seen: Tensor, times: [Float], labels: [Int]) -> Tensor {
+        let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
+        let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
         precondition(
-            times.count == grid.batch && labels.count == grid.batch && grid.channels == channels,
+            times.count == grid.batch && labels.count == grid.batch && fieldGrid.batch == grid.batch
+                && grid.channels == channels && fieldGrid.channels == channels,
             "PixNerd: x \(x.shape), \(times.count) times and \(labels.count) labels do not fit "
                 + "\(channels) channels")
         let table = rotaryTable(
@@ -50,7 +62,7 @@ public final class PixNerd: Denoiser {
         let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
 
-        var tokens = layers.patchEmbedder(grid.tokens(x))
+        var tokens = layers.patchEmbedder(grid.tokens(seen))
         for block in layers.blocks {
             tokens =
                 recomputesBlocks
@@ -58,12 +70,11 @@ public final class PixNerd: Denoiser {
                 : block(tokens, condition: condition, table: table)
         }
 
-        let fieldTokens = siluOfSum(condition: time, tokens)
-            .reshaped([grid.patches, architecture.hiddenSize])
+        let fieldTokens = siluOfSum(condition: time, tokens).reshaped([grid.patches, architecture.hiddenSize])
         let pixels = neuralField(
-            grid.pixels(x), positions: positions, generated: layers.fieldBlocks.map { $0.generator(fieldTokens) },
-            weights: layers.fieldWeights)
-        return grid.image(fromPixels: pixels)
+            fieldGrid.pixels(x), positions: fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth),
+            generated: layers.fieldBlocks.map { $0.generator(fieldTokens) }, weights: layers.fieldWeights)
+        return fieldGrid.image(fromPixels: pixels)
     }
 }
 

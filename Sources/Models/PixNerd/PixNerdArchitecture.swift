@@ -143,15 +143,19 @@ public struct PixNerdArchitecture: Sendable, Equatable, Codable {
             }
             return shape
         }
-        let blockNumbers = { (suffix: String) in
-            source.names.filter { $0.hasPrefix("blocks.") && $0.hasSuffix(suffix) }.count
+        /// One more than the largest number of a block with such a tensor.
+        func end(_ part: String) -> Int {
+            source.names.compactMap { name -> Int? in
+                let parts = name.split(separator: ".", maxSplits: 2)
+                return parts.count == 3 && parts[0] == "blocks" && parts[2].hasPrefix(part) ? Int(parts[1]) : nil
+            }.max().map { $0 + 1 } ?? 0
         }
         let patchEmbedding = try shape("s_embedder.proj.weight", 2)
         let channels = try shape("final_layer.linear.weight", 2)[0]
         let fieldWidth = try shape("x_embedder.embedder.0.weight", 2)[0]
         let classes = try shape("y_embedder.embedding_table.weight", 2)[0] - 1
-        let conditioned = blockNumbers(".attn.qkv.weight")
-        let fields = blockNumbers(".param_generator1.0.weight")
+        let conditioned = end("attn.")
+        let blocks = end("")
         let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let patch = Int(Double(patchEmbedding[1] / channels).squareRoot().rounded())
@@ -161,7 +165,7 @@ public struct PixNerdArchitecture: Sendable, Equatable, Codable {
                     + "does not read square patches of \(channels) channels.")
         }
         try self.init(
-            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned + fields,
+            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: blocks,
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
             fieldRatio: generated / (2 * fieldWidth * fieldWidth), classes: classes)
     }

@@ -4,24 +4,28 @@ import Foundation
 /// Cosine features of the pixel positions in a patch.
 ///
 /// Products of cos(pi u f) along x and y with frequencies linspace(0, 8, 8), each divided by 1 + fx fy; positions are
-/// linspace(0, 1, patch). Pixels row by row; fx varies slowest.
+/// linspace(0, 1, height) and linspace(0, 1, width), so that a patch with more pixels samples the same square more finely.
+/// Pixels row by row; fx varies slowest.
 ///
-/// - Returns: [patch * patch, frequencies * frequencies].
-public func fieldPositions(patch: Int, frequencies: Int = 8) -> Tensor {
+/// - Returns: [height * width, frequencies * frequencies].
+public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Tensor {
     let bands = (0..<frequencies).map { Float(frequencies) * Float($0) / Float(frequencies - 1) }
-    let basis = (0..<patch).map { place in
-        let position = patch == 1 ? 0 : Float(place) / Float(patch - 1)
-        return bands.map { Float(cos(Double.pi * Double(position) * Double($0))) }
+    func basis(_ count: Int) -> [[Float]] {
+        (0..<count).map { place in
+            let position = count == 1 ? 0 : Float(place) / Float(count - 1)
+            return bands.map { Float(cos(Double.pi * Double(position) * Double($0))) }
+        }
     }
+    let (along, down) = (basis(width), basis(height))
     var values: [Float] = []
-    for y in 0..<patch {
-        for x in 0..<patch {
+    for y in 0..<height {
+        for x in 0..<width {
             for (i, fx) in bands.enumerated() {
-                for (j, fy) in bands.enumerated() { values.append(basis[x][i] * basis[y][j] / (1 + fx * fy)) }
+                for (j, fy) in bands.enumerated() { values.append(along[x][i] * down[y][j] / (1 + fx * fy)) }
             }
         }
     }
-    return Tensor(values, shape: [patch * patch, frequencies * frequencies])
+    return Tensor(values, shape: [height * width, frequencies * frequencies])
 }
 
 /// The weights of the neural field that all patches share.

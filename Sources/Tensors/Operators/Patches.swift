@@ -4,46 +4,61 @@ public struct PatchGrid: Sendable, Equatable {
     public let channels: Int
     public let rows: Int
     public let columns: Int
-    /// The side of a patch in pixels.
-    public let patch: Int
+    /// The sides of a patch in pixels.
+    public let patchHeight: Int
+    public let patchWidth: Int
 
+    /// Square patches of a side.
+    ///
     /// - Precondition: `shape` is [B, C, H, W] and the patch divides H and W.
     public init(shape: [Int], patch: Int) {
         precondition(
             shape.count == 4 && shape[2] % patch == 0 && shape[3] % patch == 0,
             "PatchGrid: a patch of \(patch) does not divide pictures of shape \(shape)")
-        (batch, channels, rows, columns) = (shape[0], shape[1], shape[2] / patch, shape[3] / patch)
-        self.patch = patch
+        self.init(shape: shape, rows: shape[2] / patch, columns: shape[3] / patch)
+    }
+
+    /// So many rows and columns of patches.
+    ///
+    /// - Precondition: `shape` is [B, C, H, W], and rows and columns divide H and W.
+    public init(shape: [Int], rows: Int, columns: Int) {
+        precondition(
+            shape.count == 4 && shape[2] % rows == 0 && shape[3] % columns == 0,
+            "PatchGrid: \(rows) x \(columns) patches do not divide pictures of shape \(shape)")
+        (batch, channels) = (shape[0], shape[1])
+        (self.rows, self.columns) = (rows, columns)
+        (patchHeight, patchWidth) = (shape[2] / rows, shape[3] / columns)
     }
 
     /// Patches of all pictures.
     public var patches: Int { batch * rows * columns }
-    public var imageShape: [Int] { [batch, channels, rows * patch, columns * patch] }
+    public var imageShape: [Int] { [batch, channels, rows * patchHeight, columns * patchWidth] }
+    private var patchPixels: Int { patchHeight * patchWidth }
 
     /// Calls `body` with the offset in the image of each row of pixels of patch `index`, and its channel and row.
     @inline(__always)
     private func forEachPixelRow(of index: Int, _ body: (_ offset: Int, _ channel: Int, _ row: Int) -> Void) {
         let (picture, place) = (index / (rows * columns), index % (rows * columns))
-        let (width, height) = (columns * patch, rows * patch)
+        let (width, height) = (columns * patchWidth, rows * patchHeight)
         for channel in 0..<channels {
-            for row in 0..<patch {
-                let y = place / columns * patch + row
-                body(((picture * channels + channel) * height + y) * width + place % columns * patch, channel, row)
+            for row in 0..<patchHeight {
+                let y = place / columns * patchHeight + row
+                body(((picture * channels + channel) * height + y) * width + place % columns * patchWidth, channel, row)
             }
         }
     }
 
     /// [B, C, H, W] to [B, N, C P P], each patch channel by channel: what the patch embedding reads.
     public func tokens(_ image: Tensor) -> Tensor {
-        let out = Tensor(uninitialized: [batch, rows * columns, channels * patch * patch])
+        let out = Tensor(uninitialized: [batch, rows * columns, channels * patchPixels])
         copyTokens(image.pointer, into: out.storage.pointer)
         return Tape.record("patches", out, from: [image]) { upstream in
             let gradient = Tensor(uninitialized: imageShape)
             parallelFor(patches) { index in
-                let source = upstream.pointer + index * channels * patch * patch
+                let source = upstream.pointer + index * channels * patchPixels
                 forEachPixelRow(of: index) { offset, channel, row in
                     (gradient.storage.pointer + offset).update(
-                        from: source + (channel * patch + row) * patch, count: patch)
+                        from: source + (channel * patchHeight + row) * patchWidth, count: patchWidth)
                 }
             }
             image.node?.add(gradient)
@@ -52,16 +67,16 @@ public struct PatchGrid: Sendable, Equatable {
 
     private func copyTokens(_ image: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>) {
         parallelFor(patches) { index in
-            let target = out + index * channels * patch * patch
+            let target = out + index * channels * patchPixels
             forEachPixelRow(of: index) { offset, channel, row in
-                (target + (channel * patch + row) * patch).update(from: image + offset, count: patch)
+                (target + (channel * patchHeight + row) * patchWidth).update(from: image + offset, count: patchWidth)
             }
         }
     }
 
     /// [B, C, H, W] to [B N, P P, C], each patch pixel by pixel: what the field reads.
     public func pixels(_ image: Tensor) -> Tensor {
-        let out = Tensor(uninitialized: [patches, patch * patch, channels])
+        let out = Tensor(uninitialized: [patches, patchPixels, channels])
         gatherPixels(image.pointer, into: out.storage.pointer)
         return Tape.record("patches", out, from: [image]) { upstream in
             let gradient = Tensor(uninitialized: imageShape)
@@ -73,7 +88,7 @@ public struct PatchGrid: Sendable, Equatable {
     /// [B N, P P, C] back to [B, C, H, W].
     public func image(fromPixels pixels: Tensor) -> Tensor {
         precondition(
-            pixels.shape == [patches, patch * patch, channels],
+            pixels.shape == [patches, patchPixels, channels],
             "PatchGrid: pixels \(pixels.shape) are not those of \(imageShape)")
         let out = Tensor(uninitialized: imageShape)
         scatterPixels(pixels.pointer, into: out.storage.pointer)
@@ -86,19 +101,36 @@ public struct PatchGrid: Sendable, Equatable {
 
     private func gatherPixels(_ image: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>) {
         parallelFor(patches) { index in
-            let target = out + index * channels * patch * patch
+            let target = out + index * channels * patchPixels
             forEachPixelRow(of: index) { offset, channel, row in
-                for x in 0..<patch { target[(row * patch + x) * channels + channel] = image[offset + x] }
+                for x in 0..<patchWidth { target[(row * patchWidth + x) * channels + channel] = image[offset + x] }
             }
         }
     }
 
     private func scatterPixels(_ pixels: UnsafePointer<Float>, into image: UnsafeMutablePointer<Float>) {
         parallelFor(patches) { index in
-            let source = pixels + index * channels * patch * patch
+            let source = pixels + index * channels * patchPixels
             forEachPixelRow(of: index) { offset, channel, row in
-                for x in 0..<patch { image[offset + x] = source[(row * patch + x) * channels + channel] }
+                for x in 0..<patchWidth { image[offset + x] = source[(row * patchWidth + x) * channels + channel] }
             }
         }
     }
+}
+
+/// Pictures [B, C, H, W] at another size, each pixel the nearest one of the source, as
+/// `torch.nn.functional.interpolate(mode="nearest")` picks it; without a gradient.
+public func resizedToNearest(_ image: Tensor, height: Int, width: Int) -> Tensor {
+    let (sourceHeight, sourceWidth) = (image.shape[2], image.shape[3])
+    guard (height, width) != (sourceHeight, sourceWidth) else { return image.detached }
+    let out = Tensor(uninitialized: [image.shape[0], image.shape[1], height, width])
+    parallelFor(image.shape[0] * image.shape[1]) { plane in
+        let source = image.pointer + plane * sourceHeight * sourceWidth
+        let target = out.storage.pointer + plane * height * width
+        for y in 0..<height {
+            let row = source + y * sourceHeight / height * sourceWidth
+            for x in 0..<width { target[y * width + x] = row[x * sourceWidth / width] }
+        }
+    }
+    return out
 }

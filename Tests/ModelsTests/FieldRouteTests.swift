@@ -1,0 +1,64 @@
+import Checkpoints
+import Models
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct FieldRouteTests {
+    /// At the size of training the second route is the first.
+    @Test func theSizeOfTrainingIsDecodedAsItWasTrained() throws {
+        let file = try Fixtures.pixnerd("tiny-reference-16x16")
+        let route = FieldRoute(try PixNerdTests.model("tiny"), trainedSize: 16)
+        let velocity = route.velocity(
+            try file.tensor("x"), times: try file.tensor("t").values, labels: try file.integers("y"))
+        expectClose(velocity, try file.tensor("velocity"), .network)
+    }
+
+    /// Every other pixel of a patch with twice as many less one lies where a pixel of training lies; with its noisy value
+    /// there, it gets the velocity of training.
+    @Test func finerPositionsPassThroughThoseOfTraining() throws {
+        let model = try PixNerdTests.model("tiny")
+        let file = try Fixtures.pixnerd("tiny-reference-16x16")
+        let (x, labels) = (try file.tensor("x").rows(0..<1), [1])
+        // Patches of 4 become patches of 7: pixel 2k of each lies at position k / 3.
+        func source(_ place: Int) -> Int { place / 7 * 4 + place % 7 / 2 }
+        var fine = Tensor(zeros: [1, 3, 28, 28])
+        let coarse = x.values
+        fine.withUnsafeMutableBuffer { fine in
+            for index in fine.indices {
+                let (channel, row, column) = (index / 784, index / 28 % 28, index % 28)
+                fine[index] = coarse[(channel * 16 + source(row)) * 16 + source(column)]
+            }
+        }
+        // Nearest pixels of 28 in 16 are those above, so that the transformer sees the picture of training.
+        #expect(resizedToNearest(fine, height: 16, width: 16).values.count == coarse.count)
+        let seen = FieldRoute(model, trainedSize: 16).velocity(fine, times: [0.4], labels: labels).values
+        let direct = model.velocity(
+            resizedToNearest(fine, height: 16, width: 16), times: [0.4], labels: labels
+        ).values
+        // Where the seen picture equals the fine one at a shared position, the velocities must agree.
+        let seenPicture = resizedToNearest(fine, height: 16, width: 16).values
+        var compared = 0
+        for row in 0..<28 where row % 7 % 2 == 0 {
+            for column in 0..<28 where column % 7 % 2 == 0 {
+                let (fineAt, coarseAt) = (row * 28 + column, source(row) * 16 + source(column))
+                let same = (0..<3).allSatisfy { channel in
+                    coarse[channel * 256 + coarseAt] == seenPicture[channel * 256 + coarseAt]
+                }
+                guard same else { continue }
+                compared += 1
+                for channel in 0..<3 {
+                    #expect(abs(seen[channel * 784 + fineAt] - direct[channel * 256 + coarseAt]) < 1e-4)
+                }
+            }
+        }
+        #expect(compared >= 16, "enough places where both see the same")
+    }
+
+    @Test func nearestPixelsAreThoseOfTorch() {
+        let row = Tensor((0..<5).map { Float($0) }, shape: [1, 1, 1, 5])
+        // floor(i * 5 / n)
+        #expect(resizedToNearest(row, height: 1, width: 3).values == [0, 1, 3])
+        #expect(resizedToNearest(row, height: 2, width: 8).values == [0, 0, 1, 1, 2, 3, 3, 4, 0, 0, 1, 1, 2, 3, 3, 4])
+    }
+}
