@@ -19,7 +19,7 @@ struct SampleCommand: ParsableCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 --size 48x64 --out pictures/
             """)
 
-    @Argument(help: "A run directory, a step in one, or a .safetensors file.")
+    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
     var checkpoint: String
 
     @Option(help: "A .png file for a grid with a row for each class, or a folder for a file of each picture.")
