@@ -66,6 +66,7 @@ $(VENV)/requirements.txt: Tests/Fixtures/requirements.txt
 fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_torch_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

@@ -141,8 +141,23 @@ def strided_files(write):
                          if dtype in (torch.uint8, torch.bool) else (values(5, 3, seed=index) * 50).to(dtype))
     tensors["float16-extremes"] = torch.tensor([6e-8, 6.1e-5, -65504, 0.0, -0.0, 1 / 3], dtype=torch.float16)
     write.save("types.pt", tensors, tensors)
+    # where rounding is decided: between neighbours, at the smallest and largest numbers, and anywhere
+    bits = torch.randint(-2 ** 31, 2 ** 31, (200,), generator=torch.Generator().manual_seed(6)).to(torch.int32)
+    halves = torch.tensor([0x0001, 0x0002, 0x03ff, 0x0400, 0x3c00, 0x3c01, 0x7bfe, 0x7bff], dtype=torch.int16)
+    halves = halves.view(torch.float16).float()
+    between = (halves[:-1].double() + halves[1:].double()) / 2
+    brains = torch.tensor([1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20, 3.3895e38, 3.4e38, 1e-40],
+                          dtype=torch.float64)
+    edges = torch.cat([between, halves.double(), halves.double() / 2, brains,
+                       torch.tensor([65519.99, 65520, 65536, float("inf"), 0, 2 ** -25, 2 ** -24, 2 ** -149],
+                                    dtype=torch.float64)]).float()
+    numbers = torch.cat([bits.view(torch.float32), edges, -edges])
+    numbers = numbers[~numbers.isnan()]
+    write.save("rounding.pt", {"numbers": numbers},
+               {"float16": numbers.half(), "bfloat16": numbers.bfloat16()})
     write.save("unread-types.pt", {
-        "kept": values(2), "complex": torch.zeros(2, dtype=torch.complex64), "uint16": torch.zeros(3, dtype=torch.uint16),
+        "kept": values(2), "complex": torch.zeros(2, dtype=torch.complex64),
+        "uint16": torch.zeros(3, dtype=torch.uint16),
         "float8": torch.zeros(2).to(torch.float8_e4m3fn), "sparse": torch.eye(3).to_sparse(),
         "quantized": torch.quantize_per_tensor(values(2), 0.1, 0, torch.qint8)}, {"kept": values(2)})
 
