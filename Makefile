@@ -7,8 +7,8 @@ RUN := checkpoints/shapes
 SAMPLES := $(RUN)/samples
 
 # What the package links with, by the names of pkg-config and of Debian's packages.
-LIBRARIES := openblas libpng libturbojpeg
-DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev
+LIBRARIES := openblas libpng libturbojpeg libzip
+DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev libzip-dev
 
 .PHONY: help quickstart build packages test lint format fixtures bench bench-peers clean
 
@@ -44,8 +44,8 @@ packages:
 		echo "Installing $(DEBIAN_PACKAGES)"; \
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $(DEBIAN_PACKAGES); \
 	else \
-		echo "Install pkg-config and the development files of OpenBLAS, libpng and libjpeg-turbo (TurboJPEG)"; \
-		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel; Arch: pkgconf openblas libpng libjpeg-turbo)."; \
+		echo "Install pkg-config and the development files of OpenBLAS, libpng, libjpeg-turbo (TurboJPEG) and libzip"; \
+		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel libzip-devel; Arch: pkgconf openblas libpng libjpeg-turbo libzip)."; \
 		exit 1; \
 	fi
 
@@ -67,6 +67,7 @@ $(VENV)/requirements.txt: Tests/Fixtures/requirements.txt
 fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_torch_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

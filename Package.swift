@@ -40,6 +40,7 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
@@ -47,7 +48,7 @@ let package = Package(
         room("Tensors", ["COpenBLAS", "CVectorKernels"]),
         // Floor 2
         room("Layers", ["Tensors"]),
-        room("Checkpoints", ["Tensors"]),
+        room("Checkpoints", ["Tensors", "CZip"]),
         room("Images", ["Tensors", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
         room("Models", ["Layers", "Checkpoints", "Tensors"]),
@@ -74,7 +75,7 @@ let package = Package(
             swiftSettings: strict),
         tests(of: "Tensors"),
         tests(of: "Layers"),
-        tests(of: "Checkpoints"),
+        tests(of: "Checkpoints", ["Models", "Training"]),
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),

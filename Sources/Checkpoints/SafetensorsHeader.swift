@@ -49,7 +49,7 @@ struct SafetensorsHeader {
             let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
             offsets.count == 2
         else { throw refuse("the entry of \(name) lacks a dtype, a shape or two data_offsets") }
-        guard let type = SafetensorsFile.ElementType(rawValue: typeName) else {
+        guard let type = ElementType(rawValue: typeName) else {
             throw CheckpointError(
                 "\(path): the tensor \(name) is of type '\(typeName)', which is not read; "
                     + "convert it to F32, F16 or BF16.")

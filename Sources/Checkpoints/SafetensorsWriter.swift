@@ -3,6 +3,17 @@ import Tensors
 
 /// Writes `.safetensors` files that PyTorch users and this program read alike.
 public enum SafetensorsWriter {
+    /// A tensor that is still to be written.
+    struct Item {
+        let name: String
+        let type: ElementType
+        let shape: [Int]
+        /// Hands over all bytes in order, in as many parts as it likes.
+        let write: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
+        var byteCount: Int { shape.reduce(type.size, *) }
+    }
+
     /// Writes float32 tensors; the file appears whole or not at all.
     ///
     /// - Parameters:
@@ -15,18 +26,29 @@ public enum SafetensorsWriter {
         integers: [(name: String, shape: [Int], values: [Int])] = [], metadata: [String: String] = [:],
         to path: String
     ) throws {
+        let integers = integers.map { name, shape, values in
+            Item(name: name, type: .int64, shape: shape) { write in
+                try values.map { Int64($0).littleEndian }.withUnsafeBytes(write)
+            }
+        }
+        let floats = tensors.map { name, tensor in
+            Item(name: name, type: .float32, shape: tensor.shape) { write in
+                try tensor.withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+            }
+        }
+        try write(integers + floats, metadata: metadata, to: path)
+    }
+
+    /// Writes tensors one after the other, wider elements first, so that each is aligned to its own size.
+    static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
+        let widths = [8, 4, 2, 1]
+        let items = widths.flatMap { width in items.filter { $0.type.size == width } }
         var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { own, _ in own }]
         var offset = 0
-        // Wider elements first, so that every tensor is aligned to its own size.
-        for (name, shape, values) in integers {
-            header[name] = ["dtype": "I64", "shape": shape, "data_offsets": [offset, offset + 8 * values.count]]
-            offset += 8 * values.count
-        }
-        for (name, tensor) in tensors {
-            header[name] = [
-                "dtype": "F32", "shape": tensor.shape, "data_offsets": [offset, offset + 4 * tensor.count],
-            ]
-            offset += 4 * tensor.count
+        for item in items {
+            let end = offset + item.byteCount
+            header[item.name] = ["dtype": item.type.rawValue, "shape": item.shape, "data_offsets": [offset, end]]
+            offset = end
         }
         var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])
         // The data begins at a multiple of 64 bytes, so that a mapped file can be used in place.
@@ -36,11 +58,15 @@ public enum SafetensorsWriter {
             var length = UInt64(json.count).littleEndian
             try withUnsafeBytes(of: &length) { try file.append($0) }
             try json.withUnsafeBytes { try file.append($0) }
-            for (_, _, values) in integers {
-                try values.map { Int64($0).littleEndian }.withUnsafeBytes { try file.append($0) }
-            }
-            for (_, tensor) in tensors {
-                try tensor.withUnsafeBuffer { try file.append(UnsafeRawBufferPointer($0)) }
+            for item in items {
+                var written = 0
+                try item.write { bytes in
+                    written += bytes.count
+                    try file.append(bytes)
+                }
+                precondition(
+                    written == item.byteCount,
+                    "SafetensorsWriter: \(written) bytes of \(item.name), expected \(item.byteCount)")
             }
         }
     }

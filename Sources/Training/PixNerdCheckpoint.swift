@@ -27,12 +27,18 @@ public enum WeightKind: String, Sendable, CaseIterable {
     }
 }
 
-/// A PixNerd on disk: a run directory, the directory of a step in one, or a `.safetensors` file.
+/// A PixNerd on disk: a run directory, the directory of a step in one, a `.safetensors` file, or a file of PyTorch's
+/// (`.ckpt`, `.pt`, `.pth`).
 public struct PixNerdCheckpoint {
     /// The file or the directory of the step.
     public let path: String
+    /// The file, or the two of a step: trained weights and moving average.
+    public let files: [TensorFile]
+    /// Whether it holds one set of weights, without a prefix, which serves as both.
+    public let isBare: Bool
     private let sources: [WeightKind: TensorSubset]
-    private let metadata: [String: String]
+    /// Strings about the checkpoint, such as `classes` and `image_size`.
+    public let metadata: [String: String]
 
     /// Finds the weights; a run directory stands for its latest step.
     ///
@@ -56,31 +62,37 @@ public struct PixNerdCheckpoint {
             guard let latest = run.savedSteps.last else {
                 throw CheckpointError(
                     "\(directory) is not a run with a saved step: it holds no step-* directory; "
-                        + "name a run directory, a step in one, or a .safetensors file.")
+                        + "name a run directory, a step in one, or a checkpoint file.")
             }
             step = run.stepPath(latest)
         }
         path = step
+        isBare = false
         var sources: [WeightKind: TensorSubset] = [:]
         var metadata: [String: String] = [:]
+        var files: [TensorFile] = []
         for kind in WeightKind.allCases {
-            let file = try SafetensorsFile(path: "\(step)/\(kind.fileName)")
+            let file = try TensorFile.open(path: "\(step)/\(kind.fileName)")
             sources[kind] = TensorSubset(file, prefix: kind.prefix)
             metadata = file.metadata
+            files.append(file)
         }
+        self.files = files
         self.sources = sources
         self.metadata = metadata
     }
 
     private init(file path: String) throws {
-        let file = try SafetensorsFile(path: path)
+        let file = try TensorFile.open(path: path)
         self.path = path
+        files = [file]
         metadata = file.metadata
         var sources: [WeightKind: TensorSubset] = [:]
         for kind in WeightKind.allCases where file.names.contains(where: { $0.hasPrefix(kind.prefix) }) {
             sources[kind] = TensorSubset(file, prefix: kind.prefix)
         }
-        if sources.isEmpty {
+        isBare = sources.isEmpty
+        if isBare {
             // A bare state dict: one set of weights, which serves as both.
             for kind in WeightKind.allCases { sources[kind] = TensorSubset(file, prefix: "") }
         }
@@ -98,18 +110,56 @@ public struct PixNerdCheckpoint {
     /// Whether the checkpoint holds these weights.
     public func holds(_ kind: WeightKind) -> Bool { sources[kind] != nil }
 
-    /// The model with these weights.
+    /// The tensors of these weights, without a prefix.
     ///
-    /// - Throws: one sentence that names what is missing, left over or misshapen.
-    public func load(_ kind: WeightKind, recomputesBlocks: Bool = false) throws -> PixNerd {
+    /// - Throws: one sentence where the checkpoint does not hold them.
+    public func tensors(_ kind: WeightKind) throws -> TensorSubset {
         guard let source = sources[kind] else {
             throw CheckpointError(
                 "\(path) holds no \(kind.rawValue) weights: no tensor's name begins with \(kind.prefix)")
         }
-        let model = try PixNerd(loading: source, recomputesBlocks: recomputesBlocks)
+        return source
+    }
+
+    /// The model with these weights.
+    ///
+    /// - Throws: one sentence that names what is missing, left over or misshapen.
+    public func load(_ kind: WeightKind, recomputesBlocks: Bool = false) throws -> PixNerd {
+        let tensors = try tensors(kind)
+        let model = try PixNerd(loading: tensors, recomputesBlocks: recomputesBlocks)
         if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
-            throw CheckpointError("\(source.origin): the weights \(bad.name) are not finite; use an earlier step.")
+            throw CheckpointError("\(tensors.origin): the weights \(bad.name) are not finite; use an earlier step.")
         }
         return model
+    }
+}
+
+extension PixNerdCheckpoint {
+    /// What turns the checkpoint into one file.
+    ///
+    /// - Parameters:
+    ///   - kind: weights that become a state dict without a prefix; where nil everything keeps its name.
+    ///   - type: of floating-point tensors; where nil each keeps its own.
+    /// - Throws: one sentence where there are no such weights.
+    public func conversion(_ kind: WeightKind?, type: ElementType?) throws -> CheckpointConversion {
+        var conversion = CheckpointConversion(type: type)
+        if let kind { _ = try tensors(kind) }
+        for file in files { try conversion.add(file, prefix: isBare ? "" : kind?.prefix ?? "") }
+        guard !conversion.isEmpty else { throw CheckpointError("\(path) holds no tensors that are read.") }
+        return conversion
+    }
+
+    /// The metadata, with the architecture where it can be read off the tensors.
+    public var describedMetadata: [String: String] {
+        var described = metadata
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        for kind in WeightKind.allCases where described["architecture"] == nil {
+            guard let tensors = try? tensors(kind), let architecture = try? PixNerdArchitecture(readFrom: tensors),
+                let json = try? encoder.encode(architecture)
+            else { continue }
+            described["architecture"] = String(decoding: json, as: UTF8.self)
+        }
+        return described
     }
 }

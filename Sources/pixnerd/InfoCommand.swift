@@ -1,16 +1,61 @@
 import ArgumentParser
 import Foundation
+import Models
 import Tensors
+import Training
 
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Tells what the products run on: processor, instruction set, OpenBLAS and its kernels, threads.",
+        abstract: "Tells what a checkpoint holds; without one, what the products run on.",
         discussion: """
+            Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and
+            what is unknown in it. Nothing in it is run. Without a checkpoint: processor, instruction set, OpenBLAS and
+            its kernels, threads.
+
               pixnerd info
+              pixnerd info model.ckpt --size 512
             """)
 
-    func run() {
+    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
+    var path: String?
+
+    @Option(help: "HEIGHTxWIDTH of the picture whose cost is told, or one number for both.")
+    var size: String?
+
+    @Flag(help: "Every tensor on a line of its own.")
+    var tensors = false
+
+    @Flag(help: "JSON.")
+    var json = false
+
+    func run() throws {
+        guard let path else {
+            guard !json, !tensors, size == nil else {
+                throw CommandError("--json, --tensors and --size tell about a checkpoint; name one.")
+            }
+            printMachine()
+            return
+        }
+        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(Self.pictureSize))
+        guard !json else {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+            return
+        }
+        print(CheckpointReport(summary, everyTensor: tensors).text)
+    }
+
+    private static func pictureSize(_ text: String) throws -> (height: Int, width: Int) {
+        let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+        guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
+            throw CommandError("--size is '\(text)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
+        }
+        return (height, width)
+    }
+
+    private func printMachine() {
         let machine = Machine()
         print(
             """

@@ -15,8 +15,8 @@ struct PixNerdCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, SampleCommand.self, VerifyCommand.self, DatasetCommand.self, BenchCommand.self,
-            InfoCommand.self,
+            TrainCommand.self, SampleCommand.self, VerifyCommand.self, ConvertCommand.self, InfoCommand.self,
+            DatasetCommand.self, BenchCommand.self,
         ])
 }
 

@@ -26,7 +26,7 @@ struct SampleCommand: ParsableCommand {
                 --size 48x64 --out pictures/
             """)
 
-    @Argument(help: "A run directory, a step in one, or a .safetensors file.")
+    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
     var checkpoint: String
 
     @Option(help: "A .png file for a grid with a row for each class, or a folder for a file of each picture.")

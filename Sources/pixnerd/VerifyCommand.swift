@@ -19,7 +19,7 @@ struct VerifyCommand: ParsableCommand {
               pixnerd verify model.safetensors reference.safetensors
             """)
 
-    @Argument(help: "A run directory, a step in one, or a .safetensors file.")
+    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
     var checkpoint: String
 
     @Argument(help: "What PyTorch computed, a .safetensors file.")

@@ -1,0 +1,130 @@
+import Foundation
+
+/// Copies tensors of checkpoints of any kind into one `.safetensors` file, one after the other.
+public struct CheckpointConversion {
+    /// What became of the tensors.
+    public struct Result: Sendable {
+        public var tensors = 0
+        /// Bytes of the written elements.
+        public var bytes = 0
+        /// Tensors with finite numbers that are too large for the new type and became infinite, and how many.
+        public var overflows: [(name: String, count: Int)] = []
+    }
+
+    private struct Entry {
+        let name: String
+        let storedName: String
+        let source: any StoredTensors
+        let type: ElementType
+        let shape: [Int]
+    }
+
+    /// The type of all floating-point tensors; where nil every tensor keeps its own.
+    public let type: ElementType?
+    private var entries: [Entry] = []
+    private var names: Set<String> = []
+
+    /// - Parameter type: float32, float16 or bfloat16. Tensors of integers keep their type.
+    public init(type: ElementType?) {
+        precondition(
+            [nil, .float32, .float16, .bfloat16].contains(type), "CheckpointConversion: \(String(describing: type))")
+        self.type = type
+    }
+
+    /// Adds the tensors of a source.
+    ///
+    /// - Parameter prefix: only names that begin with it are taken, and they lose it.
+    /// - Throws: `CheckpointError` where a name was added before.
+    public mutating func add(_ source: any StoredTensors, prefix: String = "") throws {
+        for storedName in source.names where storedName.hasPrefix(prefix) {
+            guard let own = source.elementType(of: storedName), let shape = source.shape(of: storedName) else {
+                continue
+            }
+            let name = String(storedName.dropFirst(prefix.count))
+            guard names.insert(name).inserted else {
+                throw CheckpointError("\(source.origin) holds \(name), which another file of the checkpoint holds too.")
+            }
+            entries.append(
+                Entry(
+                    name: name, storedName: storedName, source: source, type: own.isFloatingPoint ? type ?? own : own,
+                    shape: shape))
+        }
+    }
+
+    public var isEmpty: Bool { entries.isEmpty }
+
+    /// Writes the file; it appears whole or not at all.
+    ///
+    /// - Parameter progress: told the share that is done, from 0 to 1, after each tensor.
+    public func write(
+        to path: String, metadata: [String: String], progress: (Double) -> Void = { _ in }
+    ) throws -> Result {
+        var result = Result()
+        let total = entries.reduce(0) { $0 + $1.shape.reduce($1.type.size, *) }
+        try withoutActuallyEscaping(progress) { progress in
+            let items = entries.map { entry in
+                SafetensorsWriter.Item(name: entry.name, type: entry.type, shape: entry.shape) { write in
+                    let overflows = try Self.copy(entry, write)
+                    if overflows > 0 { result.overflows.append((entry.name, overflows)) }
+                    result.tensors += 1
+                    result.bytes += entry.shape.reduce(entry.type.size, *)
+                    progress(total == 0 ? 1 : Double(result.bytes) / Double(total))
+                }
+            }
+            try SafetensorsWriter.write(items, metadata: metadata, to: path)
+        }
+        return result
+    }
+
+    /// Elements that are read, converted and written at once.
+    private static let part = 1 << 22
+
+    /// Hands the elements over in their new type; how many became infinite.
+    private static func copy(_ entry: Entry, _ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Int {
+        let elements = try entry.source.elements(of: entry.storedName)
+        defer { entry.source.releasePages() }
+        guard elements.type != entry.type else {
+            try elements.withUnsafeBytes { bytes in
+                let step = part * entry.type.size
+                for start in stride(from: 0, to: bytes.count, by: step) {
+                    try write(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + step, bytes.count)]))
+                    entry.source.releasePages()
+                }
+            }
+            return 0
+        }
+        var overflows = 0
+        let floats = UnsafeMutableBufferPointer<Float>.allocate(capacity: min(part, max(elements.count, 1)))
+        defer { floats.deallocate() }
+        for start in stride(from: 0, to: elements.count, by: part) {
+            let values = UnsafeMutableBufferPointer(rebasing: floats.prefix(min(part, elements.count - start)))
+            elements.floats(from: start, into: values)
+            overflows += try narrow(values, to: entry.type, write)
+            entry.source.releasePages()
+        }
+        return overflows
+    }
+
+    /// Rounds float32 to a type of at most its width; how many finite numbers became infinite.
+    private static func narrow(
+        _ values: UnsafeMutableBufferPointer<Float>, to type: ElementType,
+        _ write: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Int {
+        guard type != .float32 else {
+            try write(UnsafeRawBufferPointer(values))
+            return 0
+        }
+        var overflows = 0
+        // In place: the halves lie in the first half of the memory, behind what is still to be read.
+        let bytes = UnsafeMutableRawBufferPointer(values)
+        let infinity: UInt16 = type == .float16 ? 0x7c00 : 0x7f80
+        for i in values.indices {
+            let value = values[i]
+            let bits = type == .float16 ? half(fromFloat: value) : brainFloat(fromFloat: value)
+            if bits & 0x7fff == infinity, value.isFinite { overflows += 1 }
+            bytes.storeBytes(of: bits, toByteOffset: 2 * i, as: UInt16.self)
+        }
+        try write(UnsafeRawBufferPointer(rebasing: bytes.prefix(2 * values.count)))
+        return overflows
+    }
+}

@@ -1,0 +1,113 @@
+/// The weights in what a pickle holds, wherever training programs put them.
+///
+/// They stand at the top, or under a key such as `state_dict` (Lightning) or `model`; beside that an `ema` key may hold
+/// the moving average (DiT, SiT, REPA), which is then named `ema_denoiser.*` and the rest `denoiser.*`.
+struct StateDict {
+    var tensors: [(name: String, tensor: TorchTensor)] = []
+    /// Tensors that are made in a way that is not known here: name and what makes them.
+    var unreadable: [(name: String, maker: String)] = []
+    /// Numbers and strings beside the weights.
+    var metadata: [String: String] = [:]
+    /// Other keys beside the weights.
+    var otherEntries: [String] = []
+
+    private static let averageKeys = ["ema", "model_ema", "ema_model", "ema_state_dict"]
+    private static let weightKeys = ["state_dict", "model", "model_state_dict", "net", "module", "modules"]
+    private static let deepest = 8
+
+    /// - Throws: `CheckpointError` that tells what was found instead of weights.
+    init(_ pickle: Pickle, origin: String) throws {
+        var search = Search(pickle: pickle)
+        guard let found = search.weights(in: pickle.root, depth: 0) else {
+            throw CheckpointError(
+                "\(origin) holds no state dict: \(Self.describe(pickle)); save model.state_dict() with torch.save.")
+        }
+        let renamed = found.average != nil && found.weights != nil
+        for (place, prefix) in [(found.weights, "denoiser."), (found.average, "ema_denoiser.")] {
+            guard let place else { continue }
+            for (key, value) in pickle.dictionary(place) ?? [] {
+                var name = publishedName(key)
+                if renamed, !name.hasPrefix(prefix) {
+                    name = prefix + (name.hasPrefix("denoiser.") ? String(name.dropFirst("denoiser.".count)) : name)
+                }
+                add(name, value, pickle)
+            }
+        }
+        describeRest(pickle, found)
+    }
+
+    private mutating func add(_ name: String, _ value: PickleValue, _ pickle: Pickle) {
+        if let tensor = pickle.tensor(value) {
+            tensors.append((name, tensor))
+        } else if let object = pickle.object(value), case .opaque(let maker) = object.kind {
+            unreadable.append((name, maker))
+        }
+    }
+
+    private mutating func describeRest(_ pickle: Pickle, _ found: Found) {
+        let named = Set(tensors.map(\.name) + unreadable.map(\.name))
+        for (key, value) in pickle.dictionary(pickle.root) ?? [] {
+            switch value {
+            case .none: continue
+            case .boolean(let flag): metadata[key] = String(flag)
+            case .integer(let number): metadata[key] = String(number)
+            case .real(let number): metadata[key] = String(number)
+            case .string(let text): metadata[key] = text
+            case .object:
+                if !named.contains(publishedName(key)), !found.keys.contains(key) { otherEntries.append(key) }
+            }
+        }
+    }
+
+    /// Where weights and moving average stand.
+    private struct Found {
+        var weights: PickleValue?
+        var average: PickleValue?
+        /// The keys at the top that lead to them.
+        var keys: Set<String> = []
+    }
+
+    /// Looks at no object twice, so that loops end.
+    private struct Search {
+        let pickle: Pickle
+        var seen: Set<Int> = []
+
+        mutating func weights(in value: PickleValue, depth: Int) -> Found? {
+            guard depth < StateDict.deepest, case .object(let index) = value, seen.insert(index).inserted,
+                let entries = pickle.dictionary(value)
+            else { return nil }
+            let places = Dictionary(uniqueKeysWithValues: entries.map { ($0.key, $0.value) })
+            var found = Found()
+            for key in StateDict.weightKeys where found.weights == nil {
+                guard let inner = places[key].flatMap({ weights(in: $0, depth: depth + 1) }) else { continue }
+                found.weights = inner.weights
+                found.average = inner.average
+                found.keys.insert(key)
+            }
+            for key in StateDict.averageKeys where found.average == nil {
+                guard let inner = places[key].flatMap({ weights(in: $0, depth: depth + 1) }) else { continue }
+                found.average = inner.weights ?? inner.average
+                found.keys.insert(key)
+            }
+            if found.weights != nil || found.average != nil { return found }
+            guard entries.contains(where: { pickle.tensor($0.value) != nil }) else { return nil }
+            return Found(weights: value)
+        }
+    }
+
+    /// What a pickle holds in place of weights.
+    private static func describe(_ pickle: Pickle) -> String {
+        if pickle.tensor(pickle.root) != nil { return "it is a single tensor" }
+        if let entries = pickle.dictionary(pickle.root) {
+            let keys = entries.prefix(8).map(\.key).joined(separator: ", ")
+            return keys.isEmpty ? "it is empty" : "there are no tensors under its keys (\(keys))"
+        }
+        guard let object = pickle.object(pickle.root) else { return "it is a plain value" }
+        switch object.kind {
+        case .opaque(let maker): return "it is an object of \(maker), which is not run"
+        case .global(let name): return "it is \(name), which is not run"
+        case .list, .tuple, .set: return "it is a list, not a dictionary"
+        case .dictionary, .storage, .tensor: return "it is something else"
+        }
+    }
+}
