@@ -7,6 +7,27 @@ import Models
 import Tensors
 import Training
 
+extension NoiseSource: ExpressibleByArgument {}
+
+/// The samplers by the names of their options.
+enum SamplerName: String, ExpressibleByArgument, CaseIterable {
+    case euler
+    case heun
+    case heunExact = "heun-exact"
+    case adams
+    case sde
+
+    func sampler(order: Int) -> Sampler {
+        switch self {
+        case .euler: .euler
+        case .heun: .heun
+        case .heunExact: .heunExact
+        case .adams: .adams(order: order)
+        case .sde: .stochastic
+        }
+    }
+}
+
 /// How a picture of another size than that of training is made.
 enum SizeRoute: String, ExpressibleByArgument, CaseIterable {
     case grid
@@ -51,6 +72,21 @@ struct SampleCommand: ParsableCommand {
     @Option(help: "Evaluations of the model for each picture.")
     var steps = 100
 
+    @Option(
+        help: """
+            euler; heun (one evaluation a step) or heun-exact (two); adams (see --order); sde (with noise in each step).
+            """)
+    var sampler = SamplerName.euler
+
+    @Option(help: "Velocities that --sampler adams looks back on, 1 to 4.")
+    var order = 2
+
+    @Option(help: "Length of the last step, of the whole way from 0 to 1; one over --steps where not given.")
+    var lastStep: Float?
+
+    @Option(help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
+    var noise = NoiseSource.torch
+
     @Option(help: "Strength of the guidance towards the class; 1 is none.")
     var guidance: Float = 3.5
 
@@ -75,6 +111,10 @@ struct SampleCommand: ParsableCommand {
     func validate() throws {
         guard (1...1_000_000).contains(steps) else {
             throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
+        }
+        guard (1...4).contains(order) else { throw ValidationError("--order is \(order); it must be from 1 to 4.") }
+        if let lastStep, !(lastStep > 0 && lastStep < 1) {
+            throw ValidationError("--last-step is \(lastStep); it must be greater than 0 and less than 1.")
         }
         guard batch >= 1 else { throw ValidationError("--batch is \(batch); it must be at least 1.") }
         guard guidance.isFinite else { throw ValidationError("--guidance is \(guidance); a number is expected.") }
@@ -113,6 +153,7 @@ struct SampleCommand: ParsableCommand {
         var pictures: [RGBImage] = []
         try samplePictures(
             denoiser, in: space, requests, height: height, width: width, settings: settings, batchSize: batch,
+            noise: noise,
             afterStep: { progress.show($0, "\(requests.count) pictures of \(height) x \(width)") },
             receive: { batch, first in
                 pictures += batch
@@ -130,7 +171,9 @@ struct SampleCommand: ParsableCommand {
             throw CommandError("--guidance-interval is '\(guidanceInterval)'; LOW,HIGH is expected, such as 0.1,1.")
         }
         return SamplingSettings(
-            steps: steps, guidance: Guidance(scale: guidance, lowerTime: bounds[0], upperTime: bounds[1]), shift: shift)
+            sampler: sampler.sampler(order: order), steps: steps,
+            guidance: Guidance(scale: guidance, lowerTime: bounds[0], upperTime: bounds[1]), shift: shift,
+            lastStep: lastStep)
     }
 
     /// The model by the chosen route, and what sides of pictures must be multiples of.

@@ -24,9 +24,11 @@ from safetensors.torch import load_file, save
 from reference.pixnerd_torch import (
     PixNerd, RMSNorm, field_positions, rotary_table, sample_euler, timestep_features)
 from reference.pixnerd_torch import losses as reference_losses
+from reference.samplers import (
+    adams_weights, guided_velocity, sample_adams, sample_heun, sample_stochastic, time_grid)
 
 LARGEST_FILE = 700_000  # bytes
-LARGEST_TOTAL = 2_500_000
+LARGEST_TOTAL = 2_600_000
 
 TINY = dict(hidden_size=16, num_groups=2, num_blocks=5, num_cond_blocks=3, patch_size=4,
             in_channels=3, hidden_size_x=8, nerf_mlpratio=2, num_classes=5)
@@ -35,12 +37,6 @@ GREY = dict(hidden_size=24, num_groups=2, num_blocks=3, num_cond_blocks=2, patch
 
 
 # What the reference computes inside its functions
-
-def time_grid(steps, shift):
-    """The times of `sample_euler`: steps + 1 of them, from 0 to 1."""
-    grid = torch.cat([torch.linspace(0, 1 - 1 / steps, steps), torch.ones(1)])
-    return grid / (grid + (1 - grid) * shift)
-
 
 def double_timestep_features(t, width=256, max_period=10.0):
     """`timestep_features` in float64."""
@@ -206,6 +202,32 @@ def write_sampling(path, configuration, average, seed):
         shifted_steps=6, shifted_guidance=2.0, shifted_interval_start=0.3, shifted_interval_end=0.7, shifted_shift=3.0)
 
 
+def write_samplers(path, average, configuration):
+    """Every sampler at nine steps from the seeds 11, 12, 13, with a shift, and the weights of Adams' steps."""
+    noise = torch.stack([
+        torch.randn((3, 16, 16), generator=torch.Generator().manual_seed(seed)) for seed in (11, 12, 13)])
+    labels = torch.tensor([0, 2, 4])
+    steps, shift = 9, 1.5
+    grid = time_grid(steps, shift)
+    velocity = guided_velocity(average, labels, configuration["num_classes"], 3.5, (0.1, 1.0))
+    step_noise = torch.randn(steps - 1, *noise.shape, generator=generator(77))
+    tensors = {
+        "noise": noise, "labels": labels, "grid": grid, "grid_last_step": time_grid(5, 1.0, 0.04),
+        "step_noise": step_noise,
+        "samples.heun": sample_heun(velocity, noise, grid, exact=False),
+        "samples.heun-exact": sample_heun(velocity, noise, grid, exact=True),
+        "samples.sde": sample_stochastic(velocity, noise, grid, step_noise),
+        "short_noise": torch.randn(21, generator=torch.Generator().manual_seed(5)),
+        "shortest_noise": torch.randn(7, generator=torch.Generator().manual_seed(5)),
+    }
+    for order in (1, 2, 3, 4):
+        tensors[f"samples.adams-{order}"] = sample_adams(velocity, noise, grid, order)
+        tensors[f"weights.adams-{order}"] = torch.tensor([
+            [0.0] * (order - len(weights)) + weights
+            for weights in (adams_weights(grid[:i + 1][-order:], grid[i + 1]) for i in range(steps))])
+    write_tensors(path, tensors, null_label=configuration["num_classes"], steps=steps, shift=shift)
+
+
 def initial_distributions(model):
     """Shape and distribution of every parameter of a fresh model, from PyTorch's rules and the constructor's own."""
     distributions = {}
@@ -257,6 +279,7 @@ def make_models(folder):
     write_training(folder / "tiny-training-clipped.safetensors", TINY, tiny, tiny_average, 16, 16, steps=5, seed=131,
                    weight_decay=0.1, shift=3.0, maximum_norm=0.05)
     write_sampling(folder / "tiny-sampling.safetensors", TINY, tiny_average, seed=140)
+    write_samplers(folder / "tiny-samplers.safetensors", tiny_average, TINY)
 
     torch.manual_seed(150)
     fresh = PixNerd(**TINY)

@@ -1,11 +1,13 @@
 import CVectorKernels
 
-/// Adds the derivatives of `neuralField` to the gradients of everything that it read.
+/// Adds the derivatives of `neuralField` to the gradients of everything that it read, except for the generated weights,
+/// whose derivatives take their place in memory: they are the largest tensors of a small model.
 func neuralFieldBackward(
-    _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor, generated: [Tensor],
+    _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor, generated: inout [Tensor],
     weights: NeuralFieldWeights, upstream: Tensor
 ) {
-    let generatedGradients = generated.map { Tensor(uninitialized: $0.shape) }
+    // What another tensor still shares is copied here.
+    let generated = generated.indices.map { generated[$0].uniquePointer() }
     let pixelGradient = pixels.node == nil ? nil : Tensor(uninitialized: pixels.shape)
     // Shared gradients are summed by chunks of patches, which do not depend on the number of threads, and the chunks in
     // order, so that the bits are always the same.
@@ -23,7 +25,7 @@ func neuralFieldBackward(
                 for block in generated.indices.reversed() {
                     plan.blockBackward(
                         block, generated[block], patch, weights,
-                        into: generatedGradients[block].storage.pointer + patch * 2 * field.matrixCount)
+                        into: generated[block] + patch * 2 * field.matrixCount)
                 }
                 plan.embedBackward(
                     pixels, patch, weights,
@@ -31,7 +33,6 @@ func neuralFieldBackward(
             }
         }
     }
-    for (tensor, gradient) in zip(generated, generatedGradients) { tensor.node?.add(gradient) }
     if let pixelGradient { pixels.node?.add(pixelGradient) }
     let total = Tensor(zeros: [sums.count])
     addColumnSums(of: partial.pointer, rows: chunks, columns: sums.count, into: total.storage.pointer)
@@ -140,7 +141,8 @@ private struct FieldBackwardPlan {
 
     /// The forward pass again, keeping the states and the hidden layers.
     func recompute(
-        _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [Tensor], _ weights: NeuralFieldWeights
+        _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [UnsafeMutablePointer<Float>],
+        _ weights: NeuralFieldWeights
     ) {
         field.embed(pixels, patch, base: base, weights, into: state(0))
         for block in generated.indices {
@@ -170,9 +172,10 @@ private struct FieldBackwardPlan {
             shared + sums.finalNorm)
     }
 
-    /// From the derivative by the state after a block to that by the state before it, and by its generated weights.
+    /// From the derivative by the state after a block to that by the state before it, and by its generated weights, which
+    /// `gradient` may be: they are read before it is written.
     func blockBackward(
-        _ block: Int, _ generated: Tensor, _ patch: Int, _ weights: NeuralFieldWeights,
+        _ block: Int, _ generated: UnsafePointer<Float>, _ patch: Int, _ weights: NeuralFieldWeights,
         into gradient: UnsafeMutablePointer<Float>
     ) {
         let (count, width, inner) = (field.pixels, field.width, field.inner)

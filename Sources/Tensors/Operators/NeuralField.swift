@@ -85,7 +85,7 @@ public func neuralField(
             for patch in patches {
                 field.embed(pixels, patch, base: base, weights, into: plan.state)
                 for block in generated.indices {
-                    field.normalizeWeights(generated[block], patch, plan.first, plan.second, plan.reciprocals)
+                    field.normalizeWeights(generated[block].pointer, patch, plan.first, plan.second, plan.reciprocals)
                     rms_norm_forward(
                         field.pixels, field.width, epsilon, plan.state, weights.norms[block].pointer, plan.normalized)
                     field.product(plan.normalized, plan.first, field.width, field.inner, into: plan.hidden)
@@ -97,10 +97,26 @@ public func neuralField(
             }
         }
     }
+    let held = HeldTensors(generated)
+    let nodes = generated.map(\.node)
     return Tape.record("neuralField", out, from: [pixels] + generated + weights.all) { upstream in
+        var tensors = held.take()
         neuralFieldBackward(
-            field, pixels: pixels, positions: positions, base: base, generated: generated, weights: weights,
+            field, pixels: pixels, positions: positions, base: base, generated: &tensors, weights: weights,
             upstream: upstream)
+        for (node, gradient) in zip(nodes, tensors) { node?.add(gradient) }
+    }
+}
+
+/// Tensors that a derivative holds until it runs, and then lets go of, so that their memory can be written over.
+private final class HeldTensors {
+    private var tensors: [Tensor]
+
+    init(_ tensors: [Tensor]) { self.tensors = tensors.map(\.detached) }
+
+    func take() -> [Tensor] {
+        defer { tensors = [] }
+        return tensors
     }
 }
 
@@ -187,10 +203,10 @@ struct FieldLayout {
 
     /// Both matrices of a block with columns of unit length; `reciprocals` gets inner + width factors.
     func normalizeWeights(
-        _ generated: Tensor, _ patch: Int, _ first: UnsafeMutablePointer<Float>,
+        _ generated: UnsafePointer<Float>, _ patch: Int, _ first: UnsafeMutablePointer<Float>,
         _ second: UnsafeMutablePointer<Float>, _ reciprocals: UnsafeMutablePointer<Float>
     ) {
-        let raw = generated.pointer + patch * 2 * matrixCount
+        let raw = generated + patch * 2 * matrixCount
         normalize_columns_forward(width, inner, raw, first, reciprocals)
         normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
     }
