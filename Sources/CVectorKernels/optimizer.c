@@ -1,5 +1,17 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101) and the moving average of the weights in one pass.
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the moving average of the weights in one pass.
 #include "kernel.h"
+
+// The new weight; both moments move in place.
+INLINE float adamw_weight(
+    struct adamw_coefficients c, float gradient, float weight, float *first_moment, float *second_moment) {
+    RELAXED
+    const float g = gradient * c.gradient_scale;
+    const float m = *first_moment + (1.0f - c.beta1) * (g - *first_moment);
+    const float v = c.beta2 * *second_moment + (1.0f - c.beta2) * g * g;
+    *first_moment = m;
+    *second_moment = v;
+    return weight * c.decay - c.step_size * m / (square_root(v) * c.second_correction + c.epsilon);
+}
 
 KERNEL void adamw_step(
     size_t count, const struct adamw_coefficients *coefficients, const float *restrict gradient,
@@ -8,15 +20,8 @@ KERNEL void adamw_step(
     const struct adamw_coefficients c = *coefficients;
     VECTORIZED
     for (size_t i = 0; i < count; i++) {
-        const float g = gradient[i] * c.gradient_scale;
-        const float m = first_moment[i] + (1.0f - c.beta1) * (g - first_moment[i]);
-        const float v = c.beta2 * second_moment[i] + (1.0f - c.beta2) * g * g;
-        const float denominator = square_root(v) * c.second_correction + c.epsilon;
-        const float w = weight[i] * c.decay - c.step_size * m / denominator;
-        first_moment[i] = m;
-        second_moment[i] = v;
-        weight[i] = w;
-        average[i] = c.average_decay * average[i] + (1.0f - c.average_decay) * w;
+        weight[i] = adamw_weight(c, gradient[i], weight[i], first_moment + i, second_moment + i);
+        average[i] = c.average_decay * average[i] + (1.0f - c.average_decay) * weight[i];
     }
 }
 
@@ -27,12 +32,6 @@ KERNEL void adamw_step_without_average(
     const struct adamw_coefficients c = *coefficients;
     VECTORIZED
     for (size_t i = 0; i < count; i++) {
-        const float g = gradient[i] * c.gradient_scale;
-        const float m = first_moment[i] + (1.0f - c.beta1) * (g - first_moment[i]);
-        const float v = c.beta2 * second_moment[i] + (1.0f - c.beta2) * g * g;
-        const float denominator = square_root(v) * c.second_correction + c.epsilon;
-        first_moment[i] = m;
-        second_moment[i] = v;
-        weight[i] = weight[i] * c.decay - c.step_size * m / denominator;
+        weight[i] = adamw_weight(c, gradient[i], weight[i], first_moment + i, second_moment + i);
     }
 }
