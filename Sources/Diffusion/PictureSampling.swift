@@ -32,7 +32,8 @@ public enum NoiseSource: String, Sendable, CaseIterable {
 ///   - receive: gets each batch's pictures with the place of the first among the requests.
 public func samplePictures(
     _ denoiser: some Denoiser, in space: some Space, _ requests: [PictureRequest], height: Int, width: Int,
-    settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox, afterStep: (_ done: Int) -> Void = { _ in },
+    settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox,
+    afterStep: (_ done: Int) -> Void = { _ in },
     receive: (_ pictures: [RGBImage], _ first: Int) throws -> Void
 ) rethrows {
     for (batch, start) in stride(from: 0, to: requests.count, by: batchSize).enumerated() {

@@ -66,7 +66,8 @@ public struct TorchRandom: Sendable {
     private static func transform(_ values: inout [Float], from start: Int) {
         for i in start..<start + 8 {
             let radius = (-2 * logf(1 - values[i])).squareRoot()
-            let angle = 2 * Float.pi * values[i + 8]
+            // Rounded from the true value; `Float.pi` lies below it.
+            let angle = Float(2 * Double.pi) * values[i + 8]
             values[i] = radius * cosf(angle)
             values[i + 8] = radius * sinf(angle)
         }

@@ -84,7 +84,8 @@ struct SampleCommand: ParsableCommand {
     @Option(help: "Length of the last step, of the whole way from 0 to 1; one over --steps where not given.")
     var lastStep: Float?
 
-    @Option(help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
+    @Option(
+        help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
     var noise = NoiseSource.torch
 
     @Option(help: "Strength of the guidance towards the class; 1 is none.")

@@ -1,8 +1,9 @@
 import Checkpoints
 import Diffusion
+import Layers
 import Models
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 /// Every sampler against an independent statement in PyTorch, nine steps from the seeds 11, 12 and 13.
