@@ -63,8 +63,8 @@ public struct Benchmark {
         case .forward:
             step = { _ = model.velocity(data, times: times($0), labels: labels) }
         case .train:
-            let take = FlowMatchingStep(
-                model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+            var take = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+            take.measuresGradient = false
             step = { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
         }
     }

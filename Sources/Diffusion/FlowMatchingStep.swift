@@ -34,13 +34,16 @@ public struct FlowMatchingStep<Model: Denoiser> {
     public let averages: [MovingAverage]
     /// The largest global norm of the gradients; nil for no clipping.
     public var gradientClip: Double?
+    /// Whether the norm of the gradients is taken where nothing is clipped: one more pass over them, by which a gradient
+    /// that is not finite is seen before the step is taken and not by the next loss.
+    public var measuresGradient = true
 
     public struct Result: Sendable {
         /// The mean over all pictures.
         public let loss: Float
         /// Of each picture, in the order of the batches.
         public let pictureLosses: [Float]
-        /// Before clipping.
+        /// Before clipping; 0 where it was not measured.
         public let gradientNorm: Double
         /// Whether the step was not taken.
         public let isSkipped: Bool
@@ -81,7 +84,7 @@ public struct FlowMatchingStep<Model: Denoiser> {
     ) throws -> Result {
         let losses = gradient(batches)
         let loss = Float(losses.reduce(0.0) { $0 + Double($1) } / Double(losses.count))
-        let norm = globalGradientNorm(model.parameters)
+        let norm = measuresGradient || gradientClip != nil ? globalGradientNorm(model.parameters) : 0
         guard loss.isFinite && norm.isFinite else { throw notFinite(loss: loss) }
         let isSkipped = shouldSkip(norm)
         if !isSkipped {
