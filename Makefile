@@ -19,7 +19,7 @@ help:
 	@echo "make lint         check the format"
 	@echo "make format       format the sources"
 	@echo "make bench        measure the speed against this machine's limit"
-	@echo "make bench-peers  measure it side by side with PyTorch, in turn"
+	@echo "make bench-peers  measure it in turn with PyTorch; PICTURES=FOLDER also the loader with Pillow"
 	@echo "make fixtures     let PyTorch and Pillow write the test fixtures anew"
 	@echo "make clean        remove what was built"
 
@@ -73,7 +73,7 @@ bench: build
 	@$(PIXNERD) bench
 
 bench-peers: build $(VENV)/requirements.txt
-	@$(VENV)/bin/python Benchmarks/compare_peers.py
+	@$(VENV)/bin/python Benchmarks/compare_peers.py $(if $(PICTURES),--loader $(PICTURES))
 
 clean:
 	rm -rf .build $(VENV)

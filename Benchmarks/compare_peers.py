@@ -39,13 +39,30 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--work", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--loader", metavar="FOLDER", help="also compare loading the pictures of this folder with Pillow")
     arguments = parser.parse_args()
+    if arguments.loader:
+        compare_loaders(arguments.loader, arguments.pairs)
     print(f"{'work':10}{'mode':9}{'peer':15}{'ours/s':>9}{'peer/s':>9}{'ratios, pair by pair':>28}{'median':>8}"
           f"{'ours GB':>9}{'peer GB':>9}{'of products':>13}", flush=True)
     for work in arguments.work:
         for mode in MODES[work]:
             for name in arguments.peers:
                 compare(work, mode, name, arguments)
+
+
+def compare_loaders(folder, pairs):
+    """Pictures a second and thread, as 256 x 256 centre crops, of ours (exact and fast) and of Pillow."""
+    ratios = []
+    for _ in range(pairs):
+        ours = run([ROOT / ".build" / "release" / "pixnerd", "bench", "--loader", folder, "--json"])
+        peer = run([sys.executable, ROOT / "Benchmarks" / "loader_peer.py", folder, "--size", "256", "--seconds", "4"])
+        exact, fast, pillow = ours["images_per_second"], ours["fast_images_per_second"], peer["pictures_per_second_per_core"]
+        ratios.append((exact / pillow, fast / pillow))
+        print(f"loader    ours {exact:.0f}/s, fast_decode {fast:.0f}/s, Pillow {pillow:.0f}/s: "
+              f"{exact / pillow:.2f} and {fast / pillow:.2f} times", flush=True)
+    print(f"loader    median {statistics.median(exact for exact, _ in ratios):.2f} and "
+          f"{statistics.median(fast for _, fast in ratios):.2f} times", flush=True)
 
 
 def compare(work, mode, name, arguments):

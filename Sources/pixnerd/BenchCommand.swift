@@ -1,6 +1,7 @@
 import ArgumentParser
 import Benchmarking
 import Foundation
+import Images
 import Tensors
 
 extension BenchmarkMode: ExpressibleByArgument {}
@@ -29,6 +30,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Steps that are measured, after two to warm up.")
     var repeats = 5
 
+    @Option(help: "Measure instead how fast one thread loads the pictures of this folder, as 256 x 256 squares.")
+    var loader: String?
+
     @Flag(help: "One JSON line for each piece of work.")
     var json = false
 
@@ -46,6 +50,10 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if let threads { Threads.count = threads }
+        if let loader {
+            try measureLoader(loader)
+            return
+        }
         if let name = work, let mode, let work = Workload.all.first(where: { $0.name == name }) {
             try measure(work, mode)
             return
@@ -56,6 +64,17 @@ struct BenchCommand: ParsableCommand {
                 try runAlone(name, mode)
             }
         }
+    }
+
+    private func measureLoader(_ root: String) throws {
+        let pictures = try ImageCollection.open(root: root)
+        let exact = try measureLoading(collection: pictures, imageSize: 256, seconds: 4)
+        let fast = try measureLoading(collection: pictures, imageSize: 256, seconds: 4, fastDecode: true)
+        print(
+            json
+                ? String(
+                    format: "{\"work\":\"loader\",\"images_per_second\":%.1f,\"fast_images_per_second\":%.1f}", exact, fast)
+                : String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
     }
 
     private func printMachine() {
