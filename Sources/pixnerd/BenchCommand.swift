@@ -73,7 +73,8 @@ struct BenchCommand: ParsableCommand {
         print(
             json
                 ? String(
-                    format: "{\"work\":\"loader\",\"images_per_second\":%.1f,\"fast_images_per_second\":%.1f}", exact, fast)
+                    format: "{\"work\":\"loader\",\"images_per_second\":%.1f,\"fast_images_per_second\":%.1f}", exact,
+                    fast)
                 : String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
     }
 
