@@ -39,6 +39,10 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Show where the time goes, operator by operator, instead.")
     var profile = false
 
+    /// Set where a measurement of several pieces of work runs this one.
+    @Flag(help: .hidden)
+    var isPart = false
+
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
         guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
@@ -54,11 +58,11 @@ struct BenchCommand: ParsableCommand {
             try measureLoader(loader)
             return
         }
+        if !json && !isPart { printMachine() }
         if let name = work, let mode, let work = Workload.all.first(where: { $0.name == name }) {
             try measure(work, mode)
             return
         }
-        if !json { printMachine() }
         for name in work.map({ [$0] }) ?? Workload.all.map(\.name) {
             for mode in mode.map({ [$0] }) ?? BenchmarkMode.allCases {
                 try runAlone(name, mode)
@@ -90,7 +94,7 @@ struct BenchCommand: ParsableCommand {
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments =
             ["bench", "--work", work, "--mode", mode.rawValue, "--repeats", String(repeats)]
-            + ["--threads", String(Threads.count)] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
+            + ["--threads", String(Threads.count), "--is-part"] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
         fflush(nil)
         try process.run()
         process.waitUntilExit()
