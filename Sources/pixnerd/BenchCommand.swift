@@ -74,11 +74,10 @@ struct BenchCommand: ParsableCommand {
         let pictures = try ImageCollection.open(root: root)
         let exact = try measureLoading(collection: pictures, imageSize: 256, seconds: 4)
         let fast = try measureLoading(collection: pictures, imageSize: 256, seconds: 4, fastDecode: true)
+        let keys = (exact: "\"images_per_second\"", fast: "\"fast_images_per_second\"")
         print(
             json
-                ? String(
-                    format: "{\"work\":\"loader\",\"images_per_second\":%.1f,\"fast_images_per_second\":%.1f}", exact,
-                    fast)
+                ? String(format: "{\"work\":\"loader\",\(keys.exact):%.1f,\(keys.fast):%.1f}", exact, fast)
                 : String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
     }
 
