@@ -74,11 +74,11 @@ struct BenchCommand: ParsableCommand {
         let pictures = try ImageCollection.open(root: root)
         let exact = try measureLoading(collection: pictures, imageSize: 256, seconds: 4)
         let fast = try measureLoading(collection: pictures, imageSize: 256, seconds: 4, fastDecode: true)
-        let keys = (exact: "\"images_per_second\"", fast: "\"fast_images_per_second\"")
-        print(
-            json
-                ? String(format: "{\"work\":\"loader\",\(keys.exact):%.1f,\(keys.fast):%.1f}", exact, fast)
-                : String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
+        if json {
+            try printJSON(["images_per_second": exact, "fast_images_per_second": fast])
+        } else {
+            print(String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
+        }
     }
 
     private func printMachine() {
@@ -92,8 +92,8 @@ struct BenchCommand: ParsableCommand {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments =
-            ["bench", "--work", work, "--mode", mode.rawValue, "--repeats", String(repeats)]
-            + ["--threads", String(Threads.count), "--is-part"] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
+            ["bench", "--is-part", "--work", work, "--mode", mode.rawValue, "--repeats", String(repeats)]
+            + ["--threads", String(Threads.count)] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
         fflush(nil)
         try process.run()
         process.waitUntilExit()
@@ -109,9 +109,7 @@ struct BenchCommand: ParsableCommand {
         }
         let result = try benchmark.run()
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(result), as: UTF8.self))
+            try printJSON(result)
             return
         }
         print(
@@ -122,6 +120,12 @@ struct BenchCommand: ParsableCommand {
                         + "peak %5.2f GB  %d system allocations",
                     result.imagesPerSecond, Double(result.multiplyAdds) / 1e9, result.gemmGflops, 100 * result.ratio,
                     result.peakGB, result.systemAllocations))
+    }
+
+    private func printJSON(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
     private static func table(_ entries: [OperatorProfile.Entry], steps: Int) -> String {
