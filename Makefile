@@ -27,8 +27,7 @@ quickstart: build
 	@test -d $(SHAPES) || $(PIXNERD) dataset shapes --out $(SHAPES)
 	@test -d $(RUN) && resume=--resume; $(PIXNERD) train configs/shapes.yaml $$resume
 	@for size in 32 48 64; do \
-		$(PIXNERD) sample $(RUN) --route field --size $$size --steps 50 --guidance 4 --guidance-interval 0,1 --shift 2 \
-			--out $(SAMPLES)/$${size}x$$size.png --overwrite; \
+		$(PIXNERD) sample $(RUN) --route field --size $$size --steps 50 --out $(SAMPLES)/$${size}x$$size.png --overwrite; \
 	done
 	@echo
 	@echo "Pictures at three sizes are in $(SAMPLES)/; how the run went is in $(RUN)/previews/ and metrics.jsonl."

@@ -108,6 +108,10 @@ public struct TrainingState {
             "classes": String(decoding: try encoder.encode(classNames), as: UTF8.self),
             "image_size": String(configuration.data.imageSize),
             "step": String(step),
+            // How its previews are sampled, which is how it is sampled where nothing else is asked for.
+            "guidance": String(configuration.sampling.guidance),
+            "guidance_interval": "\(configuration.sampling.guidanceLower),\(configuration.sampling.guidanceUpper)",
+            "shift": String(configuration.sampling.shift),
         ]
         let names = model.parameters.map(\.name)
         func write(_ tensors: [Tensor], prefix: String, _ extra: [String: String], to file: String) throws {

@@ -88,14 +88,21 @@ struct SampleCommand: ParsableCommand {
         help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
     var noise = NoiseSource.torch
 
-    @Option(help: "Strength of the guidance towards the class; 1 is none.")
-    var guidance: Float = 3.5
+    @Option(help: "Strength of the guidance towards the class; 1 is none. The run's own, or 3.5, where not given.")
+    var guidance: Float?
 
-    @Option(help: "Guidance acts strictly between these times, LOW,HIGH; 0 is noise and 1 the picture.")
-    var guidanceInterval = "0.1,1"
+    @Option(
+        help: """
+            Guidance acts strictly between these times, LOW,HIGH; 0 is noise and 1 the picture. The run's own, or 0.1,1, \
+            where not given.
+            """)
+    var guidanceInterval: String?
 
-    @Option(help: "Spends more steps near noise where above 1, as large pictures need.")
-    var shift: Float = 1
+    @Option(
+        help: """
+            Spends more steps near noise where above 1, as large pictures need. The run's own, or 1, where not given.
+            """)
+    var shift: Float?
 
     @Option(help: "Pictures at once.")
     var batch = 16
@@ -118,8 +125,10 @@ struct SampleCommand: ParsableCommand {
             throw ValidationError("--last-step is \(lastStep); it must be greater than 0 and less than 1.")
         }
         guard batch >= 1 else { throw ValidationError("--batch is \(batch); it must be at least 1.") }
-        guard guidance.isFinite else { throw ValidationError("--guidance is \(guidance); a number is expected.") }
-        guard shift > 0, shift.isFinite else {
+        if let guidance, !guidance.isFinite {
+            throw ValidationError("--guidance is \(guidance); a number is expected.")
+        }
+        if let shift, !(shift > 0 && shift.isFinite) {
             throw ValidationError("--shift is \(shift); it must be greater than 0.")
         }
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
@@ -146,7 +155,7 @@ struct SampleCommand: ParsableCommand {
         let requests = try labels.flatMap { label in
             try chosenSeeds().map { PictureRequest(label: label, seed: $0) }
         }
-        let settings = try settings()
+        let settings = try settings(file.metadata)
         let output = try SampleOutput(path: out, overwrite: overwrite, names: names, requests: requests)
         let batch = min(batch, requests.count)
         let batches = (requests.count + batch - 1) / batch
@@ -165,11 +174,22 @@ struct SampleCommand: ParsableCommand {
         print("\(requests.count) pictures are in \(out).")
     }
 
-    private func settings() throws -> SamplingSettings {
+    /// What was asked for, or else what the run of the checkpoint samples its previews with.
+    private func settings(_ metadata: [String: String]) throws -> SamplingSettings {
+        let guidanceInterval = guidanceInterval ?? metadata["guidance_interval"] ?? "0.1,1"
+        func number(_ asked: Float?, _ name: String, _ usual: Float) -> Float {
+            asked ?? metadata[name].flatMap { Float($0) } ?? usual
+        }
         let bounds = guidanceInterval.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
         // Also false where one of them is not a number.
         guard bounds.count == 2, bounds[0] <= bounds[1] else {
             throw CommandError("--guidance-interval is '\(guidanceInterval)'; LOW,HIGH is expected, such as 0.1,1.")
+        }
+        let (guidance, shift) = (number(guidance, "guidance", 3.5), number(shift, "shift", 1))
+        guard guidance.isFinite, shift > 0, shift.isFinite else {
+            throw CommandError(
+                "\(checkpoint) asks for a guidance of \(guidance) and a shift of \(shift); give --guidance and --shift."
+            )
         }
         return SamplingSettings(
             sampler: sampler.sampler(order: order), steps: steps,
