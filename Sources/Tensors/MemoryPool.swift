@@ -33,11 +33,6 @@ public final class MemoryPool: Sendable {
 
     public var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// Forgets the peak, so that the next reading is of what comes after.
-    public func resetPeak() {
-        state.withLock { $0.statistics.peakBytesInUse = $0.statistics.bytesInUse }
-    }
-
     /// Gives every kept block back to the system.
     public func releaseKept() {
         let blocks = state.withLock { state in

@@ -146,13 +146,10 @@ private struct FieldBackwardPlan {
     ) {
         field.embed(pixels, patch, base: base, weights, into: state(0))
         for block in generated.indices {
-            field.normalizeWeights(generated[block], patch, first, second, reciprocals)
-            rms_norm_forward(
-                field.pixels, field.width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
-            field.product(normalized, first, field.width, field.inner, into: hidden(block))
-            silu_forward(field.hiddenCount, hidden(block), activated)
             state(block + 1).update(from: state(block), count: field.stateCount)
-            field.product(activated, second, field.inner, field.width, beta: 1, into: state(block + 1))
+            field.blockForward(
+                generated[block], patch, norm: weights.norms[block], state: state(block + 1), normalized: normalized,
+                hidden: hidden(block), activated: activated, first: first, second: second, reciprocals: reciprocals)
         }
     }
 

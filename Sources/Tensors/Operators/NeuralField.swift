@@ -85,12 +85,10 @@ public func neuralField(
             for patch in patches {
                 field.embed(pixels, patch, base: base, weights, into: plan.state)
                 for block in generated.indices {
-                    field.normalizeWeights(generated[block].pointer, patch, plan.first, plan.second, plan.reciprocals)
-                    rms_norm_forward(
-                        field.pixels, field.width, epsilon, plan.state, weights.norms[block].pointer, plan.normalized)
-                    field.product(plan.normalized, plan.first, field.width, field.inner, into: plan.hidden)
-                    silu_forward(field.pixels * field.inner, plan.hidden, plan.activated)
-                    field.product(plan.activated, plan.second, field.inner, field.width, beta: 1, into: plan.state)
+                    field.blockForward(
+                        generated[block].pointer, patch, norm: weights.norms[block], state: plan.state,
+                        normalized: plan.normalized, hidden: plan.hidden, activated: plan.activated, first: plan.first,
+                        second: plan.second, reciprocals: plan.reciprocals)
                 }
                 field.readOut(
                     plan.state, plan.normalized, weights, into: out.storage.pointer + patch * field.pixelCount)
@@ -209,6 +207,20 @@ struct FieldLayout {
         let raw = generated + patch * 2 * matrixCount
         normalize_columns_forward(width, inner, raw, first, reciprocals)
         normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
+    }
+
+    /// One block: state += silu(norm(state) W1) W2, leaving what its derivative needs in the other places.
+    func blockForward(
+        _ generated: UnsafePointer<Float>, _ patch: Int, norm: Tensor, state: UnsafeMutablePointer<Float>,
+        normalized: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
+        activated: UnsafeMutablePointer<Float>, first: UnsafeMutablePointer<Float>,
+        second: UnsafeMutablePointer<Float>, reciprocals: UnsafeMutablePointer<Float>
+    ) {
+        normalizeWeights(generated, patch, first, second, reciprocals)
+        rms_norm_forward(pixels, width, epsilon, state, norm.pointer, normalized)
+        product(normalized, first, width, inner, into: hidden)
+        silu_forward(hiddenCount, hidden, activated)
+        product(activated, second, inner, width, beta: 1, into: state)
     }
 
     /// out[Q, C] = norm(state) W_f^T + b_f; `normalized` gets norm(state).
