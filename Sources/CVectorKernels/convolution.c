@@ -73,3 +73,26 @@ KERNEL void convolution_columns_backward(
         }
     }
 }
+
+KERNEL void upsample_forward(
+    size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out) {
+    for (size_t row = 0; row < planes * height; row++) {
+        const float *restrict from = x + row * width;
+        float *restrict to = out + row * 4 * width;
+        for (size_t i = 0; i < width; i++) {
+            to[2 * i] = from[i];
+            to[2 * i + 1] = from[i];
+        }
+        memcpy(to + 2 * width, to, 2 * width * sizeof(float));
+    }
+}
+
+KERNEL void upsample_backward(
+    size_t planes, size_t height, size_t width, const float *restrict upstream, float *restrict gradient) {
+    for (size_t row = 0; row < planes * height; row++) {
+        const float *restrict above = upstream + row * 4 * width;
+        const float *restrict below = above + 2 * width;
+        float *restrict to = gradient + row * width;
+        for (size_t i = 0; i < width; i++) to[i] = above[2 * i] + above[2 * i + 1] + below[2 * i] + below[2 * i + 1];
+    }
+}

@@ -4,7 +4,7 @@
     .venv/bin/python make_autoencoder_fixtures.py            # rewrites its files beside this one
     .venv/bin/python make_autoencoder_fixtures.py --output /tmp/fixtures
 
-operators/  convolution_*: as `make_fixtures.py` has operators, computed in float64 and stored as float32.
+operators/  convolution_*, group_norm*, doubled_to_nearest, spatial_attention*: as `make_fixtures.py` has operators, computed in float64 and stored as float32.
 """
 import argparse
 from pathlib import Path
@@ -49,12 +49,45 @@ def make_convolutions(folder):
             padding=" ".join(map(str, padding)))
 
 
+def spatial_attention(queries, keys, values):
+    scores = torch.einsum("bcn,bcm->bnm", queries.flatten(2), keys.flatten(2)) / queries.shape[1] ** 0.5
+    return torch.einsum("bnm,bcm->bcn", scores.softmax(-1), values.flatten(2)).reshape(values.shape)
+
+
+def make_other_operators(folder):
+    def normal(*shape, scale=1.0, mean=0.0):
+        return mean + scale * torch.randn(shape, generator=random)
+
+    for name, seed, with_silu, mean in [("group_norm", 770, False, 0), ("group_norm_silu", 772, True, 0),
+                                        ("group_norm_far_from_zero", 774, True, 30)]:
+        random = generator(seed)
+
+        def function(x, weight, bias):
+            out = functional.group_norm(x, 3, weight, bias, 1e-6)
+            return functional.silu(out) if with_silu else out
+
+        write_operator(
+            folder / f"{name}.safetensors", function,
+            dict(x=normal(2, 12, 5, 7, mean=mean), weight=normal(12, mean=1, scale=0.3), bias=normal(12)),
+            seed=seed + 1, groups=3)
+    random = generator(780)
+    write_operator(
+        folder / "doubled_to_nearest.safetensors", lambda x: functional.interpolate(x, scale_factor=2, mode="nearest"),
+        dict(x=normal(2, 3, 4, 5)), seed=781)
+    for name, seed, shape in [("spatial_attention", 790, (2, 6, 4, 5)), ("spatial_attention_large", 792, (1, 2, 30, 21))]:
+        random = generator(seed)
+        write_operator(
+            folder / f"{name}.safetensors", spatial_attention,
+            dict(queries=normal(*shape), keys=normal(*shape), values=normal(*shape)), seed=seed + 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Makes the fixtures of the autoencoder's Swift tests.")
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent)
     output = parser.parse_args().output
     torch.set_num_threads(1)
     make_convolutions(output / "operators")
+    make_other_operators(output / "operators")
 
 
 if __name__ == "__main__":

@@ -73,6 +73,22 @@ void gated_residual_backward(
     size_t rows, size_t width, const float *y, const float *gate, const float *upstream, float *gradient_y,
     float *gate_gradient);
 
+// The mean of x and the mean of its squared deviations.
+void moments(size_t count, const float *x, double *mean, double *variance);
+// out = x scale + shift
+void affine_forward(size_t count, float scale, float shift, const float *x, float *out);
+// out = silu(x scale + shift)
+void affine_silu_forward(size_t count, float scale, float shift, const float *x, float *out);
+// gradient = upstream silu'(x scale + shift): the derivative by x scale + shift.
+void affine_silu_backward(
+    size_t count, float scale, float shift, const float *x, const float *upstream, float *gradient);
+// The sum of upstream, and that of upstream (x - mean) reciprocal.
+void normalized_sums(
+    size_t count, float mean, float reciprocal, const float *x, const float *upstream, double *sum,
+    double *sum_normalized);
+// gradient = gradient scale + x x_scale + shift
+void affine_combination(size_t count, float scale, float x_scale, float shift, const float *x, float *gradient);
+
 #pragma mark Attention
 
 // out[rows, width] = rotate(x r weight): rows of x stand stride floats apart; table[rows, width / 2, 2] holds cosine
@@ -113,6 +129,11 @@ void convolution_columns(
 void convolution_columns_backward(
     const struct convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *columns,
     size_t column_stride, float *gradient);
+
+// Each pixel four times: x [planes, height, width] to out [planes, 2 height, 2 width].
+void upsample_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
+// gradient[planes, height, width] = the sums of the four pixels that came from each.
+void upsample_backward(size_t planes, size_t height, size_t width, const float *upstream, float *gradient);
 
 #pragma mark Generated weights
 
