@@ -50,10 +50,10 @@ let package = Package(
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
         // Floor 1
-        room("Tensors", ["COpenBLAS", "CVectorKernels"]),
+        room("Tensors", ["COpenBLAS", "CVectorKernels", "CXXHash"]),
         // Floor 2
         room("Layers", ["Tensors"]),
-        room("Checkpoints", ["Tensors", "CXXHash", "CZip"]),
+        room("Checkpoints", ["Tensors", "CZip"]),
         room("Images", ["Tensors", "CGIF", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
         room("Models", ["Layers", "Checkpoints", "Tensors"]),

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// A file mapped for reading.
 ///
@@ -36,4 +37,16 @@ final class MappedFile: @unchecked Sendable {
     }
 
     deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count) }
+}
+
+extension Fingerprint {
+    /// Of a file's bytes.
+    ///
+    /// - Throws: `CheckpointError` where the file cannot be read or is empty.
+    public static func text(ofFile path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        var fingerprint = Fingerprint()
+        fingerprint.add(file.bytes)
+        return fingerprint.text
+    }
 }

@@ -4,7 +4,7 @@ import Tensors
 
 /// Everything that decides what a class and a seed become.
 public struct SampleKnobs: Codable, Equatable, Sendable {
-    /// `contentHash` of the file of weights.
+    /// `Fingerprint` of the file of weights.
     public var checkpointHash: String
     /// `ema` or `raw`.
     public var weights: String

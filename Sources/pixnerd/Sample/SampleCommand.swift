@@ -100,7 +100,7 @@ struct SampleCommand: ParsableCommand {
         let requests = try pictures.requests(names, total: model.classes)
         let settings = try sampling.settings(file.metadata, size: size, trained: file.imageSize, checkpoint)
         let noise = try sampling.noiseSource(count: requests.count, channels: space.channels, size: size)
-        let knobs = try knobs(hash: contentHash(ofFile: file.file(of: kind)), kind, size, settings)
+        let knobs = try knobs(hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, size, settings)
         let plan = SamplePlan(
             path: out, requests: requests, names: names,
             manifest: SampleManifest(
@@ -140,6 +140,6 @@ struct SampleCommand: ParsableCommand {
             steps: settings.steps, lastStep: settings.lastStep, shift: settings.shift,
             guidance: settings.guidance.scales, guidanceTimes: settings.guidance.times,
             noise: sampling.initialNoise == nil ? sampling.noise.rawValue : "file",
-            noiseHash: try sampling.initialNoise.map { try contentHash(ofFile: $0) }, batch: batch)
+            noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) }, batch: batch)
     }
 }
