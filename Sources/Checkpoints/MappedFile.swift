@@ -46,7 +46,13 @@ extension Fingerprint {
     public static func text(ofFile path: String) throws -> String {
         let file = try MappedFile(path: path)
         var fingerprint = Fingerprint()
-        fingerprint.add(file.bytes)
+        // In windows, so that a second mapping of a large checkpoint does not count as memory beside the first.
+        let window = 64 << 20
+        for start in stride(from: 0, to: file.bytes.count, by: window) {
+            let end = min(start + window, file.bytes.count)
+            fingerprint.add(UnsafeRawBufferPointer(rebasing: file.bytes[start..<end]))
+            file.releasePages()
+        }
         return fingerprint.text
     }
 }
