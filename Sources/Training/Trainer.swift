@@ -43,7 +43,8 @@ public final class Trainer {
         let loader = makeLoader()
         defer { loader.stop() }
         let take = FlowMatchingStep(
-            model: state.model, alignment: state.alignment, optimizer: state.optimizer, averages: state.averages,
+            model: FieldRoute(state.model, trainedSize: configuration.data.imageSize), alignment: state.alignment,
+            optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
@@ -123,7 +124,7 @@ public final class Trainer {
         func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
             RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
         }
-        let data = space.encode(loaded)
+        let data = atFieldSize(space.encode(loaded))
         return TrainingBatch(
             data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
             times: (0..<loaded.count).map { index in
@@ -134,6 +135,19 @@ public final class Trainer {
                 var numbers = stream(.labelDropout, index)
                 return numbers.nextUniform() < training.labelDropout ? state.model.nullLabel : label
             }, features: try features?.features(of: loaded))
+    }
+
+    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
+    /// that of the pictures.
+    private func atFieldSize(_ data: Tensor) -> Tensor {
+        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
+        guard sizes.count > 1 else { return data }
+        var stream = RandomStream(seed: configuration.seed, purpose: .fieldSize, step: state.step)
+        let (height, width) = (
+            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
+        )
+        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
+        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
     }
 
     /// Saves the state, and removes the saved steps that need not be kept.

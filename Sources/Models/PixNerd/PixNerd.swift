@@ -47,10 +47,17 @@ public final class PixNerd: AlignableDenoiser {
     public func velocity(
         _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
+        velocity(x, seen: x, times: times, labels: labels, tokensAfter: block)
+    }
+
+    /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
+    func velocity(
+        _ x: Tensor, seen: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
         precondition(
             (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
         var kept: Tensor?
-        let velocity = velocity(x, seen: x, times: times, labels: labels) { number, tokens in
+        let velocity = velocity(x, seen: seen, times: times, labels: labels) { number, tokens in
             if number == block { kept = tokens }
         }
         return (velocity, kept!)
