@@ -44,6 +44,10 @@ double sum_of(size_t count, const float *x);
 double sum_of_squares(size_t count, const float *x);
 // The sum of (a - b)^2.
 double sum_of_squared_differences(size_t count, const float *a, const float *b);
+// The sum of |a - b|.
+double sum_of_absolute_differences(size_t count, const float *a, const float *b);
+// out = scale sign(a - b)
+void scaled_sign_of_difference(size_t count, float scale, const float *a, const float *b, float *out);
 // out = scale (a - b)
 void scaled_difference(size_t count, float scale, const float *a, const float *b, float *out);
 
@@ -134,6 +138,22 @@ void convolution_columns_backward(
 void upsample_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
 // gradient[planes, height, width] = the sums of the four pixels that came from each.
 void upsample_backward(size_t planes, size_t height, size_t width, const float *upstream, float *gradient);
+
+#pragma mark Normal distributions
+
+// Logarithms of variances are clamped to -30 ... 20 wherever they are read; outside of that their derivative is 0.
+void clamp_log_variance(size_t count, const float *x, float *out);
+// out = mean + exp(log_variance / 2) noise
+void gaussian_sample(size_t count, const float *mean, const float *log_variance, const float *noise, float *out);
+// gradient = the derivative of the sample by log_variance, times upstream.
+void gaussian_sample_backward(
+    size_t count, const float *log_variance, const float *noise, const float *upstream, float *gradient);
+// The sum of the Kullback-Leibler divergences from the standard normal: (mean^2 + variance - 1 - log_variance) / 2.
+double gaussian_divergence(size_t count, const float *mean, const float *log_variance);
+// The derivatives of that, times scale.
+void gaussian_divergence_backward(
+    size_t count, float scale, const float *mean, const float *log_variance, float *mean_gradient,
+    float *log_variance_gradient);
 
 #pragma mark Generated weights
 
