@@ -1,7 +1,4 @@
-import Diffusion
 import Foundation
-import Layers
-import Models
 import Tensors
 
 /// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
@@ -46,27 +43,7 @@ public struct Benchmark {
         self.work = work
         self.mode = mode
         self.repeats = repeats
-        let model = PixNerd(work.architecture, seed: 0)
-        let shape = [work.batch, model.channels, work.size, work.size]
-        func noise(_ step: Int) -> Tensor {
-            Tensor.normal(shape) { RandomStream(seed: 1, purpose: .noise, step: step, index: $0) }
-        }
-        let data = noise(-1)
-        let labels = (0..<work.batch).map { $0 * 7 % model.classes }
-        func times(_ step: Int) -> [Float] {
-            (0..<work.batch).map { index in
-                var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
-                return TimeSampling.logNormal.draw(&stream)
-            }
-        }
-        switch mode {
-        case .forward:
-            step = { _ = model.velocity(data, times: times($0), labels: labels) }
-        case .train:
-            var take = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
-            take.measuresGradient = false
-            step = { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
-        }
+        step = work.prepare(mode)
     }
 
     /// Two steps to warm up, then the median of `repeats`.
@@ -80,8 +57,7 @@ public struct Benchmark {
         let peak = Double(peakResidentMemory()) / 1e9
         let rate = max(before, productRate(work.products))
         let median = seconds.median
-        let multiplyAdds =
-            work.batch * mode.factor * work.architecture.multiplyAdds(height: work.size, width: work.size)
+        let multiplyAdds = work.multiplyAdds(mode)
         return BenchmarkResult(
             work: work.name, mode: mode.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,

@@ -18,10 +18,10 @@ struct BenchCommand: ParsableCommand {
               pixnerd bench --work B16-256 --mode train --profile
             """)
 
-    @Option(help: "B16-256, XL16-256 or small4-32; all where not given.")
+    @Option(help: "\(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
     var work: String?
 
-    @Option(help: "forward or train; both where not given.")
+    @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")
     var mode: BenchmarkMode?
 
     @Option(help: "Threads; all processors where not given.")
@@ -46,9 +46,15 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
         guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
-        if let work, !Workload.all.contains(where: { $0.name == work }) {
+        let named = Workload.all.filter { work == nil || $0.name == work }
+        if let work, named.isEmpty {
             throw ValidationError(
                 "--work is '\(work)'; it must be one of \(Workload.all.map(\.name).joined(separator: ", ")).")
+        }
+        if let work, let mode, !named[0].modes.contains(mode) {
+            throw ValidationError(
+                "--mode is '\(mode.rawValue)'; with \(work) it must be one of "
+                    + "\(named[0].modes.map(\.rawValue).joined(separator: ", ")).")
         }
     }
 
@@ -63,9 +69,9 @@ struct BenchCommand: ParsableCommand {
             try measure(work, mode)
             return
         }
-        for name in work.map({ [$0] }) ?? Workload.all.map(\.name) {
-            for mode in mode.map({ [$0] }) ?? BenchmarkMode.allCases {
-                try runAlone(name, mode)
+        for work in Workload.all.filter({ work == nil || $0.name == work }) {
+            for mode in work.modes.filter({ mode == nil || $0 == mode }) {
+                try runAlone(work.name, mode)
             }
         }
     }
@@ -113,7 +119,7 @@ struct BenchCommand: ParsableCommand {
             return
         }
         print(
-            work.name.padding(toLength: 10, withPad: " ", startingAt: 0)
+            work.name.padding(toLength: 14, withPad: " ", startingAt: 0)
                 + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
                 + String(
                     format: "%8.3f pictures/s  %7.1f G multiply-adds a step  products %6.1f GFLOP/s  ratio %5.1f %%  "

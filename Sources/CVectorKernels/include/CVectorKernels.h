@@ -134,6 +134,30 @@ void convolution_columns_backward(
     const struct convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *columns,
     size_t column_stride, float *gradient);
 
+// Winograd's convolution cuts the output of a 3 x 3 filter with stride 1 into tiles of 4 x 4, each from 6 x 6 inputs.
+// Transformed tiles and filters are 36 numbers, which stand `stride` floats apart; the tiles of a row are side by side.
+struct winograd_walk {
+    size_t height, width;  // of the plane that is read or written
+    size_t top, left;      // padding of the input
+    size_t tile_columns;
+};
+
+// out[36][tile_columns] = B^T d B of the tiles of a row of an input plane.
+void winograd_input_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *x, size_t stride, float *out);
+// The 4 x 4 outputs A^T m A + bias of the tiles of a row, put into an output plane, or added to it where `adds`.
+void winograd_output_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *products, size_t stride, float bias, int adds,
+    float *out);
+// out[36][tile_columns] = A d A^T of the tiles of a row of the derivative by an output plane.
+void winograd_gradient_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *upstream, size_t stride, float *out);
+// out[36][count] = G g G^T of 3 x 3 filters that stand filter_stride floats apart, by half a turn where `turned`.
+void winograd_filters(
+    size_t count, const float *filters, size_t filter_stride, int turned, size_t stride, float *out);
+// gradient[count, 3, 3] += G^T u G
+void winograd_filters_backward(size_t count, const float *transformed, size_t stride, float *gradient);
+
 // Each pixel four times: x [planes, height, width] to out [planes, 2 height, 2 width].
 void upsample_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
 // gradient[planes, height, width] = the sums of the four pixels that came from each.
