@@ -20,7 +20,7 @@ public struct AtomicFile: ~Copyable {
     }
 
     private init(besides path: String) throws {
-        temporaryPath = "\(path).\(getpid()).partial"
+        temporaryPath = Self.temporaryPath(for: path)
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
             throw CheckpointError("\(path) cannot be written: \(String(cString: strerror(errno))).")
@@ -45,10 +45,20 @@ public struct AtomicFile: ~Copyable {
     }
 
     private borrowing func finish(as path: String) throws {
+        try Self.publish(descriptor, temporaryPath, as: path)
+    }
+
+    /// The name under which a file for `path` is written until it is whole.
+    static func temporaryPath(for path: String) -> String { "\(path).\(getpid()).partial" }
+
+    /// Syncs a file and gives it its name.
+    ///
+    /// - Parameter descriptor: of the file at `temporaryPath`.
+    static func publish(_ descriptor: Int32, _ temporaryPath: String, as path: String) throws {
         guard fsync(descriptor) == 0, rename(temporaryPath, path) == 0 else {
             throw CheckpointError("\(path) cannot be written: \(String(cString: strerror(errno))).")
         }
-        try Self.syncDirectory(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try syncDirectory(URL(fileURLWithPath: path).deletingLastPathComponent().path)
     }
 
     /// Makes the names in a directory durable.

@@ -64,6 +64,19 @@ public struct StoredElements: @unchecked Sendable {
         }
     }
 
+    /// The elements in double precision.
+    public func doubles() -> [Double] {
+        if type == .float64 {
+            return withUnsafeBytes { bytes in
+                (0..<count).map { bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Double>.size, as: Double.self) }
+            }
+        }
+        if let integers = integers() { return integers.map(Double.init) }
+        var floats = [Float](repeating: 0, count: count)
+        floats.withUnsafeMutableBufferPointer { self.floats(from: 0, into: $0) }
+        return floats.map(Double.init)
+    }
+
     /// The elements of an integer type; nil for floating point.
     func integers() -> [Int]? {
         func read<T: BinaryInteger>(_ type: T.Type) -> [Int] {
@@ -79,6 +92,43 @@ public struct StoredElements: @unchecked Sendable {
         case .uint8, .bool: return read(UInt8.self)
         case .float64, .float32, .float16, .bfloat16: return nil
         }
+    }
+}
+
+/// Copies a strided view to row-major order.
+///
+/// - Parameters:
+///   - offset: of the first element, in elements, as are the strides.
+///   - size: bytes of an element, 1, 2, 4 or 8.
+func gather(
+    _ source: UnsafeRawBufferPointer, _ offset: Int, _ shape: [Int], _ strides: [Int], size: Int,
+    into target: UnsafeMutableRawBufferPointer
+) {
+    func copy<T>(_ type: T.Type) {
+        let (columns, step) = (shape.last ?? 1, strides.last ?? 1)
+        let rows = shape.dropLast().reduce(1, *)
+        var index = [Int](repeating: 0, count: max(shape.count - 1, 0))
+        var start = offset
+        for row in 0..<rows {
+            for column in 0..<columns {
+                let value = source.loadUnaligned(fromByteOffset: (start + column * step) * size, as: type)
+                target.storeBytes(of: value, toByteOffset: (row * columns + column) * size, as: type)
+            }
+            // The next row, like an odometer.
+            for axis in index.indices.reversed() {
+                index[axis] += 1
+                start += strides[axis]
+                if index[axis] < shape[axis] { break }
+                start -= shape[axis] * strides[axis]
+                index[axis] = 0
+            }
+        }
+    }
+    switch size {
+    case 1: copy(UInt8.self)
+    case 2: copy(UInt16.self)
+    case 4: copy(UInt32.self)
+    default: copy(UInt64.self)
     }
 }
 

@@ -1,25 +1,31 @@
-/// A short name for data: 64 bits that other data has only by chance. Not for keeping out forgers.
+import CXXHash
+
+/// A short name for data: 128 bits of XXH3 that other data has only by chance. Not for keeping out forgers.
 ///
-/// FNV-1a (Fowler, Noll and Vo), eight bytes at a time.
-public struct Fingerprint: Sendable {
-    private var value: UInt64 = 0xcbf2_9ce4_8422_2325
+/// Of a file's bytes it is what `xxhsum -H2` prints.
+public struct Fingerprint: ~Copyable {
+    private let state: OpaquePointer
 
-    public init() {}
-
-    /// Takes bytes in; where one call ends and the next begins counts too.
-    public mutating func add(_ bytes: UnsafeRawBufferPointer) {
-        var value = mixed(value, UInt64(bytes.count))
-        let whole = bytes.count / 8
-        for index in 0..<whole {
-            value = mixed(value, bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
-        }
-        for byte in bytes[(8 * whole)...] { value = mixed(value, UInt64(byte)) }
-        self.value = value
+    public init() {
+        guard let state = XXH3_createState() else { preconditionFailure("Fingerprint: there is no memory") }
+        self.state = state
+        XXH3_128bits_reset(state)
     }
 
+    deinit { XXH3_freeState(state) }
+
+    /// Takes bytes in; where one call ends and the next begins does not count.
+    public mutating func add(_ bytes: UnsafeRawBufferPointer) {
+        XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
+    }
+
+    /// Takes in a text and where it ends.
     public mutating func add(_ text: String) {
         var text = text
-        text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
+        text.withUTF8 { bytes in
+            withUnsafeBytes(of: UInt64(bytes.count).littleEndian) { add($0) }
+            add(UnsafeRawBufferPointer(bytes))
+        }
     }
 
     /// Shape and elements of a tensor.
@@ -28,23 +34,12 @@ public struct Fingerprint: Sendable {
         tensor.withUnsafeBuffer { add(UnsafeRawBufferPointer($0)) }
     }
 
-    /// The bits, which further data changes.
-    public var bits: UInt64 {
-        // High bits of a product depend on all bits of its factors, low ones do not.
-        var bits = value ^ (value >> 32)
-        bits = bits &* 0xd6e8_feb8_6659_fd93
-        return bits ^ (bits >> 32)
-    }
-
-    /// The bits as sixteen hexadecimal digits.
+    /// The bits as 32 hexadecimal digits, which further data changes.
     public var text: String {
-        let digits = String(bits, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
+        let hash = XXH3_128bits_digest(state)
+        return [hash.high64, hash.low64].map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
     }
-}
-
-@inline(__always)
-private func mixed(_ value: UInt64, _ word: UInt64) -> UInt64 {
-    let product = (value ^ word) &* 0x100_0000_01b3
-    return product ^ (product >> 29)
 }

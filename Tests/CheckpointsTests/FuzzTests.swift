@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundation
 import TestSupport
 import Testing
 
@@ -7,28 +6,31 @@ import Testing
 ///
 /// `PIXNERD_FUZZ=100000 swift test -c release --filter Fuzz` tries as many of each kind.
 @Suite(.serialized) struct FuzzTests {
-    private static let count = ProcessInfo.processInfo.environment["PIXNERD_FUZZ"].flatMap { Int($0) } ?? 2000
     /// What the process may take more at its peak, in bytes: the largest repeated tensor, twice, and some.
     private static let memory = 600 << 20
 
     /// Changes files `count` times and reads them.
-    private func fuzz(_ name: String, _ files: [[UInt8]], _ change: ([UInt8], inout Mutator) -> [UInt8]) throws {
+    private func fuzz<File: StoredTensors>(
+        _ name: String, _ files: [[UInt8]], open: (String) throws -> File = { try TensorFile.open(path: $0) },
+        _ change: ([UInt8], inout Mutator) -> [UInt8]
+    ) throws {
         var mutator = Mutator(seed: 20_240_917)
         var (read, refused) = (0, 0)
         let before = try peakMemory()
         try withScratchDirectory { directory in
-            for index in 0..<Self.count {
-                switch try Reading.of(change(files[index % files.count], &mutator), as: name, in: directory) {
+            for index in 0..<fuzzCount {
+                switch try Reading.of(change(files[index % files.count], &mutator), as: name, in: directory, open: open)
+                {
                 case .file: read += 1
                 case .refused: refused += 1
                 }
             }
         }
         #expect(refused > 0)
-        #expect(read + refused == Self.count)
+        #expect(read + refused == fuzzCount)
         let grown = try peakMemory() - before
         #expect(grown < Self.memory)
-        if Self.count > 2000 {
+        if fuzzCount > 2000 {
             print(
                 "\(name): \(read) read, \(refused) refused, \(grown >> 20) MiB more at the peak"
             )
@@ -70,64 +72,19 @@ import Testing
         try fuzz("fuzz-zip.pt", files) { file, mutator in mutator.changed(file) }
     }
 
-}
-
-/// The largest memory that this program had so far, in bytes. (`getrusage` would count the one that started it.)
-private func peakMemory() throws -> Int {
-    let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
-    let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
-    return try #require(Int(line.filter(\.isNumber))) << 10
-}
-
-/// Damages bytes, the same way for the same seed.
-struct Mutator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    /// SplitMix64.
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
+    @Test func damagedNpzFiles() throws {
+        let files = try ["stored", "deflated", "version-2", "unread-types"].map { try fixtureBytes("npz/\($0).npz") }
+        try fuzz("fuzz.npz", files, open: NpzFile.init(path:)) { file, mutator in mutator.changed(file) }
     }
 
-    /// A number from 0 below `bound`.
-    mutating func next(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
-
-    /// Numbers at which lengths and offsets go wrong.
-    private static let extremes: [Int] = [
-        0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 32, 1 << 62, Int.max, Int.min,
-    ]
-    /// Instructions of the pickle machine.
-    private static let instructions = Array("(.012BCGJKMNQRTUX]abcdehijloqrstu})".utf8) + Array(UInt8(0x80)...0x98)
-
-    /// One to eight changes.
-    mutating func changed(_ original: [UInt8]) -> [UInt8] {
-        var bytes = original
-        for _ in 0...next(8) where !bytes.isEmpty {
-            let place = next(bytes.count)
-            let length = min(1 + next(16), bytes.count - place)
-            switch next(9) {
-            case 0: bytes[place] ^= 1 << UInt8(next(8))
-            case 1: bytes[place] = UInt8(next(256))
-            case 2: bytes[place] = Self.instructions[next(Self.instructions.count)]
-            case 3: bytes.removeSubrange(place..<place + length)
-            case 4: bytes.insert(contentsOf: (0..<length).map { _ in UInt8(next(256)) }, at: place)
-            case 5:
-                let instruction = Self.instructions[next(Self.instructions.count)]
-                bytes.insert(contentsOf: [UInt8](repeating: instruction, count: 1 + next(64)), at: place)
-            case 6: bytes.insert(contentsOf: bytes[place..<place + length], at: next(bytes.count))
-            case 7:
-                let number = TorchArchive.little(Self.extremes[next(Self.extremes.count)], [2, 4, 8][next(3)])
-                for (offset, byte) in number.enumerated() where place + offset < bytes.count {
-                    bytes[place + offset] = byte
-                }
-            default: bytes[place] = UInt8(ascii: "0") + UInt8(next(10))
-            }
+    @Test func damagedHeadersOfArrays() throws {
+        let arrays = try ["pictures", "vector"].map { try fixtureBytes("npz/\($0).npy") }
+        try fuzz("fuzz-header.npz", arrays, open: NpzFile.init(path:)) { array, mutator in
+            // The header is where the decisions are.
+            let header = 10 + Int(array[8])
+            var archive = TorchArchive(pickle: [])
+            archive.entries = [("arr_0.npy", mutator.changed(Array(array[..<header])) + array[header...])]
+            return archive.bytes
         }
-        return bytes
     }
 }

@@ -4,8 +4,8 @@ import Testing
 
 /// Pickles that PyTorch never wrote.
 @Suite struct PickleTests {
-    private func read(_ pickle: [UInt8], storages: [String: [UInt8]] = [:]) throws -> Reading {
-        var reading: Reading?
+    private func read(_ pickle: [UInt8], storages: [String: [UInt8]] = [:]) throws -> Reading<TensorFile> {
+        var reading: Reading<TensorFile>?
         try withScratchDirectory { directory in
             reading = try Reading.of(TorchArchive(pickle: pickle, storages: storages).bytes, in: directory)
         }

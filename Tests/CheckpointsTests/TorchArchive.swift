@@ -93,18 +93,20 @@ enum PickleText {
 }
 
 /// What reading bytes as a checkpoint comes to.
-enum Reading {
-    case file(TensorFile)
+enum Reading<File: StoredTensors> {
+    case file(File)
     case refused(String)
 
     /// Opens the bytes as a file and reads every tensor; anything but success or a `CheckpointError` is thrown.
-    static func of(_ bytes: [UInt8], as name: String = "file.pt", in directory: String) throws -> Reading {
+    static func of(
+        _ bytes: [UInt8], as name: String, in directory: String, open: (_ path: String) throws -> File
+    ) throws -> Reading {
         let path = "\(directory)/\(name)"
         // A new file each time: file systems may wait for the disk when an old one is cut to nothing.
         unlink(path)
         try Data(bytes).write(to: URL(fileURLWithPath: path))
         do {
-            let file = try TensorFile.open(path: path)
+            let file = try open(path)
             for name in file.names {
                 do {
                     let elements = try file.elements(of: name)
@@ -125,6 +127,12 @@ enum Reading {
             expectSentence(error.description)
             return .refused(error.description)
         }
+    }
+}
+
+extension Reading where File == TensorFile {
+    static func of(_ bytes: [UInt8], as name: String = "file.pt", in directory: String) throws -> Reading {
+        try of(bytes, as: name, in: directory) { try TensorFile.open(path: $0) }
     }
 }
 

@@ -72,13 +72,31 @@ final class ZipArchive: @unchecked Sendable {
     ///
     /// - Throws: `CheckpointError` where they are cut short or packed in a way that is not read.
     func contents(_ name: String) throws -> Contents {
+        let entry = try entry(name)
+        return try lock.withLock {
+            if entry.method == ZIP_CM_STORE, let contents = try place(of: entry, name) { return contents }
+            return try unpacked(entry, name)
+        }
+    }
+
+    /// Whether the contents of an entry lie in the file as they are.
+    func isStored(_ name: String) -> Bool { entries[name]?.method == ZIP_CM_STORE }
+
+    /// Reads an entry from its beginning, unpacking as much as is asked for.
+    func reader(_ name: String) throws -> EntryReader {
+        let entry = try entry(name)
+        return try lock.withLock { EntryReader(archive: self, name: name, stream: try stream(entry, name, flags: 0)) }
+    }
+
+    /// An entry that can be read.
+    private func entry(_ name: String) throws -> Entry {
         guard let entry = entries[name] else {
             throw CheckpointError("\(file.path) is not whole: it lacks the entry \(name).")
         }
         guard !entry.isEncrypted, entry.method == ZIP_CM_STORE || entry.method == ZIP_CM_DEFLATE else {
             throw CheckpointError(
                 "\(file.path): the entry \(name) is encrypted or packed by the method \(entry.method), "
-                    + "which is not read; save it again with torch.save.")
+                    + "which is not read; save the file again without.")
         }
         guard entry.compressedSize <= file.bytes.count else { throw cutShort(name) }
         let ratio = entry.size / max(entry.compressedSize, 1)
@@ -87,10 +105,7 @@ final class ZipArchive: @unchecked Sendable {
                 "\(file.path) is damaged: the entry \(name) cannot make \(entry.size) bytes of "
                     + "\(entry.compressedSize).")
         }
-        return try lock.withLock {
-            if entry.method == ZIP_CM_STORE, let contents = try place(of: entry, name) { return contents }
-            return try unpacked(entry, name)
-        }
+        return entry
     }
 
     /// Where the bytes of an uncompressed entry lie; nil where libzip's reading does not show it.
@@ -110,17 +125,58 @@ final class ZipArchive: @unchecked Sendable {
         let stream = try stream(entry, name, flags: 0)
         defer { zip_fclose(stream) }
         let block = ByteBlock(count: entry.size)
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: block.bytes.prefix(entry.size))
+        guard Self.fill(bytes, from: stream) == bytes.count, Self.isAtEnd(stream) else { throw cutShort(name) }
+        return Contents(bytes: UnsafeRawBufferPointer(bytes), owner: block)
+    }
+
+    /// Reads until `bytes` is full or the entry ends.
+    ///
+    /// - Returns: the number of bytes read.
+    private static func fill(_ bytes: UnsafeMutableRawBufferPointer, from stream: OpaquePointer) -> Int {
         var filled = 0
-        while filled < entry.size {
-            let part = min(entry.size - filled, 1 << 24)
-            let count = zip_fread(stream, block.bytes.baseAddress! + filled, UInt64(part))
-            guard count > 0 else { throw cutShort(name) }
+        while filled < bytes.count {
+            let part = min(bytes.count - filled, 1 << 24)
+            let count = zip_fread(stream, bytes.baseAddress! + filled, UInt64(part))
+            guard count > 0 else { break }
             filled += Int(count)
         }
-        // At the end libzip compares the checksum.
+        return filled
+    }
+
+    /// Whether nothing is left of an entry; at the end libzip compares the checksum.
+    private static func isAtEnd(_ stream: OpaquePointer) -> Bool {
         var byte: UInt8 = 0
-        guard zip_fread(stream, &byte, 1) == 0 else { throw cutShort(name) }
-        return Contents(bytes: UnsafeRawBufferPointer(rebasing: block.bytes.prefix(entry.size)), owner: block)
+        return zip_fread(stream, &byte, 1) == 0
+    }
+
+    /// An entry that is read from its beginning on; used by one thread.
+    final class EntryReader {
+        private let archive: ZipArchive
+        private let name: String
+        private let stream: OpaquePointer
+
+        // Never inlined: see MappedFile.
+        @inline(never)
+        fileprivate init(archive: ZipArchive, name: String, stream: OpaquePointer) {
+            self.archive = archive
+            self.name = name
+            self.stream = stream
+        }
+
+        deinit { _ = archive.lock.withLock { zip_fclose(stream) } }
+
+        /// Reads until `bytes` is full or the entry ends.
+        ///
+        /// - Returns: the number of bytes read.
+        func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+            archive.lock.withLock { ZipArchive.fill(bytes, from: stream) }
+        }
+
+        /// - Throws: `CheckpointError` unless all of the entry has been read and its checksum is right.
+        func finish() throws {
+            guard archive.lock.withLock({ ZipArchive.isAtEnd(stream) }) else { throw archive.cutShort(name) }
+        }
     }
 
     private func stream(_ entry: Entry, _ name: String, flags: UInt32) throws -> OpaquePointer {
@@ -131,7 +187,7 @@ final class ZipArchive: @unchecked Sendable {
         return stream
     }
 
-    private func cutShort(_ name: String) -> CheckpointError {
+    func cutShort(_ name: String) -> CheckpointError {
         CheckpointError(
             "\(file.path): the entry \(name) is cut short or damaged; download or save the file again.")
     }
