@@ -35,6 +35,19 @@ KERNEL void column_sums(size_t rows, size_t columns, size_t stride, const float 
 // Blocks of 4096 are summed in float lanes and the blocks in double: fast, and exact enough for millions of values.
 #define SUM_BLOCK 4096
 
+KERNEL double sum_of(size_t count, const float *restrict x) {
+    RELAXED
+    double total = 0;
+    for (size_t start = 0; start < count; start += SUM_BLOCK) {
+        const size_t end = start + SUM_BLOCK < count ? start + SUM_BLOCK : count;
+        float block = 0;
+        VECTORIZED
+        for (size_t i = start; i < end; i++) block += x[i];
+        total += (double)block;
+    }
+    return total;
+}
+
 KERNEL double sum_of_squares(size_t count, const float *restrict x) {
     RELAXED
     double total = 0;

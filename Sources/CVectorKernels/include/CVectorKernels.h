@@ -38,6 +38,8 @@ void vector_combine(size_t count, float alpha, const float *x, float beta, const
 void vector_follow(size_t count, float decay, const float *x, float *average);
 // sums[columns] += the sum of rows of x, which stand stride floats apart.
 void column_sums(size_t rows, size_t columns, size_t stride, const float *x, float *sums);
+// The sum of x.
+double sum_of(size_t count, const float *x);
 // The sum of x^2.
 double sum_of_squares(size_t count, const float *x);
 // The sum of (a - b)^2.
@@ -71,6 +73,22 @@ void gated_residual_backward(
     size_t rows, size_t width, const float *y, const float *gate, const float *upstream, float *gradient_y,
     float *gate_gradient);
 
+// The mean of x and the mean of its squared deviations.
+void moments(size_t count, const float *x, double *mean, double *variance);
+// out = x scale + shift
+void affine_forward(size_t count, float scale, float shift, const float *x, float *out);
+// out = silu(x scale + shift)
+void affine_silu_forward(size_t count, float scale, float shift, const float *x, float *out);
+// gradient = upstream silu'(x scale + shift): the derivative by x scale + shift.
+void affine_silu_backward(
+    size_t count, float scale, float shift, const float *x, const float *upstream, float *gradient);
+// The sum of upstream, and that of upstream (x - mean) reciprocal.
+void normalized_sums(
+    size_t count, float mean, float reciprocal, const float *x, const float *upstream, double *sum,
+    double *sum_normalized);
+// gradient = gradient scale + x x_scale + shift
+void affine_combination(size_t count, float scale, float x_scale, float shift, const float *x, float *gradient);
+
 #pragma mark Attention
 
 // out[rows, width] = rotate(x r weight): rows of x stand stride floats apart; table[rows, width / 2, 2] holds cosine
@@ -89,6 +107,33 @@ void softmax_rows(size_t rows, size_t columns, float *scores, float *log_sum);
 void softmax_from_log_sum(size_t rows, size_t columns, const float *log_sum, float *scores);
 // upstream = scale p (upstream - sum(p upstream)) row by row: the derivative by scores that were scaled by `scale`.
 void softmax_backward(size_t rows, size_t columns, float scale, const float *probabilities, float *upstream);
+
+#pragma mark Convolution
+
+// How a filter walks over an input plane: output (y, x) reads the input at (y stride + ky - top, x stride + kx - left),
+// and zeros outside of it.
+struct convolution_walk {
+    size_t height, width;  // of an input plane
+    size_t kernel_height, kernel_width;
+    size_t stride;
+    size_t top, left;      // padding
+    size_t out_height, out_width;
+};
+
+// columns[channels, kernel_height, kernel_width][rows, out_width] = what each tap of the filter reads for the output
+// rows first_row ..< first_row + rows; the taps' rows stand column_stride floats apart. x is [channels, height, width].
+void convolution_columns(
+    const struct convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *x,
+    size_t column_stride, float *columns);
+// gradient[channels, height, width] += what the columns hold, each number where it was read.
+void convolution_columns_backward(
+    const struct convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *columns,
+    size_t column_stride, float *gradient);
+
+// Each pixel four times: x [planes, height, width] to out [planes, 2 height, 2 width].
+void upsample_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
+// gradient[planes, height, width] = the sums of the four pixels that came from each.
+void upsample_backward(size_t planes, size_t height, size_t width, const float *upstream, float *gradient);
 
 #pragma mark Generated weights
 

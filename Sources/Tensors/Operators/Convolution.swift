@@ -1,0 +1,55 @@
+import CVectorKernels
+
+/// Rows and columns of zeros around a picture.
+public struct ConvolutionPadding: Sendable, Equatable {
+    public let top: Int
+    public let bottom: Int
+    public let left: Int
+    public let right: Int
+
+    public init(top: Int = 0, bottom: Int = 0, left: Int = 0, right: Int = 0) {
+        (self.top, self.bottom, self.left, self.right) = (top, bottom, left, right)
+    }
+
+    public static let none = ConvolutionPadding()
+
+    /// The same above and below, and the same on the left and on the right.
+    public init(vertical: Int, horizontal: Int) {
+        self.init(top: vertical, bottom: vertical, left: horizontal, right: horizontal)
+    }
+
+    /// The same on all four sides.
+    public init(_ side: Int) {
+        self.init(vertical: side, horizontal: side)
+    }
+}
+
+/// Convolution as `torch.nn.functional.conv2d` has it (a cross-correlation), with padding of its own on each side.
+///
+/// - Parameters:
+///   - x: [B, C, H, W].
+///   - weight: [O, C, kh, kw].
+///   - bias: [O], or none.
+///   - stride: the step of the filter in both directions.
+///   - padding: zeros around each picture.
+/// - Returns: [B, O, (H + top + bottom - kh) / stride + 1, (W + left + right - kw) / stride + 1], rounded down.
+public func convolution(
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: ConvolutionPadding = .none
+) -> Tensor {
+    OperatorProfile.begin("convolution")
+    defer { OperatorProfile.end() }
+    let plan = ConvolutionPlan(x: x, weight: weight, bias: bias, stride: stride, padding: padding)
+    let out = Tensor(uninitialized: plan.outputShape)
+    plan.multiply(x.pointer, weight: weight.pointer, bias: bias?.pointer, into: out.storage.pointer)
+    return Tape.record("convolution", out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
+        weight.node?.accumulate { pointer, beta in
+            plan.addWeightGradient(x.pointer, upstream: upstream.pointer, beta: beta, into: pointer)
+        }
+        bias?.node?.accumulateFromZero { pointer in
+            plan.addBiasGradient(upstream: upstream.pointer, into: pointer)
+        }
+        x.node?.accumulate { pointer, beta in
+            plan.addInputGradient(upstream: upstream.pointer, weight: weight.pointer, beta: beta, into: pointer)
+        }
+    }
+}
