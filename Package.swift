@@ -26,7 +26,10 @@ let package = Package(
         .executable(name: "pixnerd", targets: ["pixnerd"]),
         .library(
             name: "PixNerdKit",
-            targets: ["Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training", "Benchmarking"]),
+            targets: [
+                "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training", "Evaluation",
+                "Benchmarking",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -60,12 +63,14 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
+        room("Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", "Training",
+                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models", "Tensors",
+                "Training",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -79,6 +84,7 @@ let package = Package(
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
+        tests(of: "Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(
             name: "CommandTests", dependencies: ["pixnerd", "Images", "Tensors", "TestSupport"], swiftSettings: strict),

@@ -13,6 +13,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case samplingNoise = 7
     case test = 8
     case augmentation = 9
+    case evaluation = 20
 }
 
 /// A counter-based stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as

@@ -22,13 +22,22 @@ public enum Threads {
     /// OpenBLAS always runs on the thread that calls it: products are split by this package, so that its threads and
     /// OpenBLAS's are never at work at once.
     static let oneThreadPerProduct: Void = openblas_set_num_threads(1)
+
+    /// Lets OpenBLAS use all threads within `body`, for what this package does not split itself: products and
+    /// decompositions in double precision, from which no operator is at work beside.
+    static func lentToBLAS<R>(_ body: () -> R) -> R {
+        _ = oneThreadPerProduct
+        openblas_set_num_threads(Int32(count))
+        defer { openblas_set_num_threads(1) }
+        return body()
+    }
 }
 
 /// Runs `body(0) ... body(count - 1)` on all threads; returns when all are done.
 ///
 /// Which thread takes which index is not fixed, so each index must write to places of its own; sums over indices are
 /// then put together in index order by the caller.
-func parallelFor(_ count: Int, _ body: (Int) -> Void) {
+package func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     let workers = min(Threads.count, count)
     guard workers > 1 else {
         for index in 0..<count { body(index) }
@@ -49,7 +58,7 @@ func parallelFor(_ count: Int, _ body: (Int) -> Void) {
 }
 
 /// Splits 0 ..< count into chunks of `size` and runs `body` on each, on all threads.
-func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> Void) {
+package func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> Void) {
     let chunk = max(size, 1)
     parallelFor((count + chunk - 1) / chunk) { index in
         body(index * chunk..<min(count, (index + 1) * chunk))

@@ -135,6 +135,17 @@ void upsample_forward(size_t planes, size_t height, size_t width, const float *x
 // gradient[planes, height, width] = the sums of the four pixels that came from each.
 void upsample_backward(size_t planes, size_t height, size_t width, const float *upstream, float *gradient);
 
+#pragma mark Pooling
+
+// max(x, 0) in place; rows stand stride floats apart.
+void rectify_rows(size_t rows, size_t columns, size_t stride, float *x);
+// The largest of each window of 3 x 3 pixels, padding being no pixels: x [planes, height, width] to out [planes,
+// (height + 2 padding - 3) / stride + 1, likewise]; padding is 0 or 1, row[width] workspace.
+void max_pool_3x3(
+    size_t planes, size_t height, size_t width, size_t stride, size_t padding, const float *x, float *row, float *out);
+// The mean of each pixel and its neighbours inside the picture, [planes, height, width]; row[width] is workspace.
+void average_pool_3x3(size_t planes, size_t height, size_t width, const float *x, float *row, float *out);
+
 #pragma mark Generated weights
 
 // normalized = weights / max(norm of the column, 1e-12); reciprocal[columns] = the factor.
