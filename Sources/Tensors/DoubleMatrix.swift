@@ -34,30 +34,49 @@ package struct DoubleMatrix: Sendable, Equatable {
             "product: \(a.rows) x \(a.columns) and \(inner) x \(columns) do not fit")
         var result = DoubleMatrix(zeros: a.rows, columns)
         guard !result.values.isEmpty, inner > 0 else { return result }
-        Threads.lentToBLAS {
-            cblas_dgemm(
-                CblasRowMajor, CblasNoTrans, transposingSecond ? CblasTrans : CblasNoTrans, blasint(a.rows),
-                blasint(columns), blasint(inner), 1, a.values, blasint(a.columns), b.values, blasint(b.columns), 0,
-                &result.values, blasint(columns))
+        _ = Threads.oneThreadPerProduct
+        result.values.withUnsafeMutableBufferPointer { target in
+            // Sound: each thread writes rows of its own.
+            nonisolated(unsafe) let target = target
+            parallelChunks(a.rows, of: band(a.rows)) { rows in
+                a.values.withUnsafeBufferPointer { values in
+                    cblas_dgemm(
+                        CblasRowMajor, CblasNoTrans, transposingSecond ? CblasTrans : CblasNoTrans,
+                        blasint(rows.count), blasint(columns), blasint(inner), 1,
+                        values.baseAddress! + rows.lowerBound * a.columns, blasint(a.columns), b.values,
+                        blasint(b.columns), 0, target.baseAddress! + rows.lowerBound * columns, blasint(columns))
+                }
+            }
         }
         return result
     }
 
-    /// Adds x^T x to the upper triangle of a square matrix.
+    /// Adds x^T x to the upper triangle of a square matrix; below the diagonal it may leave anything.
     ///
     /// - Parameter x: rows of this matrix's width, one after the other.
     package mutating func addOuterProducts(_ x: [Double]) {
         precondition(
             rows == columns && x.count % max(columns, 1) == 0, "addOuterProducts: \(x.count) for \(rows) x \(columns)")
         guard !x.isEmpty else { return }
-        let count = x.count / columns
-        let width = columns
-        Threads.lentToBLAS {
-            cblas_dsyrk(
-                CblasRowMajor, CblasUpper, CblasTrans, blasint(width), blasint(count), 1, x, blasint(width), 1,
-                &values, blasint(width))
+        let (count, width) = (x.count / columns, columns)
+        _ = Threads.oneThreadPerProduct
+        values.withUnsafeMutableBufferPointer { target in
+            // Sound: each thread writes rows of its own. More bands than threads, as the first are the longest.
+            nonisolated(unsafe) let target = target
+            parallelChunks(width, of: max(Self.band(width) / 4, 32)) { band in
+                let (first, diagonal) = (band.lowerBound, band.lowerBound * width + band.lowerBound)
+                x.withUnsafeBufferPointer { x in
+                    cblas_dgemm(
+                        CblasRowMajor, CblasTrans, CblasNoTrans, blasint(band.count), blasint(width - first),
+                        blasint(count), 1, x.baseAddress! + first, blasint(width), x.baseAddress! + first,
+                        blasint(width), 1, target.baseAddress! + diagonal, blasint(width))
+                }
+            }
         }
     }
+
+    /// How many of `rows` a thread takes.
+    private static func band(_ rows: Int) -> Int { max(1, (rows + Threads.count - 1) / Threads.count) }
 
     /// Copies the upper triangle of a square matrix to the lower one.
     package mutating func mirrorUpperTriangle() {
@@ -83,12 +102,11 @@ package struct DoubleMatrix: Sendable, Equatable {
         var (size, status) = (blasint(rows), blasint(0))
         func call(_ work: inout [Double], _ integers: inout [blasint], count: Int, integerCount: Int) {
             var (length, integerLength) = (blasint(count), blasint(integerCount))
-            Threads.lentToBLAS {
-                dsyevd_(
-                    vectors ? "V" : "N", "U", &size, &matrix.values, &size, &eigenvalues, &work, &length, &integers,
-                    &integerLength, &status, 1, 1)
-            }
+            dsyevd_(
+                vectors ? "V" : "N", "U", &size, &matrix.values, &size, &eigenvalues, &work, &length, &integers,
+                &integerLength, &status, 1, 1)
         }
+        _ = Threads.oneThreadPerProduct
         // Asked with -1, it says how much memory it works best with.
         var (work, integers): ([Double], [blasint]) = ([0], [0])
         call(&work, &integers, count: -1, integerCount: -1)

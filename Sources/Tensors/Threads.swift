@@ -22,15 +22,6 @@ public enum Threads {
     /// OpenBLAS always runs on the thread that calls it: products are split by this package, so that its threads and
     /// OpenBLAS's are never at work at once.
     static let oneThreadPerProduct: Void = openblas_set_num_threads(1)
-
-    /// Lets OpenBLAS use all threads within `body`, for what this package does not split itself: products and
-    /// decompositions in double precision, from which no operator is at work beside.
-    static func lentToBLAS<R>(_ body: () -> R) -> R {
-        _ = oneThreadPerProduct
-        openblas_set_num_threads(Int32(count))
-        defer { openblas_set_num_threads(1) }
-        return body()
-    }
 }
 
 /// Runs `body(0) ... body(count - 1)` on all threads; returns when all are done.
