@@ -7,8 +7,8 @@ RUN := checkpoints/shapes
 SAMPLES := $(RUN)/samples
 
 # What the package links with, by the names of pkg-config and of Debian's packages.
-LIBRARIES := openblas libpng libturbojpeg libzip
-DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev libzip-dev
+LIBRARIES := openblas libpng libturbojpeg libgif libzip libxxhash
+DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev libgif-dev libzip-dev libxxhash-dev
 
 .PHONY: help quickstart build packages test lint format fixtures bench bench-peers clean
 
@@ -43,8 +43,8 @@ packages:
 		echo "Installing $(DEBIAN_PACKAGES)"; \
 		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $(DEBIAN_PACKAGES); \
 	else \
-		echo "Install pkg-config and the development files of OpenBLAS, libpng, libjpeg-turbo (TurboJPEG) and libzip"; \
-		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel libzip-devel; Arch: pkgconf openblas libpng libjpeg-turbo libzip)."; \
+		echo "Install pkg-config and the development files of OpenBLAS, libpng, libjpeg-turbo (TurboJPEG), giflib, libzip and xxHash"; \
+		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel giflib-devel libzip-devel xxhash-devel; Arch: pkgconf openblas libpng libjpeg-turbo giflib libzip xxhash)."; \
 		exit 1; \
 	fi
 
@@ -68,6 +68,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_torch_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_npz_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_dinov2_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

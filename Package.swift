@@ -28,6 +28,7 @@ let package = Package(
             name: "PixNerdKit",
             targets: [
                 "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training", "Evaluation",
+                "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
                 "Benchmarking",
             ]),
     ],
@@ -43,16 +44,18 @@ let package = Package(
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
         // Floor 1
-        room("Tensors", ["COpenBLAS", "CVectorKernels"]),
+        room("Tensors", ["COpenBLAS", "CVectorKernels", "CXXHash"]),
         // Floor 2
         room("Layers", ["Tensors"]),
         room("Checkpoints", ["Tensors", "CZip"]),
-        room("Images", ["Tensors", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
+        room("Images", ["Tensors", "CGIF", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
         room("Models", ["Layers", "Checkpoints", "Tensors"]),
         room("Diffusion", ["Images", "Layers", "Tensors"]),
@@ -64,13 +67,14 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
             ]),
         room("Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
+        room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models", "Tensors",
-                "Training",
+                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models", "Sampling",
+                "Tensors", "Training",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -85,6 +89,7 @@ let package = Package(
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
         tests(of: "Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
+        tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(
             name: "CommandTests", dependencies: ["pixnerd", "Images", "Tensors", "TestSupport"], swiftSettings: strict),

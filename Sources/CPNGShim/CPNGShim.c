@@ -155,8 +155,75 @@ pixnerd_png_status pixnerd_png_decode(const uint8_t *bytes, size_t count, uint8_
     return read_picture(bytes, count, pixels, &width, &height, message);
 }
 
-pixnerd_png_status pixnerd_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes,
-                                      size_t *count, char *message) {
+static void put_number(uint8_t *bytes, uint32_t number) {
+    for (int i = 0; i < 4; i++) bytes[i] = (uint8_t)(number >> (24 - 8 * i));
+}
+
+static uint32_t number_at(const uint8_t *bytes) {
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+/// Writes a frame's fcTL chunk: all of the canvas, shown for a time, in place of what was there.
+static void write_frame_control(png_structp png, uint32_t sequence, uint32_t width, uint32_t height, uint16_t delay) {
+    uint8_t control[26] = {0};
+    put_number(control, sequence);
+    put_number(control + 4, width);
+    put_number(control + 8, height);
+    control[20] = (uint8_t)(delay >> 8);
+    control[21] = (uint8_t)delay;
+    control[22] = 1000 >> 8;
+    control[23] = 1000 & 255;
+    png_write_chunk(png, (png_const_bytep) "fcTL", control, sizeof control);
+}
+
+/// Writes the data of a PNG file as a later frame.
+///
+/// Returns the next sequence number.
+static uint32_t write_frame_data(png_structp png, uint32_t sequence, pixnerd_png_file file) {
+    for (size_t at = 8; at + 12 <= file.count;) {
+        uint32_t length = number_at(file.bytes + at);
+        if (memcmp(file.bytes + at + 4, "IDAT", 4) == 0) {
+            uint8_t number[4];
+            put_number(number, sequence++);
+            png_write_chunk_start(png, (png_const_bytep) "fdAT", length + 4);
+            png_write_chunk_data(png, number, 4);
+            png_write_chunk_data(png, file.bytes + at + 8, length);
+            png_write_chunk_end(png);
+        }
+        at += (size_t)length + 12;
+    }
+    return sequence;
+}
+
+static void write_animation(png_structp png, png_infop info, const uint8_t *first, uint32_t width, uint32_t height,
+                            const pixnerd_png_file *later, const uint16_t *delays, uint32_t count) {
+    if (setjmp(png_jmpbuf(png)) != 0) return;
+    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    png_write_info(png, info);
+    uint8_t control[8] = {0};  // The number of frames, and 0 for playing without end.
+    put_number(control, count);
+    png_write_chunk(png, (png_const_bytep) "acTL", control, sizeof control);
+    write_frame_control(png, 0, width, height, delays[0]);
+    for (uint32_t row = 0; row < height; row++) png_write_row(png, first + (size_t)row * width * 3);
+    uint32_t sequence = 1;
+    for (uint32_t frame = 1; frame < count; frame++) {
+        write_frame_control(png, sequence++, width, height, delays[frame]);
+        sequence = write_frame_data(png, sequence, later[frame - 1]);
+    }
+    png_write_end(png, NULL);
+}
+
+/// The frames of an animation after the first.
+typedef struct {
+    const pixnerd_png_file *later;
+    const uint16_t *delays;
+    uint32_t count;
+} animation;
+
+/// Encodes a picture, or an animation that begins with it where `frames` is not NULL.
+static pixnerd_png_status encode(const uint8_t *pixels, uint32_t width, uint32_t height, const animation *frames,
+                                 uint8_t **bytes, size_t *count, char *message) {
     sink output = {NULL, 0, 1 << 16, PIXNERD_PNG_OK, message};
     output.bytes = malloc(output.capacity);
     png_structp png =
@@ -170,7 +237,11 @@ pixnerd_png_status pixnerd_png_encode(const uint8_t *pixels, uint32_t width, uin
         return PIXNERD_PNG_NO_MEMORY;
     }
     png_set_write_fn(png, &output, write_bytes, flush_nothing);
-    write_pixels(png, info, pixels, width, height);
+    if (frames == NULL) {
+        write_pixels(png, info, pixels, width, height);
+    } else {
+        write_animation(png, info, pixels, width, height, frames->later, frames->delays, frames->count);
+    }
     png_destroy_write_struct(&png, &info);
     if (output.status != PIXNERD_PNG_OK) {
         free(output.bytes);
@@ -179,4 +250,16 @@ pixnerd_png_status pixnerd_png_encode(const uint8_t *pixels, uint32_t width, uin
     *bytes = output.bytes;
     *count = output.count;
     return PIXNERD_PNG_OK;
+}
+
+pixnerd_png_status pixnerd_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes,
+                                      size_t *count, char *message) {
+    return encode(pixels, width, height, NULL, bytes, count, message);
+}
+
+pixnerd_png_status pixnerd_png_encode_animation(const uint8_t *first, uint32_t width, uint32_t height,
+                                                const pixnerd_png_file *later, const uint16_t *delays, uint32_t count,
+                                                uint8_t **bytes, size_t *written, char *message) {
+    animation frames = {later, delays, count};
+    return encode(first, width, height, &frames, bytes, written, message);
 }

@@ -32,6 +32,34 @@ KERNEL void column_sums(size_t rows, size_t columns, size_t stride, const float 
     }
 }
 
+KERNEL void vector_scale(size_t count, float scale, const float *restrict x, float *restrict out) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) out[i] = scale * x[i];
+}
+
+KERNEL void resample_axis(
+    size_t outputs, size_t taps, size_t inner, const int32_t *restrict starts, const float *restrict weights,
+    const float *restrict x, float *restrict out) {
+    RELAXED
+    for (size_t output = 0; output < outputs; output++) {
+        const float *restrict from = x + (size_t)starts[output] * inner;
+        const float *restrict weight = weights + output * taps;
+        float *restrict to = out + output * inner;
+        if (inner == 1) {
+            float sum = 0;
+            for (size_t tap = 0; tap < taps; tap++) sum += weight[tap] * from[tap];
+            *to = sum;
+            continue;
+        }
+        VECTORIZED
+        for (size_t i = 0; i < inner; i++) to[i] = weight[0] * from[i];
+        for (size_t tap = 1; tap < taps; tap++) {
+            VECTORIZED
+            for (size_t i = 0; i < inner; i++) to[i] += weight[tap] * from[tap * inner + i];
+        }
+    }
+}
+
 // Blocks of 4096 are summed in float lanes and the blocks in double: fast, and exact enough for millions of values.
 #define SUM_BLOCK 4096
 

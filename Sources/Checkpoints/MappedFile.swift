@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// A file mapped for reading.
 ///
@@ -36,4 +37,22 @@ final class MappedFile: @unchecked Sendable {
     }
 
     deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count) }
+}
+
+extension Fingerprint {
+    /// Of a file's bytes.
+    ///
+    /// - Throws: `CheckpointError` where the file cannot be read or is empty.
+    public static func text(ofFile path: String) throws -> String {
+        let file = try MappedFile(path: path)
+        var fingerprint = Fingerprint()
+        // In windows, so that a second mapping of a large checkpoint does not count as memory beside the first.
+        let window = 64 << 20
+        for start in stride(from: 0, to: file.bytes.count, by: window) {
+            let end = min(start + window, file.bytes.count)
+            fingerprint.add(UnsafeRawBufferPointer(rebasing: file.bytes[start..<end]))
+            file.releasePages()
+        }
+        return fingerprint.text
+    }
 }

@@ -4,7 +4,7 @@ import Tensors
 /// Writes `.safetensors` files that PyTorch users and this program read alike.
 public enum SafetensorsWriter {
     /// A tensor that is still to be written.
-    struct Item {
+    package struct Item {
         let name: String
         let type: ElementType
         let shape: [Int]
@@ -12,6 +12,23 @@ public enum SafetensorsWriter {
         let write: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
         var byteCount: Int { shape.reduce(type.size, *) }
+
+        package init(
+            name: String, type: ElementType, shape: [Int],
+            write: @escaping ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+        ) {
+            self.name = name
+            self.type = type
+            self.shape = shape
+            self.write = write
+        }
+
+        /// Integers as int64.
+        package init(name: String, shape: [Int], values: [Int]) {
+            self.init(name: name, type: .int64, shape: shape) { write in
+                try values.map { Int64($0).littleEndian }.withUnsafeBytes(write)
+            }
+        }
     }
 
     /// Writes float32 tensors; the file appears whole or not at all.
@@ -26,11 +43,7 @@ public enum SafetensorsWriter {
         integers: [(name: String, shape: [Int], values: [Int])] = [], metadata: [String: String] = [:],
         to path: String
     ) throws {
-        let integers = integers.map { name, shape, values in
-            Item(name: name, type: .int64, shape: shape) { write in
-                try values.map { Int64($0).littleEndian }.withUnsafeBytes(write)
-            }
-        }
+        let integers = integers.map { Item(name: $0.name, shape: $0.shape, values: $0.values) }
         let floats = tensors.map { name, tensor in
             Item(name: name, type: .float32, shape: tensor.shape) { write in
                 try tensor.withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
@@ -40,7 +53,7 @@ public enum SafetensorsWriter {
     }
 
     /// Writes tensors one after the other, wider elements first, so that each is aligned to its own size.
-    static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
+    package static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
         let widths = [8, 4, 2, 1]
         let items = widths.flatMap { width in items.filter { $0.type.size == width } }
         var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { own, _ in own }]

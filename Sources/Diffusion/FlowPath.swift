@@ -25,6 +25,16 @@ public func shiftedTime(_ time: Float, by shift: Float) -> Float {
     time / (time + (1 - time) * shift)
 }
 
+/// The shift for pictures of another size than that of training: in proportion to the square root of the pixels, which
+/// leaves a picture's own signal as noisy as it was (Esser et al., arXiv 2403.03206, section 5.3.2).
+///
+/// - Parameters:
+///   - shift: that serves the pictures of training.
+///   - pixels: of the pictures to be made; `trained`: of those of training.
+public func shiftForSize(_ shift: Float, pixels: Int, trained: Int) -> Float {
+    shift * (Float(pixels) / Float(trained)).squareRoot()
+}
+
 /// The straight path from noise (t = 0) to data (t = 1): x_t = t x + (1 - t) e with velocity x - e.
 public enum FlowPath {
     /// - Parameters:

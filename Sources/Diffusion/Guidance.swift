@@ -4,21 +4,35 @@ import Tensors
 /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598) inside an interval of times (Kynkäänniemi et al.,
 /// arXiv 2404.07724).
 public struct Guidance: Sendable, Equatable {
-    /// 1 is no guidance; the velocity is without + scale (with - without).
-    public var scale: Float
-    /// Guidance acts strictly between these times.
-    public var lowerTime: Float
-    public var upperTime: Float
+    /// The scale of each interval; 1 is no guidance, and the velocity is without + scale (with - without).
+    public let scales: [Float]
+    /// Where the intervals begin, ascending, and where the last one ends; one more than there are scales.
+    public let times: [Float]
 
-    public init(scale: Float = 3.5, lowerTime: Float = 0.1, upperTime: Float = 1) {
-        self.scale = scale
-        self.lowerTime = lowerTime
-        self.upperTime = upperTime
+    /// Guidance of different strength in neighbouring intervals of time.
+    ///
+    /// - Parameters:
+    ///   - scales: of the intervals.
+    ///   - times: their bounds, ascending, one more than there are scales.
+    public init(scales: [Float], times: [Float]) {
+        precondition(
+            !scales.isEmpty && times.count == scales.count + 1 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 },
+            "Guidance: \(scales.count) scales between the times \(times)")
+        self.scales = scales
+        self.times = times
     }
 
-    /// The scale at a time: 1 outside the interval.
+    /// Guidance strictly between two times.
+    public init(scale: Float = 3.5, lowerTime: Float = 0.1, upperTime: Float = 1) {
+        self.init(scales: [scale], times: [lowerTime, upperTime])
+    }
+
+    /// The scale at a time: 1 unless the time is strictly between the first and the last bound. Where two intervals
+    /// meet, the later one counts.
     public func scale(at time: Float) -> Float {
-        lowerTime < time && time < upperTime ? scale : 1
+        guard times[0] < time && time < times[times.count - 1] else { return 1 }
+        let begun = times.dropLast().prefix { $0 <= time }.count
+        return scales[begun - 1]
     }
 
     /// The guided velocity; one evaluation where the scale is 1, else one of twice the pictures.

@@ -13,49 +13,90 @@ public struct PictureRequest: Sendable, Equatable {
     }
 }
 
-/// Where the noise of a picture comes from; both ways a seed gives the same noise always.
-public enum NoiseSource: String, Sendable, CaseIterable {
+/// Where the noise comes from that pictures begin with.
+public enum NoiseSource: Sendable {
     /// What `torch.randn((C, H, W), generator=torch.Generator().manual_seed(seed))` gives on a CPU.
     case torch
     /// A counter-based stream keyed by the seed.
     case philox
+    /// [N, C, H, W], one for each request.
+    case given(Tensor)
 }
 
-/// Makes pictures from noise.
+/// A moment in the sampling of a batch, after one of its steps.
+public struct SamplingMoment {
+    /// Place of the batch's first picture among the requests.
+    public let first: Int
+    /// Steps of this batch that are done, from 1.
+    public let step: Int
+    /// Steps of all batches that are done, and of all that are to be done.
+    public let done: Int
+    public let total: Int
+    /// The pictures that the last velocity points at, decoded when asked for.
+    public let predicted: () -> [RGBImage]
+}
+
+/// Makes pictures from noise, in batches that always begin at multiples of `batchSize` among the requests, so that the
+/// same requests give the same bits also where some batches are left out.
 ///
 /// - Parameters:
 ///   - space: where the denoiser works.
-///   - height: of the pictures, a multiple of the denoiser's `sizeMultiple`; `width` likewise.
+///   - size: of the pictures; its canvas a multiple of the denoiser's `sizeMultiple`.
 ///   - batchSize: pictures at once.
 ///   - source: of the noise that the pictures begin with.
-///   - afterStep: called with the evaluations done so far, of `steps` times the number of batches.
-///   - receive: gets each batch's pictures with the place of the first among the requests.
+///   - isDone: asked before a batch; where it says so, the batch is left out.
+///   - afterStep: called after each step of each batch.
+///   - receive: gets each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white and not clipped, with
+///     the place of the first among the requests.
 public func samplePictures(
-    _ denoiser: some Denoiser, in space: some Space, _ requests: [PictureRequest], height: Int, width: Int,
+    _ denoiser: some Denoiser, in space: some Space, _ requests: [PictureRequest], size: PictureSize,
     settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox,
-    afterStep: (_ done: Int) -> Void = { _ in },
-    receive: (_ pictures: [RGBImage], _ first: Int) throws -> Void
+    isDone: (_ requests: Range<Int>) -> Bool = { _ in false },
+    afterStep: (SamplingMoment) throws -> Void = { _ in },
+    receive: (_ pixels: Tensor, _ first: Int) throws -> Void
 ) rethrows {
-    for (batch, start) in stride(from: 0, to: requests.count, by: batchSize).enumerated() {
-        let part = requests[start..<min(start + batchSize, requests.count)]
-        let shape = [part.count, space.channels, height, width]
-        /// Draw 0 is where a picture begins; a sampler's steps take the next ones.
-        func philox(_ draw: Int) -> Tensor {
-            Tensor.normal(shape) { index in
-                RandomStream(seed: part[start + index].seed, purpose: .samplingNoise, step: draw)
-            }
-        }
-        func torch() -> Tensor {
-            Tensor(
-                part.flatMap { request in
+    let batches = stride(from: 0, to: requests.count, by: batchSize).map { start in
+        start..<start + min(batchSize, requests.count - start)
+    }.filter { !isDone($0) }
+    for (place, batch) in batches.enumerated() {
+        let part = Array(requests[batch])
+        let x = try sample(
+            denoiser, noise: source.noise(part, batch, channels: space.channels, size), labels: part.map(\.label),
+            settings: settings,
+            // Draw 0 of a picture's stream is where it may begin; the steps take the next ones.
+            stepNoise: { philoxNoise(part, draw: $0 + 1, channels: space.channels, size) },
+            afterStep: { step, predicted in
+                try afterStep(
+                    SamplingMoment(
+                        first: batch.lowerBound, step: step, done: place * settings.steps + step,
+                        total: batches.count * settings.steps
+                    ) { roundedPictures(size.cropped(space.decode(predicted()))) })
+            })
+        try receive(size.cropped(space.decode(x)), batch.lowerBound)
+    }
+}
+
+extension NoiseSource {
+    /// The noise of some requests, [B, C, canvas height, canvas width].
+    fileprivate func noise(
+        _ requests: [PictureRequest], _ places: Range<Int>, channels: Int, _ size: PictureSize
+    ) -> Tensor {
+        switch self {
+        case .philox: return philoxNoise(requests, draw: 0, channels: channels, size)
+        case .given(let noise): return noise.rows(places)
+        case .torch:
+            let each = channels * size.canvasHeight * size.canvasWidth
+            return Tensor(
+                requests.flatMap { request in
                     var generator = TorchRandom(seed: request.seed)
-                    return generator.normal(count: space.channels * height * width)
-                }, shape: shape)
+                    return generator.normal(count: each)
+                }, shape: [requests.count, channels, size.canvasHeight, size.canvasWidth])
         }
-        let x = sample(
-            denoiser, noise: source == .torch ? torch() : philox(0), labels: part.map(\.label), settings: settings,
-            stepNoise: { philox($0 + 1) },
-            afterStep: { done, _ in afterStep(batch * settings.steps + done) })
-        try receive(space.decode(x), start)
+    }
+}
+
+private func philoxNoise(_ requests: [PictureRequest], draw: Int, channels: Int, _ size: PictureSize) -> Tensor {
+    Tensor.normal([requests.count, channels, size.canvasHeight, size.canvasWidth]) { index in
+        RandomStream(seed: requests[index].seed, purpose: .samplingNoise, step: draw)
     }
 }

@@ -64,8 +64,8 @@ public struct SamplingSettings: Sendable, Equatable {
 public func sample(
     _ denoiser: some Denoiser, noise: Tensor, labels: [Int], settings: SamplingSettings,
     stepNoise: (_ step: Int) -> Tensor = { _ in preconditionFailure("sample: this sampler needs noise for its steps") },
-    afterStep: (_ done: Int, _ predicted: () -> Tensor) -> Void = { _, _ in }
-) -> Tensor {
+    afterStep: (_ done: Int, _ predicted: @escaping () -> Tensor) throws -> Void = { _, _ in }
+) rethrows -> Tensor {
     let times = settings.times
     var x = noise
     var solver = VelocitySolver(settings.sampler, times: times)
@@ -81,7 +81,7 @@ public func sample(
         if case .stochastic = settings.sampler, !isLast {
             x = diffused(x, from: start, slope, time: now, by: next - now, noise: stepNoise(step))
         }
-        afterStep(step + 1) { Tensor.combination(1, start, 1 - now, slope) }
+        try afterStep(step + 1) { Tensor.combination(1, start, 1 - now, slope) }
     }
     return x
 }

@@ -7,8 +7,8 @@ public protocol Space: Sendable {
     var channels: Int { get }
     /// Pictures of one size to [B, C, H, W].
     func encode(_ batch: LoadedBatch) -> Tensor
-    /// [B, C, H, W] to pictures.
-    func decode(_ x: Tensor) -> [RGBImage]
+    /// [B, C, H, W] to pixels, [B, 3, H, W] with -1 as black and 1 as white, not clipped.
+    func decode(_ x: Tensor) -> Tensor
 }
 
 /// Pixels themselves, with 0 ... 255 as -1 ... 1.
@@ -34,25 +34,32 @@ public struct PixelSpace: Space {
         return x
     }
 
-    /// Rounds as the published code does: clip((x + 1) 127.5 + 0.5).
-    public func decode(_ x: Tensor) -> [RGBImage] {
-        precondition(
-            x.shape.count == 4 && x.shape[1] == channels, "PixelSpace: \(x.shape) are not pictures of three channels")
-        let (height, width) = (x.shape[2], x.shape[3])
-        let pixels = height * width
-        return x.withUnsafeBuffer { x in
-            (0..<x.count / (channels * pixels)).map { picture in
-                var bytes = [UInt8](repeating: 0, count: pixels * channels)
-                for channel in 0..<channels {
-                    let source = (picture * channels + channel) * pixels
-                    for i in 0..<pixels {
+    public func decode(_ x: Tensor) -> Tensor { x }
+}
+
+/// Pixels as 8-bit pictures, rounded as the published code and the ADM evaluation do: clip(127.5 x + 128).
+///
+/// - Parameter pixels: [B, 3, H, W] with -1 as black and 1 as white; what is beyond is clipped.
+public func roundedPictures(_ pixels: Tensor) -> [RGBImage] {
+    precondition(
+        pixels.shape.count == 4 && pixels.shape[1] == 3,
+        "roundedPictures: \(pixels.shape) are not pictures of three channels")
+    let (height, width) = (pixels.shape[2], pixels.shape[3])
+    let area = height * width
+    return pixels.withUnsafeBuffer { x in
+        (0..<pixels.shape[0]).map { picture in
+            let bytes = [UInt8](unsafeUninitializedCapacity: area * 3) { bytes, count in
+                for channel in 0..<3 {
+                    let source = (picture * 3 + channel) * area
+                    for i in 0..<area {
                         let level = (x[source + i] + 1) * 127.5 + 0.5
                         // Also 0 where the level is not a number.
-                        bytes[i * channels + channel] = level > 0 ? UInt8(min(level, 255)) : 0
+                        bytes[i * 3 + channel] = level > 0 ? UInt8(min(level, 255)) : 0
                     }
                 }
-                return RGBImage(width: width, height: height, pixels: bytes)
+                count = area * 3
             }
+            return RGBImage(width: width, height: height, pixels: bytes)
         }
     }
 }

@@ -44,10 +44,12 @@ func readBytes(
     return UnsafeRawBufferPointer(start: base, count: count)
 }
 
-/// Writes `bytes` beside `path` under a name that no other process uses, then renames it to `path`.
+/// Writes `bytes` beside `path` under a name that no other process uses and that ends in `.partial`, then renames it to
+/// `path`.
 func replaceFile(_ path: String, with bytes: [UInt8]) throws {
-    var template = Array((path + ".XXXXXX").utf8CString)
-    let descriptor = mkstemp(&template)
+    let ending = ".partial"
+    var template = Array((path + ".XXXXXX" + ending).utf8CString)
+    let descriptor = mkstemps(&template, Int32(ending.utf8.count))
     guard descriptor >= 0 else { throw ImageError("\(path) cannot be written: \(systemReason()).") }
     let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     do {

@@ -35,12 +35,45 @@ func decodePNG(
 
 /// The bytes of a PNG file.
 func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
+    try encoded(image) { pixels, bytes, count, message in
+        pixnerd_png_encode(pixels, UInt32(image.width), UInt32(image.height), bytes, count, message)
+    }
+}
+
+/// The bytes of an animated PNG file.
+func encodedAnimatedPNG(_ animation: Animation) throws -> [UInt8] {
+    let first = animation.frames[0].picture
+    let later = try animation.frames.dropFirst().map { try encodedPNG($0.picture) }
+    // All later frames in one block, so that C gets pointers that stay.
+    let block = later.flatMap { $0 }
+    let delays = animation.frames.map { UInt16($0.milliseconds) }
+    return try block.withUnsafeBufferPointer { block in
+        var files: [pixnerd_png_file] = []
+        var start = 0
+        for file in later {
+            files.append(pixnerd_png_file(bytes: block.baseAddress! + start, count: file.count))
+            start += file.count
+        }
+        return try encoded(first) { pixels, bytes, count, message in
+            pixnerd_png_encode_animation(
+                pixels, UInt32(first.width), UInt32(first.height), files, delays, UInt32(delays.count), bytes, count,
+                message)
+        }
+    }
+}
+
+/// Lets libpng write a file that begins with a picture, and takes the block that it makes.
+private func encoded(
+    _ image: RGBImage,
+    _ encode: (
+        UnsafePointer<UInt8>, UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>,
+        UnsafeMutablePointer<CChar>
+    ) -> pixnerd_png_status
+) throws -> [UInt8] {
     var block: UnsafeMutablePointer<UInt8>?
     var count = 0
     try withMessage(name: "A picture of \(image.width) x \(image.height) pixels") { message in
-        image.pixels.withUnsafeBufferPointer {
-            pixnerd_png_encode($0.baseAddress, UInt32(image.width), UInt32(image.height), &block, &count, message)
-        }
+        image.pixels.withUnsafeBufferPointer { encode($0.baseAddress!, &block, &count, message) }
     }
     defer { free(block) }
     return Array(UnsafeBufferPointer(start: block, count: count))

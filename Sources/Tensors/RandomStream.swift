@@ -13,6 +13,9 @@ public enum RandomPurpose: UInt32, Sendable {
     case samplingNoise = 7
     case test = 8
     case augmentation = 9
+    case samplingLabels = 10
+    case rowOrder = 11
+    case fieldSize = 12
     case evaluation = 20
 }
 

@@ -74,6 +74,8 @@ public struct Configuration: Sendable, Equatable {
         /// Steps whose gradient norm is so many standard deviations above the last ones' are skipped; 0 for none.
         public var skipOutliers: Float = 0
         public var previewEvery = 500
+        /// Sides in pixels at which patches are decoded besides that of the pictures; none where empty.
+        public var fieldSizes: [Int] = []
     }
 
     /// What happens when something cannot be written, such as on a full disk.

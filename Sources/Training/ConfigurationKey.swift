@@ -43,11 +43,17 @@ extension String: ConfigurationValue {
     var text: String { self }
 }
 
-extension [Float]: ConfigurationValue {
-    static var expectation: String { "a number or a list of numbers" }
+/// A number that may stand in a list.
+protocol ConfigurationNumber: ConfigurationValue {}
+
+extension Int: ConfigurationNumber {}
+extension Float: ConfigurationNumber {}
+
+extension Array: ConfigurationValue where Element: ConfigurationNumber {
+    static var expectation: String { "\(Element.expectation) or a list of such" }
     init?(text: String) {
-        let parts = text.split(separator: ",").map { Float(text: $0.trimmingCharacters(in: .whitespaces)) }
-        guard !parts.isEmpty, !parts.contains(nil) else { return nil }
+        let parts = text.split(separator: ",").map { Element(text: $0.trimmingCharacters(in: .whitespaces)) }
+        guard !parts.contains(where: { $0 == nil }) else { return nil }
         self = parts.compactMap { $0 }
     }
     var text: String { map(\.text).joined(separator: ", ") }
@@ -95,7 +101,7 @@ public struct ConfigurationKey: Sendable {
         self.help = help
         expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
         isText = Value.self == String.self
-        isList = Value.self == [Float].self
+        isList = Value.self == [Float].self || Value.self == [Int].self
         read = { $0[keyPath: path].text }
         write = { configuration, text in
             guard let value = Value(text: text), isAllowed(value) else { return false }

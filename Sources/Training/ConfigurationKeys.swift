@@ -62,7 +62,7 @@ extension Configuration {
             "training.ema_decay", \.training.emaDecay,
             "of the moving average of the weights; a list keeps several, the first is sampled from",
             limits: "from 0 to 1, each another one"
-        ) { Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
+        ) { !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
         ConfigurationKey(
             "training.ema_warmup", \.training.emaWarmup,
             "let the average follow faster at first: min(decay, (1+n)/(10+n))"),
@@ -71,6 +71,11 @@ extension Configuration {
         ConfigurationKey(
             "training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
+        ConfigurationKey(
+            "training.field_sizes", \.training.fieldSizes,
+            "other sides at which patches are decoded in training, such as [24, 48, 64]: for sample --route field",
+            limits: "from 1 on, or none"
+        ) { $0.allSatisfy { $0 >= 1 } },
         ConfigurationKey(
             "training.recompute", \.training.recompute,
             "keep only the inputs of blocks and compute the rest again: less memory, a quarter more time"),

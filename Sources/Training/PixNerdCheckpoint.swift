@@ -110,6 +110,11 @@ public struct PixNerdCheckpoint {
     /// Whether the checkpoint holds these weights.
     public func holds(_ kind: WeightKind) -> Bool { sources[kind] != nil }
 
+    /// The path of the file that holds these weights.
+    public func file(of kind: WeightKind) -> String {
+        files.count == 1 ? files[0].path : "\(path)/\(kind.fileName)"
+    }
+
     /// The tensors of these weights, without a prefix.
     ///
     /// - Throws: one sentence where the checkpoint does not hold them.

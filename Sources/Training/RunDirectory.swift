@@ -8,14 +8,6 @@ public struct TrainingError: Error, CustomStringConvertible, Sendable {
     public init(_ description: String) { self.description = description }
 }
 
-/// The system's words for what went wrong with a file; Foundation's own take two sentences.
-package func systemReason(_ error: any Error) -> String {
-    let error = error as NSError
-    let inner = error.userInfo[NSUnderlyingErrorKey].flatMap { $0 as? any Error }.map { $0 as NSError } ?? error
-    guard inner.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
-    return String(cString: strerror(Int32(inner.code)))
-}
-
 /// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory for each saved step, and `latest`.
 public struct RunDirectory: Sendable {
     public let path: String

@@ -19,6 +19,12 @@ extension Trainer {
         if let problem = sizeProblem(configuration.data.imageSize, multiple: configuration.model.patchSize) {
             throw ConfigurationError("data.image_size \(problem)")
         }
+        let grid = configuration.data.imageSize / configuration.model.patchSize
+        if let side = configuration.training.fieldSizes.first(where: { $0 % grid != 0 }) {
+            throw ConfigurationError(
+                "training.field_sizes holds \(side), which a grid of \(grid) x \(grid) patches does not divide; give "
+                    + "multiples of \(grid).")
+        }
         guard configuration.model.classes >= classes else {
             throw ConfigurationError(
                 "model.num_classes is \(configuration.model.classes), but \(pictures.root) has \(classes) classes; "

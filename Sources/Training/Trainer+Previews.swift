@@ -25,10 +25,10 @@ extension Trainer {
         var sampled: [RGBImage] = []
         let size = configuration.data.imageSize
         // Guidance doubles the pictures, so that half a batch of them takes no more memory than training does.
-        samplePictures(
-            state.model, in: space, requests, height: size, width: size, settings: sampling.settings,
+        try samplePictures(
+            state.model, in: space, requests, size: PictureSize(height: size, width: size), settings: sampling.settings,
             batchSize: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
-        ) { batch, _ in sampled += batch }
+        ) { pixels, _ in sampled += roundedPictures(pixels) }
         let rows = labels.map { label in
             (
                 label: Optional(pictures.classes[label]),

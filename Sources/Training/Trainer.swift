@@ -41,7 +41,7 @@ public final class Trainer {
         let loader = makeLoader()
         defer { loader.stop() }
         let take = FlowMatchingStep(
-            model: state.model, optimizer: state.optimizer, averages: state.averages,
+            model: FieldRoute(state.model, trainedSize: configuration.data.imageSize), optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
@@ -86,7 +86,7 @@ public final class Trainer {
     /// One step: everything random in it is keyed by the step and the place in the whole batch, so that neither
     /// accumulation nor threads change it.
     private func step(
-        _ take: FlowMatchingStep<PixNerd>, _ loader: BatchLoader, _ window: inout MetricsWindow
+        _ take: FlowMatchingStep<FieldRoute>, _ loader: BatchLoader, _ window: inout MetricsWindow
     ) throws {
         let training = configuration.training
         var first = 0
@@ -104,7 +104,7 @@ public final class Trainer {
                 training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
         }
         var outliers = state.outliers
-        let result: FlowMatchingStep<PixNerd>.Result
+        let result: FlowMatchingStep<FieldRoute>.Result
         do {
             result = try take(batches) { outliers.isOutlier($0) }
         } catch let error as NotFiniteError {
@@ -121,7 +121,7 @@ public final class Trainer {
         func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
             RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
         }
-        let data = space.encode(loaded)
+        let data = atFieldSize(space.encode(loaded))
         return TrainingBatch(
             data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
             times: (0..<loaded.count).map { index in
@@ -132,6 +132,19 @@ public final class Trainer {
                 var numbers = stream(.labelDropout, index)
                 return numbers.nextUniform() < training.labelDropout ? state.model.nullLabel : label
             })
+    }
+
+    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
+    /// that of the pictures.
+    private func atFieldSize(_ data: Tensor) -> Tensor {
+        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
+        guard sizes.count > 1 else { return data }
+        var stream = RandomStream(seed: configuration.seed, purpose: .fieldSize, step: state.step)
+        let (height, width) = (
+            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
+        )
+        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
+        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
     }
 
     /// Saves the state, and removes the saved steps that need not be kept.

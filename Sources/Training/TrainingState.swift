@@ -151,10 +151,10 @@ public struct TrainingState {
 extension Configuration {
     fileprivate var outlierThreshold: Double? { training.skipOutliers > 0 ? Double(training.skipOutliers) : nil }
 
-    /// A short name for the values that decide what is learned (FNV-1a, 64 bits).
+    /// A short name for the values that decide what is learned.
     var hash: String {
-        let values = Self.keys.filter { $0.changesTraining(self) }.map { "\($0.name)=\($0.read(self))\n" }
-        let value = values.joined().utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
-        return String(value, radix: 16)
+        var fingerprint = Fingerprint()
+        for key in Self.keys where key.changesTraining(self) { fingerprint.add("\(key.name)=\(key.read(self))") }
+        return fingerprint.text
     }
 }

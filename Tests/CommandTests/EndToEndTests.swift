@@ -31,8 +31,8 @@ import Testing
                 "--size", "12x20")
             #expect(
                 try place.names(in: "pictures")
-                    == ["heart-seed7.png", "heart-seed8.png", "ring-seed7.png", "ring-seed8.png"])
-            for name in try place.names(in: "pictures") {
+                    == ["heart-seed7.png", "heart-seed8.png", "manifest.json", "ring-seed7.png", "ring-seed8.png"])
+            for name in try place.pictureNames(in: "pictures") {
                 let picture = try ImageFile.read(place.path("pictures/\(name)"))
                 #expect(picture.height == 12 && picture.width == 20)
                 #expect(Set(picture.pixels).count > 20)
@@ -80,7 +80,9 @@ import Testing
             func sample(_ out: String, _ arguments: String...) throws -> [String: RGBImage] {
                 let fixed = ["sample", "runs/tiny", "--out", out, "--steps", "3"]
                 #expect(try place.run(fixed + arguments).status == 0)
-                let pictures = try place.names(in: out).map { ($0, try ImageFile.read(place.path("\(out)/\($0)"))) }
+                let pictures = try place.pictureNames(in: out).map {
+                    ($0, try ImageFile.read(place.path("\(out)/\($0)")))
+                }
                 return Dictionary(uniqueKeysWithValues: pictures)
             }
             let all = try sample("all", "--seeds", "1,2,3")

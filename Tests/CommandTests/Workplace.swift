@@ -37,6 +37,8 @@ struct Workplace {
         try FileManager.default.contentsOfDirectory(atPath: path(folder)).sorted()
     }
 
+    func pictureNames(in folder: String) throws -> [String] { try names(in: folder).filter { $0.hasSuffix(".png") } }
+
     /// The built program, which lies beside the tests.
     private static let executable: String? = {
         let tests = [

@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func eulerFollowsTheReference() throws {
-        let samples = sample(
+        let samples = try sample(
             model, noise: try file.tensor("noise"), labels: try file.integers("labels"),
             settings: SamplingSettings(steps: 9, guidance: Guidance(scale: 3.5, lowerTime: 0.1, upperTime: 1)))
         expectClose(samples, try file.tensor("samples"), .network)
@@ -51,9 +51,9 @@ import Testing
         }
     }
 
-    @Test func withoutGuidanceTheNullLabelIsNotEvaluated() {
+    @Test func withoutGuidanceTheNullLabelIsNotEvaluated() throws {
         let noise = Tensor([0.5, -0.5], shape: [2, 1, 1, 1])
-        let samples = sample(
+        let samples = try sample(
             Constant(), noise: noise, labels: [0, 1],
             settings: SamplingSettings(steps: 7, guidance: Guidance(scale: 1)))
         expectClose(samples, Tensor([0.5, 0.5], shape: [2, 1, 1, 1]))
@@ -62,6 +62,56 @@ import Testing
     @Test func guidanceActsStrictlyInsideItsInterval() {
         let guidance = Guidance(scale: 4, lowerTime: 0.25, upperTime: 0.75)
         #expect([0, 0.25, 0.5, 0.75, 1].map(guidance.scale(at:)) == [1, 1, 4, 1, 1])
+    }
+
+    @Test func eachIntervalHasItsGuidance() {
+        let guidance = Guidance(scales: [2, 5, 3], times: [0.1, 0.4, 0.8, 1])
+        #expect(
+            [0, 0.1, 0.2, 0.4, 0.5, 0.8, 0.9, 1].map(guidance.scale(at:)) == [1, 1, 2, 5, 5, 3, 3, 1])
+    }
+
+    @Test func batchesThatAreDoneAreLeftOutAndTheOthersStayAsTheyAre() throws {
+        let requests = (0..<7).map { PictureRequest(label: $0 % 5, seed: UInt64($0)) }
+        func sampled(without done: Range<Int>?) -> [Int: [Float]] {
+            var pictures: [Int: [Float]] = [:]
+            var moments: [[Int]] = []
+            samplePictures(
+                model, in: PixelSpace(), requests,
+                size: PictureSize(height: 6, width: 10, multiple: model.sizeMultiple),
+                settings: SamplingSettings(steps: 2), batchSize: 3, isDone: { $0 == done },
+                afterStep: { moments.append([$0.first, $0.step, $0.done, $0.total]) },
+                receive: { pixels, first in
+                    #expect(pixels.shape.dropFirst().elementsEqual([3, 6, 10]))
+                    for row in 0..<pixels.shape[0] { pictures[first + row] = pixels.rows(row..<row + 1).values }
+                })
+            #expect(
+                moments
+                    == (done == nil
+                        ? [[0, 1, 1, 6], [0, 2, 2, 6], [3, 1, 3, 6], [3, 2, 4, 6], [6, 1, 5, 6], [6, 2, 6, 6]]
+                        : [[0, 1, 1, 4], [0, 2, 2, 4], [6, 1, 3, 4], [6, 2, 4, 4]]))
+            return pictures
+        }
+        let all = sampled(without: nil)
+        #expect(all.count == 7)
+        #expect(sampled(without: 3..<6) == all.filter { !(3..<6).contains($0.key) })
+    }
+
+    @Test func givenNoiseIsThatOfTheSeedItWasDrawnFrom() throws {
+        let requests = (1...3).map { PictureRequest(label: $0, seed: UInt64($0)) }
+        func sampled(_ noise: NoiseSource) throws -> [Float] {
+            var pictures: [Float] = []
+            try samplePictures(
+                model, in: PixelSpace(), requests, size: PictureSize(height: 8, width: 8),
+                settings: SamplingSettings(steps: 1), batchSize: 2, noise: noise
+            ) { pixels, _ in pictures += pixels.values }
+            return pictures
+        }
+        let noise = requests.flatMap { request in
+            var generator = TorchRandom(seed: request.seed)
+            return generator.normal(count: 192)
+        }
+        #expect(try sampled(.given(Tensor(noise, shape: [3, 3, 8, 8]))) == sampled(.torch))
+        #expect(try sampled(.torch) != sampled(.philox))
     }
 }
 
@@ -90,6 +140,21 @@ import Testing
     }
 }
 
+@Suite struct PictureSizeTests {
+    @Test func theMiddleOfTheNextLargerCanvas() {
+        let size = PictureSize(height: 2, width: 3, multiple: 4)
+        #expect(size.canvasHeight == 4 && size.canvasWidth == 4 && size.isCropped)
+        let canvas = Tensor((0..<32).map(Float.init), shape: [1, 2, 4, 4])
+        #expect(size.cropped(canvas).values == [4, 5, 6, 8, 9, 10, 20, 21, 22, 24, 25, 26])
+        #expect(size.cropped(canvas).shape == [1, 2, 2, 3])
+    }
+
+    @Test func sidesThatDivideStay() {
+        let size = PictureSize(height: 8, width: 12, multiple: 4)
+        #expect(!size.isCropped && size.canvasHeight == 8 && size.canvasWidth == 12)
+    }
+}
+
 @Suite struct PixelSpaceTests {
     @Test func everyLevelSurvivesARoundTrip() {
         let pixels: [UInt8] = (0..<256).flatMap { level -> [UInt8] in [UInt8(level), UInt8(255 - level), 7] }
@@ -97,11 +162,11 @@ import Testing
         let x = PixelSpace().encode(batch)
         #expect(x.shape == [1, 3, 16, 16])
         #expect(x.values.min() == -1 && x.values.max() == 1)
-        #expect(PixelSpace().decode(x).map(\.pixels) == [pixels])
+        #expect(roundedPictures(PixelSpace().decode(x)).map(\.pixels) == [pixels])
     }
 
     @Test func valuesOutsideAreClipped() {
         let x = Tensor([-3, 1.2, 0, .nan, .infinity, -.infinity], shape: [1, 3, 1, 2])
-        #expect(PixelSpace().decode(x)[0].pixels == [0, 128, 255, 255, 0, 0])
+        #expect(roundedPictures(PixelSpace().decode(x))[0].pixels == [0, 128, 255, 255, 0, 0])
     }
 }

@@ -5,9 +5,10 @@ import Tensors
 ///
 /// - Parameters:
 ///   - dropped: names that the copy lacks.
+///   - metadata: strings that are others or new.
 ///   - change: gets each tensor of floats with its name.
 public func writeCopy(
-    of file: SafetensorsFile, to path: String, without dropped: Set<String> = [],
+    of file: SafetensorsFile, to path: String, without dropped: Set<String> = [], metadata: [String: String] = [:],
     _ change: (_ name: String, _ values: inout [Float]) -> Void = { _, _ in }
 ) throws {
     var tensors: [(name: String, tensor: Tensor)] = []
@@ -22,5 +23,5 @@ public func writeCopy(
             tensors.append((name, Tensor(values, shape: tensor.shape)))
         }
     }
-    try SafetensorsWriter.write(tensors, integers: integers, metadata: file.metadata, to: path)
+    try SafetensorsWriter.write(tensors, integers: integers, metadata: file.metadata.merging(metadata) { $1 }, to: path)
 }

@@ -33,4 +33,18 @@ pixnerd_png_status pixnerd_png_decode(const uint8_t *bytes, size_t count, uint8_
 pixnerd_png_status pixnerd_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes,
                                       size_t *count, char *message);
 
+/// The bytes of a PNG file.
+typedef struct {
+    const uint8_t *bytes;
+    size_t count;
+} pixnerd_png_file;
+
+/// Encodes frames of one size as an animated PNG that plays without end (the APNG chunks of PNG, third edition).
+///
+/// `later` are the PNG files of the `count - 1` frames after the first, as pixnerd_png_encode makes them; `delays` are
+/// the times in milliseconds that each of the `count` frames is shown.
+pixnerd_png_status pixnerd_png_encode_animation(const uint8_t *first, uint32_t width, uint32_t height,
+                                                const pixnerd_png_file *later, const uint16_t *delays, uint32_t count,
+                                                uint8_t **bytes, size_t *written, char *message);
+
 #endif

@@ -25,6 +25,10 @@ void silu_gate_forward(size_t count, const float *a, const float *b, float *out)
 // The derivatives of silu(a) b by a and by b, times upstream.
 void silu_gate_backward(
     size_t count, const float *a, const float *b, const float *upstream, float *gradient_a, float *gradient_b);
+// out = x P(N < x) for a standard normal N
+void gelu_forward(size_t count, const float *x, float *out);
+// gradient *= gelu'(x), in place.
+void gelu_backward(size_t count, const float *x, float *gradient);
 
 #pragma mark Whole arrays
 
@@ -34,6 +38,12 @@ void vector_add(size_t count, const float *x, float *accumulator);
 void vector_sum(size_t count, const float *a, const float *b, float *out);
 // out = alpha x + beta y
 void vector_combine(size_t count, float alpha, const float *x, float beta, const float *y, float *out);
+// out = scale x
+void vector_scale(size_t count, float scale, const float *x, float *out);
+// out[outputs, inner]: row `o` is the sum of `taps` rows of x[.., inner] from row starts[o] on, weighed by
+// weights[o, taps]. taps is at least 1.
+void resample_axis(
+    size_t outputs, size_t taps, size_t inner, const int32_t *starts, const float *weights, const float *x, float *out);
 // average = decay average + (1 - decay) x
 void vector_follow(size_t count, float decay, const float *x, float *average);
 // sums[columns] += the sum of rows of x, which stand stride floats apart.
@@ -65,6 +75,18 @@ void rms_norm_forward(size_t rows, size_t width, float epsilon, const float *x, 
 void rms_norm_backward(
     size_t rows, size_t width, float epsilon, const float *x, const float *weight, const float *upstream,
     float *gradient, float *weight_gradient);
+// out = (x - mean) r weight + bias row by row, r = 1 / sqrt(variance + epsilon).
+void layer_norm_forward(
+    size_t rows, size_t width, float epsilon, const float *x, const float *weight, const float *bias, float *out);
+// gradient = the derivative by x; sum_upstream[width] += by bias; sum_upstream_normalized[width] += by weight.
+void layer_norm_backward(
+    size_t rows, size_t width, float epsilon, const float *x, const float *weight, const float *upstream,
+    float *gradient, float *sum_upstream, float *sum_upstream_normalized);
+// The sum over rows of 1 - a b / (|a| |b|), where no norm counts as less than epsilon.
+double cosine_distances(size_t rows, size_t width, float epsilon, const float *a, const float *b);
+// gradient = scale times its derivative by a, taken as if no norm had been raised to epsilon.
+void cosine_distances_backward(
+    size_t rows, size_t width, float epsilon, float scale, const float *a, const float *b, float *gradient);
 // out = x + gate y row by row; gate is [width].
 void gated_residual_forward(
     size_t rows, size_t width, const float *x, const float *y, const float *gate, float *out);

@@ -2,19 +2,52 @@ import CVectorKernels
 
 /// x sigmoid(x), element by element.
 public func silu(_ x: Tensor) -> Tensor {
-    OperatorProfile.begin("silu")
+    activation("silu", x, forward: silu_forward, backward: silu_backward)
+}
+
+/// x P(N < x) for a standard normal N, element by element: the exact form, not the one by tanh.
+///
+/// (Hendrycks and Gimpel, arXiv 1606.08415.)
+public func gelu(_ x: Tensor) -> Tensor {
+    activation("gelu", x, forward: gelu_forward, backward: gelu_backward)
+}
+
+/// A function of each element.
+///
+/// - Parameters:
+///   - forward: out = f(x).
+///   - backward: gradient *= f'(x).
+private func activation(
+    _ name: String, _ x: Tensor, forward: (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void,
+    backward: @escaping (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
+) -> Tensor {
+    OperatorProfile.begin(name)
     defer { OperatorProfile.end() }
     let out = Tensor(uninitialized: x.shape)
     parallelChunks(x.count, of: elementsPerChunk) { range in
-        silu_forward(range.count, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
+        forward(range.count, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
     }
-    return Tape.record("silu", out, from: [x]) { upstream in
+    return Tape.record(name, out, from: [x]) { upstream in
         let gradient = upstream.copied()
         parallelChunks(x.count, of: elementsPerChunk) { range in
-            silu_backward(range.count, x.pointer + range.lowerBound, gradient.storage.pointer + range.lowerBound)
+            backward(range.count, x.pointer + range.lowerBound, gradient.storage.pointer + range.lowerBound)
         }
         x.node?.add(gradient)
     }
+}
+
+/// factor x, element by element.
+public func scaled(_ x: Tensor, by factor: Float) -> Tensor {
+    func product(_ x: Tensor) -> Tensor {
+        let out = Tensor(uninitialized: x.shape)
+        parallelChunks(x.count, of: elementsPerChunk) { range in
+            vector_scale(range.count, factor, x.pointer + range.lowerBound, out.storage.pointer + range.lowerBound)
+        }
+        return out
+    }
+    OperatorProfile.begin("scaled")
+    defer { OperatorProfile.end() }
+    return Tape.record("scaled", product(x), from: [x]) { x.node?.add(product($0)) }
 }
 
 /// a + b of one shape.
@@ -119,7 +152,7 @@ private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor 
     return Tape.record("gatedLinear", out, from: [gate, value, weight]) { upstream in
         let hidden = Parameter(name: "hidden", value: gatedProduct(gate: gate, value: value))
         let tracked = Tensor(shape: hidden.value.shape, storage: hidden.value.storage, node: hidden.node)
-        linearBackward(x: tracked, weight: weight, bias: nil, upstream: upstream)
+        linearBackward(x: tracked, weight: weight, upstream: upstream)
         guard let hiddenGradient = hidden.gradient else { return }
         let gateGradient = Tensor(uninitialized: gate.shape)
         let valueGradient = Tensor(uninitialized: value.shape)
@@ -134,7 +167,9 @@ private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor 
     }
 }
 
-private func gatedProduct(gate: Tensor, value: Tensor) -> Tensor {
+/// silu(gate) * value, element by element; without a gradient.
+public func gatedProduct(gate: Tensor, value: Tensor) -> Tensor {
+    precondition(gate.shape == value.shape, "gatedProduct: shapes \(gate.shape) and \(value.shape) differ")
     let out = Tensor(uninitialized: gate.shape)
     parallelChunks(gate.count, of: elementsPerChunk) { range in
         let at = range.lowerBound

@@ -8,38 +8,68 @@ import CVectorKernels
 ///   - bias: [out], or none.
 /// - Returns: [..., out].
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    guard let bias else { return linear(x, weight: weight, startingFrom: [], prepare: nil) }
+    let outputs = weight.shape[0]
+    precondition(bias.shape == [outputs], "linear: bias \(bias.shape) does not fit weight \(weight.shape)")
+    return linear(x, weight: weight, startingFrom: [bias]) { target, row, columns in
+        (target + row * outputs + columns.lowerBound).update(
+            from: bias.pointer + columns.lowerBound, count: columns.count)
+    } backward: { upstream in
+        addBiasGradient(bias, upstream)
+    }
+}
+
+/// residual + x W^T + b over the last axis: what a block of a transformer ends with, in one pass.
+///
+/// - Parameters:
+///   - residual: [..., out].
+///   - x: [..., in].
+///   - weight: [out, in].
+///   - bias: [out].
+/// - Returns: [..., out].
+public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
+    let outputs = weight.shape[0]
+    precondition(
+        bias.shape == [outputs] && residual.shape == x.shape.dropLast() + [outputs],
+        "linear: residual \(residual.shape) and bias \(bias.shape) do not fit x \(x.shape), weight \(weight.shape)")
+    return linear(x, weight: weight, startingFrom: [residual, bias]) { target, row, columns in
+        let at = row * outputs + columns.lowerBound
+        vector_sum(columns.count, residual.pointer + at, bias.pointer + columns.lowerBound, target + at)
+    } backward: { upstream in
+        residual.node?.add(upstream)
+        addBiasGradient(bias, upstream)
+    }
+}
+
+/// x W^T on top of what `prepare` writes into a row of the result, for some of its columns.
+///
+/// - Parameters:
+///   - start: what `prepare` computes from; `backward` adds their gradients.
+private func linear(
+    _ x: Tensor, weight: Tensor, startingFrom start: [Tensor],
+    prepare: ((_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void)?,
+    backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
+) -> Tensor {
     OperatorProfile.begin("linear")
     defer { OperatorProfile.end() }
     let (outputs, inputs) = (weight.shape[0], weight.shape.last!)
     precondition(
-        weight.shape.count == 2 && x.shape.last == inputs && bias?.shape ?? [outputs] == [outputs],
-        "linear: x \(x.shape), weight \(weight.shape), bias \(String(describing: bias?.shape)) do not fit")
-    let rows = x.count / inputs
+        weight.shape.count == 2 && x.shape.last == inputs, "linear: x \(x.shape), weight \(weight.shape) do not fit")
     let out = Tensor(uninitialized: x.shape.dropLast() + [outputs])
     let target = out.storage.pointer
-    let a = Matrix(x.pointer, stride: inputs)
-    let transposedWeight = Matrix(weight.pointer, stride: inputs, transposed: true)
-    if let bias {
-        let biasPointer = bias.pointer
-        MatrixProduct.onAllThreads(
-            rows: rows, columns: outputs, inner: inputs, a, transposedWeight, beta: 1, into: target, stride: outputs
-        ) { rowRange, columnRange in
-            for row in rowRange {
-                (target + row * outputs + columnRange.lowerBound).update(
-                    from: biasPointer + columnRange.lowerBound, count: columnRange.count)
-            }
-        }
-    } else {
-        MatrixProduct.onAllThreads(
-            rows: rows, columns: outputs, inner: inputs, a, transposedWeight, beta: 0, into: target, stride: outputs)
-    }
-    return Tape.record("linear", out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
-        linearBackward(x: x, weight: weight, bias: bias, upstream: upstream)
+    MatrixProduct.onAllThreads(
+        rows: x.count / inputs, columns: outputs, inner: inputs, Matrix(x.pointer, stride: inputs),
+        Matrix(weight.pointer, stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1, into: target,
+        stride: outputs,
+        prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
+    return Tape.record("linear", out, from: [x, weight] + start) { upstream in
+        linearBackward(x: x, weight: weight, upstream: upstream)
+        backward(upstream)
     }
 }
 
-/// Adds the derivatives of `linear` to the gradients of x, weight and bias.
-func linearBackward(x: Tensor, weight: Tensor, bias: Tensor?, upstream: Tensor) {
+/// Adds the derivatives of x W^T to the gradients of x and weight.
+func linearBackward(x: Tensor, weight: Tensor, upstream: Tensor) {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     let rows = x.count / inputs
     let gradient = Matrix(upstream.pointer, stride: outputs)
@@ -49,13 +79,18 @@ func linearBackward(x: Tensor, weight: Tensor, bias: Tensor?, upstream: Tensor) 
             Matrix(upstream.pointer, stride: outputs, transposed: true), Matrix(x.pointer, stride: inputs),
             beta: beta, into: pointer, stride: inputs)
     }
-    bias?.node?.accumulateFromZero { pointer in
-        addColumnSums(of: upstream.pointer, rows: rows, columns: outputs, into: pointer)
-    }
     x.node?.accumulate { pointer, beta in
         MatrixProduct.onAllThreads(
             rows: rows, columns: inputs, inner: outputs, gradient, Matrix(weight.pointer, stride: inputs),
             beta: beta, into: pointer, stride: inputs)
+    }
+}
+
+/// Adds the derivative by a bias, the sums of the columns, to its gradient.
+private func addBiasGradient(_ bias: Tensor, _ upstream: Tensor) {
+    bias.node?.accumulateFromZero { pointer in
+        addColumnSums(
+            of: upstream.pointer, rows: upstream.count / bias.count, columns: bias.count, into: pointer)
     }
 }
 

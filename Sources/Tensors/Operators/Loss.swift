@@ -8,16 +8,10 @@ public func meanSquaredError(_ a: Tensor, target b: Tensor) -> (mean: Tensor, pi
     defer { OperatorProfile.end() }
     precondition(a.shape == b.shape, "meanSquaredError: shapes \(a.shape) and \(b.shape) differ")
     let size = a.count / a.shape[0]
-    var means = [Double](repeating: 0, count: a.shape[0])
-    means.withUnsafeMutableBufferPointer { means in
-        let target = means.baseAddress!
-        parallelFor(a.shape[0]) { index in
-            target[index] =
-                sum_of_squared_differences(size, a.pointer + index * size, b.pointer + index * size) / Double(size)
-        }
+    let (mean, pictures) = meanOverPictures(a.shape[0]) { index in
+        sum_of_squared_differences(size, a.pointer + index * size, b.pointer + index * size) / Double(size)
     }
-    let mean = means.reduce(0, +) / Double(means.count)
-    let loss = Tape.record("meanSquaredError", Tensor([Float(mean)], shape: [1]), from: [a]) { upstream in
+    let loss = Tape.record("meanSquaredError", mean, from: [a]) { upstream in
         let gradient = Tensor(uninitialized: a.shape)
         let scale = Float(2 * Double(upstream.scalar) / Double(a.count))
         parallelChunks(a.count, of: elementsPerChunk) { range in
@@ -27,5 +21,50 @@ public func meanSquaredError(_ a: Tensor, target b: Tensor) -> (mean: Tensor, pi
         }
         a.node?.add(gradient)
     }
-    return (loss, means.map { Float($0) })
+    return (loss, pictures)
+}
+
+/// The mean of 1 - cosine between rows of D, over all rows; a gradient goes to `a` only.
+///
+/// A norm below epsilon counts as epsilon, and its derivative as that of any other norm, as in
+/// `torch.nn.functional.cosine_similarity`.
+///
+/// - Parameters:
+///   - a: [B, ..., D].
+///   - b: of the same shape.
+/// - Returns: the mean, of shape [1], and the mean over each index along the first axis.
+public func meanCosineDistance(
+    _ a: Tensor, target b: Tensor, epsilon: Float = 1e-8
+) -> (mean: Tensor, pictures: [Float]) {
+    OperatorProfile.begin("meanCosineDistance")
+    defer { OperatorProfile.end() }
+    precondition(
+        a.shape == b.shape && a.shape.count >= 2, "meanCosineDistance: shapes \(a.shape) and \(b.shape) do not fit")
+    let (size, width) = (a.count / a.shape[0], a.shape.last!)
+    let (mean, pictures) = meanOverPictures(a.shape[0]) { index in
+        let rows = size / width
+        return cosine_distances(rows, width, epsilon, a.pointer + index * size, b.pointer + index * size) / Double(rows)
+    }
+    let loss = Tape.record("meanCosineDistance", mean, from: [a]) { upstream in
+        let gradient = Tensor(uninitialized: a.shape)
+        let rows = a.count / width
+        let scale = upstream.scalar / Float(rows)
+        parallelChunks(rows, of: max(1, elementsPerChunk / width)) { range in
+            let at = range.lowerBound * width
+            cosine_distances_backward(
+                range.count, width, epsilon, scale, a.pointer + at, b.pointer + at, gradient.storage.pointer + at)
+        }
+        a.node?.add(gradient)
+    }
+    return (loss, pictures)
+}
+
+/// A value of each picture, computed in parallel, and their mean of shape [1].
+private func meanOverPictures(_ count: Int, _ value: (Int) -> Double) -> (mean: Tensor, pictures: [Float]) {
+    var values = [Double](repeating: 0, count: count)
+    values.withUnsafeMutableBufferPointer { values in
+        let target = values.baseAddress!
+        parallelFor(count) { target[$0] = value($0) }
+    }
+    return (Tensor([Float(values.reduce(0, +) / Double(count))], shape: [1]), values.map { Float($0) })
 }

@@ -37,14 +37,13 @@ public func rotaryTable(
 
 /// Multi-head attention over all tokens of a picture, with RMS-normalised and rotated queries and keys.
 ///
-/// Scores live in tiles of a few rows, so that memory grows with N and not with N squared; the backward pass computes
-/// them again from the logarithm of each row's sum.
+/// See `attention` for what it keeps.
 ///
 /// - Parameters:
 ///   - qkv: [B, N, 3 D], the queries, keys and values of each token side by side.
 ///   - queryNorm: [d], the weight of the queries' norm.
 ///   - keyNorm: [d], the weight of the keys' norm.
-///   - heads: how many heads of width d = D / heads.
+///   - heads: how many heads of width d = D / heads, a multiple of 4.
 ///   - table: [N, d / 2, 2] as `rotaryTable` makes it.
 /// - Returns: [B, N, D].
 public func rotaryAttention(
@@ -54,174 +53,78 @@ public func rotaryAttention(
     defer { OperatorProfile.end() }
     let layout = AttentionLayout(qkv: qkv, heads: heads)
     precondition(
-        queryNorm.shape == [layout.headWidth] && keyNorm.shape == [layout.headWidth]
+        queryNorm.shape == [layout.headWidth] && keyNorm.shape == [layout.headWidth] && layout.headWidth % 4 == 0
             && table.count == layout.tokens * layout.headWidth,
         "rotaryAttention: qkv \(qkv.shape) with \(heads) heads, norms \(queryNorm.shape) and \(keyNorm.shape), "
             + "table \(table.shape) do not fit")
-    let (queries, keys) = layout.rotated(qkv, queryNorm, keyNorm, table, epsilon)
-    let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
-    let out = Tensor(uninitialized: [layout.batch, tokens, width])
-    let logSums = Tensor(uninitialized: [layout.batch, heads, tokens])
-    let tile = layout.rowsPerTile
-    let tiles = (tokens + tile - 1) / tile
-    parallelFor(layout.batch * heads * tiles) { index in
-        let (item, row) = (index / tiles, index % tiles * tile)
-        let rows = min(tile, tokens - row)
-        withWorkspace(rows * tokens) { scores in
-            layout.scores(rows: rows, from: row, queries.pointer, keys.pointer, item: item, into: scores)
-            softmax_rows(rows, tokens, scores, logSums.storage.pointer + item * tokens + row)
-            MatrixProduct.onThisThread(
-                rows: rows, columns: headWidth, inner: tokens, Matrix(scores, stride: tokens),
-                layout.values(qkv.pointer, item: item), beta: 0,
-                into: out.storage.pointer + layout.outputOffset(item: item) + row * width, stride: width)
-        }
-    }
+    let rotation = HeadRotation(layout: layout, queryNorm: queryNorm, keyNorm: keyNorm, table: table, epsilon: epsilon)
+    let (out, logSums) = rotation.attend(qkv)
     return Tape.record("rotaryAttention", out, from: [qkv, queryNorm, keyNorm]) { upstream in
-        rotaryAttentionBackward(
-            qkv: qkv, queryNorm: queryNorm, keyNorm: keyNorm, table: table, epsilon: epsilon, layout: layout,
-            logSums: logSums, upstream: upstream)
+        rotation.backward(qkv, logSums: logSums, upstream: upstream)
     }
 }
 
-private func rotaryAttentionBackward(
-    qkv: Tensor, queryNorm: Tensor, keyNorm: Tensor, table: Tensor, epsilon: Float, layout: AttentionLayout,
-    logSums: Tensor, upstream: Tensor
-) {
-    let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
-    let gradient = Tensor(uninitialized: qkv.shape)
-    let items = layout.batch * layout.heads
-    let head = tokens * headWidth
-    // Each item's own share of the gradients of both norms' weights, summed in item order below.
-    let normGradients = Tensor(zeros: [items, 2 * headWidth])
-    parallelFor(items) { item in
-        let source = qkv.pointer + layout.queryOffset(item: item)
-        let target = gradient.storage.pointer + layout.queryOffset(item: item)
-        let sums = normGradients.storage.pointer + item * 2 * headWidth
-        withWorkspace(4 * head) { workspace in
-            let (queries, keys) = (workspace, workspace + head)
-            let (queryGradient, keyGradient) = (workspace + 2 * head, workspace + 3 * head)
-            rotary_norm_forward(
-                tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer, queries)
-            rotary_norm_forward(
-                tokens, headWidth, 3 * width, epsilon, source + width, keyNorm.pointer, table.pointer, keys)
-            layout.attentionBackward(
-                queries: queries, keys: keys, values: Matrix(source + 2 * width, stride: 3 * width),
-                logSums: logSums.pointer + item * tokens,
-                outputGradient: Matrix(upstream.pointer + layout.outputOffset(item: item), stride: width),
-                queryGradient: queryGradient, keyGradient: keyGradient, valueGradient: target + 2 * width)
-            rotary_norm_backward(
-                tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer, queryGradient,
-                target, sums)
-            rotary_norm_backward(
-                tokens, headWidth, 3 * width, epsilon, source + width, keyNorm.pointer, table.pointer, keyGradient,
-                target + width, sums + headWidth)
+/// What turns the queries and keys of a head before they meet.
+private struct HeadRotation {
+    let layout: AttentionLayout
+    let queryNorm: Tensor
+    let keyNorm: Tensor
+    let table: Tensor
+    let epsilon: Float
+
+    /// Normalises and rotates an item's queries (part 0) or keys (part 1) into [N, d].
+    private func rotate(_ part: Int, of qkv: Tensor, item: Int, into target: UnsafeMutablePointer<Float>) {
+        let source = layout.part(part, of: qkv.pointer, item: item)
+        rotary_norm_forward(
+            layout.tokens, layout.headWidth, source.stride, epsilon, source.pointer,
+            (part == 0 ? queryNorm : keyNorm).pointer, table.pointer, target)
+    }
+
+    func attend(_ qkv: Tensor) -> (out: Tensor, logSums: Tensor) {
+        let shape = [layout.batch, layout.heads, layout.tokens, layout.headWidth]
+        let (queries, keys) = (Tensor(uninitialized: shape), Tensor(uninitialized: shape))
+        let head = layout.tokens * layout.headWidth
+        parallelFor(layout.items) { item in
+            rotate(0, of: qkv, item: item, into: queries.storage.pointer + item * head)
+            rotate(1, of: qkv, item: item, into: keys.storage.pointer + item * head)
         }
+        return layout.attend(
+            qkv, queries: { Matrix(queries.pointer + $0 * head, stride: layout.headWidth) },
+            keys: { Matrix(keys.pointer + $0 * head, stride: layout.headWidth) })
     }
-    qkv.node?.add(gradient)
-    for (norm, offset) in [(queryNorm, 0), (keyNorm, headWidth)] {
-        norm.node?.accumulateFromZero { pointer in
-            column_sums(items, headWidth, 2 * headWidth, normGradients.pointer + offset, pointer)
+
+    func backward(_ qkv: Tensor, logSums: Tensor, upstream: Tensor) {
+        let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
+        let gradient = Tensor(uninitialized: qkv.shape)
+        let head = tokens * headWidth
+        // Each item's own share of the gradients of both norms' weights, summed in item order below.
+        let normGradients = Tensor(zeros: [layout.items, 2 * headWidth])
+        parallelFor(layout.items) { item in
+            let source = qkv.pointer + layout.offset(item: item)
+            let target = gradient.storage.pointer + layout.offset(item: item)
+            let sums = normGradients.storage.pointer + item * 2 * headWidth
+            withWorkspace(4 * head) { workspace in
+                let (queries, keys) = (workspace, workspace + head)
+                let (queryGradient, keyGradient) = (workspace + 2 * head, workspace + 3 * head)
+                rotate(0, of: qkv, item: item, into: queries)
+                rotate(1, of: qkv, item: item, into: keys)
+                layout.attentionBackward(
+                    item: item, queries: Matrix(queries, stride: headWidth), keys: Matrix(keys, stride: headWidth),
+                    values: layout.part(2, of: qkv.pointer, item: item), logSums: logSums, upstream: upstream,
+                    queryGradient: queryGradient, keyGradient: keyGradient, stride: headWidth,
+                    valueGradient: target + 2 * width)
+                rotary_norm_backward(
+                    tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer, queryGradient,
+                    target, sums)
+                rotary_norm_backward(
+                    tokens, headWidth, 3 * width, epsilon, source + width, keyNorm.pointer, table.pointer, keyGradient,
+                    target + width, sums + headWidth)
+            }
         }
-    }
-}
-
-/// Where the heads lie in [B, N, 3 D] and [B, N, D]. An item is one head of one picture.
-private struct AttentionLayout {
-    let batch: Int
-    let tokens: Int
-    let width: Int
-    let heads: Int
-    let headWidth: Int
-
-    init(qkv: Tensor, heads: Int) {
-        precondition(
-            qkv.shape.count == 3 && qkv.shape[2] % (12 * heads) == 0,
-            "rotaryAttention: qkv \(qkv.shape) is not [B, N, 3 D] with D a multiple of 4 x \(heads) heads")
-        (batch, tokens, width) = (qkv.shape[0], qkv.shape[1], qkv.shape[2] / 3)
-        self.heads = heads
-        headWidth = width / heads
-    }
-
-    var scoreScale: Float { 1 / Float(headWidth).squareRoot() }
-
-    /// Rows of scores at once: about 256 KiB of them, which stay in the second-level cache.
-    var rowsPerTile: Int { min(tokens, max(64, (1 << 16) / tokens)) }
-
-    func queryOffset(item: Int) -> Int { item / heads * tokens * 3 * width + item % heads * headWidth }
-
-    func outputOffset(item: Int) -> Int { item / heads * tokens * width + item % heads * headWidth }
-
-    func values(_ qkv: UnsafePointer<Float>, item: Int) -> Matrix {
-        Matrix(qkv + queryOffset(item: item) + 2 * width, stride: 3 * width)
-    }
-
-    /// Queries and keys, normalised and rotated, each [B, heads, N, d].
-    func rotated(
-        _ qkv: Tensor, _ queryNorm: Tensor, _ keyNorm: Tensor, _ table: Tensor, _ epsilon: Float
-    ) -> (Tensor, Tensor) {
-        let queries = Tensor(uninitialized: [batch, heads, tokens, headWidth])
-        let keys = Tensor(uninitialized: [batch, heads, tokens, headWidth])
-        parallelFor(batch * heads) { item in
-            let source = qkv.pointer + queryOffset(item: item)
-            let target = item * tokens * headWidth
-            rotary_norm_forward(
-                tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer,
-                queries.storage.pointer + target)
-            rotary_norm_forward(
-                tokens, headWidth, 3 * width, epsilon, source + width, keyNorm.pointer, table.pointer,
-                keys.storage.pointer + target)
-        }
-        return (queries, keys)
-    }
-
-    /// scores[rows, N] = q k^T / sqrt(d)
-    func scores(
-        rows: Int, from row: Int, _ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, item: Int,
-        into scores: UnsafeMutablePointer<Float>
-    ) {
-        let head = item * tokens * headWidth
-        MatrixProduct.onThisThread(
-            rows: rows, columns: tokens, inner: headWidth, scale: scoreScale,
-            Matrix(queries + head + row * headWidth, stride: headWidth),
-            Matrix(keys + head, stride: headWidth, transposed: true), beta: 0, into: scores, stride: tokens)
-    }
-
-    /// The derivative of one head by its rotated queries and keys and by its values, tile by tile.
-    func attentionBackward(
-        queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: Matrix, logSums: UnsafePointer<Float>,
-        outputGradient: Matrix, queryGradient: UnsafeMutablePointer<Float>, keyGradient: UnsafeMutablePointer<Float>,
-        valueGradient: UnsafeMutablePointer<Float>
-    ) {
-        let tile = rowsPerTile
-        withWorkspace(2 * tile * tokens) { workspace in
-            let (probabilities, scoreGradient) = (workspace, workspace + tile * tokens)
-            for row in stride(from: 0, to: tokens, by: tile) {
-                let rows = min(tile, tokens - row)
-                let beta: Float = row == 0 ? 0 : 1
-                let upstream = outputGradient.from(row: row)
-                scores(rows: rows, from: row, queries, keys, item: 0, into: probabilities)
-                softmax_from_log_sum(rows, tokens, logSums + row, probabilities)
-                // dV += P^T dO
-                MatrixProduct.onThisThread(
-                    rows: tokens, columns: headWidth, inner: rows,
-                    Matrix(probabilities, stride: tokens, transposed: true), upstream, beta: beta,
-                    into: valueGradient, stride: 3 * width)
-                // dP = dO V^T, and dS = P (dP - sum(P dP)) / sqrt(d)
-                MatrixProduct.onThisThread(
-                    rows: rows, columns: tokens, inner: headWidth, upstream,
-                    Matrix(values.pointer, stride: values.stride, transposed: true), beta: 0, into: scoreGradient,
-                    stride: tokens)
-                softmax_backward(rows, tokens, scoreScale, probabilities, scoreGradient)
-                // dQ = dS K and dK += dS^T Q
-                MatrixProduct.onThisThread(
-                    rows: rows, columns: headWidth, inner: tokens, Matrix(scoreGradient, stride: tokens),
-                    Matrix(keys, stride: headWidth), beta: 0, into: queryGradient + row * headWidth,
-                    stride: headWidth)
-                MatrixProduct.onThisThread(
-                    rows: tokens, columns: headWidth, inner: rows,
-                    Matrix(scoreGradient, stride: tokens, transposed: true),
-                    Matrix(queries + row * headWidth, stride: headWidth), beta: beta, into: keyGradient,
-                    stride: headWidth)
+        qkv.node?.add(gradient)
+        for (norm, offset) in [(queryNorm, 0), (keyNorm, headWidth)] {
+            norm.node?.accumulateFromZero { pointer in
+                column_sums(layout.items, headWidth, 2 * headWidth, normGradients.pointer + offset, pointer)
             }
         }
     }

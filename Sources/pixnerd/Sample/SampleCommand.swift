@@ -1,0 +1,145 @@
+import ArgumentParser
+import Checkpoints
+import Diffusion
+import Foundation
+import Layers
+import Logging
+import Sampling
+import Tensors
+import Training
+
+struct SampleCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sample",
+        abstract: "Makes pictures from a trained model.",
+        discussion: """
+            One picture for each class and seed. The same class, seed, size and settings give the same picture whatever \
+            else is made beside it. What is stopped goes on with the same command: pictures that are there are kept.
+
+              pixnerd sample checkpoints/shapes --out grid.png
+              pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
+                --size 48x64 --out pictures/
+              pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+            """)
+
+    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
+    var checkpoint: String
+
+    @Option(
+        help: """
+            A .png file for a sheet with a row for each class; a folder for a PNG of each picture; .npz for arr_0 as the \
+            ADM evaluation reads it, rows shuffled; .safetensors for floats before rounding. How they were made stands in \
+            manifest.json in the folder, else beside the file.
+            """)
+    var out: String
+
+    @OptionGroup var pictures: PictureOptions
+    @OptionGroup var sizes: SizeOptions
+    @OptionGroup var sampling: SamplerOptions
+
+    @Option(help: "Pictures at once.")
+    var batch = 16
+
+    @Option(help: "Seed of the order of rows in a .npz.")
+    var rowOrderSeed: UInt64 = 0
+
+    @Option(
+        help: """
+            Shows the way of the first batch, the picture predicted at each step: in a .png from left to right, or as an \
+            animation in a .apng or .gif.
+            """)
+    var trajectory: String?
+
+    @Option(help: "A .png file that is drawn anew every few steps with the pictures as they are predicted.")
+    var preview: String?
+
+    @Option(help: "Steps between two drawings of --preview.")
+    var previewEvery = 5
+
+    @Option(help: "ema or raw weights; ema where the checkpoint has them.")
+    var weights: WeightKind?
+
+    @Option(help: "Threads; all processors where not given.")
+    var threads: Int?
+
+    @Flag(help: "Write over files that are there.")
+    var overwrite = false
+
+    func validate() throws {
+        let counts = [("--batch", batch), ("--preview-every", previewEvery), ("--threads", threads ?? 1)]
+        for (name, value) in counts where value < 1 {
+            throw ValidationError("\(name) is \(value); it must be at least 1.")
+        }
+    }
+
+    func run() throws {
+        if let threads { Threads.count = threads }
+        let logger = makeLogger()
+        let file = try PixNerdCheckpoint(path: checkpoint)
+        let kind = file.chosen(weights, logger: logger)
+        let model = try file.load(kind)
+        let space = PixelSpace()
+        guard model.channels == space.channels else {
+            throw CommandError(
+                "\(file.path) makes pictures of \(model.channels) channels; "
+                    + "pictures of \(space.channels) can be saved.")
+        }
+        guard (file.classNames?.count ?? 0) <= model.classes else {
+            throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
+        }
+        let denoiser = try sizes.denoiser(model, trained: file.imageSize, checkpoint)
+        let size = try sizes.pictureSize(multiple: denoiser.sizeMultiple, trained: file.imageSize, checkpoint)
+        if size.isCropped {
+            logger.notice(
+                """
+                \(size.height) x \(size.width) does not divide by \(denoiser.sizeMultiple): sampled at \
+                \(size.canvasHeight) x \(size.canvasWidth) and cut from the middle
+                """)
+        }
+        let names = file.classNames ?? (0..<model.classes).map(String.init)
+        let requests = try pictures.requests(names, total: model.classes)
+        let settings = try sampling.settings(file.metadata, size: size, trained: file.imageSize, checkpoint)
+        let noise = try sampling.noiseSource(count: requests.count, channels: space.channels, size: size)
+        let knobs = try knobs(hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, size, settings)
+        let plan = SamplePlan(
+            path: out, requests: requests, names: names,
+            manifest: SampleManifest(
+                program: "pixnerd \(PixNerdCommand.configuration.version)", checkpoint: checkpoint, knobs: knobs),
+            overwrites: overwrite)
+        let trajectory = try trajectory.map { try Trajectory(path: $0, steps: settings.steps, plan: plan) }
+        let preview = try preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
+        var output = try plan.open(rowOrderSeed: rowOrderSeed)
+        if output.kept > 0 {
+            logger.notice("\(output.kept) of \(requests.count) pictures are there already and are kept")
+        }
+        var progress: Training.Progress?
+        try samplePictures(
+            denoiser, in: space, requests, size: size, settings: settings, batchSize: plan.batch, noise: noise,
+            isDone: { output.holds($0) && trajectory?.needs($0) != true },
+            afterStep: { moment in
+                let bar = progress ?? Training.Progress(total: moment.total)
+                progress = bar
+                bar.show(moment.done, "\(requests.count) pictures of \(size.height) x \(size.width)")
+                trajectory?.record(moment)
+                try preview?.show(moment, of: settings.steps)
+            },
+            receive: { pixels, first in try output.write(pixels, first: first) })
+        progress?.finish()
+        try output.finish()
+        try trajectory?.finish()
+        print("\(requests.count) pictures are in \(out).")
+    }
+
+    private func knobs(
+        hash: String, _ kind: WeightKind, _ size: PictureSize, _ settings: SamplingSettings
+    ) throws -> SampleKnobs {
+        SampleKnobs(
+            checkpointHash: hash, weights: kind.rawValue, height: size.height, width: size.width,
+            canvasHeight: size.canvasHeight, canvasWidth: size.canvasWidth, route: sizes.route.rawValue,
+            sampler: sampling.sampler.rawValue, order: sampling.sampler == .adams ? sampling.order : nil,
+            steps: settings.steps, lastStep: settings.lastStep, shift: settings.shift,
+            guidance: settings.guidance.scales, guidanceTimes: settings.guidance.times,
+            noise: sampling.initialNoise == nil ? sampling.noise.rawValue : "file",
+            noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) }, batch: batch)
+    }
+}

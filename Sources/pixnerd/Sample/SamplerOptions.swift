@@ -1,0 +1,169 @@
+import ArgumentParser
+import Checkpoints
+import Diffusion
+import Tensors
+
+/// The samplers by the names of their options.
+enum SamplerName: String, ExpressibleByArgument, CaseIterable {
+    case euler
+    case heun
+    case heunExact = "heun-exact"
+    case adams
+    case sde
+}
+
+/// Where the first noise comes from, where no file is given.
+enum NoiseName: String, ExpressibleByArgument, CaseIterable {
+    case torch
+    case philox
+}
+
+/// How noise becomes a picture.
+struct SamplerOptions: ParsableArguments {
+    @Option(help: "Evaluations of the model for each picture.")
+    var steps = 100
+
+    @Option(
+        help: """
+            euler; heun (one evaluation a step) or heun-exact (two); adams (see --order); sde (with noise in each step).
+            """)
+    var sampler = SamplerName.euler
+
+    @Option(help: "Velocities that --sampler adams looks back on, 1 to 4.")
+    var order = 2
+
+    @Option(help: "Length of the last step, of the whole way from 0 to 1; one over --steps where not given.")
+    var lastStep: Float?
+
+    @Option(
+        help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
+    var noise = NoiseName.torch
+
+    @Option(
+        help: """
+            A .safetensors file whose one tensor, [pictures, channels, height, width], is the noise that the pictures \
+            begin with, in the order of classes and seeds.
+            """)
+    var initialNoise: String?
+
+    @Option(
+        help: """
+            Strength of the guidance towards the class; 1 is none. The run's own, or 3.5, where not given. A list such as \
+            1.5,3,2 has one for each interval of --guidance-interval.
+            """)
+    var guidance: String?
+
+    @Option(
+        help: """
+            Guidance acts strictly between these times, LOW,HIGH; 0 is noise and 1 the picture. The run's own, or 0.1,1, \
+            where not given. More times, ascending, bound the intervals of a list of --guidance.
+            """)
+    var guidanceInterval: String?
+
+    @Option(
+        help: """
+            Spends more steps near noise where above 1, as large pictures need. auto: the run's own, times the square root \
+            of how many times more pixels than in training are made. The run's own, or 1, where not given.
+            """)
+    var shift: String?
+
+    func validate() throws {
+        guard (1...1_000_000).contains(steps) else {
+            throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
+        }
+        guard (1...4).contains(order) else { throw ValidationError("--order is \(order); it must be from 1 to 4.") }
+        if let lastStep, !(lastStep > 0 && lastStep < 1) {
+            throw ValidationError("--last-step is \(lastStep); it must be greater than 0 and less than 1.")
+        }
+        if let guidance, !Self.numbers(guidance).allSatisfy(\.isFinite) {
+            throw ValidationError("--guidance is \(guidance); a number, or numbers with commas between, is expected.")
+        }
+        if let shift, shift != "auto", !(Float(shift) ?? 0 > 0 && Float(shift)?.isFinite == true) {
+            throw ValidationError("--shift is \(shift); a number greater than 0, or auto, is expected.")
+        }
+    }
+
+    /// nan for what is no number.
+    private static func numbers(_ text: String) -> [Float] {
+        text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
+    }
+
+    /// What was asked for, or else what the run of the checkpoint samples its previews with.
+    ///
+    /// - Parameters:
+    ///   - metadata: of the checkpoint.
+    ///   - trained: side of the pictures of training.
+    func settings(
+        _ metadata: [String: String], size: PictureSize, trained: Int?, _ checkpoint: String
+    ) throws -> SamplingSettings {
+        let shift = try shift(metadata, size: size, trained: trained, checkpoint)
+        return SamplingSettings(
+            sampler: solver, steps: steps, guidance: try guidance(metadata, checkpoint), shift: shift,
+            lastStep: lastStep)
+    }
+
+    private var solver: Sampler {
+        switch sampler {
+        case .euler: .euler
+        case .heun: .heun
+        case .heunExact: .heunExact
+        case .adams: .adams(order: order)
+        case .sde: .stochastic
+        }
+    }
+
+    private func guidance(_ metadata: [String: String], _ checkpoint: String) throws -> Guidance {
+        let scales = Self.numbers(guidance ?? metadata["guidance"] ?? "3.5")
+        let interval = guidanceInterval ?? metadata["guidance_interval"] ?? "0.1,1"
+        let times = Self.numbers(interval)
+        guard scales.allSatisfy(\.isFinite) else {
+            throw CommandError("\(checkpoint) asks for a guidance of \(scales); give --guidance.")
+        }
+        // The comparison is also false where one of them is not a number.
+        let isAscending = times.count >= 2 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 }
+        guard isAscending else {
+            throw CommandError("--guidance-interval is '\(interval)'; LOW,HIGH is expected, such as 0.1,1.")
+        }
+        guard times.count == scales.count + 1 else {
+            throw CommandError(
+                "--guidance-interval is '\(interval)', which bounds \(times.count - 1) intervals, and --guidance has "
+                    + "\(scales.count) strengths; give one for each interval.")
+        }
+        return Guidance(scales: scales, times: times)
+    }
+
+    private func shift(
+        _ metadata: [String: String], size: PictureSize, trained: Int?, _ checkpoint: String
+    ) throws -> Float {
+        let own = metadata["shift"].flatMap { Float($0) } ?? 1
+        guard own > 0, own.isFinite else {
+            throw CommandError("\(checkpoint) asks for a shift of \(own); give --shift.")
+        }
+        guard shift == "auto" else { return shift.flatMap { Float($0) } ?? own }
+        guard let trained else {
+            throw CommandError(
+                "\(checkpoint) does not say what size it was trained at, which --shift auto goes by; give a number.")
+        }
+        return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained * trained)
+    }
+
+    /// - Parameters:
+    ///   - count: of the pictures.
+    ///   - channels: of the space.
+    func noiseSource(count: Int, channels: Int, size: PictureSize) throws -> NoiseSource {
+        guard let initialNoise else { return noise == .torch ? .torch : .philox }
+        let file = try TensorFile.open(path: initialNoise)
+        guard let name = file.names.first, file.names.count == 1 || file.names.contains("noise") else {
+            throw CommandError(
+                "\(initialNoise) holds \(file.names.count) tensors; one, or one of the name noise, is expected.")
+        }
+        let noise = try file.tensor(file.names.contains("noise") ? "noise" : name)
+        let expected = [count, channels, size.canvasHeight, size.canvasWidth]
+        guard noise.shape == expected else {
+            throw CommandError(
+                "\(initialNoise) holds noise of \(noise.shape); \(expected) is expected for these pictures.")
+        }
+        guard noise.isFinite else { throw CommandError("\(initialNoise) holds numbers that are not finite.") }
+        return .given(noise)
+    }
+}
