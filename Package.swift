@@ -27,9 +27,8 @@ let package = Package(
         .library(
             name: "PixNerdKit",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Training", "Evaluation",
                 "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
-                "Benchmarking",
+                "Evaluation", "Benchmarking",
             ]),
     ],
     dependencies: [

@@ -1,11 +1,12 @@
 import Foundation
+import Tensors
 
 /// How near a picture comes to another one that it should equal, as after encoding and decoding.
 public enum PairMeasures {
     /// Peak signal-to-noise ratio of each pair in dB; infinite where the pictures are equal.
     public static func peakSignalToNoise(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
-        return (0..<first.count).map { picture in
+        return parallelMap(first.count) { picture in
             let range = picture * first.pictureSize..<(picture + 1) * first.pictureSize
             let squares = zip(first.pixels[range], second.pixels[range]).reduce(0) { sum, pair in
                 let difference = Int(pair.0) - Int(pair.1)
@@ -25,7 +26,7 @@ public enum PairMeasures {
         precondition(
             min(first.height, first.width) >= window.count,
             "structuralSimilarity: pictures of \(first.height) x \(first.width)")
-        return (0..<first.count).map { picture in
+        return parallelMap(first.count) { picture in
             (0..<3).reduce(0) { sum, channel in
                 sum + similarity(first.plane(picture, channel: channel), second.plane(picture, channel: channel)) / 3
             }

@@ -17,25 +17,29 @@ public struct PatchSeam: Sendable {
     /// Adds pictures of the size.
     public mutating func add(_ batch: PixelBatch) {
         precondition(batch.height == height && batch.width == width, "PatchSeam: a picture of another size")
-        for picture in 0..<batch.count {
-            let plane = batch.brightness(picture)
-            var (across, down) = ([Double](repeating: 0, count: width - 1), [Double](repeating: 0, count: height - 1))
-            for row in 0..<height {
-                for column in 0..<width {
-                    let value = plane.values[row * width + column]
-                    if column + 1 < width {
-                        let difference = plane.values[row * width + column + 1] - value
-                        across[column] += difference * difference / Double(height)
-                    }
-                    if row + 1 < height {
-                        let difference = plane.values[(row + 1) * width + column] - value
-                        down[row] += difference * difference / Double(width)
-                    }
+        for energies in parallelMap(batch.count, { Self.energies(batch.brightness($0)) }) {
+            across.append(energies.across)
+            down.append(energies.down)
+        }
+    }
+
+    private static func energies(_ plane: Plane) -> (across: [Float], down: [Float]) {
+        let (height, width) = (plane.height, plane.width)
+        var (across, down) = ([Double](repeating: 0, count: width - 1), [Double](repeating: 0, count: height - 1))
+        for row in 0..<height {
+            for column in 0..<width {
+                let value = plane.values[row * width + column]
+                if column + 1 < width {
+                    let difference = plane.values[row * width + column + 1] - value
+                    across[column] += difference * difference / Double(height)
+                }
+                if row + 1 < height {
+                    let difference = plane.values[(row + 1) * width + column] - value
+                    down[row] += difference * difference / Double(width)
                 }
             }
-            self.across.append(across.map(Float.init))
-            self.down.append(down.map(Float.init))
         }
+        return (across.map(Float.init), down.map(Float.init))
     }
 
     /// The energy at multiples of `period` over that elsewhere; 1 without seams.

@@ -41,13 +41,7 @@ public struct PowerSpectrum: Sendable {
     /// Adds pictures of the size.
     public mutating func add(_ batch: PixelBatch) {
         precondition(batch.height == height && batch.width == width, "PowerSpectrum: a picture of another size")
-        var spectra = [[Double]](repeating: [], count: batch.count)
-        spectra.withUnsafeMutableBufferPointer { spectra in
-            // Sound: each index writes a place of its own.
-            nonisolated(unsafe) let spectra = spectra
-            parallelFor(batch.count) { spectra[$0] = spectrum(batch.brightness($0)) }
-        }
-        pictures += spectra
+        pictures += parallelMap(batch.count) { spectrum(batch.brightness($0)) }
     }
 
     /// The mean over pictures.

@@ -85,26 +85,22 @@ private struct Manifold {
         of other: Manifold, _ body: (UnsafeBufferPointer<Float>) -> R
     ) -> [R] {
         let count = points.shape[0]
-        var results: [R?] = Array(repeating: nil, count: other.points.shape[0])
-        for first in stride(from: 0, to: results.count, by: Self.rowsAtOnce) {
-            let rows = first..<min(first + Self.rowsAtOnce, results.count)
+        return stride(from: 0, to: other.points.shape[0], by: Self.rowsAtOnce).flatMap { first in
+            let rows = first..<min(first + Self.rowsAtOnce, other.points.shape[0])
             var products = linear(other.points.rows(rows), weight: points, bias: nil)
-            products.withUnsafeMutableBuffer { products in
-                results.withUnsafeMutableBufferPointer { results in
-                    // Sound: each index writes to a row and a result of its own.
-                    nonisolated(unsafe) let (products, results) = (products, results)
-                    parallelFor(rows.count) { row in
-                        let distances = UnsafeMutableBufferPointer(rebasing: products[row * count..<(row + 1) * count])
-                        let norm = other.squaredNorms[rows.lowerBound + row]
-                        squaredNorms.withUnsafeBufferPointer { norms in
-                            for i in 0..<count { distances[i] = max(norm + norms[i] - 2 * distances[i], 0) }
-                        }
-                        results[rows.lowerBound + row] = body(UnsafeBufferPointer(distances))
+            return products.withUnsafeMutableBuffer { products in
+                // Sound: each index writes to a row of its own.
+                nonisolated(unsafe) let products = products
+                return parallelMap(rows.count) { row in
+                    let distances = UnsafeMutableBufferPointer(rebasing: products[row * count..<(row + 1) * count])
+                    let norm = other.squaredNorms[rows.lowerBound + row]
+                    squaredNorms.withUnsafeBufferPointer { norms in
+                        for i in 0..<count { distances[i] = max(norm + norms[i] - 2 * distances[i], 0) }
                     }
+                    return body(UnsafeBufferPointer(distances))
                 }
             }
         }
-        return results.map { $0! }
     }
 
     /// The k-th smallest.

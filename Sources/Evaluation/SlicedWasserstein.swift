@@ -41,16 +41,20 @@ public enum SlicedWasserstein {
         public mutating func add(_ batch: PixelBatch) {
             precondition(
                 batch.height == sizes[0].height && batch.width == sizes[0].width, "Descriptors: another size")
-            var parts = [[[Float]]](repeating: [], count: batch.count)
-            parts.withUnsafeMutableBufferPointer { parts in
-                // Sound: each index writes a place of its own.
-                nonisolated(unsafe) let parts = parts
-                parallelFor(batch.count) { parts[$0] = descriptors(of: batch, picture: $0) }
-            }
+            let parts = parallelMap(batch.count) { descriptors(of: batch, picture: $0) }
             for level in levels.indices {
                 for part in parts { levels[level] += part[level] }
             }
             pictures += batch.count
+        }
+
+        /// Both sets' descriptors, of which there are as many for each picture.
+        func joined(with other: Descriptors) -> Descriptors {
+            precondition(patchesPerPicture == other.patchesPerPicture, "Descriptors: other numbers of patches")
+            var result = self
+            for level in levels.indices { result.levels[level] += other.levels[level] }
+            result.pictures += other.pictures
+            return result
         }
 
         /// Of each level, those of one picture.
@@ -167,18 +171,10 @@ public enum SlicedWasserstein {
         for first in stride(from: 0, to: count, by: directionsAtOnce) {
             let some = directions.rows(first..<min(first + directionsAtOnce, count))
             let (a, b) = (linear(some, weight: real, bias: nil), linear(some, weight: generated, bias: nil))
-            var distances = [[Double]](repeating: [], count: some.shape[0])
-            distances.withUnsafeMutableBufferPointer { distances in
-                // Sound: each index writes a place of its own.
-                nonisolated(unsafe) let distances = distances
-                parallelFor(distances.count) { direction in
-                    let (x, y) = (
-                        SortedNumbers(a, direction * n..<(direction + 1) * n),
-                        SortedNumbers(b, direction * m..<(direction + 1) * m)
-                    )
-                    distances[direction] =
-                        [x.distance(to: y, counts: nil)] + resamples.map { x.distance(to: y, counts: $0) }
-                }
+            let distances = parallelMap(some.shape[0]) { direction in
+                let x = SortedNumbers(a, direction * n..<(direction + 1) * n)
+                let y = SortedNumbers(b, direction * m..<(direction + 1) * m)
+                return [x.distance(to: y, counts: nil)] + resamples.map { x.distance(to: y, counts: $0) }
             }
             // In the order of the directions, so that the sum does not depend on the threads.
             for part in distances {

@@ -56,5 +56,15 @@ package func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> 
     }
 }
 
+/// `body(0) ... body(count - 1)`, computed on all threads.
+package func parallelMap<R: Sendable>(_ count: Int, _ body: (Int) -> R) -> [R] {
+    [R](unsafeUninitializedCapacity: count) { results, initialized in
+        // Sound: each index writes a place of its own.
+        nonisolated(unsafe) let results = results
+        parallelFor(count) { (results.baseAddress! + $0).initialize(to: body($0)) }
+        initialized = count
+    }
+}
+
 /// Elements of a plain pass over memory that one thread takes at a time: 64 KiB of floats.
 let elementsPerChunk = 1 << 14
