@@ -21,8 +21,8 @@ public struct Evaluation {
         public var patch: Int?
         /// Whether what needs no network is measured.
         public var measuresPixels = true
-        /// Whether the real pictures are compared with themselves.
-        public var measuresFloor = true
+        /// Whether the two sides are the same pictures before and after something, in the same order.
+        public var arePairs = false
 
         public init() {}
     }
@@ -72,16 +72,18 @@ public struct Evaluation {
     /// Reads the pictures and measures them.
     ///
     /// - Parameters:
-    ///   - progress: told how many pictures have been read, and then what is computed.
+    ///   - progress: told how many pictures of both sides have been read.
+    ///   - computing: told what is computed of them next.
     ///   - unreadable: told why a picture is left out.
     /// - Returns: the report, and the statistics of both sides where they are known.
     /// - Throws: `EvaluationError` where too few pictures can be read; what reading throws.
     public func run(
-        program: String, progress: (_ pictures: Int, _ what: String) -> Void = { _, _ in },
+        program: String, progress: (_ pictures: Int) -> Void = { _ in },
+        computing: (_ what: String) -> Void = { _ in },
         unreadable: (_ reason: String) -> Void = { _ in }
     ) throws -> (report: EvaluationReport, real: StoredStatistics?, generated: StoredStatistics?) {
         var done = 0
-        func measure(_ source: EvaluationSource, _ name: String, isHalved: Bool) throws -> SideMeasurement? {
+        func measure(_ source: EvaluationSource, isHalved: Bool) throws -> SideMeasurement? {
             guard let pictures = source.pictures, let size else { return nil }
             let measuresPixels =
                 settings.measuresPixels && real.pictures != nil && generated.pictures != nil
@@ -99,7 +101,7 @@ public struct Evaluation {
             ) { batch in
                 side.add(batch, extractor)
                 done += batch.count
-                progress(done, "\(name) pictures")
+                progress(done)
             }
             for problem in problems { side.addUnreadable(problem) }
             guard side.count >= 2 else {
@@ -108,17 +110,22 @@ public struct Evaluation {
             }
             return side
         }
-        let realSide = try measure(real, "real", isHalved: settings.measuresFloor)
-        let generatedSide = try measure(generated, "generated", isHalved: false)
+        let realSide = try measure(real, isHalved: true)
+        let generatedSide = try measure(generated, isHalved: false)
         var measures: [EvaluationReport.Measure] = []
         let realFeatures = SideFeatures(real, realSide)
         let generatedFeatures = SideFeatures(generated, generatedSide)
         let comparison = FeatureComparison(
             real: realFeatures, generated: generatedFeatures,
             isSortedByName: generated.pictures?.isSortedByName ?? false, settings: settings)
-        measures += try comparison.measures { progress(done, $0) }
+        measures += try comparison.measures(computing)
         if let (a, b) = pair(realSide, generatedSide) {
-            measures += PixelComparison(real: a, generated: b, settings: settings).measures { progress(done, $0) }
+            measures += PixelComparison(real: a, generated: b, settings: settings).measures(computing)
+        }
+        if settings.arePairs {
+            computing("pairs")
+            measures += try PairComparison(real: real, generated: generated, size: size, batch: settings.batch)
+                .measures()
         }
         guard !measures.isEmpty else {
             throw EvaluationError(

@@ -24,7 +24,7 @@ public enum PairMeasures {
     public static func structuralSimilarity(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
         precondition(
-            min(first.height, first.width) >= window.count,
+            min(first.height, first.width) >= smallestSide,
             "structuralSimilarity: pictures of \(first.height) x \(first.width)")
         return parallelMap(first.count) { picture in
             (0..<3).reduce(0) { sum, channel in
@@ -32,6 +32,9 @@ public enum PairMeasures {
             }
         }
     }
+
+    /// Of pictures that structural similarity can be measured of.
+    public static let smallestSide = 11
 
     /// A Gauss curve of 1.5 pixels as far as 3.5 times that.
     private static let window: [Double] = {
