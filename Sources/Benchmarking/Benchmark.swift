@@ -42,15 +42,30 @@ public struct Benchmark {
     private let step: (Int) throws -> Void
 
     /// Builds the model and its input.
+    ///
+    /// - Precondition: the mode is one of the work's.
     public init(_ work: Workload, _ mode: BenchmarkMode, repeats: Int) {
+        precondition(work.modes.contains(mode), "Benchmark: \(work.name) has no mode \(mode)")
         self.work = work
         self.mode = mode
         self.repeats = repeats
-        let model = PixNerd(work.architecture, seed: 0)
-        let shape = [work.batch, model.channels, work.size, work.size]
-        func noise(_ step: Int) -> Tensor {
-            Tensor.normal(shape) { RandomStream(seed: 1, purpose: .noise, step: step, index: $0) }
+        switch work.model {
+        case .denoiser(let architecture): step = Self.step(PixNerd(architecture, seed: 0), work, mode)
+        case .encoder(let architecture):
+            let encoder = DINOv2(architecture, seed: 0)
+            let pictures = Self.noise(work, channels: 3, step: -1)
+            step = { _ in _ = encoder.features(of: pictures, basePatch: 16) }
         }
+    }
+
+    private static func noise(_ work: Workload, channels: Int, step: Int) -> Tensor {
+        Tensor.normal([work.batch, channels, work.size, work.size]) {
+            RandomStream(seed: 1, purpose: .noise, step: step, index: $0)
+        }
+    }
+
+    private static func step(_ model: PixNerd, _ work: Workload, _ mode: BenchmarkMode) -> (Int) throws -> Void {
+        func noise(_ step: Int) -> Tensor { Self.noise(work, channels: model.channels, step: step) }
         let data = noise(-1)
         let labels = (0..<work.batch).map { $0 * 7 % model.classes }
         func times(_ step: Int) -> [Float] {
@@ -61,11 +76,11 @@ public struct Benchmark {
         }
         switch mode {
         case .forward:
-            step = { _ = model.velocity(data, times: times($0), labels: labels) }
+            return { _ = model.velocity(data, times: times($0), labels: labels) }
         case .train:
             var take = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
             take.measuresGradient = false
-            step = { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
+            return { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
         }
     }
 
@@ -80,8 +95,7 @@ public struct Benchmark {
         let peak = Double(peakResidentMemory()) / 1e9
         let rate = max(before, productRate(work.products))
         let median = seconds.median
-        let multiplyAdds =
-            work.batch * mode.factor * work.architecture.multiplyAdds(height: work.size, width: work.size)
+        let multiplyAdds = work.batch * mode.factor * work.multiplyAdds
         return BenchmarkResult(
             work: work.name, mode: mode.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,

@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
               pixnerd bench --work B16-256 --mode train --profile
             """)
 
-    @Option(help: "B16-256, XL16-256 or small4-32; all where not given.")
+    @Option(help: "One of \(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
     var work: String?
 
     @Option(help: "forward or train; both where not given.")
@@ -50,6 +50,9 @@ struct BenchCommand: ParsableCommand {
             throw ValidationError(
                 "--work is '\(work)'; it must be one of \(Workload.all.map(\.name).joined(separator: ", ")).")
         }
+        if let mode, let work = Workload.all.first(where: { $0.name == work }), !work.modes.contains(mode) {
+            throw ValidationError("--mode \(mode.rawValue) is not for \(work.name), which is only measured forward.")
+        }
     }
 
     func run() throws {
@@ -63,9 +66,9 @@ struct BenchCommand: ParsableCommand {
             try measure(work, mode)
             return
         }
-        for name in work.map({ [$0] }) ?? Workload.all.map(\.name) {
-            for mode in mode.map({ [$0] }) ?? BenchmarkMode.allCases {
-                try runAlone(name, mode)
+        for work in Workload.all where self.work ?? work.name == work.name {
+            for mode in work.modes where self.mode ?? mode == mode {
+                try runAlone(work.name, mode)
             }
         }
     }
@@ -113,7 +116,7 @@ struct BenchCommand: ParsableCommand {
             return
         }
         print(
-            work.name.padding(toLength: 10, withPad: " ", startingAt: 0)
+            work.name.padding(toLength: 14, withPad: " ", startingAt: 0)
                 + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
                 + String(
                     format: "%8.3f pictures/s  %7.1f G multiply-adds a step  products %6.1f GFLOP/s  ratio %5.1f %%  "
