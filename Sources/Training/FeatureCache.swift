@@ -75,7 +75,7 @@ func pixelFingerprints(_ batch: LoadedBatch) -> [UInt64] {
         (0..<batch.count).map { picture in
             var fingerprint = Fingerprint()
             fingerprint.add(UnsafeRawBufferPointer(rebasing: pixels[picture * size..<(picture + 1) * size]))
-            return fingerprint.number
+            return fingerprint.bits
         }
     }
 }

@@ -23,6 +23,8 @@ public struct FieldRoute: AlignableDenoiser {
     public var channels: Int { model.channels }
     public var classes: Int { model.classes }
     public var parameters: [Parameter] { model.parameters }
+    public var tokenWidth: Int { model.tokenWidth }
+    public var tokenBlocks: Int { model.tokenBlocks }
 
     /// The grid of patches must divide the picture.
     public var sizeMultiple: Int { trainedSize / model.sizeMultiple }

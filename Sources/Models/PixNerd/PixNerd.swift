@@ -50,7 +50,7 @@ public final class PixNerd: AlignableDenoiser {
         velocity(x, seen: x, times: times, labels: labels, tokensAfter: block)
     }
 
-    /// The velocity of pictures that are seen at another size, and the tokens that leave a block.
+    /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
     func velocity(
         _ x: Tensor, seen: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
