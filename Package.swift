@@ -65,7 +65,7 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
-        room("Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
+        room("Evaluation", ["CVectorKernels", "Checkpoints", "Images", "Models", "Tensors"]),
         room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5

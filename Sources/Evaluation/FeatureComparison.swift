@@ -106,7 +106,8 @@ struct FeatureComparison {
             return size > 1 ? distance(first, second, size).mean : nil
         }
         return measure(
-            "kid", "KID", found.mean, deviation: found.standardDeviation, interval: interval, floor: floor,
+            "kid", "KID", found.mean, deviation: size < most ? found.standardDeviation : nil, interval: interval,
+            floor: floor,
             note: "subsets of \(size)")
     }
 

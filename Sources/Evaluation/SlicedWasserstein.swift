@@ -104,9 +104,7 @@ public enum SlicedWasserstein {
             let directions = randomDirections(directions, seed: seed, level: level)
             let (base, resampled) = distance(
                 normalized(real.levels[level]), normalized(generated.levels[level]), directions: directions,
-                resamples: resamples.map { counts in
-                    counts.flatMap { Array(repeating: $0, count: generated.patchesPerPicture) }
-                })
+                resamples: resamples, rowsTogether: generated.patchesPerPicture)
             return Distance(
                 height: real.sizes[level].height, width: real.sizes[level].width, value: 1000 * base,
                 resampled: resampled.map { 1000 * $0 })
@@ -162,11 +160,13 @@ public enum SlicedWasserstein {
     ///   - real, generated: [N, d] and [M, d].
     ///   - directions: [K, d].
     ///   - resamples: for each further distance how often each generated row counts.
+    ///   - together: how many generated rows, one after the other, count alike: those of a picture.
     package static func distance(
-        _ real: Tensor, _ generated: Tensor, directions: Tensor, resamples: [[Int]] = []
+        _ real: Tensor, _ generated: Tensor, directions: Tensor, resamples: [[Int]] = [], rowsTogether together: Int = 1
     ) -> (base: Double, resampled: [Double]) {
         let (n, m, count) = (real.shape[0], generated.shape[0], directions.shape[0])
-        var sums = [Double](repeating: 0, count: 1 + resamples.count)
+        let weights = weights(resamples, rows: m / together, together: together)
+        var sums = [Double](repeating: 0, count: weights.columns)
         let directionsAtOnce = 32
         for first in stride(from: 0, to: count, by: directionsAtOnce) {
             let some = directions.rows(first..<min(first + directionsAtOnce, count))
@@ -174,7 +174,7 @@ public enum SlicedWasserstein {
             let distances = parallelMap(some.shape[0]) { direction in
                 let x = SortedNumbers(a, direction * n..<(direction + 1) * n)
                 let y = SortedNumbers(b, direction * m..<(direction + 1) * m)
-                return [x.distance(to: y, counts: nil)] + resamples.map { x.distance(to: y, counts: $0) }
+                return x.distances(to: y, rowsOf: together, weights: weights)
             }
             // In the order of the directions, so that the sum does not depend on the threads.
             for part in distances {
@@ -182,5 +182,15 @@ public enum SlicedWasserstein {
             }
         }
         return (sums[0], Array(sums.dropFirst()))
+    }
+
+    /// What a generated row weighs of 1 in all, [rows, 1 + resamples]: alike in the first column.
+    private static func weights(_ resamples: [[Int]], rows: Int, together: Int) -> DoubleMatrix {
+        var weights = DoubleMatrix(zeros: rows, 1 + resamples.count)
+        for (column, counts) in ([[Int](repeating: 1, count: rows)] + resamples).enumerated() {
+            let total = Double(counts.reduce(0, +) * together)
+            for row in 0..<rows { weights[row, column] = Double(counts[row]) / total }
+        }
+        return weights
     }
 }

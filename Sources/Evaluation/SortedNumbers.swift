@@ -1,3 +1,4 @@
+import CVectorKernels
 import Tensors
 
 /// Numbers in ascending order that know where they came from.
@@ -47,28 +48,19 @@ struct SortedNumbers {
         Float(bitPattern: key & 0x8000_0000 == 0 ? ~key : key & 0x7fff_ffff)
     }
 
-    /// The Wasserstein distance of first order between the two distributions: the area between their quantile functions.
+    /// The Wasserstein distances of first order to other numbers, by each column of weights.
     ///
-    /// - Parameter counts: how often each number of `other` counts, by the place that it had before it was sorted; once
-    ///   where nil.
-    func distance(to other: SortedNumbers, counts: [Int]?) -> Double {
-        let total = Double(counts?.reduce(0, +) ?? other.values.count)
-        let share = 1 / Double(values.count)
-        var (sum, index, left) = (0.0, 0, share)
-        for (value, place) in zip(other.values, other.places) {
-            var weight = Double(counts?[Int(place)] ?? 1) / total
-            while weight > 0 {
-                let part = min(weight, left)
-                sum += part * abs(Double(values[index]) - Double(value))
-                weight -= part
-                left -= part
-                if left <= 0 {
-                    // Rounding may leave a last bit of weight over, for the last number.
-                    guard index + 1 < values.count else { break }
-                    (index, left) = (index + 1, share)
-                }
-            }
+    /// - Parameters:
+    ///   - rowsOf: how many of the other numbers, by the places that they had before they were sorted, share a row.
+    ///   - weights: [rows, columns] of a single one of them.
+    func distances(to other: SortedNumbers, rowsOf together: Int, weights: DoubleMatrix) -> [Double] {
+        let rows = other.places.map { $0 / UInt32(together) }
+        var difference = [Double](repeating: 0, count: weights.columns)
+        return [Double](unsafeUninitializedCapacity: weights.columns) { sums, count in
+            wasserstein_sweep(
+                values.count, values, other.values.count, other.values, rows, weights.columns, weights.values,
+                &difference, sums.baseAddress!)
+            count = weights.columns
         }
-        return sum
     }
 }

@@ -33,7 +33,7 @@ struct EvaluateCommand: ParsableCommand {
             same measure between two halves of the real pictures.
 
               pixnerd evaluate datasets/mine samples.npz
-              pixnerd evaluate datasets/mine samples.npz --weights pt_inception-2015-12-05-6726825d.pth
+              pixnerd evaluate datasets/mine samples.npz --weights inception.pth
               pixnerd evaluate originals/ decoded/ --pairs --json
             """)
 

@@ -29,9 +29,6 @@ public struct FieldRoute: AlignableDenoiser {
     /// The grid of patches must divide the picture.
     public var sizeMultiple: Int { trainedSize / model.sizeMultiple }
 
-    public var tokenWidth: Int { model.tokenWidth }
-    public var tokenBlocks: Int { model.tokenBlocks }
-
     public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
         model.velocity(x, seen: seen(x), times: times, labels: labels)
     }
