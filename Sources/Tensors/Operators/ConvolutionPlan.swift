@@ -7,6 +7,10 @@ struct ConvolutionPlan {
     let outputs: Int
     let walk: convolution_walk
     let isPointwise: Bool
+    /// The way with fewer multiplications, where it pays.
+    let winograd: WinogradConvolution?
+    /// The same for the derivative by the input, which is a convolution of the derivative by the output.
+    let backwardWinograd: WinogradConvolution?
 
     init(x: Tensor, weight: Tensor, bias: Tensor?, stride: Int, padding: ConvolutionPadding) {
         precondition(
@@ -26,6 +30,19 @@ struct ConvolutionPlan {
             height: height, width: width, kernel_height: kernelHeight, kernel_width: kernelWidth, stride: stride,
             top: padding.top, left: padding.left, out_height: freeHeight / stride + 1,
             out_width: freeWidth / stride + 1)
+        winograd =
+            WinogradConvolution.pays(batch: batch, inputs: inputs, walk: walk)
+            ? WinogradConvolution(batch: batch, inputs: inputs, outputs: outputs, walk: walk) : nil
+        // Padding by more than the filter reaches would need a crop instead.
+        let reach = kernelHeight - 1
+        var backward = walk
+        (backward.height, backward.width) = (walk.out_height, walk.out_width)
+        (backward.out_height, backward.out_width) = (height, width)
+        (backward.top, backward.left) = (max(0, reach - padding.top), max(0, reach - padding.left))
+        let fits = padding.top <= reach && padding.left <= reach
+        backwardWinograd =
+            fits && WinogradConvolution.pays(batch: batch, inputs: outputs, walk: backward)
+            ? WinogradConvolution(batch: batch, inputs: outputs, outputs: inputs, walk: backward) : nil
         isPointwise = kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == .none
     }
 
@@ -68,21 +85,32 @@ struct ConvolutionPlan {
     }
 
     /// out = bias + weight * x.
+    ///
+    /// - Parameters:
+    ///   - pictureStride: floats from one picture of `out` to the next, where these lie in something larger.
+    ///   - rectified: what is negative becomes 0.
     func multiply(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-        into out: UnsafeMutablePointer<Float>
+        into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
+        // Winograd's way writes whole pictures side by side, and rectifies nothing.
+        if let winograd, pictureStride == nil, !rectified {
+            winograd.withFilters(weight) { winograd.multiply(x, filters: $0, bias: bias, into: out) }
+            return
+        }
+        let pictureStride = pictureStride ?? outputs * outputPlane
         let tiles = tiles(of: 0..<batch, parts: Threads.count)
         parallelFor(tiles.count) { index in
             let tile = tiles[index]
             withColumns(x, of: tile, channels: 0..<inputs) { columns in
-                withOutput(out, of: tile) { target, stride in
+                withOutput(out, pictureStride, of: tile) { target, stride in
                     for channel in 0..<outputs {
                         (target + channel * stride).update(repeating: bias?[channel] ?? 0, count: tile.pixels)
                     }
                     MatrixProduct.onThisThread(
                         rows: outputs, columns: tile.pixels, inner: inner, Matrix(weight, stride: inner), columns,
                         beta: 1, into: target, stride: stride)
+                    if rectified { rectify_rows(outputs, tile.pixels, stride, target) }
                 }
             }
         }
@@ -115,11 +143,11 @@ struct ConvolutionPlan {
     /// Lends the place [O, pixels] of a tile's output: the output itself, or memory from which several pictures are
     /// put in their places afterwards.
     private func withOutput(
-        _ out: UnsafeMutablePointer<Float>, of tile: Tile,
+        _ out: UnsafeMutablePointer<Float>, _ pictureStride: Int, of tile: Tile,
         _ body: (_ target: UnsafeMutablePointer<Float>, _ stride: Int) -> Void
     ) {
         if tile.pictures.count == 1 {
-            let first = tile.pictures.lowerBound * outputs * outputPlane + tile.rows.lowerBound * walk.out_width
+            let first = tile.pictures.lowerBound * pictureStride + tile.rows.lowerBound * walk.out_width
             body(out + first, outputPlane)
             return
         }
@@ -127,7 +155,7 @@ struct ConvolutionPlan {
             body(target, tile.pixels)
             for (place, picture) in tile.pictures.enumerated() {
                 for channel in 0..<outputs {
-                    (out + (picture * outputs + channel) * outputPlane).update(
+                    (out + picture * pictureStride + channel * outputPlane).update(
                         from: target + channel * tile.pixels + place * outputPlane, count: outputPlane)
                 }
             }
