@@ -67,6 +67,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_torch_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_autoencoder_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_npz_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dinov2_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_evaluation_fixtures.py

@@ -19,7 +19,8 @@ PEERS = {  # name: arguments of peer.py
     "compiled fp32": ["--compile"],
     "compiled bf16": ["--compile", "--precision", "bf16"],
 }
-MODES = {"B16-256": ["train", "forward"], "small4-32": ["train"], "XL16-256": ["forward"]}
+MODES = {"B16-256": ["train", "forward"], "small4-32": ["train"], "XL16-256": ["forward"],
+         "vae-256": ["encode", "decode"], "vae-small-32": ["train"]}
 
 
 def run(command):
@@ -43,7 +44,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.loader:
         compare_loaders(arguments.loader, arguments.pairs)
-    print(f"{'work':10}{'mode':9}{'peer':15}{'ours/s':>9}{'peer/s':>9}{'ratios, pair by pair':>28}{'median':>8}"
+    print(f"{'work':14}{'mode':9}{'peer':15}{'ours/s':>9}{'peer/s':>9}{'ratios, pair by pair':>28}{'median':>8}"
           f"{'ours GB':>9}{'peer GB':>9}{'of products':>13}", flush=True)
     for work in arguments.work:
         for mode in MODES[work]:
@@ -75,7 +76,7 @@ def compare(work, mode, name, arguments):
         pairs.append((ours, peer))
     ratios = [ours["images_per_second"] / peer["images_per_second"] for ours, peer in pairs]
     median = [statistics.median(pair[side]["images_per_second"] for pair in pairs) for side in (0, 1)]
-    print(f"{work:10}{mode:9}{name:15}{median[0]:9.2f}{median[1]:9.2f}"
+    print(f"{work:14}{mode:9}{name:15}{median[0]:9.2f}{median[1]:9.2f}"
           f"{'  '.join(f'{ratio:.2f}' for ratio in ratios):>28}{statistics.median(ratios):8.2f}"
           f"{max(ours['peak_gb'] for ours, _ in pairs):9.2f}{max(peer['peak_gb'] for _, peer in pairs):9.2f}"
           f"{100 * statistics.median(ours['ratio'] for ours, _ in pairs):11.1f} %", flush=True)

@@ -2,7 +2,8 @@
 
     python Benchmarks/peer.py --work B16-256 --mode train --precision bf16 --compile
 
-`forward` is without gradients; `train` is forward, backward and fused AdamW. Images a second are from the median of
+`forward`, and an autoencoder's `encode` and `decode`, are without gradients; `train` is forward, backward and fused
+AdamW. The autoencoders are those of diffusers. Images a second are from the median of
 --repeats steps, after two to warm up.
 """
 import argparse
@@ -24,12 +25,17 @@ WORK = {  # sizes, side of the pictures, batch
     "XL16-256": (dict(hidden_size=1152, num_groups=16, num_blocks=30, num_cond_blocks=26), 256, 2),
     "small4-32": (dict(hidden_size=256, num_groups=4, num_blocks=8, num_cond_blocks=6, patch_size=4,
                        hidden_size_x=32, num_classes=10), 32, 64),
+    "vae-256": (dict(block_out_channels=(128, 256, 512, 512)), 256, 1),
+    "vae-small-32": (dict(block_out_channels=(32, 64, 128)), 32, 32),
 }
+AUTOENCODERS = ("vae-256", "vae-small-32")
 
 
 def make_step(arguments):
     """The step that is timed, without arguments."""
     sizes, side, batch = WORK[arguments.work]
+    if arguments.work in AUTOENCODERS:
+        return make_autoencoder_step(arguments, sizes, side, batch), batch
     model = reference.PixNerd(**sizes)
     run = torch.compile(model) if arguments.compile else model
     bf16 = arguments.precision == "bf16"
@@ -52,10 +58,39 @@ def make_step(arguments):
     return (forward if arguments.mode == "forward" else train), batch
 
 
+def make_autoencoder_step(arguments, sizes, side, batch):
+    from diffusers import AutoencoderKL
+
+    levels = len(sizes["block_out_channels"])
+    model = AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * levels,
+                          up_block_types=("UpDecoderBlock2D",) * levels, layers_per_block=2, **sizes)
+    encode, decode = ((torch.compile(call) if arguments.compile else call) for call in (model.encode, model.decode))
+    bf16 = arguments.precision == "bf16"
+    cast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+    pictures = torch.randn(batch, 3, side, side)
+    latents = torch.randn(batch, 4, side >> (levels - 1), side >> (levels - 1))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
+
+    def forward():
+        with torch.no_grad(), cast:
+            encode(pictures) if arguments.mode == "encode" else decode(latents)
+
+    def train():
+        optimizer.zero_grad(set_to_none=True)
+        with cast:
+            posterior = encode(pictures).latent_dist
+            decoded = decode(posterior.sample()).sample
+            loss = (decoded - pictures).abs().mean() + 1e-6 * posterior.kl().mean() / pictures[0].numel()
+        loss.backward()
+        optimizer.step()
+
+    return train if arguments.mode == "train" else forward
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", choices=WORK, default="B16-256")
-    parser.add_argument("--mode", choices=["forward", "train"], default="train")
+    parser.add_argument("--mode", choices=["forward", "train", "encode", "decode"], default="train")
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())

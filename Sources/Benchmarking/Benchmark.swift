@@ -1,7 +1,4 @@
-import Diffusion
 import Foundation
-import Layers
-import Models
 import Tensors
 
 /// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
@@ -42,46 +39,11 @@ public struct Benchmark {
     private let step: (Int) throws -> Void
 
     /// Builds the model and its input.
-    ///
-    /// - Precondition: the mode is one of the work's.
     public init(_ work: Workload, _ mode: BenchmarkMode, repeats: Int) {
-        precondition(work.modes.contains(mode), "Benchmark: \(work.name) has no mode \(mode)")
         self.work = work
         self.mode = mode
         self.repeats = repeats
-        switch work.model {
-        case .denoiser(let architecture): step = Self.step(PixNerd(architecture, seed: 0), work, mode)
-        case .encoder(let architecture):
-            let encoder = DINOv2(architecture, seed: 0)
-            let pictures = Self.noise(work, channels: 3, step: -1)
-            step = { _ in _ = encoder.features(of: pictures, basePatch: 16) }
-        }
-    }
-
-    private static func noise(_ work: Workload, channels: Int, step: Int) -> Tensor {
-        Tensor.normal([work.batch, channels, work.size, work.size]) {
-            RandomStream(seed: 1, purpose: .noise, step: step, index: $0)
-        }
-    }
-
-    private static func step(_ model: PixNerd, _ work: Workload, _ mode: BenchmarkMode) -> (Int) throws -> Void {
-        func noise(_ step: Int) -> Tensor { Self.noise(work, channels: model.channels, step: step) }
-        let data = noise(-1)
-        let labels = (0..<work.batch).map { $0 * 7 % model.classes }
-        func times(_ step: Int) -> [Float] {
-            (0..<work.batch).map { index in
-                var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
-                return TimeSampling.logNormal.draw(&stream)
-            }
-        }
-        switch mode {
-        case .forward:
-            return { _ = model.velocity(data, times: times($0), labels: labels) }
-        case .train:
-            var take = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
-            take.measuresGradient = false
-            return { _ = try take([TrainingBatch(data: data, noise: noise($0), times: times($0), labels: labels)]) }
-        }
+        step = work.prepare(mode)
     }
 
     /// Two steps to warm up, then the median of `repeats`.
@@ -95,7 +57,7 @@ public struct Benchmark {
         let peak = Double(peakResidentMemory()) / 1e9
         let rate = max(before, productRate(work.products))
         let median = seconds.median
-        let multiplyAdds = work.batch * mode.factor * work.multiplyAdds
+        let multiplyAdds = work.multiplyAdds(mode)
         return BenchmarkResult(
             work: work.name, mode: mode.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,

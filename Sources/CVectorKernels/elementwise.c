@@ -129,3 +129,25 @@ KERNEL void scaled_difference(
     VECTORIZED
     for (size_t i = 0; i < count; i++) out[i] = scale * (a[i] - b[i]);
 }
+
+KERNEL double sum_of_absolute_differences(size_t count, const float *restrict a, const float *restrict b) {
+    RELAXED
+    double total = 0;
+    for (size_t start = 0; start < count; start += SUM_BLOCK) {
+        const size_t end = start + SUM_BLOCK < count ? start + SUM_BLOCK : count;
+        float block = 0;
+        VECTORIZED
+        for (size_t i = start; i < end; i++) block += fabsf(a[i] - b[i]);
+        total += (double)block;
+    }
+    return total;
+}
+
+KERNEL void scaled_sign_of_difference(
+    size_t count, float scale, const float *restrict a, const float *restrict b, float *restrict out) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        const float d = a[i] - b[i];
+        out[i] = d > 0 ? scale : (d < 0 ? -scale : 0.0f);
+    }
+}

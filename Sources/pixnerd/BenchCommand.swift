@@ -18,10 +18,10 @@ struct BenchCommand: ParsableCommand {
               pixnerd bench --work B16-256 --mode train --profile
             """)
 
-    @Option(help: "One of \(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
+    @Option(help: "\(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
     var work: String?
 
-    @Option(help: "forward or train; both where not given.")
+    @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")
     var mode: BenchmarkMode?
 
     @Option(help: "Threads; all processors where not given.")
@@ -46,12 +46,15 @@ struct BenchCommand: ParsableCommand {
     func validate() throws {
         if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
         guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
-        if let work, !Workload.all.contains(where: { $0.name == work }) {
+        let named = Workload.all.filter { work == nil || $0.name == work }
+        if let work, named.isEmpty {
             throw ValidationError(
                 "--work is '\(work)'; it must be one of \(Workload.all.map(\.name).joined(separator: ", ")).")
         }
-        if let mode, let work = Workload.all.first(where: { $0.name == work }), !work.modes.contains(mode) {
-            throw ValidationError("--mode \(mode.rawValue) is not for \(work.name), which is only measured forward.")
+        if let work, let mode, !named[0].modes.contains(mode) {
+            throw ValidationError(
+                "--mode is '\(mode.rawValue)'; with \(work) it must be one of "
+                    + "\(named[0].modes.map(\.rawValue).joined(separator: ", ")).")
         }
     }
 
@@ -66,8 +69,8 @@ struct BenchCommand: ParsableCommand {
             try measure(work, mode)
             return
         }
-        for work in Workload.all where self.work ?? work.name == work.name {
-            for mode in work.modes where self.mode ?? mode == mode {
+        for work in Workload.all.filter({ work == nil || $0.name == work }) {
+            for mode in work.modes.filter({ mode == nil || $0 == mode }) {
                 try runAlone(work.name, mode)
             }
         }

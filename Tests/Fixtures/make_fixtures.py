@@ -28,7 +28,7 @@ from reference.samplers import (
     adams_weights, guided_velocity, sample_adams, sample_heun, sample_stochastic, time_grid)
 
 LARGEST_FILE = 700_000  # bytes
-LARGEST_TOTAL = 4_000_000
+LARGEST_TOTAL = 4_600_000
 
 TINY = dict(hidden_size=16, num_groups=2, num_blocks=5, num_cond_blocks=3, patch_size=4,
             in_channels=3, hidden_size_x=8, nerf_mlpratio=2, num_classes=5)
@@ -373,17 +373,17 @@ def double_field_positions(patch_size):
     return torch.from_numpy(cells.reshape(patch_size**2, 64))
 
 
-def write_operator(path, function, inputs, seed, labels=None, upstream=None, **metadata):
+def write_operator(path, function, inputs, seed, labels=None, upstream=None, constants={}, **metadata):
     """Runs `function(**inputs)` in float64 and saves inputs, output, upstream and the gradient of each input.
 
-    Names in `inputs` may hold dots; the function then finds them under underscores.
+    Names in `inputs` may hold dots; the function then finds them under underscores. `constants` are saved too.
     """
     doubles = {name: tensor.double().requires_grad_() for name, tensor in inputs.items()}
     out = function(**{name.replace(".", "_"): tensor for name, tensor in doubles.items()})
     if upstream is None:
         upstream = torch.randn(out.shape, generator=generator(seed))
     out.backward(upstream.double())
-    tensors = inputs | ({"labels": labels} if labels is not None else {})
+    tensors = inputs | constants | ({"labels": labels} if labels is not None else {})
     tensors |= {"out": out.float(), "upstream": upstream}
     tensors |= {f"grad.{name}": tensor.grad.float() for name, tensor in doubles.items()}
     write_tensors(path, tensors, **metadata)

@@ -85,16 +85,32 @@ import Testing
         }
     }
 
-    @Test func loss() throws {
-        let file = try Fixtures.operation("mean_squared_error")
+    @Test(arguments: ["mean_squared_error", "mean_absolute_error"])
+    func loss(name: String) throws {
+        let file = try Fixtures.operation(name)
         let prediction = Parameter(name: "a", value: try file.tensor("a"))
         let target = try file.tensor("b")
-        let out = try withGradient(upstream: file.tensor("upstream")) {
-            meanSquaredError(prediction.tensor, target: target).mean
+        func error(_ a: Tensor) -> Tensor {
+            (name == "mean_squared_error" ? meanSquaredError : meanAbsoluteError)(a, target).mean
         }
+        let out = try withGradient(upstream: file.tensor("upstream")) { error(prediction.tensor) }
         expectClose(out, try file.tensor("out"))
         expectClose(try #require(prediction.gradient), try file.tensor("grad.a"))
-        expectDerivative([prediction]) { meanSquaredError(prediction.tensor, target: target).mean }
+        // The slope of |a - b| jumps where they are equal, so differences must keep away from there.
+        if name == "mean_absolute_error" { prediction.value = apart(prediction.value, from: target) }
+        expectDerivative([prediction]) { error(prediction.tensor) }
+    }
+
+    /// x, moved away from every number of `other` that it is near to.
+    private func apart(_ x: Tensor, from other: Tensor) -> Tensor {
+        Tensor(zip(x.values, other.values).map { $0 >= $1 ? $0 + 0.1 : $0 - 0.1 }, shape: x.shape)
+    }
+
+    @Test func factor() {
+        let x = Parameter(name: "x", value: Tensor([1, 2, 3], shape: [3]))
+        let out = withGradient(upstream: Tensor([1, 10, 100], shape: [3])) { scaled(x.tensor, by: -0.5) }
+        #expect(out.values == [-0.5, -1, -1.5])
+        #expect(x.gradient?.values == [-0.5, -5, -50])
     }
 
     @Test func addition() {

@@ -57,4 +57,27 @@ import Testing
             spatialAttention(queries: $0["queries"]!, keys: $0["keys"]!, values: $0["values"]!)
         }
     }
+
+    /// Some logarithms of variances are outside of -30 ... 20, where they have no slope.
+    @Test func sampleOfPosterior() throws {
+        let file = try Fixtures.operation("gaussian_sample")
+        let (moments, noise) = (try file.tensor("moments"), try file.tensor("noise"))
+        let parameter = Parameter(name: "moments", value: moments)
+        let out = try withGradient(upstream: file.tensor("upstream")) {
+            gaussianSample(parameter.tensor, noise: noise)
+        }
+        expectClose(out, try file.tensor("out"))
+        expectClose(try #require(parameter.gradient), try file.tensor("grad.moments"))
+        let (mean, logVariance) = gaussianParts(moments)
+        #expect(logVariance.values.max() == 20 && logVariance.values.min() == -30)
+        #expect(gaussianSample(mean: mean, logVariance: logVariance, noise: noise).values == out.values)
+        parameter.value = Tensor.combination(0.05, moments, 0, moments)
+        expectDerivative([parameter]) { gaussianSample(parameter.tensor, noise: noise) }
+    }
+
+    @Test func divergenceOfPosterior() throws {
+        try expectMatches(Fixtures.operation("gaussian_divergence"), inputs: ["moments"]) {
+            gaussianDivergence($0["moments"]!)
+        }
+    }
 }

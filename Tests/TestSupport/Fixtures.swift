@@ -14,6 +14,14 @@ public enum Fixtures {
         try SafetensorsFile(path: path("operators/\(name).safetensors"))
     }
 
+    /// The path of an autoencoder as people have it, and what diffusers computes with it.
+    public static func autoencoder(_ kind: String) throws -> (path: String, reference: SafetensorsFile) {
+        (
+            path(kind == "single-file" ? "autoencoder/\(kind)/model.safetensors" : "autoencoder/\(kind)"),
+            try SafetensorsFile(path: path("autoencoder/\(kind)-reference.safetensors"))
+        )
+    }
+
     /// A file of the model.
     public static func pixnerd(_ name: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: path("pixnerd/\(name).safetensors"))

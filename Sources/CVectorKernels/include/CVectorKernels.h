@@ -56,6 +56,10 @@ double sum_of(size_t count, const float *x);
 double sum_of_squares(size_t count, const float *x);
 // The sum of (a - b)^2.
 double sum_of_squared_differences(size_t count, const float *a, const float *b);
+// The sum of |a - b|.
+double sum_of_absolute_differences(size_t count, const float *a, const float *b);
+// out = scale sign(a - b)
+void scaled_sign_of_difference(size_t count, float scale, const float *a, const float *b, float *out);
 // out = scale (a - b)
 void scaled_difference(size_t count, float scale, const float *a, const float *b, float *out);
 
@@ -154,6 +158,30 @@ void convolution_columns_backward(
     const struct convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *columns,
     size_t column_stride, float *gradient);
 
+// Winograd's convolution cuts the output of a 3 x 3 filter with stride 1 into tiles of 4 x 4, each from 6 x 6 inputs.
+// Transformed tiles and filters are 36 numbers, which stand `stride` floats apart; the tiles of a row are side by side.
+struct winograd_walk {
+    size_t height, width;  // of the plane that is read or written
+    size_t top, left;      // padding of the input
+    size_t tile_columns;
+};
+
+// out[36][tile_columns] = B^T d B of the tiles of a row of an input plane.
+void winograd_input_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *x, size_t stride, float *out);
+// The 4 x 4 outputs A^T m A + bias of the tiles of a row, put into an output plane, or added to it where `adds`.
+void winograd_output_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *products, size_t stride, float bias, int adds,
+    float *out);
+// out[36][tile_columns] = A d A^T of the tiles of a row of the derivative by an output plane.
+void winograd_gradient_row(
+    const struct winograd_walk *walk, size_t tile_row, const float *upstream, size_t stride, float *out);
+// out[36][count] = G g G^T of 3 x 3 filters that stand filter_stride floats apart, by half a turn where `turned`.
+void winograd_filters(
+    size_t count, const float *filters, size_t filter_stride, int turned, size_t stride, float *out);
+// gradient[count, 3, 3] += G^T u G
+void winograd_filters_backward(size_t count, const float *transformed, size_t stride, float *gradient);
+
 // Each pixel four times: x [planes, height, width] to out [planes, 2 height, 2 width].
 void upsample_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
 // gradient[planes, height, width] = the sums of the four pixels that came from each.
@@ -178,6 +206,22 @@ void average_pool_3x3(size_t planes, size_t height, size_t width, const float *x
 void wasserstein_sweep(
     size_t count, const float *values, size_t other_count, const float *other_values, const uint32_t *rows,
     size_t columns, const double *weights, double *difference, double *sums);
+
+#pragma mark Normal distributions
+
+// Logarithms of variances are clamped to -30 ... 20 wherever they are read; outside of that their derivative is 0.
+void clamp_log_variance(size_t count, const float *x, float *out);
+// out = mean + exp(log_variance / 2) noise
+void gaussian_sample(size_t count, const float *mean, const float *log_variance, const float *noise, float *out);
+// gradient = the derivative of the sample by log_variance, times upstream.
+void gaussian_sample_backward(
+    size_t count, const float *log_variance, const float *noise, const float *upstream, float *gradient);
+// The sum of the Kullback-Leibler divergences from the standard normal: (mean^2 + variance - 1 - log_variance) / 2.
+double gaussian_divergence(size_t count, const float *mean, const float *log_variance);
+// The derivatives of that, times scale.
+void gaussian_divergence_backward(
+    size_t count, float scale, const float *mean, const float *log_variance, float *mean_gradient,
+    float *log_variance_gradient);
 
 #pragma mark Generated weights
 

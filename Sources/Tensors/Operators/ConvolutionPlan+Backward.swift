@@ -7,6 +7,10 @@ extension ConvolutionPlan {
         _ x: UnsafePointer<Float>, upstream: UnsafePointer<Float>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>
     ) {
+        if let winograd {
+            winograd.addWeightGradient(x, upstream: upstream, beta: beta, into: gradient)
+            return
+        }
         let tiles = tiles(of: 0..<batch, parts: 1)
         parallelChunks(inputs, of: (inputs + Threads.count - 1) / Threads.count) { channels in
             for (index, tile) in tiles.enumerated() {
@@ -38,6 +42,12 @@ extension ConvolutionPlan {
         upstream: UnsafePointer<Float>, weight: UnsafePointer<Float>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>
     ) {
+        if let winograd = backwardWinograd {
+            winograd.withFilters(weight, turned: true) {
+                winograd.multiply(upstream, filters: $0, bias: nil, adds: beta != 0, into: gradient)
+            }
+            return
+        }
         let groups = min(batch, Threads.count)
         let blocks = min(inputs, (Threads.count + groups - 1) / groups)
         parallelFor(groups * blocks) { index in

@@ -7,6 +7,10 @@ struct ConvolutionPlan {
     let outputs: Int
     let walk: convolution_walk
     let isPointwise: Bool
+    /// The way with fewer multiplications, where it pays.
+    let winograd: WinogradConvolution?
+    /// The same for the derivative by the input, which is a convolution of the derivative by the output.
+    let backwardWinograd: WinogradConvolution?
 
     init(x: Tensor, weight: Tensor, bias: Tensor?, stride: Int, padding: ConvolutionPadding) {
         precondition(
@@ -26,6 +30,19 @@ struct ConvolutionPlan {
             height: height, width: width, kernel_height: kernelHeight, kernel_width: kernelWidth, stride: stride,
             top: padding.top, left: padding.left, out_height: freeHeight / stride + 1,
             out_width: freeWidth / stride + 1)
+        winograd =
+            WinogradConvolution.pays(batch: batch, inputs: inputs, walk: walk)
+            ? WinogradConvolution(batch: batch, inputs: inputs, outputs: outputs, walk: walk) : nil
+        // Padding by more than the filter reaches would need a crop instead.
+        let reach = kernelHeight - 1
+        var backward = walk
+        (backward.height, backward.width) = (walk.out_height, walk.out_width)
+        (backward.out_height, backward.out_width) = (height, width)
+        (backward.top, backward.left) = (max(0, reach - padding.top), max(0, reach - padding.left))
+        let fits = padding.top <= reach && padding.left <= reach
+        backwardWinograd =
+            fits && WinogradConvolution.pays(batch: batch, inputs: outputs, walk: backward)
+            ? WinogradConvolution(batch: batch, inputs: outputs, outputs: inputs, walk: backward) : nil
         isPointwise = kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == .none
     }
 
@@ -77,6 +94,13 @@ struct ConvolutionPlan {
         into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
         let pictureStride = pictureStride ?? outputs * outputPlane
+        if let winograd {
+            winograd.withFilters(weight) {
+                winograd.multiply(
+                    x, filters: $0, bias: bias, into: out, pictureStride: pictureStride, rectified: rectified)
+            }
+            return
+        }
         let tiles = tiles(of: 0..<batch, parts: Threads.count)
         parallelFor(tiles.count) { index in
             let tile = tiles[index]
