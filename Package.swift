@@ -91,7 +91,9 @@ let package = Package(
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(
-            name: "CommandTests", dependencies: ["pixnerd", "Images", "Tensors", "TestSupport"], swiftSettings: strict),
+            name: "CommandTests",
+            dependencies: ["pixnerd", "Checkpoints", "Images", "Layers", "Models", "Tensors", "TestSupport"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

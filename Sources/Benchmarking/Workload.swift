@@ -22,6 +22,7 @@ public struct Workload: Sendable {
             size: 32, batch: 64),
         encoder("DINOv2-B-256", DINOv2Architecture(width: 768, depth: 12, heads: 12), size: 256, batch: 8),
         autoencoder("vae-256", levelWidths: [128, 256, 512, 512], size: 256, batch: 1, modes: [.encode, .decode]),
+        inception("inception-32", size: 32, batch: 32),
         autoencoder("vae-small-32", levelWidths: [32, 64, 128], size: 32, batch: 32, modes: [.train]),
     ]
 }

@@ -92,18 +92,16 @@ public struct Evaluation {
                 pictures, size: size, isHalved: isHalved && pictures.count >= 4, measuresPixels: measuresPixels,
                 seed: settings.seed)
             var problems: [String] = []
-            try pictures.forEachBatch(
-                size: size, batch: settings.batch,
-                unreadable: { reason in
-                    problems.append(reason)
-                    unreadable(reason)
-                }
-            ) { batch in
+            func note(_ reason: String) {
+                problems.append(reason)
+                unreadable(reason)
+            }
+            try pictures.forEachBatch(size: size, batch: settings.batch, unreadable: note) { batch in
                 side.add(batch, extractor)
                 done += batch.count
                 progress(done)
             }
-            for problem in problems { side.addUnreadable(problem) }
+            side.unreadable = problems
             guard side.count >= 2 else {
                 throw EvaluationError(
                     "\(pictures.path) holds \(side.count) pictures that can be read; at least 2 are needed.")
@@ -117,7 +115,8 @@ public struct Evaluation {
         let generatedFeatures = SideFeatures(generated, generatedSide)
         let comparison = FeatureComparison(
             real: realFeatures, generated: generatedFeatures,
-            isSortedByName: generated.pictures?.isSortedByName ?? false, settings: settings)
+            isSortedByName: generated.pictures?.isSortedByName ?? false,
+            titles: extractor?.distanceTitles ?? ("Fréchet distance", "Kernel distance"), settings: settings)
         measures += try comparison.measures(computing)
         if let (a, b) = pair(realSide, generatedSide) {
             measures += PixelComparison(real: a, generated: b, settings: settings).measures(computing)

@@ -29,6 +29,7 @@ struct FeatureComparison {
     let real: SideFeatures
     let generated: SideFeatures
     let isSortedByName: Bool
+    let titles: (frechet: String, kernel: String)
     let settings: Evaluation.Settings
 
     /// All that the features allow, in the order in which they are shown.
@@ -38,10 +39,10 @@ struct FeatureComparison {
             Bootstrap(resamples: settings.resamples, of: $0.shape[0], seed: settings.seed).counts
         }
         if let (a, b) = pair(real.stored, generated.stored) {
-            progress("FID")
+            progress(titles.frechet)
             measures.append(
                 try frechet(
-                    "fid", "FID", a.pool, b.pool, real: real.pool, generated: generated.pool, resamples ?? []))
+                    "fid", titles.frechet, a.pool, b.pool, real: real.pool, generated: generated.pool, resamples ?? []))
             if let (c, d) = pair(a.spatial, b.spatial), c.dimensions == d.dimensions {
                 progress("sFID")
                 measures.append(
@@ -50,7 +51,7 @@ struct FeatureComparison {
             }
         }
         if let (a, b) = pair(real.pool, generated.pool) {
-            progress("KID")
+            progress(titles.kernel)
             measures.append(kernel(a, b))
             progress("precision and recall")
             measures += manifolds(a, b, resamples ?? [])
@@ -106,7 +107,8 @@ struct FeatureComparison {
             return size > 1 ? distance(first, second, size).mean : nil
         }
         return measure(
-            "kid", "KID", found.mean, deviation: size < most ? found.standardDeviation : nil, interval: interval,
+            "kid", titles.kernel, found.mean, deviation: size < most ? found.standardDeviation : nil,
+            interval: interval,
             floor: floor,
             note: "subsets of \(size)")
     }

@@ -12,8 +12,15 @@ public protocol FeatureExtractor: Sendable {
     var fingerprint: String { get }
     /// How many numbers `pool` has.
     var width: Int { get }
+    /// What the Fréchet and the kernel distance are called of its features.
+    var distanceTitles: (frechet: String, kernel: String) { get }
 
     func callAsFunction(_ batch: PixelBatch) -> ExtractedFeatures
+}
+
+extension FeatureExtractor {
+    /// The names FID and KID belong to Inception.
+    public var distanceTitles: (frechet: String, kernel: String) { ("Fréchet distance", "Kernel distance") }
 }
 
 /// What a network makes of some pictures.
@@ -24,6 +31,10 @@ public struct ExtractedFeatures: Sendable {
     public let spatial: Tensor?
     /// [B, classes], where it has them for the Inception Score.
     public let logits: Tensor?
+
+    public init(pool: Tensor, spatial: Tensor?, logits: Tensor?) {
+        (self.pool, self.spatial, self.logits) = (pool, spatial, logits)
+    }
 }
 
 /// Inception-v3 with the weights that pytorch-fid and torch-fidelity publish.
@@ -40,6 +51,7 @@ public struct InceptionExtractor: FeatureExtractor {
     }
 
     public var width: Int { Inception.poolWidth }
+    public var distanceTitles: (frechet: String, kernel: String) { ("FID", "KID") }
 
     /// - Throws: one sentence where the file is not of this network.
     public init(path: String, input: InceptionInput) throws {

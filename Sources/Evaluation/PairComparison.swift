@@ -39,7 +39,8 @@ struct PairComparison {
 
     private func read(_ source: PictureSource, _ body: (PixelBatch) -> Void) throws {
         var problem: String?
-        try source.forEachBatch(size: size, batch: batch, unreadable: { problem = problem ?? $0 }) { body($0) }
+        func note(_ reason: String) { problem = problem ?? reason }
+        try source.forEachBatch(size: size, batch: batch, unreadable: note, body)
         // A picture left out would pair all that follow with others.
         if let problem { throw EvaluationError(problem) }
     }

@@ -5,7 +5,7 @@ struct SideMeasurement {
     /// Pictures that were read.
     private(set) var count = 0
     /// Reasons why others were not.
-    private(set) var unreadable: [String] = []
+    var unreadable: [String] = []
     private(set) var pool: [Tensor] = []
     private(set) var spatial: [Tensor] = []
     private(set) var logits: [Tensor] = []
@@ -55,8 +55,6 @@ struct SideMeasurement {
         }
         count += batch.count
     }
-
-    mutating func addUnreadable(_ reason: String) { unreadable.append(reason) }
 
     /// The rows of each half, of a side that was halved.
     var halves: (first: [Int], second: [Int])? {

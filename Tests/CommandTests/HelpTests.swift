@@ -4,6 +4,7 @@ import Testing
 @Suite struct HelpTests {
     @Test(arguments: [
         [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
+        ["evaluate"],
         ["info"], ["encode"], ["encode", "features"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {

@@ -145,6 +145,11 @@ def make_transformers(folder):
         write_tensors(folder / name / "model.safetensors", dict(sorted(stored.items())))
         write_references(
             folder, name, lambda x: model(pixel_values=x).last_hidden_state[:, 1 + registers:], seed=seed + 1)
+        # Prepared pictures, more than go through the blocks at once, with their class tokens.
+        prepared = torch.randn(9, 3, 28, 42, generator=generator(seed + 5)).half().float()
+        with torch.no_grad():
+            token = model(pixel_values=prepared).last_hidden_state[:, 0]
+        write_tensors(folder / f"{name}-class.safetensors", {"x": prepared.half(), "class_token": token})
 
 
 # Aligned training

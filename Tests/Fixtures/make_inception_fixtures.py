@@ -82,6 +82,12 @@ def main():
             lambda module, inputs, out: spatial.append(out[:, :7].permute(0, 2, 3, 1).reshape(len(out), -1)))
     tensors = {}
     with torch.no_grad():
+        # What pixnerd verify takes.
+        pictures = torch.tensor(formula_pictures(2, 32, 48, 1)).permute(0, 3, 1, 2).contiguous()
+        pool, unbiased, biased = second(pictures)
+        save_file({"image": pictures.numpy(), "pool": pool.numpy(), "logits": biased.numpy(),
+                   "logits_unbiased": unbiased.numpy(), "spatial": spatial.pop().contiguous().numpy()},
+                  os.path.join(HERE, "inception-reference.safetensors"), metadata={"backend": "torch-fidelity"})
         for height, width in SIZES:
             pictures = torch.tensor(formula_pictures(2, height, width, 1)[1:]).permute(0, 3, 1, 2)
             name = f"{height}x{width}"

@@ -42,6 +42,13 @@ import Testing
         expectClose(tokens, try reference.tensor("tokens"), .network, "\(encoder.name) at \(grid)")
     }
 
+    @Test(arguments: encoders.filter { !$0.path.hasSuffix(".pth") })
+    func classTokensAgree(encoder: Encoder) throws {
+        let reference = try SafetensorsFile(path: path("\(encoder.name)-class.safetensors"))
+        let tokens = try load(encoder).classTokens(try reference.tensor("x"))
+        expectClose(tokens, try reference.tensor("class_token"), .network, encoder.name)
+    }
+
     @Test(arguments: encoders)
     func sizesAreReadOffTheTensors(encoder: Encoder) throws {
         let architecture = try load(encoder).architecture

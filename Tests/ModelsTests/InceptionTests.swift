@@ -69,6 +69,8 @@ import Testing
         let shapes = try Self.shapes.get()
         let count = try #require(try Self.file.get().integers("parameters").first)
         #expect(shapes.reduce(0) { $0 + $1.shape.reduce(1, *) } == count)
+        // As counted by hooks on pytorch-fid's convolutions, and the last layer.
+        #expect(try Self.network.get().multiplyAdds == 5_711_168_096 + 2048 * 1008)
         #expect(shapes.first?.name == "Conv2d_1a_3x3.conv.weight")
         #expect(shapes.contains { $0.name == "Mixed_7c.branch3x3dbl_3b.bn.running_var" })
         #expect(shapes.last { $0.name.hasSuffix("fc.weight") }?.shape == [1008, 2048])

@@ -54,16 +54,18 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 5])
-    func convolutionsWriteTheirChannelsAndNoOthers(batch: Int) {
-        let (x, weight, bias) = (Self.numbers([batch, 3, 6, 5]), Self.numbers([4, 3, 3, 3]), Self.numbers([4]))
+    /// The last shape is large enough for Winograd's way.
+    @Test(arguments: [[1, 3, 6, 5], [5, 3, 6, 5], [5, 16, 11, 13]])
+    func convolutionsWriteTheirChannelsAndNoOthers(shape: [Int]) {
+        let (batch, inputs, height, width) = (shape[0], shape[1], shape[2], shape[3])
+        let (x, weight, bias) = (Self.numbers(shape), Self.numbers([4, inputs, 3, 3]), Self.numbers([4]))
         let padding = ConvolutionPadding(1)
         let plain = convolution(x, weight: weight, bias: bias, padding: padding)
         let expected = Tensor(plain.values.map { max($0, 0) }, shape: plain.shape)
         #expect(plain.values.contains { $0 < 0 })
         expectClose(
             ConvolutionInference.rectifiedConvolution(x, weight: weight, bias: bias, padding: padding), expected)
-        var out = Tensor(repeating: 9, shape: [batch, 7, 6, 5])
+        var out = Tensor(repeating: 9, shape: [batch, 7, height, width])
         ConvolutionInference.rectifiedConvolution(
             x, weight: weight, bias: bias, padding: padding, into: &out, firstChannel: 2)
         expectPlaced(expected, in: out, from: 2)

@@ -187,22 +187,6 @@ void upsample_forward(size_t planes, size_t height, size_t width, const float *x
 // gradient[planes, height, width] = the sums of the four pixels that came from each.
 void upsample_backward(size_t planes, size_t height, size_t width, const float *upstream, float *gradient);
 
-#pragma mark Normal distributions
-
-// Logarithms of variances are clamped to -30 ... 20 wherever they are read; outside of that their derivative is 0.
-void clamp_log_variance(size_t count, const float *x, float *out);
-// out = mean + exp(log_variance / 2) noise
-void gaussian_sample(size_t count, const float *mean, const float *log_variance, const float *noise, float *out);
-// gradient = the derivative of the sample by log_variance, times upstream.
-void gaussian_sample_backward(
-    size_t count, const float *log_variance, const float *noise, const float *upstream, float *gradient);
-// The sum of the Kullback-Leibler divergences from the standard normal: (mean^2 + variance - 1 - log_variance) / 2.
-double gaussian_divergence(size_t count, const float *mean, const float *log_variance);
-// The derivatives of that, times scale.
-void gaussian_divergence_backward(
-    size_t count, float scale, const float *mean, const float *log_variance, float *mean_gradient,
-    float *log_variance_gradient);
-
 #pragma mark Pooling
 
 // max(x, 0) in place; rows stand stride floats apart.
@@ -222,6 +206,22 @@ void average_pool_3x3(size_t planes, size_t height, size_t width, const float *x
 void wasserstein_sweep(
     size_t count, const float *values, size_t other_count, const float *other_values, const uint32_t *rows,
     size_t columns, const double *weights, double *difference, double *sums);
+
+#pragma mark Normal distributions
+
+// Logarithms of variances are clamped to -30 ... 20 wherever they are read; outside of that their derivative is 0.
+void clamp_log_variance(size_t count, const float *x, float *out);
+// out = mean + exp(log_variance / 2) noise
+void gaussian_sample(size_t count, const float *mean, const float *log_variance, const float *noise, float *out);
+// gradient = the derivative of the sample by log_variance, times upstream.
+void gaussian_sample_backward(
+    size_t count, const float *log_variance, const float *noise, const float *upstream, float *gradient);
+// The sum of the Kullback-Leibler divergences from the standard normal: (mean^2 + variance - 1 - log_variance) / 2.
+double gaussian_divergence(size_t count, const float *mean, const float *log_variance);
+// The derivatives of that, times scale.
+void gaussian_divergence_backward(
+    size_t count, float scale, const float *mean, const float *log_variance, float *mean_gradient,
+    float *log_variance_gradient);
 
 #pragma mark Generated weights
 

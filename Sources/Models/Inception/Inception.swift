@@ -74,6 +74,22 @@ public struct Inception: Sendable {
         return Features(pool: pool, spatial: spatial, logits: linear(pool, weight: classifier.weight.value, bias: nil))
     }
 
+    /// Multiply-adds of a picture, as the layers have them.
+    public var multiplyAdds: Int {
+        var (place, total) = ((height: Self.side, width: Self.side), 0)
+        for (convolution, isPooled) in stem {
+            let (next, count) = convolution.cost(side: place)
+            total += count
+            place = isPooled ? ((next.height - 3) / 2 + 1, (next.width - 3) / 2 + 1) : next
+        }
+        var side = place.height
+        for block in blocks.toSpatial + [blocks.spatial] + blocks.rest {
+            total += block.multiplyAdds(side: side)
+            side = block.side(after: side)
+        }
+        return total + Self.poolWidth * Self.classes
+    }
+
     /// Logits with the last layer's bias, [B, 1008].
     public func biased(_ logits: Tensor) -> Tensor {
         guard let bias = classifier.bias?.value.values else { return logits }
@@ -105,6 +121,12 @@ public struct Inception: Sendable {
 }
 
 extension Inception {
+    /// A network of random weights, for benchmarks.
+    public init(seed: UInt64) {
+        // Initialising never throws: only loading does.
+        self = try! ParameterStore.build(.initialize(seed: seed)) { Inception($0) }
+    }
+
     /// Reads the weights that pytorch-fid and torch-fidelity publish (`pt_inception-2015-12-05`), or a copy of them.
     ///
     /// - Throws: `CheckpointMismatch` where they are of another network, such as torchvision's own; what reading throws.

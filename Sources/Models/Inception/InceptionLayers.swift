@@ -9,6 +9,8 @@ struct NormalizedConvolution: Sendable {
     private let bias: Tensor
     private let stride: Int
     private let padding: ConvolutionPadding
+    private let inputs: Int
+    private let kernel: (height: Int, width: Int)
 
     /// As TensorFlow's network has it.
     private static let epsilon: Float = 0.001
@@ -20,7 +22,7 @@ struct NormalizedConvolution: Sendable {
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: (Int, Int), stride: Int = 1,
         padding: (Int, Int) = (0, 0)
     ) {
-        self.outputs = outputs
+        (self.inputs, self.outputs, self.kernel) = (inputs, outputs, kernel)
         self.stride = stride
         self.padding = ConvolutionPadding(vertical: padding.0, horizontal: padding.1)
         let convolution = Convolution(
@@ -50,6 +52,13 @@ struct NormalizedConvolution: Sendable {
 
     func callAsFunction(_ x: Tensor) -> Tensor {
         ConvolutionInference.rectifiedConvolution(x, weight: weight, bias: bias, stride: stride, padding: padding)
+    }
+
+    /// Height and width of what it makes of a picture, and its multiply-adds.
+    func cost(side: (height: Int, width: Int)) -> (side: (height: Int, width: Int), multiplyAdds: Int) {
+        let height = (side.height + 2 * padding.top - kernel.height) / stride + 1
+        let width = (side.width + 2 * padding.left - kernel.width) / stride + 1
+        return ((height, width), height * width * outputs * inputs * kernel.height * kernel.width)
     }
 
     /// Writes its channels among those of a block's output.
@@ -84,8 +93,23 @@ struct InceptionBlock: Sendable {
         self.isReduction = isReduction
     }
 
+    /// Multiply-adds for a picture of these sides.
+    func multiplyAdds(side: Int) -> Int {
+        branches.reduce(0) { sum, branch in
+            var (place, total) = ((height: side, width: side), sum)
+            for convolution in branch.chain {
+                let (next, count) = convolution.cost(side: place)
+                (place, total) = (next, total + count)
+            }
+            return branch.ends.reduce(total) { $0 + $1.cost(side: place).multiplyAdds }
+        }
+    }
+
+    /// The side of what it makes of a picture.
+    func side(after side: Int) -> Int { isReduction ? (side - 3) / 2 + 1 : side }
+
     func callAsFunction(_ x: Tensor) -> Tensor {
-        let sides = x.shape[2...].map { isReduction ? ($0 - 3) / 2 + 1 : $0 }
+        let sides = x.shape[2...].map(side(after:))
         let channels = branches.reduce(0) { $0 + $1.ends.reduce(0) { $0 + $1.outputs } }
         var out = Tensor(uninitialized: [x.shape[0], channels + (isReduction ? x.shape[1] : 0)] + sides)
         var next = 0

@@ -93,12 +93,14 @@ struct ConvolutionPlan {
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
         into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
-        // Winograd's way writes whole pictures side by side, and rectifies nothing.
-        if let winograd, pictureStride == nil, !rectified {
-            winograd.withFilters(weight) { winograd.multiply(x, filters: $0, bias: bias, into: out) }
+        let pictureStride = pictureStride ?? outputs * outputPlane
+        if let winograd {
+            winograd.withFilters(weight) {
+                winograd.multiply(
+                    x, filters: $0, bias: bias, into: out, pictureStride: pictureStride, rectified: rectified)
+            }
             return
         }
-        let pictureStride = pictureStride ?? outputs * outputPlane
         let tiles = tiles(of: 0..<batch, parts: Threads.count)
         parallelFor(tiles.count) { index in
             let tile = tiles[index]

@@ -58,10 +58,12 @@ struct WinogradConvolution {
     /// - Parameters:
     ///   - filters: [36, O, C], from `transformed`.
     ///   - adds: whether the result is added to what is there.
+    ///   - pictureStride, rectified: as `ConvolutionPlan` has them.
     func multiply(
         _ x: UnsafePointer<Float>, filters: UnsafePointer<Float>, bias: UnsafePointer<Float>?, adds: Bool = false,
-        into out: UnsafeMutablePointer<Float>
+        into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
+        let pictureStride = pictureStride ?? outputs * outputPlane
         withWorkspace(Self.points * rowsPerBlock * tileColumns * (inputs + outputs)) { workspace in
             forEachBlock { rows in
                 let tiles = rows.count * tileColumns
@@ -76,12 +78,16 @@ struct WinogradConvolution {
                 }
                 parallelFor(outputs) { channel in
                     for (place, row) in rows.enumerated() {
-                        let plane = out + (row / tileRows * outputs + channel) * outputPlane
+                        let plane = out + row / tileRows * pictureStride + channel * outputPlane
                         withUnsafePointer(to: output) {
                             winograd_output_row(
                                 $0, row % tileRows, products + channel * tiles + place * tileColumns, outputs * tiles,
                                 bias?[channel] ?? 0, adds ? 1 : 0, plane)
                         }
+                        guard rectified else { continue }
+                        let first = row % tileRows * 4
+                        let written = (min(first + 4, output.height) - first) * output.width
+                        rectify_rows(1, written, written, plane + first * output.width)
                     }
                 }
             }
