@@ -19,8 +19,6 @@ public struct Evaluation {
         public var size: PictureExtent?
         /// Side of the patches that the generated pictures are made of; nil where seams are looked for at 4, 8, 16, 32.
         public var patch: Int?
-        /// Whether what needs no network is measured.
-        public var measuresPixels = true
         /// Whether the two sides are the same pictures before and after something, in the same order.
         public var arePairs = false
 
@@ -56,6 +54,13 @@ public struct Evaluation {
                         + "\(extractor.width); use the network that they are of.")
             }
         }
+        if let patch = settings.patch, let size, real.pictures != nil, generated.pictures != nil {
+            guard PatchSeam.isMeasurable(patch: patch, height: size.height, width: size.width) else {
+                throw EvaluationError(
+                    "Seams of patches of \(patch) cannot be told in pictures of \(size); a patch of at least 2 that fits "
+                        + "twice into both sides is expected.")
+            }
+        }
         if let (a, b) = pair(real.statistics, generated.statistics), a.pool.dimensions != b.pool.dimensions {
             throw EvaluationError(
                 "\(real.path) holds statistics of \(a.pool.dimensions) features and \(generated.path) of "
@@ -83,20 +88,23 @@ public struct Evaluation {
         unreadable: (_ reason: String) -> Void = { _ in }
     ) throws -> (report: EvaluationReport, real: StoredStatistics?, generated: StoredStatistics?) {
         var done = 0
-        func measure(_ source: EvaluationSource, isHalved: Bool) throws -> SideMeasurement? {
+        func measure(_ source: EvaluationSource, isReal: Bool) throws -> SideMeasurement? {
             guard let pictures = source.pictures, let size else { return nil }
-            let measuresPixels =
-                settings.measuresPixels && real.pictures != nil && generated.pictures != nil
+            let measuresPixels = real.pictures != nil && generated.pictures != nil
             guard extractor != nil || measuresPixels else { return nil }
             var side = SideMeasurement(
-                pictures, size: size, isHalved: isHalved && pictures.count >= 4, measuresPixels: measuresPixels,
+                pictures, size: size, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
                 seed: settings.seed)
             var problems: [String] = []
             func note(_ reason: String) {
                 problems.append(reason)
                 unreadable(reason)
             }
-            try pictures.forEachBatch(size: size, batch: settings.batch, unreadable: note) { batch in
+            // Generated pictures are measured as they are, unless a size is asked for.
+            let crops = isReal || settings.size != nil
+            side.cropped = try pictures.forEachBatch(
+                size: size, crops: crops, batch: settings.batch, unreadable: note
+            ) { batch in
                 side.add(batch, extractor)
                 done += batch.count
                 progress(done)
@@ -108,8 +116,8 @@ public struct Evaluation {
             }
             return side
         }
-        let realSide = try measure(real, isHalved: true)
-        let generatedSide = try measure(generated, isHalved: false)
+        let realSide = try measure(real, isReal: true)
+        let generatedSide = try measure(generated, isReal: false)
         var measures: [EvaluationReport.Measure] = []
         let realFeatures = SideFeatures(real, realSide)
         let generatedFeatures = SideFeatures(generated, generatedSide)
@@ -143,7 +151,7 @@ public struct Evaluation {
     private func report(of source: EvaluationSource, _ side: SideMeasurement?) -> EvaluationReport.Side {
         EvaluationReport.Side(
             path: source.path, pictures: side?.count ?? source.statistics?.count,
-            unreadable: side?.unreadable.count ?? 0, isStored: source.statistics != nil)
+            unreadable: side?.unreadable.count ?? 0, cropped: side?.cropped ?? 0, isStored: source.statistics != nil)
     }
 }
 

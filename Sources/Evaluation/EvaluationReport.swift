@@ -9,6 +9,8 @@ public struct EvaluationReport: Codable, Sendable {
         public let pictures: Int?
         /// Pictures that could not be read and were left out.
         public let unreadable: Int
+        /// Pictures that were cropped and scaled to the size.
+        public let cropped: Int
         /// Whether distances of normal distributions were taken from stored statistics.
         public let isStored: Bool
     }

@@ -40,7 +40,7 @@ struct PairComparison {
     private func read(_ source: PictureSource, _ body: (PixelBatch) -> Void) throws {
         var problem: String?
         func note(_ reason: String) { problem = problem ?? reason }
-        try source.forEachBatch(size: size, batch: batch, unreadable: note, body)
+        try source.forEachBatch(size: size, crops: true, batch: batch, unreadable: note, body)
         // A picture left out would pair all that follow with others.
         if let problem { throw EvaluationError(problem) }
     }

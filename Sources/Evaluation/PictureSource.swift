@@ -63,14 +63,29 @@ public struct PictureSource: Sendable {
     /// Hands out the pictures in order, some at a time.
     ///
     /// - Parameters:
-    ///   - size: what they all come to: those of another size are cropped to the middle square and scaled, as training
-    ///     sees them, where that is a square.
+    ///   - size: what they all come to.
+    ///   - crops: whether those of another size are cropped to the middle square and scaled, as training sees them.
     ///   - batch: how many at once; a batch has fewer where some cannot be read.
     ///   - unreadable: told why one is left out.
-    /// - Throws: where a picture cannot be brought to the size; what `body` throws.
+    /// - Returns: how many pictures were cropped or scaled.
+    /// - Throws: where a picture is not of the size and cannot be brought to it; what `body` throws.
+    @discardableResult
     func forEachBatch(
-        size: PictureExtent, batch: Int, unreadable: (String) -> Void, _ body: (PixelBatch) throws -> Void
-    ) throws {
+        size: PictureExtent, crops: Bool, batch: Int, unreadable: (String) -> Void, _ body: (PixelBatch) throws -> Void
+    ) throws -> Int {
+        var changed = 0
+        func fitted(_ picture: RGBImage, _ name: String) throws -> RGBImage {
+            guard picture.height != size.height || picture.width != size.width else { return picture }
+            guard crops, size.height == size.width else {
+                let reason =
+                    crops ? "only to squares are pictures cropped" : "pictures that are measured are of one size"
+                throw EvaluationError(
+                    "\(name) has \(picture.height) x \(picture.width) pixels where \(size) are expected; \(reason), so "
+                        + "give a --size that all are brought to, such as --size \(min(size.height, size.width)).")
+            }
+            changed += 1
+            return admCenterCrop(picture, size: size.height)
+        }
         switch kind {
         case .collection(let collection):
             for first in stride(from: 0, to: places.count, by: batch) {
@@ -79,7 +94,7 @@ public struct PictureSource: Sendable {
                 for (place, picture) in zip(some, collection.read(some)) {
                     switch picture {
                     case .success(let picture):
-                        pictures.append(try fitted(picture, size, collection.samples[place].name))
+                        pictures.append(try fitted(picture, collection.samples[place].name))
                     case .failure(let error): unreadable(error.description)
                     }
                 }
@@ -95,22 +110,13 @@ public struct PictureSource: Sendable {
                     let start = (row - rows.lowerBound) * rowSize
                     let picture = RGBImage(
                         width: self.size.width, height: self.size.height, pixels: Array(bytes[start..<start + rowSize]))
-                    return try fitted(picture, size, "\(file.path), row \(row)")
+                    return try fitted(picture, "\(file.path), row \(row)")
                 }
                 if let batch = PixelBatch(pictures) { try body(batch) }
                 file.releasePages()
             }
         }
-    }
-
-    private func fitted(_ picture: RGBImage, _ size: PictureExtent, _ name: String) throws -> RGBImage {
-        guard picture.height != size.height || picture.width != size.width else { return picture }
-        guard size.height == size.width else {
-            throw EvaluationError(
-                "\(name) has \(picture.height) x \(picture.width) pixels and the others \(size); only to squares are "
-                    + "pictures cropped, so give pictures of one size or a --size.")
-        }
-        return admCenterCrop(picture, size: size.height)
+        return changed
     }
 }
 

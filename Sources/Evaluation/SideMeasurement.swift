@@ -6,6 +6,8 @@ struct SideMeasurement {
     private(set) var count = 0
     /// Reasons why others were not.
     var unreadable: [String] = []
+    /// Pictures that were cropped or scaled.
+    var cropped = 0
     private(set) var pool: [Tensor] = []
     private(set) var spatial: [Tensor] = []
     private(set) var logits: [Tensor] = []

@@ -41,6 +41,7 @@ struct EvaluationTable {
     private func side(_ side: EvaluationReport.Side) -> String {
         var text = "\(side.path): " + (side.pictures.map { "\($0) pictures" } ?? "an unknown number of pictures")
         if side.isStored { text += ", stored statistics" }
+        if side.cropped > 0 { text += ", \(side.cropped) cropped and scaled" }
         if side.unreadable > 0 { text += ", \(side.unreadable) unreadable" }
         return text
     }

@@ -173,6 +173,16 @@ import Testing
             let other = try Self.evaluate("\(directory)/cropped.npz", "\(directory)/generated.npz").report
             #expect(one["fid"]?.value == other["fid"]?.value && one["swd"]?.value == other["swd"]?.value)
             #expect(one.size == PictureExtent(height: 16, width: 16))
+            #expect(one.real.cropped == 6 && one.generated.cropped == 0 && other.real.cropped == 0)
+            // Generated pictures are cropped only where that is asked for.
+            try Self.writeFolder(pictureBatch(3, 16, 16, kind: 1), to: "\(directory)/mixed")
+            try ImageFile.writePNG(
+                RGBImage(width: 20, height: 16, fill: (1, 2, 3)), to: "\(directory)/mixed/wide.png")
+            #expect(throws: EvaluationError.self) { try Self.evaluate("\(directory)/real", "\(directory)/mixed") }
+            let asked = try Self.evaluate("\(directory)/real", "\(directory)/mixed") {
+                $0.size = PictureExtent(height: 16, width: 16)
+            }.report
+            #expect(asked.generated.pictures == 4 && asked.generated.cropped == 1)
         }
     }
 
@@ -208,6 +218,7 @@ import Testing
             let refusals: [(String, [String])] = [
                 (refusal { _ = try Self.evaluate(path("a.npz"), path("wide.npz")) }, ["16 x 16", "16 x 24", "--size"]),
                 (refusal { _ = try Self.evaluate(path("a.npz"), path("one.npz")) }, ["one.npz", "at least 2"]),
+                (refusal { _ = try Self.evaluate(path("a.npz"), path("a.npz")) { $0.patch = 9 } }, ["9", "16 x 16"]),
                 (refusal { _ = try Self.evaluate(path("narrow.npz"), path("a.npz")) }, ["narrow.npz", "2 features"]),
                 (
                     refusal { _ = try Self.evaluate(path("narrow.npz"), path("a.npz"), extractor: nil) },
