@@ -1,3 +1,5 @@
+import Models
+
 /// One of the fixed pieces of work that speed is measured by; the peer's script knows the same names.
 public struct Workload: Sendable {
     public let name: String
@@ -18,6 +20,7 @@ public struct Workload: Sendable {
         denoiser(
             "small4-32", hiddenSize: 256, heads: 4, blocks: 8, conditioned: 6, patch: 4, field: 32, classes: 10,
             size: 32, batch: 64),
+        encoder("DINOv2-B-256", DINOv2Architecture(width: 768, depth: 12, heads: 12), size: 256, batch: 8),
         autoencoder("vae-256", levelWidths: [128, 256, 512, 512], size: 256, batch: 1, modes: [.encode, .decode]),
         autoencoder("vae-small-32", levelWidths: [32, 64, 128], size: 32, batch: 32, modes: [.train]),
     ]

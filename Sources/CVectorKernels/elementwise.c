@@ -60,6 +60,24 @@ KERNEL void resample_axis(
     }
 }
 
+// Shifted into place a half has the exponent of a float 2^112 times as small, subnormal halves too; infinities and what is
+// not a number get the largest exponent.
+KERNEL void half_to_float(size_t count, const void *restrict halves, float *restrict out) {
+    const unsigned char *restrict bytes = halves;
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, bytes + 2 * i, sizeof half);
+        const uint32_t magnitude = half & 0x7fffu;
+        union { uint32_t bits; float number; } value;
+        value.bits = magnitude << 13;
+        value.number *= 0x1p112f;
+        value.bits |= magnitude >= 0x7c00u ? 0x7f800000u : 0u;
+        value.bits |= (uint32_t)(half & 0x8000u) << 16;
+        out[i] = value.number;
+    }
+}
+
 // Blocks of 4096 are summed in float lanes and the blocks in double: fast, and exact enough for millions of values.
 #define SUM_BLOCK 4096
 

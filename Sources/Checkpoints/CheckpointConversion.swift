@@ -104,27 +104,4 @@ public struct CheckpointConversion {
         }
         return overflows
     }
-
-    /// Rounds float32 to a type of at most its width; how many finite numbers became infinite.
-    private static func narrow(
-        _ values: UnsafeMutableBufferPointer<Float>, to type: ElementType,
-        _ write: (UnsafeRawBufferPointer) throws -> Void
-    ) throws -> Int {
-        guard type != .float32 else {
-            try write(UnsafeRawBufferPointer(values))
-            return 0
-        }
-        var overflows = 0
-        // In place: the halves lie in the first half of the memory, behind what is still to be read.
-        let bytes = UnsafeMutableRawBufferPointer(values)
-        let infinity: UInt16 = type == .float16 ? 0x7c00 : 0x7f80
-        for i in values.indices {
-            let value = values[i]
-            let bits = type == .float16 ? half(fromFloat: value) : brainFloat(fromFloat: value)
-            if bits & 0x7fff == infinity, value.isFinite { overflows += 1 }
-            bytes.storeBytes(of: bits, toByteOffset: 2 * i, as: UInt16.self)
-        }
-        try write(UnsafeRawBufferPointer(rebasing: bytes.prefix(2 * values.count)))
-        return overflows
-    }
 }

@@ -29,19 +29,8 @@ public enum ElementType: String, Sendable, CaseIterable {
     }
 }
 
-/// IEEE half precision to single; written out because `Float16` does not exist on every processor that Swift runs on.
-func float(fromHalf bits: UInt16) -> Float {
-    let sign = UInt32(bits & 0x8000) << 16
-    let exponent = UInt32(bits >> 10) & 0x1f
-    let fraction = UInt32(bits & 0x3ff)
-    switch exponent {
-    case 0: return Float(bitPattern: sign | 0x3f80_0000) * Float(fraction) * 0x1p-24
-    case 0x1f: return Float(bitPattern: sign | 0x7f80_0000 | fraction << 13)
-    default: return Float(bitPattern: sign | (exponent + 112) << 23 | fraction << 13)
-    }
-}
-
-/// Single precision to IEEE half, to the nearest and to even where two are as near; infinite from 65520 on.
+/// Single precision to IEEE half, to the nearest and to even where two are as near; infinite from 65520 on. Written out
+/// because `Float16` does not exist on every processor that Swift runs on.
 func half(fromFloat value: Float) -> UInt16 {
     let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
     let magnitude = value.bitPattern & 0x7fff_ffff
@@ -59,4 +48,28 @@ func half(fromFloat value: Float) -> UInt16 {
 func brainFloat(fromFloat value: Float) -> UInt16 {
     guard !value.isNaN else { return UInt16(value.bitPattern >> 16) | 0x40 }
     return UInt16((value.bitPattern + 0x7fff + ((value.bitPattern >> 16) & 1)) >> 16)
+}
+
+/// Rounds float32 to a type of at most its width, in place, and hands over the bytes.
+///
+/// - Returns: how many finite numbers became infinite.
+func narrow(
+    _ values: UnsafeMutableBufferPointer<Float>, to type: ElementType, _ write: (UnsafeRawBufferPointer) throws -> Void
+) throws -> Int {
+    guard type != .float32 else {
+        try write(UnsafeRawBufferPointer(values))
+        return 0
+    }
+    var overflows = 0
+    // The halves lie in the first half of the memory, behind what is still to be read.
+    let bytes = UnsafeMutableRawBufferPointer(values)
+    let infinity: UInt16 = type == .float16 ? 0x7c00 : 0x7f80
+    for i in values.indices {
+        let value = values[i]
+        let bits = type == .float16 ? half(fromFloat: value) : brainFloat(fromFloat: value)
+        if bits & 0x7fff == infinity, value.isFinite { overflows += 1 }
+        bytes.storeBytes(of: bits, toByteOffset: 2 * i, as: UInt16.self)
+    }
+    try write(UnsafeRawBufferPointer(rebasing: bytes.prefix(2 * values.count)))
+    return overflows
 }

@@ -31,22 +31,28 @@ public enum SafetensorsWriter {
         }
     }
 
-    /// Writes float32 tensors; the file appears whole or not at all.
+    /// Writes tensors; the file appears whole or not at all.
     ///
     /// - Parameters:
     ///   - tensors: names and tensors in the order in which they are stored.
+    ///   - type: float32, or float16 or bfloat16, to which the tensors are rounded.
     ///   - integers: names with shape and values of int64 tensors.
     ///   - metadata: strings for `__metadata__`; `format: pt` is added, by which transformers and diffusers know it.
     /// - Throws: `CheckpointError` naming the path where writing fails; what stood there stays.
     public static func write(
-        _ tensors: [(name: String, tensor: Tensor)],
+        _ tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
         integers: [(name: String, shape: [Int], values: [Int])] = [], metadata: [String: String] = [:],
         to path: String
     ) throws {
         let integers = integers.map { Item(name: $0.name, shape: $0.shape, values: $0.values) }
         let floats = tensors.map { name, tensor in
-            Item(name: name, type: .float32, shape: tensor.shape) { write in
-                try tensor.withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+            Item(name: name, type: type, shape: tensor.shape) { write in
+                guard type != .float32 else {
+                    try tensor.withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+                    return
+                }
+                var copy = tensor.copied()
+                _ = try copy.withUnsafeMutableBuffer { try narrow($0, to: type, write) }
             }
         }
         try write(integers + floats, metadata: metadata, to: path)

@@ -42,7 +42,9 @@ public struct StoredElements: @unchecked Sendable {
     }
 
     /// Converts the elements from `first` on until `target` is full.
-    func floats(from first: Int, into target: UnsafeMutableBufferPointer<Float>) {
+    ///
+    /// - Precondition: there are that many.
+    public func floats(from first: Int, into target: UnsafeMutableBufferPointer<Float>) {
         func fill<T>(_ type: T.Type, _ value: (T) -> Float) {
             let start = first * MemoryLayout<T>.size
             for i in target.indices {
@@ -53,7 +55,9 @@ public struct StoredElements: @unchecked Sendable {
             switch type {
             case .float64: fill(Double.self) { Float($0) }
             case .float32: fill(Float.self) { $0 }
-            case .float16: fill(UInt16.self) { float(fromHalf: $0) }
+            case .float16:
+                convertHalves(
+                    UnsafeRawBufferPointer(rebasing: bytes[2 * first..<2 * (first + target.count)]), into: target)
             case .bfloat16: fill(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
             case .int64: fill(Int64.self) { Float($0) }
             case .int32: fill(Int32.self) { Float($0) }

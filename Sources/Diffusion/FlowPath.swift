@@ -51,11 +51,10 @@ public enum FlowPath {
 }
 
 /// The mean squared error of the velocity (Lipman et al., arXiv 2210.02747, equation 9, for the straight path).
-///
-/// - Returns: the mean, [1], and the error of each picture.
-public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> (mean: Tensor, pictures: [Float]) {
+public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> TrainingLoss {
     let prediction = denoiser.velocity(
         FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
         labels: batch.labels)
-    return meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
+    let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
+    return TrainingLoss(mean: flow.mean, pictures: PictureLosses(flow: flow.pictures))
 }

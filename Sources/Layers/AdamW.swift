@@ -54,7 +54,8 @@ public final class AdamW {
     ///
     /// - Parameters:
     ///   - gradientScale: a factor for all gradients, from clipping.
-    ///   - averages: move towards the new weights, the first in the same pass over memory.
+    ///   - averages: move towards the new weights, the first in the same pass over memory. They are of the first
+    ///     parameters; what is trained beside a model, such as a projector, comes after those and has none.
     public func update(gradientScale: Float = 1, averages: [MovingAverage] = []) {
         step += 1
         let coefficients = AdamWCoefficients(
@@ -65,6 +66,7 @@ public final class AdamW {
             guard let gradient = parameter.gradient else {
                 preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
             }
+            let averages = averages.filter { index < $0.values.count }
             if let average = averages.first {
                 adamWStep(
                     coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],

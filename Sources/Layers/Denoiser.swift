@@ -20,6 +20,22 @@ public protocol Denoiser: Sendable {
     func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor
 }
 
+/// A denoiser of tokens, which can be aligned with an encoder's features half-way.
+public protocol AlignableDenoiser: Denoiser {
+    /// D, the width of the tokens.
+    var tokenWidth: Int { get }
+    /// How many blocks the tokens pass.
+    var tokenBlocks: Int { get }
+
+    /// The velocity at `x`, and the tokens that leave a block.
+    ///
+    /// - Parameter block: counted from 1, at most `tokenBlocks`.
+    /// - Returns: [B, C, H, W], and [B, N, D] with a token for each patch, row by row.
+    func velocity(
+        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor)
+}
+
 extension Denoiser {
     /// The label that stands for no class.
     public var nullLabel: Int { classes }

@@ -29,7 +29,8 @@ public struct CheckpointMismatch: Error, CustomStringConvertible, Sendable {
 /// All parameters of a model while it is built, either initialised or loaded.
 public final class ParameterStore {
     public enum Source {
-        case initialize(seed: UInt64)
+        /// `after` parameters were drawn from the seed before, so that no two get the same numbers.
+        case initialize(seed: UInt64, after: Int = 0)
         case load(any TensorSource)
     }
 
@@ -69,8 +70,8 @@ public final class ParameterStore {
         // Stands in for a tensor that cannot be had, until `build` throws.
         let absent = Tensor(zeros: [1])
         switch source {
-        case .initialize(let seed):
-            return initializer.tensor(shape: shape, seed: seed, index: parameters.count)
+        case .initialize(let seed, let place):
+            return initializer.tensor(shape: shape, seed: seed, index: place + parameters.count)
         case .load(let tensors):
             guard let found = tensors.shape(of: name) else {
                 missing.append(name)

@@ -34,6 +34,9 @@ public struct Fingerprint: ~Copyable {
         tensor.withUnsafeBuffer { add(UnsafeRawBufferPointer($0)) }
     }
 
+    /// Half of the bits, for many short names beside each other.
+    public var bits: UInt64 { XXH3_128bits_digest(state).low64 }
+
     /// The bits as 32 hexadecimal digits, which further data changes.
     public var text: String {
         let hash = XXH3_128bits_digest(state)

@@ -42,6 +42,14 @@ public struct CheckpointSummary: Encodable {
         }
     }
 
+    /// The projector by which tokens were aligned with an encoder's features.
+    public struct ProjectorSizes: Encodable {
+        public let inputs: Int
+        public let hidden: Int
+        public let outputs: Int
+        public let parameters: Int
+    }
+
     /// What one forward pass for one picture takes.
     public struct Cost: Encodable {
         public let height: Int
@@ -49,6 +57,11 @@ public struct CheckpointSummary: Encodable {
         public let multiplyAdds: Int
         /// Two for each multiply-add.
         public let flops: Int
+
+        init(height: Int, width: Int, multiplyAdds: Int) {
+            (self.height, self.width, self.multiplyAdds) = (height, width, multiplyAdds)
+            flops = 2 * multiplyAdds
+        }
 
         enum CodingKeys: String, CodingKey {
             case height, width, flops
@@ -61,6 +74,7 @@ public struct CheckpointSummary: Encodable {
     public let bytes: Int
     public let tensors: [TensorLine]
     public let weights: [Weights]
+    public let projector: ProjectorSizes?
     public let cost: Cost?
     public let unknown: Unknown
     public let metadata: [String: String]
@@ -77,25 +91,32 @@ public struct CheckpointSummary: Encodable {
         kind = files.count > 1 ? "step of a run (\(files.count) files, \(kinds))" : kinds
         bytes = files.reduce(0) { $0 + $1.size }
         metadata = checkpoint.metadata
-        tensors = files.flatMap { file in
-            file.names.map {
-                TensorLine(name: $0, dtype: file.elementType(of: $0)?.rawValue ?? "", shape: file.shape(of: $0) ?? [])
-            }
-        }
+        tensors = files.flatMap(Self.lines)
         let prefixes = checkpoint.isBare ? [""] : WeightKind.allCases.filter(checkpoint.holds).map(\.prefix)
         weights = try WeightKind.allCases.filter(checkpoint.holds).prefix(prefixes.count).map {
             Weights(try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix)
         }
+        // One that does not load counts among what is unknown.
+        projector = (try? checkpoint.projector()).flatMap { $0 }.map {
+            ProjectorSizes(inputs: $0.inputs, hidden: $0.hidden, outputs: $0.outputs, parameters: $0.parameterCount)
+        }
+        let known = prefixes + (projector == nil ? [] : [PixNerdCheckpoint.projectorPrefix])
         unknown = Unknown(
-            tensors: tensors.map(\.name).filter { name in !prefixes.contains { name.hasPrefix($0) } },
+            tensors: tensors.map(\.name).filter { name in !known.contains { name.hasPrefix($0) } },
             unreadable: Dictionary(
                 files.flatMap(\.notes.unreadable).map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
             skippedGlobals: files.flatMap(\.notes.skippedGlobals), otherEntries: files.flatMap(\.notes.otherEntries))
-        guard let known = weights.first(where: { $0.problem == nil }), let architecture = known.architecture else {
+        guard let sound = weights.first(where: { $0.problem == nil }), let architecture = sound.architecture else {
             cost = nil
             return
         }
         cost = try Self.cost(architecture, size: size ?? Self.usualSize(architecture, checkpoint.imageSize))
+    }
+
+    static func lines(of file: TensorFile) -> [TensorLine] {
+        file.names.map {
+            TensorLine(name: $0, dtype: file.elementType(of: $0)?.rawValue ?? "", shape: file.shape(of: $0) ?? [])
+        }
     }
 
     private static func usualSize(_ architecture: PixNerdArchitecture, _ trained: Int?) -> (height: Int, width: Int) {
@@ -119,7 +140,7 @@ public struct CheckpointSummary: Encodable {
                     + "give a smaller one.")
         }
         let multiplyAdds = architecture.multiplyAdds(height: size.height, width: size.width)
-        return Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds, flops: 2 * multiplyAdds)
+        return Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
     }
 }
 

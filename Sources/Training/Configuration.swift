@@ -14,6 +14,7 @@ public struct Configuration: Sendable, Equatable {
     public var model = ModelSection()
     public var data = DataSection()
     public var training = TrainingSection()
+    public var repa = AlignmentSection()
     public var sampling = SamplingSection()
 
     public init() {}
@@ -78,6 +79,26 @@ public struct Configuration: Sendable, Equatable {
         public var fieldSizes: [Int] = []
     }
 
+    /// How tokens are aligned with an encoder's features, where there is one.
+    public struct AlignmentSection: Sendable, Equatable {
+        /// A DINOv2 file or directory; empty for none.
+        public var encoder = ""
+        /// Attention heads of the encoder; 0 where its file or a width of 64 says how many.
+        public var heads = 0
+        /// A directory of features that were computed ahead; empty to compute them in the step.
+        public var features = ""
+        /// The block whose tokens are aligned, counted from 1.
+        public var layer = 8
+        /// What the loss counts beside that of the velocity.
+        public var weight: Float = 0.5
+        /// Of the projector's inner layers; 0 for that of the tokens.
+        public var projectorWidth = 0
+        /// Side in pixels of what becomes a patch of the encoder; 0 for the model's patch.
+        public var basePatch = 0
+
+        public var isOn: Bool { !encoder.isEmpty || !features.isEmpty }
+    }
+
     /// What happens when something cannot be written, such as on a full disk.
     public enum SaveFailure: String, Sendable, CaseIterable {
         case stop
@@ -114,6 +135,9 @@ public struct Configuration: Sendable, Equatable {
             conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, fieldWidth: model.fieldWidth,
             fieldRatio: model.fieldRatio, classes: model.classes)
     }
+
+    /// Side in pixels of what becomes a patch of the encoder.
+    var basePatch: Int { repa.basePatch > 0 ? repa.basePatch : model.patchSize }
 
     public var optimizer: AdamW.Settings {
         AdamW.Settings(

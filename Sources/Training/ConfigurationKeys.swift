@@ -102,6 +102,23 @@ extension Configuration {
             "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"
         ).harmless(),
 
+        // Another place of the same encoder changes nothing, and another encoder is refused by its weights.
+        ConfigurationKey(
+            "repa.encoder", \.repa.encoder, "a DINOv2 file or directory to align tokens with; empty for no alignment"
+        ).harmless { !$0.repa.isOn },
+        .count(
+            "repa.heads", \.repa.heads, from: 0, "the encoder's attention heads; 0 where its file says or width / 64"),
+        ConfigurationKey(
+            "repa.features", \.repa.features, "features that pixnerd encode features made; empty to run the encoder"),
+        .count("repa.layer", \.repa.layer, from: 1, "block whose tokens are aligned, counted from 1"),
+        .number("repa.weight", \.repa.weight, in: nonNegative, "of the alignment beside the velocity in the loss"),
+        .count(
+            "repa.projector_width", \.repa.projectorWidth, from: 0,
+            "of the projector's inner layers; 0 for that of the tokens"),
+        .count(
+            "repa.base_patch", \.repa.basePatch, from: 0,
+            "side in pixels of what becomes a patch of the encoder; 0 for model.patch_size"),
+
         .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler").harmless(),
         .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none")
             .harmless(),

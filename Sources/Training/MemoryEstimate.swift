@@ -1,13 +1,14 @@
 import Foundation
+import Layers
 import Models
 import Tensors
 
 /// What a run will need, before it begins.
 public struct MemoryEstimate: Sendable {
     /// Weights, gradients, both moments and the moving averages, in bytes.
-    public let state: Int
+    public private(set) var state: Int
     /// What one forward and backward pass keeps, in bytes.
-    public let activations: Int
+    public private(set) var activations: Int
 
     public var total: Int { state + activations }
 
@@ -29,6 +30,22 @@ public struct MemoryEstimate: Sendable {
         let field = 2 * (architecture.blocks - blocks) * generated
         let pixels = 12 * architecture.channels * architecture.patchSize * architecture.patchSize
         activations = 4 * tokens * (held + block + field + pixels)
+    }
+
+    /// Adds a projector and the features that it aims at.
+    mutating func addAlignment(inputs: Int, hidden: Int, outputs: Int, tokens: Int) {
+        // Weights, gradients and both moments.
+        state += 4 * 4 * Projector.parameterCount(inputs: inputs, hidden: hidden, outputs: outputs)
+        // Each inner layer before and after SiLU with a gradient in flight; the result, its gradient and the features.
+        activations += 4 * tokens * (5 * hidden + 3 * outputs)
+    }
+
+    /// Adds an encoder that runs in the step.
+    mutating func add(_ encoder: DINOv2Architecture, grid: Int) {
+        state += 4 * encoder.parameterCount
+        let tokens = DINOv2.picturesAtOnce * (grid * grid + 1 + encoder.registers)
+        // Its tokens, queries, keys, values and norms, and both sides of the inner layer; nothing is kept for a gradient.
+        activations += 4 * tokens * (7 * encoder.width + 2 * encoder.feedForwardWidth)
     }
 
     /// The memory that this process may have in bytes: the machine's, or less where a control group says so.

@@ -8,7 +8,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var step: Int
     /// The mean over the steps since the last line.
     public var loss: Double
-    /// The mean loss in each tenth of the times, from noise to data; null where no time fell into it.
+    /// The parts of it, the velocity's and the alignment's before its weight; nil where nothing is aligned.
+    public var flow: Double?
+    public var align: Double?
+    /// The mean loss of the velocity in each tenth of the times, from noise to data; null where no time fell into it.
     public var lossByTime: [Double?]
     /// Before clipping, the mean likewise.
     public var gradientNorm: Double
@@ -24,7 +27,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var seconds: Double
 
     enum CodingKeys: String, CodingKey {
-        case step, loss, seconds
+        case step, loss, flow, align, seconds
         case lossByTime = "loss_by_time"
         case gradientNorm = "gradient_norm"
         case learningRate = "learning_rate"
@@ -35,14 +38,20 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     }
 
     /// For a line of progress.
-    var line: String { String(format: "loss %.4f  %.1f pictures/s", loss, imagesPerSecond) }
+    var line: String {
+        let parts = [("flow", flow), ("align", align)].compactMap { name, value in
+            value.map { String(format: "  \(name) %.4f", $0) }
+        }
+        return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f pictures/s", imagesPerSecond)
+    }
 
     /// For TensorBoard.
     var scalars: [(tag: String, value: Double)] {
         let bins = lossByTime.enumerated().compactMap { index, loss in
             loss.map { (tag: String(format: "loss_by_time/%.1f", Double(index) / 10), value: $0) }
         }
-        return [
+        let parts = [("train/flow", flow), ("train/align", align)].compactMap { tag, value in value.map { (tag, $0) } }
+        return parts + [
             ("train/loss", loss), ("train/gradient_norm", gradientNorm), ("train/learning_rate", learningRate),
             ("train/skipped_steps", Double(skippedSteps)), ("speed/images_per_second", imagesPerSecond),
             ("speed/data_wait", dataWait), ("speed/peak_memory_gb", peakMemory),
@@ -54,6 +63,9 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
 struct MetricsWindow {
     private let batchSize: Int
     private var losses = 0.0
+    private var flows = 0.0
+    /// Stays nil where nothing is aligned.
+    private var aligns: Double?
     private var norms = 0.0
     private var steps = 0
     private var lossByTime = LossByTime()
@@ -63,8 +75,10 @@ struct MetricsWindow {
 
     init(batchSize: Int) { self.batchSize = batchSize }
 
-    mutating func add(_ result: FlowMatchingStep<PixNerd>.Result, times: [Float]) {
+    mutating func add(_ result: FlowMatchingStep.Result, times: [Float]) {
         losses += Double(result.loss)
+        flows += Double(result.flow)
+        if let align = result.align { aligns = (aligns ?? 0) + Double(align) }
         norms += result.gradientNorm
         steps += 1
         lossByTime.add(times: times, losses: result.pictureLosses)
@@ -81,13 +95,14 @@ struct MetricsWindow {
         let now = Date()
         let seconds = max(now.timeIntervalSince(windowStart), 1e-9)
         defer {
-            (losses, norms, steps) = (0, 0, 0)
+            (losses, flows, aligns, norms, steps) = (0, 0, nil, 0, 0)
             lossByTime = LossByTime()
             windowStart = now
             waitedBefore = waitSeconds
         }
         return MetricsRecord(
-            step: step, loss: losses / Double(steps), lossByTime: lossByTime.means,
+            step: step, loss: losses / Double(steps), flow: aligns == nil ? nil : flows / Double(steps),
+            align: aligns.map { $0 / Double(steps) }, lossByTime: lossByTime.means,
             gradientNorm: norms / Double(steps), learningRate: learningRate, skippedSteps: skippedSteps,
             imagesPerSecond: Double(steps * batchSize) / seconds, dataWait: (waitSeconds - waitedBefore) / seconds,
             peakMemory: Double(peakResidentMemory()) / 1e9, seconds: now.timeIntervalSince(start))

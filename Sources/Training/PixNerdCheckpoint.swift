@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Layers
 import Models
 import Tensors
 
@@ -39,6 +40,18 @@ public struct PixNerdCheckpoint {
     private let sources: [WeightKind: TensorSubset]
     /// Strings about the checkpoint, such as `classes` and `image_size`.
     public let metadata: [String: String]
+
+    /// What the names of a projector's tensors begin with in published checkpoints.
+    public static let projectorPrefix = "diffusion_trainer."
+
+    /// The projector that tokens were aligned by; nil where the checkpoint holds none.
+    ///
+    /// - Throws: one sentence that names what is missing, left over or misshapen.
+    public func projector() throws -> Projector? {
+        let prefix = Self.projectorPrefix
+        guard let file = files.first(where: { $0.names.contains { $0.hasPrefix(prefix) } }) else { return nil }
+        return try Projector(loading: TensorSubset(file, prefix: prefix))
+    }
 
     /// Finds the weights; a run directory stands for its latest step.
     ///

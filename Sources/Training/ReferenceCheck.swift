@@ -39,7 +39,9 @@ public struct Comparison: Sendable {
 ///
 /// The file holds `x` [B, C, H, W], `t` [B], `y` [B] (integers) and `velocity`; or a training run: `train.x`,
 /// `train.noise` [S, B, C, H, W], `train.y`, `train.t` [S, B], `train.loss` [S], and where wanted `grad.denoiser.*`
-/// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both.
+/// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both. A run that was aligned holds
+/// `train.features` [S, B, N, E] besides, and where wanted `train.flow`, `train.align` [S], `grad.proj.*` and
+/// `final.proj.*`; its checkpoint holds the projector.
 public struct ReferenceCheck {
     private let checkpoint: PixNerdCheckpoint
     private let reference: SafetensorsFile
@@ -77,35 +79,71 @@ public struct ReferenceCheck {
     /// - Parameters:
     ///   - settings: of AdamW.
     ///   - averageDecay: of the moving average, which starts from the checkpoint's where it holds one.
-    public func training(_ settings: AdamW.Settings, averageDecay: Float) throws -> [Comparison] {
+    ///   - layer: the block whose tokens are aligned, where the reference holds features.
+    ///   - weight: of the alignment in the loss.
+    public func training(
+        _ settings: AdamW.Settings, averageDecay: Float, layer: Int = 8, weight: Float = 0.5
+    ) throws -> [Comparison] {
         let model = try checkpoint.load(.raw)
+        let alignment = try alignment(model, layer: layer, weight: weight)
+        let projected = alignment?.projector.parameters ?? []
         let average = MovingAverage(
             decay: averageDecay,
             startingFrom: try checkpoint.holds(.ema)
                 ? checkpoint.load(.ema).parameters.map(\.value) : model.parameters.map(\.value))
         let step = FlowMatchingStep(
-            model: model, optimizer: AdamW(model.parameters, settings: settings), averages: [average])
-        let batches = try trainingBatches(model)
-        var comparisons: [Comparison] = []
-        var losses: [Float] = []
+            model: model, alignment: alignment, optimizer: AdamW(model.parameters + projected, settings: settings),
+            averages: [average])
+        let batches = try trainingBatches(model, alignment)
+        var gradients: [Comparison] = []
+        var results: [FlowMatchingStep.Result] = []
         for (index, batch) in batches.enumerated() {
-            losses.append(try step([batch]).loss)
-            if index == 0 {
-                comparisons += try compare("grad.denoiser.", model, tolerance) {
-                    $0.gradient ?? Tensor(zeros: $0.value.shape)
-                }
+            results.append(try step([batch]))
+            guard index == 0 else { continue }
+            func gradient(_ parameter: Parameter) -> Tensor {
+                parameter.gradient ?? Tensor(zeros: parameter.value.shape)
             }
+            gradients += try compare("grad.denoiser.", model.parameters, tolerance, gradient)
+            gradients += try compare("grad.", only: "proj.", projected, tolerance, gradient)
         }
         let runTolerance = Self.runFactor * tolerance
-        comparisons.insert(
-            Comparison("train.loss", losses, try reference.tensor("train.loss").values, tolerance: runTolerance), at: 0)
-        comparisons += try compare("final.denoiser.", model, runTolerance) { $0.value }
+        let losses = [
+            ("loss", results.map(\.loss)), ("flow", results.map(\.flow)), ("align", results.compactMap(\.align)),
+        ]
+        let curves = try losses.compactMap { name, values -> Comparison? in
+            let name = "train.\(name)"
+            guard reference.shape(of: name) != nil else { return nil }
+            return Comparison(name, values, try reference.tensor(name).values, tolerance: runTolerance)
+        }
         let averages = Dictionary(uniqueKeysWithValues: zip(model.parameters.map(\.name), average.values))
-        comparisons += try compare("final.ema_denoiser.", model, runTolerance) { averages[$0.name] ?? $0.value }
-        return comparisons
+        return try curves + gradients
+            + compare("final.denoiser.", model.parameters, runTolerance) { $0.value }
+            + compare("final.ema_denoiser.", model.parameters, runTolerance) { averages[$0.name] ?? $0.value }
+            + compare("final.", only: "proj.", projected, runTolerance) { $0.value }
     }
 
-    private func trainingBatches(_ model: PixNerd) throws -> [TrainingBatch] {
+    /// How the run was aligned; nil where the reference holds no features.
+    private func alignment(_ model: PixNerd, layer: Int, weight: Float) throws -> Alignment? {
+        guard let shape = reference.shape(of: "train.features") else { return nil }
+        guard let projector = try checkpoint.projector() else {
+            throw CheckpointError(
+                "\(reference.path) holds train.features, but \(checkpoint.path) holds no projector "
+                    + "(\(PixNerdCheckpoint.projectorPrefix)proj.*) to align tokens with them by.")
+        }
+        guard (1...model.tokenBlocks).contains(layer) else {
+            throw CheckpointError(
+                "\(checkpoint.path) has \(model.tokenBlocks) blocks of tokens, and those of block \(layer) are to be aligned; "
+                    + "give --repa-layer from 1 to \(model.tokenBlocks).")
+        }
+        guard projector.inputs == model.tokenWidth, shape.last == projector.outputs else {
+            throw CheckpointError(
+                "\(checkpoint.path) holds a projector from width \(projector.inputs) to \(projector.outputs), its tokens have "
+                    + "width \(model.tokenWidth), and train.features of \(reference.path) has the shape \(shape).")
+        }
+        return Alignment(projector: projector, layer: layer, weight: weight)
+    }
+
+    private func trainingBatches(_ model: PixNerd, _ alignment: Alignment?) throws -> [TrainingBatch] {
         let (data, noise) = (try reference.tensor("train.x"), try reference.tensor("train.noise"))
         let (times, labels) = (try reference.tensor("train.t").values, try reference.integers("train.y"))
         let steps = try reference.tensor("train.loss").count
@@ -121,12 +159,21 @@ public struct ReferenceCheck {
                 "\(reference.path): train.t and train.y must hold \(steps) x \(batch) values, "
                     + "they hold \(times.count) and \(labels.count).")
         }
+        let features = try alignment.map { _ in try reference.tensor("train.features") }
+        let patch = model.sizeMultiple
+        let tokens = data.shape[3] / patch * (data.shape[4] / patch)
+        if let features, features.shape != [steps, batch, tokens, features.shape.last!] {
+            throw CheckpointError(
+                "\(reference.path): train.features \(features.shape) is not [S, B, N, E] with S = \(steps), B = \(batch) and "
+                    + "N = \(tokens), a token for each patch.")
+        }
         return (0..<steps).map { step in
             let range = step * batch..<(step + 1) * batch
             let shape = Array(data.shape.dropFirst())
             return TrainingBatch(
                 data: data.rows(step..<step + 1).reshaped(shape), noise: noise.rows(step..<step + 1).reshaped(shape),
-                times: Array(times[range]), labels: Array(labels[range]))
+                times: Array(times[range]), labels: Array(labels[range]),
+                features: features.map { $0.rows(step..<step + 1).reshaped(Array($0.shape.dropFirst())) })
         }
     }
 
@@ -144,15 +191,19 @@ public struct ReferenceCheck {
         }
     }
 
+    /// Compares what the reference holds of parameters under their names behind a prefix.
+    ///
+    /// - Parameter stem: what the names of all these parameters begin with, where others stand behind the same prefix.
     private func compare(
-        _ prefix: String, _ model: PixNerd, _ tolerance: Double, _ value: (Parameter) -> Tensor
+        _ prefix: String, only stem: String = "", _ parameters: [Parameter], _ tolerance: Double,
+        _ value: (Parameter) -> Tensor
     ) throws -> [Comparison] {
-        guard reference.names.contains(where: { $0.hasPrefix(prefix) }) else { return [] }
-        let known = Set(model.parameters.map { prefix + $0.name })
-        if let stranger = reference.names.first(where: { $0.hasPrefix(prefix) && !known.contains($0) }) {
+        let held = reference.names.filter { $0.hasPrefix(prefix + stem) }
+        let known = Set(parameters.map { prefix + $0.name })
+        if let stranger = held.first(where: { !known.contains($0) }) {
             throw CheckpointError("\(reference.path) holds \(stranger), which the checkpoint's model does not have.")
         }
-        return try model.parameters.compactMap { parameter in
+        return try parameters.compactMap { parameter in
             let name = prefix + parameter.name
             guard reference.shape(of: name) != nil else { return nil }
             return Comparison(

@@ -6,7 +6,7 @@ import Tensors
 
 extension Trainer {
     /// Finds the pictures and checks everything that can be checked before any work is done.
-    static func checked(_ configuration: Configuration) throws -> (Configuration, ImageCollection) {
+    static func checked(_ configuration: Configuration) throws -> (Configuration, ImageCollection, FeatureSource?) {
         var configuration = configuration
         guard !configuration.data.root.isEmpty else {
             throw ConfigurationError(
@@ -36,23 +36,26 @@ extension Trainer {
                 "training.batch_size \(training.batchSize) is not a multiple of training.accumulate "
                     + "\(training.accumulate); make it one.")
         }
-        let estimate = try configuration.memoryEstimate()
+        // What cannot be built is said before an encoder is read.
+        _ = try configuration.architecture()
+        let features = try FeatureSource(configuration, pictures)
+        let estimate = try configuration.memoryEstimate(features)
         guard estimate.total < MemoryEstimate.available else {
             throw ConfigurationError(
                 "The run needs about \(gigabytes(estimate.total)), and there are "
                     + "\(gigabytes(MemoryEstimate.available)); lower training.batch_size, raise training.accumulate, "
                     + "or set training.recompute to true.")
         }
-        return (configuration, pictures)
+        return (configuration, pictures, features)
     }
 
     /// The directory and the state that a run begins with.
     static func begin(
-        _ configuration: Configuration, classes: [String], resume: Bool, _ logger: Logger
+        _ configuration: Configuration, classes: [String], _ features: FeatureSource?, resume: Bool, _ logger: Logger
     ) throws -> (RunDirectory, TrainingState) {
         guard resume else {
             let run = try RunDirectory.create(configuration.runPath)
-            return (run, try TrainingState(fresh: configuration))
+            return (run, try TrainingState(fresh: configuration, features))
         }
         let run = RunDirectory(existing: configuration.runPath)
         run.removeUnfinished()
@@ -61,9 +64,10 @@ extension Trainer {
                 throw TrainingError("There is no run \(run.path) to resume; start it without --resume.")
             }
             logger.notice("\(run.path) has no saved step yet; its run begins anew.")
-            return (run, try TrainingState(fresh: configuration))
+            return (run, try TrainingState(fresh: configuration, features))
         }
-        let state = try TrainingState(loading: run.stepPath(step), configuration: configuration, classes: classes)
+        let state = try TrainingState(
+            loading: run.stepPath(step), configuration: configuration, classes: classes, features)
         try reportChanges(run, configuration, logger)
         return (run, state)
     }
@@ -89,11 +93,12 @@ extension Trainer {
         let architecture = state.model.architecture
         let (size, training) = (configuration.data.imageSize, configuration.training)
         let giga = Double(architecture.multiplyAdds(height: size, width: size)) / 1e9
-        let memory = (try? configuration.memoryEstimate())?.total ?? 0
+        let memory = (try? configuration.memoryEstimate(features))?.total ?? 0
+        let aligned = features.map { "\naligned    block \(configuration.repa.layer) with \($0.description)" } ?? ""
         return """
             run        \(run.path)\(state.step > 0 ? " from step \(state.step)" : "")
             pictures   \(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)
-            model      \(state.model.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture
+            model      \(state.model.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture\(aligned)
             training   to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads
             memory     about \(gigabytes(memory)) of \(gigabytes(MemoryEstimate.available))
             """
@@ -102,12 +107,23 @@ extension Trainer {
 
 extension Configuration {
     /// What the run will need.
-    func memoryEstimate() throws -> MemoryEstimate {
+    func memoryEstimate(_ features: FeatureSource?) throws -> MemoryEstimate {
         let architecture = try architecture()
-        return MemoryEstimate(
+        var estimate = MemoryEstimate(
             architecture, parameters: architecture.parameterCount, averages: training.emaDecay.count,
             batch: training.batchSize / training.accumulate, size: data.imageSize, recompute: training.recompute)
+        if let features {
+            let side = data.imageSize / model.patchSize
+            estimate.addAlignment(
+                inputs: model.hiddenSize, hidden: projectorWidth, outputs: features.width,
+                tokens: training.batchSize / training.accumulate * side * side)
+            if let encoder = features.encoder { estimate.add(encoder, grid: side) }
+        }
+        return estimate
     }
+
+    /// The width of the projector's inner layers.
+    var projectorWidth: Int { repa.projectorWidth > 0 ? repa.projectorWidth : model.hiddenSize }
 }
 
 /// Such as "3.4 GB".

@@ -12,6 +12,8 @@ public final class Trainer {
     public let run: RunDirectory
     public internal(set) var state: TrainingState
     let pictures: ImageCollection
+    /// What tokens are aligned with, where they are.
+    let features: FeatureSource?
     let space = PixelSpace()
     let logger: Logger
 
@@ -22,10 +24,10 @@ public final class Trainer {
     ///   - resume: go on with the run directory that is there.
     /// - Throws: one sentence where something of the above cannot be had.
     public init(_ configuration: Configuration, resume: Bool, logger: Logger) throws {
-        (self.configuration, pictures) = try Self.checked(configuration)
+        (self.configuration, pictures, features) = try Self.checked(configuration)
         self.logger = logger
         if configuration.threads > 0 { Threads.count = configuration.threads }
-        (run, state) = try Self.begin(self.configuration, classes: pictures.classes, resume: resume, logger)
+        (run, state) = try Self.begin(self.configuration, classes: pictures.classes, features, resume: resume, logger)
         try run.writeConfiguration(self.configuration)
     }
 
@@ -41,7 +43,8 @@ public final class Trainer {
         let loader = makeLoader()
         defer { loader.stop() }
         let take = FlowMatchingStep(
-            model: FieldRoute(state.model, trainedSize: configuration.data.imageSize), optimizer: state.optimizer, averages: state.averages,
+            model: FieldRoute(state.model, trainedSize: configuration.data.imageSize), alignment: state.alignment,
+            optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
@@ -86,14 +89,14 @@ public final class Trainer {
     /// One step: everything random in it is keyed by the step and the place in the whole batch, so that neither
     /// accumulation nor threads change it.
     private func step(
-        _ take: FlowMatchingStep<FieldRoute>, _ loader: BatchLoader, _ window: inout MetricsWindow
+        _ take: FlowMatchingStep, _ loader: BatchLoader, _ window: inout MetricsWindow
     ) throws {
         let training = configuration.training
         var first = 0
         let batches = try (0..<training.accumulate).map { _ in
             let loaded = try loader.next()
             defer { first += loaded.count }
-            return batch(loaded, first: first)
+            return try batch(loaded, first: first)
         }
         state.optimizer.settings.learningRate = Float(
             Double(training.learningRate)
@@ -104,7 +107,7 @@ public final class Trainer {
                 training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
         }
         var outliers = state.outliers
-        let result: FlowMatchingStep<FieldRoute>.Result
+        let result: FlowMatchingStep.Result
         do {
             result = try take(batches) { outliers.isOutlier($0) }
         } catch let error as NotFiniteError {
@@ -116,7 +119,7 @@ public final class Trainer {
     }
 
     /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
-    private func batch(_ loaded: LoadedBatch, first: Int) -> TrainingBatch {
+    private func batch(_ loaded: LoadedBatch, first: Int) throws -> TrainingBatch {
         let (seed, step, training) = (configuration.seed, state.step, configuration.training)
         func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
             RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
@@ -131,7 +134,7 @@ public final class Trainer {
             labels: loaded.labels.enumerated().map { index, label in
                 var numbers = stream(.labelDropout, index)
                 return numbers.nextUniform() < training.labelDropout ? state.model.nullLabel : label
-            })
+            }, features: try features?.features(of: loaded))
     }
 
     /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
@@ -181,10 +184,11 @@ public final class Trainer {
     /// Keeps a state that training cannot go on from out of checkpoints and previews.
     private func checkIsFinite() throws {
         let names = state.model.parameters.map(\.name)
-        let values = state.model.parameters.map(\.value) + state.averages.flatMap(\.values)
-        guard let bad = values.firstIndex(where: { !$0.isFinite }) else { return }
+        let weights = state.optimizer.parameters.map { ($0.name, $0.value) }
+        let averages = state.averages.flatMap { zip(names, $0.values) }
+        guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }
         throw failure(
-            "step \(state.step): the weight \(names[bad % names.count]) is not finite after it; "
+            "step \(state.step): the weight \(bad.0) is not finite after it; "
                 + "lower the learning rate or clip gradients")
     }
 

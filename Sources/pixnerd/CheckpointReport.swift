@@ -19,6 +19,13 @@ struct CheckpointReport {
             add("metadata", "\(key): \(Self.shortened(value))")
         }
         for weights in summary.weights { add(weights) }
+        if let projector = summary.projector {
+            add(
+                "projector",
+                "\(PixNerdCheckpoint.projectorPrefix)proj.*: from tokens of width \(projector.inputs) by "
+                    + "\(projector.hidden) to features of width \(projector.outputs), \(projector.parameters) parameters"
+            )
+        }
         if let cost = summary.cost {
             add(
                 "a picture",
@@ -32,8 +39,10 @@ struct CheckpointReport {
         lines += everyTensor ? Self.list(summary.tensors) : Self.groups(summary.tensors)
     }
 
-    private mutating func add(_ key: String, _ value: String) {
-        lines.append(key.padding(toLength: Self.keyWidth, withPad: " ", startingAt: 0) + value)
+    private mutating func add(_ key: String, _ value: String) { lines.append(Self.line(key, value)) }
+
+    static func line(_ key: String, _ value: String) -> String {
+        key.padding(toLength: keyWidth, withPad: " ", startingAt: 0) + value
     }
 
     private mutating func add(_ weights: CheckpointSummary.Weights) {
@@ -80,13 +89,13 @@ struct CheckpointReport {
         text.count > 200 ? text.prefix(200) + "..." : text
     }
 
-    private static func list(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
+    static func list(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
         let width = tensors.map(\.name.count).max() ?? 0
         return tensors.map { "\(padded($0.name, width))  \(padded($0.dtype, 4))  \($0.shape)" }
     }
 
     /// Tensors that differ only in a number in the name share a line.
-    private static func groups(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
+    static func groups(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
         var order: [String] = []
         var groups: [String: (name: String, line: CheckpointSummary.TensorLine, count: Int)] = [:]
         for tensor in tensors {

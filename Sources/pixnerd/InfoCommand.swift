@@ -10,18 +10,25 @@ struct InfoCommand: ParsableCommand {
         abstract: "Tells what a checkpoint holds; without one, what the products run on.",
         discussion: """
             Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and
-            what is unknown in it. Nothing in it is run. Without a checkpoint: processor, instruction set, OpenBLAS and
+            what is unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions.
+            Without a checkpoint: processor, instruction set, OpenBLAS and
             its kernels, threads.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
+              pixnerd info dinov2_vitb14_pretrain.pth
             """)
 
-    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
+    @Argument(
+        help: """
+            A run directory, a step in one, a .safetensors, .ckpt, .pt or .pth file, or a directory of transformers.
+            """)
     var path: String?
 
     @Option(help: "HEIGHTxWIDTH of the picture whose cost is told, or one number for both.")
     var size: String?
+
+    @OptionGroup var encoder: EncoderOptions
 
     @Flag(help: "Every tensor on a line of its own.")
     var tensors = false
@@ -37,14 +44,25 @@ struct InfoCommand: ParsableCommand {
             printMachine()
             return
         }
-        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(Self.pictureSize))
-        guard !json else {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+        if let file = try? DINOv2File(path: path), file.isRecognised {
+            let size = try size.map(Self.pictureSize)
+            let summary = try EncoderSummary(
+                file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16)
+            try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
             return
         }
-        print(CheckpointReport(summary, everyTensor: tensors).text)
+        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(Self.pictureSize))
+        try show(summary) { CheckpointReport(summary, everyTensor: tensors).text }
+    }
+
+    private func show(_ summary: some Encodable, text: () -> String) throws {
+        guard json else {
+            print(text())
+            return
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(summary), as: UTF8.self))
     }
 
     private static func pictureSize(_ text: String) throws -> (height: Int, width: Int) {

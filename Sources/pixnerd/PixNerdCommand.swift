@@ -16,7 +16,7 @@ struct PixNerdCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             TrainCommand.self, SampleCommand.self, VerifyCommand.self, ConvertCommand.self, InfoCommand.self,
-            DatasetCommand.self, BenchCommand.self,
+            EncodeCommand.self, DatasetCommand.self, BenchCommand.self,
         ])
 }
 

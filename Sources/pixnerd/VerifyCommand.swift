@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Foundation
 import Layers
+import Models
 import Training
 
 extension WeightKind: ExpressibleByArgument {}
@@ -16,10 +17,22 @@ struct VerifyCommand: ParsableCommand {
             final.ema_denoiser.* where they are to be compared; or both. Tests/Fixtures/make_fixtures.py writes such \
             files. A run of several steps may be ten times as far away as a forward pass or a gradient.
 
+            A run that was aligned with an encoder (REPA) holds train.features besides, and train.flow, train.align, \
+            grad.proj.* and final.proj.* where they are to be compared; CHECKPOINT then holds diffusion_trainer.proj.*.
+
+            Of a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], its normalised patch \
+            tokens of the picture after the published preprocessing.
+
               pixnerd verify model.safetensors reference.safetensors
+              pixnerd verify aligned.ckpt aligned-run.safetensors --repa-layer 8 --repa-weight 0.5
+              pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
             """)
 
-    @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
+    @Argument(
+        help: """
+            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a directory of \
+            transformers.
+            """)
     var checkpoint: String
 
     @Argument(help: "What PyTorch computed, a .safetensors file.")
@@ -42,28 +55,51 @@ struct VerifyCommand: ParsableCommand {
         help: "Decay of the moving average in the replayed run; the reference's ema_decay, or 0.9999, where not given.")
     var averageDecay: Float?
 
+    @Option(help: "The block whose tokens are aligned; the reference's repa_layer, or 8, where not given.")
+    var repaLayer: Int?
+
+    @Option(help: "What alignment counts in the loss; the reference's repa_weight, or 0.5, where not given.")
+    var repaWeight: Float?
+
+    @OptionGroup var encoder: EncoderOptions
+
     func run() throws {
-        let checkpoint = try PixNerdCheckpoint(path: checkpoint)
         let file = try SafetensorsFile(path: reference)
+        guard !EncoderCheck.isReference(file) else {
+            let check = try EncoderCheck(
+                DINOv2File(path: checkpoint).load(heads: encoder.heads), reference: file, tolerance: tolerance)
+            try report([
+                check.tokens(basePatch: encoder.basePatch ?? file.metadata["base_patch"].flatMap { Int($0) } ?? 16)
+            ])
+            return
+        }
+        let checkpoint = try PixNerdCheckpoint(path: checkpoint)
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
-                "\(reference) holds neither velocity nor train.loss; see pixnerd verify --help for what is compared.")
+                "\(reference) holds neither velocity nor train.loss nor image and tokens; see pixnerd verify --help for what is compared."
+            )
         }
         var comparisons: [Comparison] = []
         if check.hasVelocity {
             comparisons.append(try check.velocity(checkpoint.chosen(weights, logger: makeLogger())))
         }
         if check.hasTraining {
-            func setting(_ asked: Float?, _ name: String, _ usual: Float) -> Float {
-                asked ?? file.metadata[name].flatMap { Float($0) } ?? usual
+            func setting<Value: LosslessStringConvertible>(_ asked: Value?, _ name: String, _ usual: Value) -> Value {
+                asked ?? file.metadata[name].flatMap { Value($0) } ?? usual
             }
             comparisons += try check.training(
                 AdamW.Settings(
                     learningRate: setting(learningRate, "learning_rate", 1e-4),
                     weightDecay: setting(weightDecay, "weight_decay", 0)),
-                averageDecay: setting(averageDecay, "ema_decay", 0.9999))
+                averageDecay: setting(averageDecay, "ema_decay", 0.9999), layer: setting(repaLayer, "repa_layer", 8),
+                weight: setting(repaWeight, "repa_weight", 0.5))
         }
+        try report(comparisons)
+    }
+
+    /// Prints the comparisons and ends the program with a failure where one is too far away.
+    private func report(_ comparisons: [Comparison]) throws {
         let width = comparisons.map(\.name.count).max() ?? 0
         print("tensor".padding(toLength: width + 2, withPad: " ", startingAt: 0) + "largest    relative   allowed")
         for comparison in comparisons {

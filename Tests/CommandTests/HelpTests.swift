@@ -4,7 +4,7 @@ import Testing
 @Suite struct HelpTests {
     @Test(arguments: [
         [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
-        ["info"],
+        ["info"], ["encode"], ["encode", "features"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in

@@ -49,8 +49,8 @@ import Testing
     }
 
     private func take(
-        _ step: FlowMatchingStep<PixNerd>, data: Float = 0.5, time: Float = 0.5
-    ) throws -> FlowMatchingStep<PixNerd>.Result {
+        _ step: FlowMatchingStep, data: Float = 0.5, time: Float = 0.5
+    ) throws -> FlowMatchingStep.Result {
         try step([
             TrainingBatch(
                 data: Tensor(repeating: data, shape: [1, 3, 8, 8]),
@@ -115,7 +115,8 @@ import Testing
         let whole = step.gradient([part(0..<3)])
         let expected = model.parameters.compactMap(\.gradient).map { $0.copied() }
         let pieces = step.gradient((0..<3).map { part($0..<$0 + 1) })
-        expectClose(Tensor(pieces, shape: [3]), Tensor(whole, shape: [3]))
+        expectClose(Tensor(pieces.pictures.flow, shape: [3]), Tensor(whole.pictures.flow, shape: [3]))
+        #expect(abs(pieces.mean / whole.mean - 1) < 1e-5 && pieces.pictures.align == nil)
         for (parameter, gradient) in zip(model.parameters, expected) {
             expectClose(try #require(parameter.gradient), gradient, .oneOperator, parameter.name)
         }

@@ -38,6 +38,8 @@ void vector_add(size_t count, const float *x, float *accumulator);
 void vector_sum(size_t count, const float *a, const float *b, float *out);
 // out = alpha x + beta y
 void vector_combine(size_t count, float alpha, const float *x, float beta, const float *y, float *out);
+// IEEE half precision, of any alignment, to single.
+void half_to_float(size_t count, const void *halves, float *out);
 // out = scale x
 void vector_scale(size_t count, float scale, const float *x, float *out);
 // out[outputs, inner]: row `o` is the sum of `taps` rows of x[.., inner] from row starts[o] on, weighed by

@@ -20,7 +20,7 @@ public struct DINOv2: Sendable {
     private let finalNorm: LayerNormWeights
 
     /// Pictures that go through the blocks at once: enough for large products, without memory for more.
-    private static let picturesAtOnce = 8
+    public static let picturesAtOnce = 8
 
     /// The model of a file, with either naming.
     ///

@@ -6,7 +6,7 @@ import Tensors
 ///
 /// The transformer sees the noisy picture resized to the size of training by taking the nearest pixel, which leaves the
 /// noise what it was.
-public struct FieldRoute: Denoiser {
+public struct FieldRoute: AlignableDenoiser {
     private let model: PixNerd
     /// Side of the pictures of training.
     private let trainedSize: Int
@@ -23,12 +23,21 @@ public struct FieldRoute: Denoiser {
     public var channels: Int { model.channels }
     public var classes: Int { model.classes }
     public var parameters: [Parameter] { model.parameters }
+    public var tokenWidth: Int { model.tokenWidth }
+    public var tokenBlocks: Int { model.tokenBlocks }
 
     /// The grid of patches must divide the picture.
     public var sizeMultiple: Int { trainedSize / model.sizeMultiple }
 
     public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
-        model.velocity(
-            x, seen: resizedToNearest(x, height: trainedSize, width: trainedSize), times: times, labels: labels)
+        model.velocity(x, seen: seen(x), times: times, labels: labels)
     }
+
+    public func velocity(
+        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        model.velocity(x, seen: seen(x), times: times, labels: labels, tokensAfter: block)
+    }
+
+    private func seen(_ x: Tensor) -> Tensor { resizedToNearest(x, height: trainedSize, width: trainedSize) }
 }

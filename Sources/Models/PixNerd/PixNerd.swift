@@ -3,7 +3,7 @@ import Tensors
 
 /// PixNerd, class-conditional (arXiv 2507.23268): a patch transformer whose tokens are the weights of a small MLP for
 /// each patch, which maps (noisy pixel, position in the patch) to velocity.
-public final class PixNerd: Denoiser {
+public final class PixNerd: AlignableDenoiser {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
     private let layers: PixNerdLayers
@@ -37,8 +37,30 @@ public final class PixNerd: Denoiser {
     public var classes: Int { architecture.classes }
     public var sizeMultiple: Int { architecture.patchSize }
 
+    public var tokenWidth: Int { architecture.hiddenSize }
+    public var tokenBlocks: Int { architecture.conditionedBlocks }
+
     public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
         velocity(x, seen: x, times: times, labels: labels)
+    }
+
+    public func velocity(
+        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        velocity(x, seen: x, times: times, labels: labels, tokensAfter: block)
+    }
+
+    /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
+    func velocity(
+        _ x: Tensor, seen: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        precondition(
+            (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
+        var kept: Tensor?
+        let velocity = velocity(x, seen: seen, times: times, labels: labels) { number, tokens in
+            if number == block { kept = tokens }
+        }
+        return (velocity, kept!)
     }
 
     /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
@@ -49,7 +71,11 @@ public final class PixNerd: Denoiser {
     /// - Parameters:
     ///   - x: [B, C, H, W]; the rows and columns of the grid divide H and W.
     ///   - seen: [B, C, h, w], of which the patch divides h and w.
-    func velocity(_ x: Tensor, seen: Tensor, times: [Float], labels: [Int]) -> Tensor {
+    ///   - afterBlock: sees the tokens that leave each block, [B, N, D]; blocks are counted from 1.
+    func velocity(
+        _ x: Tensor, seen: Tensor, times: [Float], labels: [Int],
+        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
         let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
         precondition(
@@ -63,11 +89,12 @@ public final class PixNerd: Denoiser {
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
 
         var tokens = layers.patchEmbedder(grid.tokens(seen))
-        for block in layers.blocks {
+        for (index, block) in layers.blocks.enumerated() {
             tokens =
                 recomputesBlocks
                 ? recomputed([tokens, condition]) { block($0[0], condition: $0[1], table: table) }
                 : block(tokens, condition: condition, table: table)
+            afterBlock(index + 1, tokens)
         }
 
         let fieldTokens = siluOfSum(condition: time, tokens).reshaped([grid.patches, architecture.hiddenSize])

@@ -1,0 +1,10 @@
+import ArgumentParser
+
+struct EncodeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encode", abstract: "Computes ahead what training would compute in each step.",
+        discussion: """
+              pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine --out datasets/mine-features
+            """,
+        subcommands: [EncodeFeaturesCommand.self])
+}

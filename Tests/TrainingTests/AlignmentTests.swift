@@ -1,0 +1,303 @@
+import Checkpoints
+import Foundation
+import Images
+import Models
+import TestSupport
+import Testing
+import Training
+
+/// Runs that are aligned with an encoder of some thousand random weights.
+@Suite struct AlignmentTests {
+    /// Twelve patches of 16 x 16 pictures a side of 4: a grid of 4 x 4.
+    private func align(_ configuration: inout Configuration) {
+        configuration.model.patchSize = 4
+        configuration.repa.encoder = Fixtures.path("dinov2/transformers-registers")
+        configuration.repa.layer = 2
+    }
+
+    /// Writes the features of a run's pictures.
+    @discardableResult
+    private func encode(
+        _ runs: TinyRuns, to name: String = "features", size: Int = 16, encoder: String = "transformers-registers",
+        batchSize: Int = 5, stopAfter: Int = .max
+    ) throws -> FeatureEncoding.Result {
+        let pictures = try ImageCollection.open(root: runs.pictures)
+        let encoder = try DINOv2File(path: Fixtures.path("dinov2/\(encoder)")).load()
+        var asked = 0
+        return try FeatureEncoding(encoder, pictures, imageSize: size, basePatch: 4, to: "\(runs.directory)/\(name)")
+            .run(
+                batchSize: batchSize,
+                shouldStop: {
+                    asked += 1
+                    return asked > stopAfter
+                })
+    }
+
+    private func fromCache(_ runs: TinyRuns, _ configuration: inout Configuration) {
+        align(&configuration)
+        configuration.repa.encoder = ""
+        configuration.repa.features = "\(runs.directory)/features"
+    }
+
+    @Test func bothLossesFallAndAreLogged() throws {
+        try TinyRuns.with { runs in
+            let run = try runs.train("long") {
+                align(&$0)
+                $0.training.steps = 60
+                $0.training.batchSize = 16
+                $0.training.learningRate = 5e-3
+                $0.training.logEvery = 10
+                $0.training.saveEvery = 60
+            }.run
+            let metrics = try runs.metrics(run)
+            let (flows, aligns) = (metrics.compactMap(\.flow), metrics.compactMap(\.align))
+            #expect(flows.count == 6 && aligns.count == 6)
+            #expect(flows[5] < 0.8 * flows[0], "\(flows)")
+            #expect(aligns[5] < 0.7 * aligns[0], "\(aligns)")
+            for record in metrics {
+                #expect(abs(record.loss - (record.flow! + 0.5 * record.align!)) < 1e-5)
+            }
+        }
+    }
+
+    @Test func aRunThatIsNotAlignedLogsNoParts() throws {
+        try TinyRuns.with { runs in
+            let run = try runs.train("plain").run
+            #expect(try runs.metrics(run).allSatisfy { $0.flow == nil && $0.align == nil })
+            #expect(try !String(contentsOfFile: run.metricsPath, encoding: .utf8).contains("align"))
+        }
+    }
+
+    @Test func checkpointsHoldTheProjectorUnderItsPublishedNames() throws {
+        try TinyRuns.with { runs in
+            let run = try runs.train("run") {
+                align(&$0)
+                $0.repa.projectorWidth = 20
+            }.run
+            let file = try SafetensorsFile(path: "\(run.stepPath(6))/denoiser.safetensors")
+            let names = file.names.filter { $0.hasPrefix("diffusion_trainer.") }.sorted()
+            #expect(
+                names
+                    == [0, 2, 4].flatMap { layer in
+                        ["bias", "weight"].map { "diffusion_trainer.proj.0.\(layer).\($0)" }
+                    })
+            #expect(file.shape(of: "diffusion_trainer.proj.0.0.weight") == [20, 16])
+            #expect(file.shape(of: "diffusion_trainer.proj.0.4.weight") == [24, 20])
+            let checkpoint = try PixNerdCheckpoint(path: run.path)
+            #expect(try checkpoint.projector()?.parameterCount == 17 * 20 + 21 * 20 + 21 * 24)
+            _ = try (checkpoint.load(.raw), checkpoint.load(.ema))
+            let summary = try CheckpointSummary(checkpoint, size: nil)
+            #expect(summary.projector?.hidden == 20 && summary.unknown.tensors == [])
+        }
+    }
+
+    /// Alignment changes the denoiser, and by its weight; without weight it is the plain run.
+    @Test func theWeightDecides() throws {
+        try TinyRuns.with { runs in
+            func denoiser(_ name: String, _ change: (inout Configuration) -> Void) throws -> [[Float]] {
+                let run = try runs.train(name) {
+                    $0.model.patchSize = 4
+                    change(&$0)
+                }.run
+                return try PixNerdCheckpoint(path: run.path).load(.raw).parameters.map(\.value.values)
+            }
+            let plain = try denoiser("plain") { _ in }
+            let whole = try denoiser("whole", align)
+            #expect(plain != whole)
+            let none = try denoiser("none") {
+                align(&$0)
+                $0.repa.weight = 0
+            }
+            #expect(plain == none)
+        }
+    }
+
+    @Test(arguments: [false, true], [1, 3, 4])
+    func aStoppedRunResumesToTheBit(isCached: Bool, step: Int) throws {
+        try TinyRuns.with { runs in
+            if isCached { try encode(runs) }
+            func change(_ configuration: inout Configuration) {
+                isCached ? fromCache(runs, &configuration) : align(&configuration)
+                configuration.training.accumulate = 2
+                configuration.training.gradientClip = 0.5
+                configuration.training.recompute = true
+            }
+            let whole = try runs.train("whole", change).run
+            #expect(try !runs.train("stopped", stopAfter: step, change).isFinished)
+            let resumed = try runs.train("stopped", resume: true, change)
+            #expect(resumed.isFinished && resumed.log == [])
+            expectSame(try runs.files(whole), try runs.files(resumed.run))
+            #expect(try runs.metrics(whole).map(\.align) == runs.metrics(resumed.run).map(\.align))
+        }
+    }
+
+    @Test func featuresFromACacheGiveTheSameLosses() throws {
+        try TinyRuns.with { runs in
+            #expect(try encode(runs).written == 32)
+            let ahead = try runs.train("cached") { fromCache(runs, &$0) }.run
+            let inStep = try runs.train("in-step", align).run
+            for (cached, computed) in zip(try runs.metrics(ahead), try runs.metrics(inStep)) {
+                #expect(abs(cached.loss / computed.loss - 1) < 1e-3)
+                #expect(abs(cached.align! / computed.align! - 1) < 1e-3)
+            }
+            // The encoder may be named besides; it must then be the same.
+            try runs.train("both") {
+                fromCache(runs, &$0)
+                $0.repa.encoder = Fixtures.path("dinov2/transformers-registers")
+            }
+        }
+    }
+
+    @Test func encodingGoesOnWhereItStopped() throws {
+        try TinyRuns.with { runs in
+            try encode(runs, to: "whole")
+            #expect(try !encode(runs, stopAfter: 3).isFinished)
+            let shard = "features-000000.safetensors"
+            #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/features/\(shard)"))
+            #expect(try encode(runs).written == 32)
+            #expect(try encode(runs).kept == 32)
+            for name in [shard, "features.json"] {
+                let (one, other) = (
+                    try Data(contentsOf: URL(fileURLWithPath: "\(runs.directory)/whole/\(name)")),
+                    try Data(contentsOf: URL(fileURLWithPath: "\(runs.directory)/features/\(name)"))
+                )
+                #expect(one == other)
+            }
+        }
+    }
+
+    @Test func unreadablePicturesAreLeftOut() throws {
+        try TinyRuns.with { runs in
+            let names = try FileManager.default.contentsOfDirectory(atPath: "\(runs.pictures)/ring").sorted()
+            let path = "\(runs.pictures)/ring/\(names[0])"
+            try Data("no picture".utf8).write(to: URL(fileURLWithPath: path))
+            try encode(runs)
+            let places = try SafetensorsFile(path: "\(runs.directory)/features/features-000000.safetensors")
+                .integers("places")
+            #expect(places.count == 31 && places == places.sorted())
+            #expect(try runs.train("run") { fromCache(runs, &$0) }.isFinished)
+        }
+    }
+
+    // MARK: What is refused
+
+    private func refuse(
+        _ runs: TinyRuns, naming needed: [String], sourceLocation: SourceLocation = #_sourceLocation,
+        _ change: @escaping (inout Configuration) -> Void
+    ) {
+        let text = sentence { _ = try runs.train("refused", change) }
+        expectSentence(text, naming: needed, sourceLocation: sourceLocation)
+        #expect(
+            !FileManager.default.fileExists(atPath: "\(runs.directory)/refused"),
+            "a run that is refused leaves nothing",
+            sourceLocation: sourceLocation)
+    }
+
+    @Test func whatDoesNotFitTheModelIsRefused() throws {
+        try TinyRuns.with { runs in
+            refuse(runs, naming: ["no encoder missing.pth"]) {
+                align(&$0)
+                $0.repa.encoder = "missing.pth"
+            }
+            refuse(runs, naming: ["repa.layer is 3", "1 to 2"]) {
+                align(&$0)
+                $0.repa.layer = 3
+            }
+            refuse(runs, naming: ["repa.base_patch 8", "4 x 4"]) {
+                align(&$0)
+                $0.repa.basePatch = 8
+            }
+            refuse(runs, naming: ["hub.pth", "heads", "repa.heads"]) {
+                align(&$0)
+                $0.repa.encoder = Fixtures.path("dinov2/hub.pth")
+            }
+            refuse(runs, naming: ["tiny-checkpoint", "not a DINOv2"]) {
+                align(&$0)
+                $0.repa.encoder = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
+            }
+        }
+    }
+
+    @Test func featuresOfOtherCropsAndPicturesAreRefused() throws {
+        try TinyRuns.with { runs in
+            refuse(runs, naming: ["features", "features.json"]) { fromCache(runs, &$0) }
+            try encode(runs)
+            refuse(runs, naming: ["data.flip is true", "data.flip to false"]) {
+                fromCache(runs, &$0)
+                $0.data.flip = true
+            }
+            refuse(runs, naming: ["data.crop is resized", "data.crop to center"]) {
+                fromCache(runs, &$0)
+                $0.data.crop = .resized
+            }
+            refuse(runs, naming: ["data.image_size 16", "is 32"]) {
+                fromCache(runs, &$0)
+                $0.data.imageSize = 32
+            }
+            refuse(runs, naming: ["data.fast_decode false", "is true"]) {
+                fromCache(runs, &$0)
+                $0.data.fastDecode = true
+            }
+            refuse(runs, naming: ["another encoder", "repa.encoder"]) {
+                fromCache(runs, &$0)
+                $0.repa.encoder = Fixtures.path("dinov2/transformers")
+            }
+            let other = "\(runs.directory)/other"
+            try ShapesDataset.write(to: other, imagesPerClass: 3, size: 16, seed: 5)
+            refuse(runs, naming: ["other pictures", "32", "24"]) {
+                fromCache(runs, &$0)
+                $0.data.root = other
+            }
+            try FileManager.default.removeItem(atPath: "\(runs.directory)/features/features-000000.safetensors")
+            refuse(runs, naming: ["features-000000.safetensors is missing"]) { fromCache(runs, &$0) }
+        }
+    }
+
+    /// A picture of the same name that has changed since.
+    @Test func featuresOfAPictureThatHasChangedAreNotUsed() throws {
+        try TinyRuns.with { runs in
+            try encode(runs)
+            try FileManager.default.removeItem(atPath: runs.pictures)
+            try ShapesDataset.write(to: runs.pictures, imagesPerClass: 4, size: 16, seed: 6)
+            let text = sentence { _ = try runs.train("run") { fromCache(runs, &$0) } }
+            expectSentence(text, naming: [runs.pictures, "not the picture", "encode features"])
+        }
+    }
+
+    @Test func encodingIntoWhatIsThereIsRefused() throws {
+        try TinyRuns.with { runs in
+            try encode(runs)
+            expectSentence(
+                sentence { try encode(runs, encoder: "transformers") }, naming: ["features", "another encoder"])
+            expectSentence(sentence { try encode(runs, to: "pictures") }, naming: ["pictures", "something other"])
+            expectSentence(sentence { try encode(runs, to: "more", size: 18) }, naming: ["is 18", "nearest", "20"])
+        }
+    }
+
+    @Test func resumingWithAnotherEncoderOrProjectorIsRefused() throws {
+        try TinyRuns.with { runs in
+            try runs.train("run", stopAfter: 3, align)
+            func refusal(_ name: String = "run", _ change: @escaping (inout Configuration) -> Void) -> String {
+                sentence { _ = try runs.train(name, resume: true, change) }
+            }
+            expectSentence(
+                refusal {
+                    align(&$0)
+                    $0.repa.encoder = Fixtures.path("dinov2/transformers")
+                }, naming: ["step-0000003", "another encoder"])
+            expectSentence(
+                refusal {
+                    align(&$0)
+                    $0.repa.projectorWidth = 40
+                }, naming: ["step-0000003", "16", "40"])
+            try runs.train("plain", stopAfter: 3) { $0.model.patchSize = 4 }
+            expectSentence(refusal("plain", align), naming: ["step-0000003", "without alignment"])
+            // Ending alignment early is a run of its own, and is told.
+            let ended = try runs.train("run", resume: true) {
+                align(&$0)
+                $0.repa.encoder = ""
+            }
+            #expect(ended.isFinished && ended.log.count == 1 && ended.log[0].contains("the run is another one"))
+        }
+    }
+}
