@@ -32,10 +32,12 @@ import Testing
         }
     }
 
-    @Test func anAlignedRunAgrees() throws {
+    /// The same weights as this program writes them and as Lightning saves a published run.
+    @Test(arguments: ["safetensors", "ckpt"])
+    func anAlignedRunAgrees(kind: String) throws {
         try Workplace.with { place in
             let arguments = [
-                "verify", fixture("aligned-checkpoint.safetensors"), fixture("aligned-training.safetensors"),
+                "verify", fixture("aligned-checkpoint.\(kind)"), fixture("aligned-training.safetensors"),
             ]
             let outcome = try place.succeed(arguments)
             for name in ["train.flow", "train.align", "grad.proj.0.4.weight", "final.proj.0.0.bias"] {

@@ -155,8 +155,11 @@ def make_training(folder, steps=10, layer=2, weight=0.7, learning_rate=1e-3, ema
     torch.manual_seed(802)
     projector = Projector(ALIGNED["hidden_size"], 12, 10)
     published = {f"diffusion_trainer.{name}": value.clone() for name, value in projector.state_dict().items()}
-    write_tensors(folder / "aligned-checkpoint.safetensors",
-                  named("denoiser", model) | named("ema_denoiser", average) | published)
+    state = named("denoiser", model) | named("ema_denoiser", average) | published
+    write_tensors(folder / "aligned-checkpoint.safetensors", state)
+    # As Lightning saves a published run.
+    torch.save({"epoch": 3, "global_step": 7, "pytorch-lightning_version": "2.5.0", "state_dict": state, "loops": {}},
+               folder / "aligned-checkpoint.ckpt")
 
     random = generator(803)
     batch, height, width = 3, 12, 8

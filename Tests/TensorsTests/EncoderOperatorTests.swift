@@ -36,6 +36,38 @@ import Testing
         #expect(x.gradient?.values == [0.5, 5, 50])
     }
 
+    @Test func linearOnTopOfAResidual() throws {
+        let file = try Fixtures.operation("linear")
+        let (x, weight, bias) = (try file.tensor("x"), try file.tensor("weight"), try file.tensor("bias"))
+        let residual = Tensor.normal([2, 7, 13]) { RandomStream(seed: 1, purpose: .test, index: $0) }
+        let parameters = zip(["residual", "x", "weight", "bias"], [residual, x, weight, bias]).map(Parameter.init)
+        func out() -> Tensor {
+            let tensors = parameters.map(\.tensor)
+            return linear(addedTo: tensors[0], tensors[1], weight: tensors[2], bias: tensors[3])
+        }
+        expectClose(out(), sum(residual, linear(x, weight: weight, bias: bias)))
+        let upstream = try file.tensor("upstream")
+        withGradient(upstream: upstream) { out() }
+        #expect(parameters[0].gradient?.values == upstream.values)
+        for parameter in parameters.dropFirst() {
+            expectClose(try #require(parameter.gradient), try file.tensor("grad.\(parameter.name)"))
+        }
+        expectDerivative(parameters) { out() }
+    }
+
+    @Test func sequencesOfTokens() {
+        let leading = Tensor([1, 2, 3, 4], shape: [2, 2])
+        let patches = Tensor((0..<12).map(Float.init), shape: [2, 3, 2])
+        let positions = Tensor([10, 20, 30, 40, 50, 60], shape: [3, 2])
+        let tokens = tokenSequence(leading: leading, patches: patches, positions: positions)
+        #expect(tokens.shape == [2, 5, 2])
+        #expect(
+            tokens.values == [1, 2, 3, 4, 10, 21, 32, 43, 54, 65] + [1, 2, 3, 4, 16, 27, 38, 49, 60, 71])
+        let rest = droppingTokens(2, of: tokens)
+        #expect(rest.shape == [2, 3, 2])
+        #expect(rest.values == [10, 21, 32, 43, 54, 65, 16, 27, 38, 49, 60, 71])
+    }
+
     private func loss(_ name: String) throws -> (Parameter, () -> (mean: Tensor, pictures: [Float]), SafetensorsFile) {
         let file = try Fixtures.operation(name)
         let target = try file.tensor("labels")
