@@ -23,15 +23,19 @@ struct VerifyCommand: ParsableCommand {
             Of a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], its normalised patch \
             tokens of the picture after the published preprocessing.
 
+            Of an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and latent with \
+            decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
+
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors --repa-layer 8 --repa-weight 0.5
               pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
+              pixnerd verify sd-vae-ft-mse vae-reference.safetensors
             """)
 
     @Argument(
         help: """
             A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a directory of \
-            transformers.
+            transformers, for an autoencoder one of diffusers.
             """)
     var checkpoint: String
 
@@ -73,11 +77,17 @@ struct VerifyCommand: ParsableCommand {
             ])
             return
         }
+        guard !AutoencoderCheck.isReference(file) else {
+            let model = try AutoencoderCheckpoint(path: checkpoint).load()
+            try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
         let checkpoint = try PixNerdCheckpoint(path: checkpoint)
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
-                "\(reference) holds neither velocity nor train.loss nor image and tokens; see pixnerd verify --help for what is compared."
+                "\(reference) holds neither velocity nor train.loss, nor image with tokens or mean, nor latent with "
+                    + "decoded; see pixnerd verify --help for what is compared."
             )
         }
         var comparisons: [Comparison] = []
