@@ -70,6 +70,8 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_autoencoder_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_npz_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dinov2_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_evaluation_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_inception_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

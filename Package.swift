@@ -28,7 +28,7 @@ let package = Package(
             name: "PixNerdKit",
             targets: [
                 "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
-                "Benchmarking",
+                "Evaluation", "Benchmarking",
             ]),
     ],
     dependencies: [
@@ -65,14 +65,15 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
+        room("Evaluation", ["CVectorKernels", "Checkpoints", "Images", "Models", "Tensors"]),
         room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Sampling", "Tensors",
-                "Training",
+                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models", "Sampling",
+                "Tensors", "Training",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -86,6 +87,7 @@ let package = Package(
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
+        tests(of: "Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         .testTarget(

@@ -39,10 +39,7 @@ public struct Benchmark {
     private let step: (Int) throws -> Void
 
     /// Builds the model and its input.
-    ///
-    /// - Precondition: the mode is one of the work's.
     public init(_ work: Workload, _ mode: BenchmarkMode, repeats: Int) {
-        precondition(work.modes.contains(mode), "Benchmark: \(work.name) has no mode \(mode)")
         self.work = work
         self.mode = mode
         self.repeats = repeats

@@ -2,9 +2,8 @@ import Models
 import Tensors
 
 extension Workload {
-    /// A DINOv2 that computes features of square pictures, after the published preprocessing. It is not trained here.
+    /// A DINOv2 that gives features of square pictures, after the published preprocessing: a patch for each 16 pixels.
     static func encoder(_ name: String, _ architecture: DINOv2Architecture, size: Int, batch: Int) -> Workload {
-        // Patches along a side, each of 16 pixels as published.
         let grid = size / 16
         let tokens = batch * (grid * grid + 1 + architecture.registers)
         let (width, inner, blocks) = (architecture.width, architecture.feedForwardWidth, architecture.depth)

@@ -96,7 +96,7 @@ public struct ImageFolder: Sendable {
     }
 
     /// A folder and all folders below it, sorted by path. Links that lead back to a folder above are not followed.
-    private static func foldersBelow(_ path: String) throws -> [FolderListing] {
+    static func foldersBelow(_ path: String) throws -> [FolderListing] {
         var found: [FolderListing] = []
         func visit(_ path: String, above: [FolderListing.Identity]) throws {
             let listing = try FolderListing(path)

@@ -41,6 +41,20 @@ final class PictureReader {
         plan!.run(picture, halved: halvings, into: output, scratch: scratch)
     }
 
+    /// Reads a picture as it is.
+    ///
+    /// - Throws: `ImageError` as above.
+    func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
+        defer { withExtendedLifetime(self) {} }
+        let (picture, _) = try decode(bytes(of: sample), name: sample.name) { _, _ in 0 }
+        let count = picture.width * picture.height * 3
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            picture.copy(to: buffer.baseAddress!)
+            initialized = count
+        }
+        return RGBImage(width: picture.width, height: picture.height, pixels: bytes)
+    }
+
     /// The bytes of a picture's file, valid until the next one is read.
     func bytes(of sample: ImageCollection.Sample) throws -> UnsafeRawBufferPointer {
         let range = sample.range.map { (offset: $0.lowerBound, count: $0.count) }

@@ -16,6 +16,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case samplingLabels = 10
     case rowOrder = 11
     case fieldSize = 12
+    case evaluation = 20
 }
 
 /// A counter-based stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as

@@ -28,7 +28,7 @@ public enum Threads {
 ///
 /// Which thread takes which index is not fixed, so each index must write to places of its own; sums over indices are
 /// then put together in index order by the caller.
-func parallelFor(_ count: Int, _ body: (Int) -> Void) {
+package func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     let workers = min(Threads.count, count)
     guard workers > 1 else {
         for index in 0..<count { body(index) }
@@ -49,10 +49,20 @@ func parallelFor(_ count: Int, _ body: (Int) -> Void) {
 }
 
 /// Splits 0 ..< count into chunks of `size` and runs `body` on each, on all threads.
-func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> Void) {
+package func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> Void) {
     let chunk = max(size, 1)
     parallelFor((count + chunk - 1) / chunk) { index in
         body(index * chunk..<min(count, (index + 1) * chunk))
+    }
+}
+
+/// `body(0) ... body(count - 1)`, computed on all threads.
+package func parallelMap<R: Sendable>(_ count: Int, _ body: (Int) -> R) -> [R] {
+    [R](unsafeUninitializedCapacity: count) { results, initialized in
+        // Sound: each index writes a place of its own.
+        nonisolated(unsafe) let results = results
+        parallelFor(count) { (results.baseAddress! + $0).initialize(to: body($0)) }
+        initialized = count
     }
 }
 

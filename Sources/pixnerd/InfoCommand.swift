@@ -47,19 +47,19 @@ struct InfoCommand: ParsableCommand {
             return
         }
         if let file = try? DINOv2File(path: path), file.isRecognised {
-            let size = try size.map(Self.pictureSize)
+            let size = try size.map(sides(of:))
             let summary = try EncoderSummary(
                 file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16)
             try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
             return
         }
         if AutoencoderCheckpoint.isAutoencoder(path: path) {
-            let size = try size.map(Self.pictureSize)
+            let size = try size.map(sides(of:))
             let summary = try AutoencoderSummary(AutoencoderCheckpoint(path: path), size: size ?? (256, 256))
             try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }
             return
         }
-        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(Self.pictureSize))
+        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(sides(of:)))
         try show(summary) { CheckpointReport(summary, everyTensor: tensors).text }
     }
 
@@ -71,14 +71,6 @@ struct InfoCommand: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         print(String(decoding: try encoder.encode(summary), as: UTF8.self))
-    }
-
-    private static func pictureSize(_ text: String) throws -> (height: Int, width: Int) {
-        let sides = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
-            throw CommandError("--size is '\(text)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
-        }
-        return (height, width)
     }
 
     private func printMachine() {

@@ -23,12 +23,16 @@ struct VerifyCommand: ParsableCommand {
             Of a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], its normalised patch \
             tokens of the picture after the published preprocessing.
 
+            Of Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and where they are to be \
+            compared logits and logits_unbiased [B, 1008] and spatial [B, 2023].
+
             Of an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and latent with \
             decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors --repa-layer 8 --repa-weight 0.5
               pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
+              pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors --tolerance 1e-3
               pixnerd verify sd-vae-ft-mse vae-reference.safetensors
             """)
 
@@ -65,10 +69,20 @@ struct VerifyCommand: ParsableCommand {
     @Option(help: "What alignment counts in the loss; the reference's repa_weight, or 0.5, where not given.")
     var repaWeight: Float?
 
+    @Option(help: "How pictures came to Inception's size; the reference's backend, or torch-fidelity, where not given.")
+    var backend: InceptionInput?
+
     @OptionGroup var encoder: EncoderOptions
 
     func run() throws {
         let file = try SafetensorsFile(path: reference)
+        guard !InceptionCheck.isReference(file) else {
+            let network = try Inception.load(TensorFile.open(path: checkpoint))
+            let check = InceptionCheck(network, reference: file, tolerance: tolerance)
+            try report(
+                check.compare(backend ?? file.metadata["backend"].flatMap(InceptionInput.init) ?? .torchFidelity))
+            return
+        }
         guard !EncoderCheck.isReference(file) else {
             let check = try EncoderCheck(
                 DINOv2File(path: checkpoint).load(heads: encoder.heads), reference: file, tolerance: tolerance)
@@ -86,8 +100,8 @@ struct VerifyCommand: ParsableCommand {
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
-                "\(reference) holds neither velocity nor train.loss, nor image with tokens or mean, nor latent with "
-                    + "decoded; see pixnerd verify --help for what is compared."
+                "\(reference) holds neither velocity nor train.loss, nor image with tokens, pool or mean, nor latent "
+                    + "with decoded; see pixnerd verify --help for what is compared."
             )
         }
         var comparisons: [Comparison] = []

@@ -203,6 +203,26 @@ void gaussian_divergence_backward(
     size_t count, float scale, const float *mean, const float *log_variance, float *mean_gradient,
     float *log_variance_gradient);
 
+#pragma mark Pooling
+
+// max(x, 0) in place; rows stand stride floats apart.
+void rectify_rows(size_t rows, size_t columns, size_t stride, float *x);
+// The largest of each window of 3 x 3 pixels, padding being no pixels: x [planes, height, width] to out [planes,
+// (height + 2 padding - 3) / stride + 1, likewise]; padding is 0 or 1, row[width] workspace.
+void max_pool_3x3(
+    size_t planes, size_t height, size_t width, size_t stride, size_t padding, const float *x, float *row, float *out);
+// The mean of each pixel and its neighbours inside the picture, [planes, height, width]; row[width] is workspace.
+void average_pool_3x3(size_t planes, size_t height, size_t width, const float *x, float *row, float *out);
+
+#pragma mark Statistics
+
+// sums[columns] = the Wasserstein distance of first order between numbers that count alike and others that count by
+// weights: the area between their distribution functions. Both stand in ascending order; number j of the others has
+// weights[rows[j], columns], of which each column sums to 1. difference[columns] is workspace.
+void wasserstein_sweep(
+    size_t count, const float *values, size_t other_count, const float *other_values, const uint32_t *rows,
+    size_t columns, const double *weights, double *difference, double *sums);
+
 #pragma mark Generated weights
 
 // normalized = weights / max(norm of the column, 1e-12); reciprocal[columns] = the factor.

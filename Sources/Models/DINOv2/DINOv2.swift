@@ -81,12 +81,36 @@ public struct DINOv2: Sendable {
     }
 
     private func tokensAtOnce(_ x: Tensor) -> Tensor {
+        finalNorm(droppingTokens(leading.shape[0], of: sequence(x)), epsilon: epsilon)
+    }
+
+    /// The normalised class token of pictures that are prepared already: what a picture shows, in one vector.
+    ///
+    /// - Parameter x: as above.
+    /// - Returns: [B, D].
+    public func classTokens(_ x: Tensor) -> Tensor {
+        let (batch, width) = (x.shape[0], architecture.width)
+        return Tensor.concatenated(
+            stride(from: 0, to: batch, by: Self.picturesAtOnce).map { start in
+                let sequence = sequence(x.rows(start..<min(batch, start + Self.picturesAtOnce)))
+                let pictures = sequence.shape[0]
+                let rows = sequence.reshaped([pictures * sequence.shape[1], width])
+                let first = (0..<pictures).map { picture in
+                    let row = picture * sequence.shape[1]
+                    return rows.rows(row..<row + 1)
+                }
+                return finalNorm(Tensor.concatenated(first), epsilon: epsilon)
+            })
+    }
+
+    /// Class token, registers and patches behind the last block, [B, 1 + R + N, D].
+    private func sequence(_ x: Tensor) -> Tensor {
         let grid = PatchGrid(shape: x.shape, patch: architecture.patchSize)
         let patches = linear(grid.tokens(x), weight: patchWeight, bias: patchBias)
         var tokens = tokenSequence(
             leading: leading, patches: patches, positions: positions(rows: grid.rows, columns: grid.columns))
         for block in blocks { tokens = block(tokens, epsilon: epsilon) }
-        return finalNorm(droppingTokens(leading.shape[0], of: tokens), epsilon: epsilon)
+        return tokens
     }
 
     /// The position embeddings of a grid: [rows * columns, D].

@@ -85,25 +85,32 @@ struct ConvolutionPlan {
     }
 
     /// out = bias + weight * x.
+    ///
+    /// - Parameters:
+    ///   - pictureStride: floats from one picture of `out` to the next, where these lie in something larger.
+    ///   - rectified: what is negative becomes 0.
     func multiply(
         _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
-        into out: UnsafeMutablePointer<Float>
+        into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
-        if let winograd {
+        // Winograd's way writes whole pictures side by side, and rectifies nothing.
+        if let winograd, pictureStride == nil, !rectified {
             winograd.withFilters(weight) { winograd.multiply(x, filters: $0, bias: bias, into: out) }
             return
         }
+        let pictureStride = pictureStride ?? outputs * outputPlane
         let tiles = tiles(of: 0..<batch, parts: Threads.count)
         parallelFor(tiles.count) { index in
             let tile = tiles[index]
             withColumns(x, of: tile, channels: 0..<inputs) { columns in
-                withOutput(out, of: tile) { target, stride in
+                withOutput(out, pictureStride, of: tile) { target, stride in
                     for channel in 0..<outputs {
                         (target + channel * stride).update(repeating: bias?[channel] ?? 0, count: tile.pixels)
                     }
                     MatrixProduct.onThisThread(
                         rows: outputs, columns: tile.pixels, inner: inner, Matrix(weight, stride: inner), columns,
                         beta: 1, into: target, stride: stride)
+                    if rectified { rectify_rows(outputs, tile.pixels, stride, target) }
                 }
             }
         }
@@ -136,11 +143,11 @@ struct ConvolutionPlan {
     /// Lends the place [O, pixels] of a tile's output: the output itself, or memory from which several pictures are
     /// put in their places afterwards.
     private func withOutput(
-        _ out: UnsafeMutablePointer<Float>, of tile: Tile,
+        _ out: UnsafeMutablePointer<Float>, _ pictureStride: Int, of tile: Tile,
         _ body: (_ target: UnsafeMutablePointer<Float>, _ stride: Int) -> Void
     ) {
         if tile.pictures.count == 1 {
-            let first = tile.pictures.lowerBound * outputs * outputPlane + tile.rows.lowerBound * walk.out_width
+            let first = tile.pictures.lowerBound * pictureStride + tile.rows.lowerBound * walk.out_width
             body(out + first, outputPlane)
             return
         }
@@ -148,7 +155,7 @@ struct ConvolutionPlan {
             body(target, tile.pixels)
             for (place, picture) in tile.pictures.enumerated() {
                 for channel in 0..<outputs {
-                    (out + (picture * outputs + channel) * outputPlane).update(
+                    (out + picture * pictureStride + channel * outputPlane).update(
                         from: target + channel * tile.pixels + place * outputPlane, count: outputPlane)
                 }
             }

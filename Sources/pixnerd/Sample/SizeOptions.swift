@@ -44,10 +44,7 @@ struct SizeOptions: ParsableArguments {
             throw CommandError(
                 "\(checkpoint) does not say what size it was trained at; give --size, such as --size 256.")
         }
-        let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-        guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
-            throw CommandError("--size is '\(size)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
-        }
+        let (height, width) = try sides(of: size)
         // What nobody asked for is not cut: no model was trained at such a size.
         if self.size == nil, let problem = sizeProblem(height, multiple: multiple) {
             throw CommandError("\(origin): the size of training \(problem)")
