@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
               pixnerd bench --work B16-256 --mode train --profile
             """)
 
-    @Option(help: "\(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
+    @Option(help: "One of \(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
     var work: String?
 
     @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")

@@ -11,17 +11,19 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and
             what is unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions.
-            Without a checkpoint: processor, instruction set, OpenBLAS and
-            its kernels, threads.
+            Of an AutoencoderKL: its published kind, scale and fingerprint. Without a checkpoint: processor, instruction
+            set, OpenBLAS and its kernels, threads.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
               pixnerd info dinov2_vitb14_pretrain.pth
+              pixnerd info sd-vae-ft-mse
             """)
 
     @Argument(
         help: """
-            A run directory, a step in one, a .safetensors, .ckpt, .pt or .pth file, or a directory of transformers.
+            A run directory, a step in one, a .safetensors, .ckpt, .pt or .pth file, or a directory of transformers or \
+            diffusers.
             """)
     var path: String?
 
@@ -49,6 +51,12 @@ struct InfoCommand: ParsableCommand {
             let summary = try EncoderSummary(
                 file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16)
             try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
+            return
+        }
+        if AutoencoderCheckpoint.isAutoencoder(path: path) {
+            let size = try size.map(sides(of:))
+            let summary = try AutoencoderSummary(AutoencoderCheckpoint(path: path), size: size ?? (256, 256))
+            try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }
             return
         }
         let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(sides(of:)))

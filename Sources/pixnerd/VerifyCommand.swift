@@ -26,16 +26,20 @@ struct VerifyCommand: ParsableCommand {
             Of Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and where they are to be \
             compared logits and logits_unbiased [B, 1008] and spatial [B, 2023].
 
+            Of an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and latent with \
+            decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
+
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors --repa-layer 8 --repa-weight 0.5
               pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
               pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors --tolerance 1e-3
+              pixnerd verify sd-vae-ft-mse vae-reference.safetensors
             """)
 
     @Argument(
         help: """
             A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a directory of \
-            transformers.
+            transformers, for an autoencoder one of diffusers.
             """)
     var checkpoint: String
 
@@ -87,11 +91,17 @@ struct VerifyCommand: ParsableCommand {
             ])
             return
         }
+        guard !AutoencoderCheck.isReference(file) else {
+            let model = try AutoencoderCheckpoint(path: checkpoint).load()
+            try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
         let checkpoint = try PixNerdCheckpoint(path: checkpoint)
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
-                "\(reference) holds neither velocity nor train.loss nor image with tokens or pool; see pixnerd verify --help for what is compared."
+                "\(reference) holds neither velocity nor train.loss, nor image with tokens, pool or mean, nor latent "
+                    + "with decoded; see pixnerd verify --help for what is compared."
             )
         }
         var comparisons: [Comparison] = []
