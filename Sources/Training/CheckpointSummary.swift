@@ -94,7 +94,8 @@ public struct CheckpointSummary: Encodable {
         tensors = files.flatMap(Self.lines)
         let prefixes = checkpoint.isBare ? [""] : WeightKind.allCases.filter(checkpoint.holds).map(\.prefix)
         weights = try WeightKind.allCases.filter(checkpoint.holds).prefix(prefixes.count).map {
-            Weights(try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix)
+            Weights(
+                try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix, channels: checkpoint.channels)
         }
         // One that does not load counts among what is unknown.
         projector = (try? checkpoint.projector()).flatMap { $0 }.map {
@@ -146,14 +147,14 @@ public struct CheckpointSummary: Encodable {
 
 extension CheckpointSummary.Weights {
     /// Builds the model on the shapes alone, so that what a real loading would refuse is known.
-    fileprivate init(_ source: TensorSubset, prefix: String) {
+    fileprivate init(_ source: TensorSubset, prefix: String, channels: Int?) {
         self.prefix = prefix
         let shapes = source.names.map { source.shape(of: $0) ?? [] }
         tensors = shapes.count
         parameters = shapes.reduce(0) { $0 + $1.reduce(1, *) }
         var (missing, unexpected, problem): ([String], [String], String?) = ([], [], nil)
         do {
-            _ = try PixNerd(loading: ShapesOnly(source))
+            _ = try PixNerd(loading: ShapesOnly(source), channels: channels)
         } catch let error as CheckpointMismatch {
             (missing, unexpected) = (error.missing, error.unexpected)
             // Tensors that are left over do not hinder telling what the rest is.
@@ -162,7 +163,7 @@ extension CheckpointSummary.Weights {
             problem = "\(error)"
         }
         (self.missing, self.unexpected, self.problem) = (missing, unexpected, problem)
-        architecture = try? PixNerdArchitecture(readFrom: source)
+        architecture = try? PixNerdArchitecture(readFrom: source, channels: channels)
     }
 }
 

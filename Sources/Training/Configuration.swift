@@ -27,6 +27,7 @@ public struct Configuration: Sendable, Equatable {
         public var blocks = 8
         public var conditionedBlocks = 6
         public var patchSize = 4
+        public var head = PixNerdHead.field
         public var fieldWidth = 32
         public var fieldRatio = 2
         /// 0 for as many as the folder has.
@@ -132,8 +133,8 @@ public struct Configuration: Sendable, Equatable {
     public func architecture() throws -> PixNerdArchitecture {
         try PixNerdArchitecture(
             hiddenSize: model.hiddenSize, heads: model.heads, blocks: model.blocks,
-            conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, fieldWidth: model.fieldWidth,
-            fieldRatio: model.fieldRatio, classes: model.classes)
+            conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, head: model.head,
+            fieldWidth: model.fieldWidth, fieldRatio: model.fieldRatio, classes: model.classes)
     }
 
     /// Side in pixels of what becomes a patch of the encoder.

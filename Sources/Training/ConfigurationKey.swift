@@ -1,6 +1,7 @@
 import Diffusion
 import Foundation
 import Images
+import Models
 
 /// A value that stands in a configuration as one YAML scalar.
 protocol ConfigurationValue: Sendable {
@@ -72,6 +73,7 @@ extension TimeSampling: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}
+extension PixNerdHead: ConfigurationWord {}
 
 /// One key of a configuration: its name, what it is for, and how it is read and written.
 public struct ConfigurationKey: Sendable {

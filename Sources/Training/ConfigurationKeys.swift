@@ -20,9 +20,13 @@ extension Configuration {
         ) { $0.isEmpty || PixNerdArchitecture.presets[$0] != nil },
         .count("model.hidden_size", \.model.hiddenSize, from: 4, "width of the tokens"),
         .count("model.num_groups", \.model.heads, from: 1, "attention heads"),
-        .count("model.num_blocks", \.model.blocks, from: 2, "transformer and field blocks together"),
+        .count(
+            "model.num_blocks", \.model.blocks, from: 2,
+            "transformer and field blocks together; a linear head has none of the latter"),
         .count("model.num_cond_blocks", \.model.conditionedBlocks, from: 1, "transformer blocks among them"),
         .count("model.patch_size", \.model.patchSize, from: 1, "side of a patch in pixels"),
+        ConfigurationKey(
+            "model.head", \.model.head, "what tokens become: field (a small MLP for each patch) or linear (the patch)"),
         .count("model.hidden_size_x", \.model.fieldWidth, from: 1, "width of the field"),
         .count("model.nerf_mlpratio", \.model.fieldRatio, from: 1, "inner width of the field over its width"),
         .count("model.num_classes", \.model.classes, from: 0, "0 for as many as the folder has"),

@@ -28,7 +28,10 @@ public struct MemoryEstimate: Sendable {
         // Generated weights and their gradients.
         let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
         let field = 2 * (architecture.blocks - blocks) * generated
-        let pixels = 12 * architecture.channels * architecture.patchSize * architecture.patchSize
+        // With a linear head, which has no field: the last norm and both sides of its matrix.
+        let pixels =
+            12 * architecture.channels * architecture.patchSize * architecture.patchSize
+            + (architecture.head == .linear ? 2 * architecture.hiddenSize : 0)
         activations = 4 * tokens * (held + block + field + pixels)
     }
 

@@ -120,6 +120,13 @@ public struct PixNerdCheckpoint {
     /// The side of the pictures of training, where the checkpoint holds it.
     public var imageSize: Int? { metadata["image_size"].flatMap { Int($0) } }
 
+    /// Channels of what is diffused, where the checkpoint says it.
+    var channels: Int? {
+        metadata["architecture"].flatMap {
+            try? JSONDecoder().decode(PixNerdArchitecture.self, from: Data($0.utf8)).channels
+        }
+    }
+
     /// Whether the checkpoint holds these weights.
     public func holds(_ kind: WeightKind) -> Bool { sources[kind] != nil }
 
@@ -144,7 +151,7 @@ public struct PixNerdCheckpoint {
     /// - Throws: one sentence that names what is missing, left over or misshapen.
     public func load(_ kind: WeightKind, recomputesBlocks: Bool = false) throws -> PixNerd {
         let tensors = try tensors(kind)
-        let model = try PixNerd(loading: tensors, recomputesBlocks: recomputesBlocks)
+        let model = try PixNerd(loading: tensors, channels: channels, recomputesBlocks: recomputesBlocks)
         if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
             throw CheckpointError("\(tensors.origin): the weights \(bad.name) are not finite; use an earlier step.")
         }
@@ -173,7 +180,8 @@ extension PixNerdCheckpoint {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         for kind in WeightKind.allCases where described["architecture"] == nil {
-            guard let tensors = try? tensors(kind), let architecture = try? PixNerdArchitecture(readFrom: tensors),
+            guard let tensors = try? tensors(kind),
+                let architecture = try? PixNerdArchitecture(readFrom: tensors, channels: channels),
                 let json = try? encoder.encode(architecture)
             else { continue }
             described["architecture"] = String(decoding: json, as: UTF8.self)

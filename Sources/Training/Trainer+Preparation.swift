@@ -20,6 +20,11 @@ extension Trainer {
             throw ConfigurationError("data.image_size \(problem)")
         }
         let grid = configuration.data.imageSize / configuration.model.patchSize
+        guard configuration.model.head == .field || configuration.training.fieldSizes.isEmpty else {
+            throw ConfigurationError(
+                "training.field_sizes is set, but model.head is linear, which decodes patches at one density alone; leave "
+                    + "one of them out.")
+        }
         if let side = configuration.training.fieldSizes.first(where: { $0 % grid != 0 }) {
             throw ConfigurationError(
                 "training.field_sizes holds \(side), which a grid of \(grid) x \(grid) patches does not divide; give "

@@ -43,8 +43,7 @@ public final class Trainer {
         let loader = makeLoader()
         defer { loader.stop() }
         let take = FlowMatchingStep(
-            model: FieldRoute(state.model, trainedSize: configuration.data.imageSize), alignment: state.alignment,
-            optimizer: state.optimizer, averages: state.averages,
+            model: denoiser, alignment: state.alignment, optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
@@ -72,6 +71,14 @@ public final class Trainer {
         progress.finish()
         reportTroubles(loader)
         return state.step == training.steps
+    }
+
+    /// The model as steps see it: on the grid of training, whatever density its fields are decoded at.
+    private var denoiser: any AlignableDenoiser {
+        switch state.model.architecture.head {
+        case .field: FieldRoute(state.model, trainedSize: configuration.data.imageSize)
+        case .linear: state.model
+        }
     }
 
     private func makeLoader() -> BatchLoader {

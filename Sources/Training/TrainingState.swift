@@ -91,7 +91,8 @@ public struct TrainingState {
         encoder = features?.fingerprint
         averages = try training.emaDecay.enumerated().map { index, decay in
             let file = try SafetensorsFile(path: "\(directory)/\(Self.averageFile(index, decay))")
-            let average = try PixNerd(loading: TensorSubset(file, prefix: WeightKind.ema.prefix))
+            let average = try PixNerd(
+                loading: TensorSubset(file, prefix: WeightKind.ema.prefix), channels: checkpoint.channels)
             return MovingAverage(decay: decay, startingFrom: average.parameters.map(\.value))
         }
         optimizer = AdamW(

@@ -58,10 +58,10 @@ struct CheckpointReport {
                 "PixNerd: hidden_size \(architecture.hiddenSize), num_groups \(architecture.heads), "
                     + "num_blocks \(architecture.blocks), num_cond_blocks \(architecture.conditionedBlocks), "
                     + "patch_size \(architecture.patchSize),")
-            add(
-                "",
-                "in_channels \(architecture.channels), hidden_size_x \(architecture.fieldWidth), "
-                    + "nerf_mlpratio \(architecture.fieldRatio), num_classes \(architecture.classes)")
+            let head =
+                architecture.head == .field
+                ? "hidden_size_x \(architecture.fieldWidth), nerf_mlpratio \(architecture.fieldRatio)" : "linear head"
+            add("", "in_channels \(architecture.channels), \(head), num_classes \(architecture.classes)")
         }
         if !weights.unexpected.isEmpty {
             add("", "not of the model: \(Self.shortened(weights.unexpected))")

@@ -21,6 +21,7 @@ import numpy
 import torch
 from safetensors.torch import load_file, save
 
+from reference.linear_head_torch import LinearHeadDiT
 from reference.pixnerd_torch import (
     PixNerd, RMSNorm, field_positions, rotary_table, sample_euler, timestep_features)
 from reference.pixnerd_torch import losses as reference_losses
@@ -28,10 +29,11 @@ from reference.samplers import (
     adams_weights, guided_velocity, sample_adams, sample_heun, sample_stochastic, time_grid)
 
 LARGEST_FILE = 700_000  # bytes
-LARGEST_TOTAL = 4_600_000
+LARGEST_TOTAL = 5_200_000
 
 TINY = dict(hidden_size=16, num_groups=2, num_blocks=5, num_cond_blocks=3, patch_size=4,
             in_channels=3, hidden_size_x=8, nerf_mlpratio=2, num_classes=5)
+LATENT = dict(hidden_size=16, num_groups=2, num_cond_blocks=3, patch_size=2, in_channels=4, num_classes=5)
 GREY = dict(hidden_size=24, num_groups=2, num_blocks=3, num_cond_blocks=2, patch_size=2,
             in_channels=1, hidden_size_x=6, nerf_mlpratio=3, num_classes=3)
 
@@ -97,11 +99,11 @@ def generator(seed):
 # Models
 
 @torch.no_grad()
-def randomised_pair(configuration, seed):
+def randomised_pair(configuration, seed, kind=PixNerd):
     """A model and its moving average, every parameter away from zero and one, so that all gradients flow."""
     torch.manual_seed(seed)
     random = generator(seed + 1)
-    model = PixNerd(**configuration)
+    model = kind(**configuration)
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=random)
         if "norm" in name:
@@ -239,14 +241,16 @@ def initial_distributions(model):
                 distributions[f"{prefix}.bias"] = {"kind": "uniform", "bound": bound}
         elif isinstance(module, RMSNorm):
             distributions[f"{prefix}.weight"] = {"kind": "ones"}
-    patch_values, width = model.s_embedder.proj.in_features, model.width
+    patches = "x_embedder.proj" if isinstance(model, LinearHeadDiT) else "s_embedder.proj"
+    patch_values, width = model.get_submodule(patches).in_features, model.width
     xavier_bound = math.sqrt(6 / (patch_values + width))
-    distributions["s_embedder.proj.weight"] = {"kind": "uniform", "bound": xavier_bound}
-    distributions["s_embedder.proj.bias"] = {"kind": "zeros"}
+    distributions[f"{patches}.weight"] = {"kind": "uniform", "bound": xavier_bound}
+    distributions[f"{patches}.bias"] = {"kind": "zeros"}
     for name in ["y_embedder.embedding_table", "t_embedder.mlp.0", "t_embedder.mlp.2"]:
         distributions[f"{name}.weight"] = {"kind": "normal", "std": 0.02}
-    distributions["final_layer.linear.weight"] = {"kind": "zeros"}
-    distributions["final_layer.linear.bias"] = {"kind": "zeros"}
+    for name in distributions:
+        if name.startswith(("final_layer.linear", "final_layer.adaLN_modulation")):
+            distributions[name] = {"kind": "zeros"}
     return {name: {"shape": list(parameter.shape)} | distributions.pop(name)
             for name, parameter in model.named_parameters()}
 
@@ -295,6 +299,18 @@ def make_models(folder):
     write_velocity(folder / "grey-reference-raw-8x8.safetensors", GREY, grey, "denoiser", 8, 8, seed=220)
     write_training(folder / "grey-training.safetensors", GREY, grey, grey_average, 12, 6, steps=10, seed=230)
 
+    linear, linear_average = randomised_pair(LATENT, seed=240, kind=LinearHeadDiT)
+    write_checkpoint(folder / "linear-checkpoint.safetensors", LATENT, linear, linear_average)
+    for seed, (height, width) in enumerate([(8, 8), (12, 6)], start=241):
+        path = folder / f"linear-reference-{height}x{width}.safetensors"
+        write_velocity(path, LATENT, linear_average, "ema_denoiser", height, width, seed)
+    write_training(folder / "linear-training.safetensors", LATENT, linear, linear_average, 8, 6, steps=10, seed=245)
+    torch.manual_seed(246)
+    fresh = LinearHeadDiT(**LATENT)
+    distributions = initial_distributions(fresh)
+    check_distributions(fresh, distributions)
+    write_json(folder / "linear-initialisation.json", distributions)
+
 
 # Operators, stated in the plainest way, apart from the model above
 
@@ -314,6 +330,12 @@ def linear(x, weight, bias=None):
 def modulated_rms_norm(x, weight, modulation, shift_chunk, scale_chunk):
     chunks = modulation[:, None].unflatten(-1, (6, -1))
     return root_mean_square_norm(x, weight) * (1 + chunks[..., scale_chunk, :]) + chunks[..., shift_chunk, :]
+
+
+def modulated_layer_norm(x, modulation):
+    shift, scale = (part[:, None] for part in modulation.chunk(2, dim=1))
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt() * (1 + scale) + shift
 
 
 def gated_residual(x, y, modulation, gate_chunk):
@@ -411,6 +433,11 @@ def make_differentiable_operators(folder):
 
         write_operator(
             path(name), norm_of, inputs, seed=seed, shift_chunk=shift_chunk, scale_chunk=scale_chunk, epsilon=1e-6)
+
+    random = generator(315)
+    write_operator(
+        path("modulated_layer_norm"), modulated_layer_norm, dict(x=normal(3, 18, 37), modulation=normal(3, 2 * 37)),
+        seed=316)
 
     random = generator(320)
     write_operator(

@@ -17,6 +17,7 @@ import Testing
         ("tiny", "reference-8x8", "ema_denoiser."), ("tiny", "reference-raw-16x16", "denoiser."),
         ("grey", "reference-8x8", "ema_denoiser."), ("grey", "reference-12x6", "ema_denoiser."),
         ("grey", "reference-4x4", "ema_denoiser."), ("grey", "reference-raw-8x8", "denoiser."),
+        ("linear", "reference-8x8", "ema_denoiser."), ("linear", "reference-12x6", "ema_denoiser."),
     ])
     func velocity(name: String, reference: String, weights: String) throws {
         let file = try Fixtures.pixnerd("\(name)-\(reference)")
@@ -46,10 +47,11 @@ import Testing
         let std: Double?
     }
 
-    @Test func freshWeightsHaveThePublishedNamesAndDistributions() throws {
-        let json = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("pixnerd/tiny-initialisation.json")))
+    @Test(arguments: ["tiny", "linear"])
+    func freshWeightsHaveThePublishedNamesAndDistributions(name: String) throws {
+        let json = try Data(contentsOf: URL(fileURLWithPath: Fixtures.path("pixnerd/\(name)-initialisation.json")))
         let expected = try JSONDecoder().decode([String: Distribution].self, from: json)
-        let model = PixNerd(try Self.model("tiny").architecture, seed: 4)
+        let model = PixNerd(try Self.model(name).architecture, seed: 4)
         #expect(Set(model.parameters.map(\.name)) == Set(expected.keys))
         for parameter in model.parameters {
             let distribution = try #require(expected[parameter.name])
@@ -95,7 +97,19 @@ import Testing
         #expect(grey.channels == 1 && grey.fieldRatio == 3 && grey.patchSize == 2 && grey.heads == 2)
     }
 
-    @Test(arguments: ["tiny", "grey"])
+    /// Where shapes leave open how many channels a linear head has, what was said decides, and else 3, 4 and 16 in turn.
+    @Test func channelsOfALinearHead() throws {
+        let source = try TensorSubset(Fixtures.pixnerd("linear-checkpoint"), prefix: "denoiser.")
+        let architecture = try PixNerdArchitecture(readFrom: source)
+        #expect(architecture.head == .linear && architecture.channels == 4 && architecture.patchSize == 2)
+        let told = try PixNerdArchitecture(readFrom: source, channels: 16)
+        #expect(told.channels == 16 && told.patchSize == 1)
+        #expect(throws: ArchitectureError.self) { try PixNerdArchitecture(readFrom: source, channels: 3) }
+        let json = try JSONEncoder().encode(told)
+        #expect(try JSONDecoder().decode(PixNerdArchitecture.self, from: json) == told)
+    }
+
+    @Test(arguments: ["tiny", "grey", "linear"])
     func parametersAreCountedWithoutAModel(name: String) throws {
         let model = try Self.model(name)
         #expect(model.architecture.parameterCount == model.parameterCount)

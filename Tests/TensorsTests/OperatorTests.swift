@@ -121,6 +121,12 @@ import Testing
         #expect(b.gradient?.values == [1, 10, 100])
     }
 
+    @Test func modulatedNormWithoutWeights() throws {
+        try expectMatches(Fixtures.operation("modulated_layer_norm"), inputs: ["x", "modulation"]) {
+            modulatedLayerNorm($0["x"]!, modulation: $0["modulation"]!)
+        }
+    }
+
     @Test func patches() throws {
         let file = try Fixtures.operation("patchify")
         let image = try file.tensor("x")
@@ -128,10 +134,12 @@ import Testing
         #expect(grid.tokens(image).values == (try file.tensor("patches").values))
         #expect(grid.pixels(image).values == (try file.tensor("pixels").values))
         #expect(grid.image(fromPixels: grid.pixels(image)).values == image.values)
+        #expect(grid.image(fromTokens: grid.tokens(image)).values == image.values)
         // Small values, so that float32 differences are not lost in their rounding.
         let parameter = Parameter(name: "x", value: Tensor.combination(0.01, image, 0, image))
         expectDerivative([parameter]) { grid.tokens(parameter.tensor) }
         expectDerivative([parameter]) { grid.image(fromPixels: grid.pixels(parameter.tensor)) }
+        expectDerivative([parameter]) { grid.image(fromTokens: grid.tokens(parameter.tensor)) }
     }
 
     @Test func timeFeatures() throws {

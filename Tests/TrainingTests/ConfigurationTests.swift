@@ -104,6 +104,7 @@ import Training
         let settings = [
             "name=a", "directory=b", "seed=9", "threads=1", "model.preset=B/16", "model.hidden_size=24",
             "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
+            "model.head=linear",
             "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_classes=11", "data.root=c",
             "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
             "data.crop=random", "data.flip=true", "data.fast_decode=true", "training.steps=3", "training.batch_size=5",

@@ -56,7 +56,7 @@ import Training
         #expect(try !check.velocity(.raw).passes)
     }
 
-    @Test(arguments: ["tiny", "grey"])
+    @Test(arguments: ["tiny", "grey", "linear"])
     func lossesGradientsAndFinalWeightsAgree(model: String) throws {
         let reference = try Fixtures.pixnerd("\(model)-training")
         let results = try trainingComparisons(model, reference: reference)

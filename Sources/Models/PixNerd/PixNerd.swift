@@ -2,7 +2,7 @@ import Layers
 import Tensors
 
 /// PixNerd, class-conditional (arXiv 2507.23268): a patch transformer whose tokens are the weights of a small MLP for
-/// each patch, which maps (noisy pixel, position in the patch) to velocity.
+/// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
 public final class PixNerd: AlignableDenoiser {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
@@ -19,10 +19,14 @@ public final class PixNerd: AlignableDenoiser {
 
     /// A model with the weights of a checkpoint, whose names are the published ones without a prefix.
     ///
+    /// - Parameter channels: of what a linear head diffuses, where known; see `PixNerdArchitecture`.
     /// - Throws: `ArchitectureError` where the sizes cannot be read off the tensors; `CheckpointMismatch` with all
     ///   missing, left-over and misshapen tensors.
-    public convenience init(loading source: any TensorSource, recomputesBlocks: Bool = false) throws {
-        try self.init(PixNerdArchitecture(readFrom: source), source: .load(source), recomputesBlocks)
+    public convenience init(
+        loading source: any TensorSource, channels: Int? = nil, recomputesBlocks: Bool = false
+    ) throws {
+        try self.init(
+            PixNerdArchitecture(readFrom: source, channels: channels), source: .load(source), recomputesBlocks)
     }
 
     private init(_ architecture: PixNerdArchitecture, source: ParameterStore.Source, _ recomputesBlocks: Bool) throws {
@@ -65,7 +69,7 @@ public final class PixNerd: AlignableDenoiser {
 
     /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
     ///
-    /// The grid of patches is that of what is seen; each patch's field is evaluated at as many pixels as the patch has in
+    /// With a linear head both are the same. Else the grid of patches is that of what is seen; each patch's field is evaluated at as many pixels as the patch has in
     /// `x`. (The second route to any size: the published text-to-image model decodes so.)
     ///
     /// - Parameters:
@@ -77,6 +81,9 @@ public final class PixNerd: AlignableDenoiser {
         afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
     ) -> Tensor {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
+        precondition(
+            architecture.head == .field || seen.shape == x.shape,
+            "PixNerd: a linear head has no other densities than that of what is seen")
         let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
         precondition(
             times.count == grid.batch && labels.count == grid.batch && fieldGrid.batch == grid.batch
@@ -97,66 +104,14 @@ public final class PixNerd: AlignableDenoiser {
             afterBlock(index + 1, tokens)
         }
 
-        let fieldTokens = siluOfSum(condition: time, tokens).reshaped([grid.patches, architecture.hiddenSize])
-        let pixels = neuralField(
-            fieldGrid.pixels(x), positions: fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth),
-            generated: layers.fieldBlocks.map { $0.generator(fieldTokens) }, weights: layers.fieldWeights)
-        return fieldGrid.image(fromPixels: pixels)
-    }
-}
-
-/// The layers of a PixNerd under their published names.
-private struct PixNerdLayers: Sendable {
-    let pixelEmbedder: Linear
-    let patchEmbedder: Linear
-    let timeInput: Linear
-    let timeOutput: Linear
-    let classTable: Parameter
-    let finalNorm: RMSNormWeight
-    let finalLinear: Linear
-    let blocks: [DiTBlock]
-    let fieldBlocks: [FieldBlock]
-
-    /// One layer of the field: what makes its two matrices from a token, and its norm.
-    struct FieldBlock: Sendable {
-        let generator: Linear
-        let norm: RMSNormWeight
-    }
-
-    init(_ root: ParameterScope, _ architecture: PixNerdArchitecture) {
-        let width = architecture.hiddenSize
-        let field = architecture.fieldWidth
-        let patchValues = architecture.channels * architecture.patchSize * architecture.patchSize
-        let embedding = Initializer.normal(standardDeviation: 0.02)
-        pixelEmbedder = Linear(
-            root / "x_embedder" / "embedder" / 0, inputs: architecture.channels + 64, outputs: field)
-        patchEmbedder = Linear(
-            root / "s_embedder" / "proj", inputs: patchValues, outputs: width,
-            weightInitializer: .xavierUniform(inputs: patchValues, outputs: width), biasInitializer: .zeros)
-        let time = root / "t_embedder" / "mlp"
-        timeInput = Linear(time / 0, inputs: 256, outputs: width, weightInitializer: embedding)
-        timeOutput = Linear(time / 2, inputs: width, outputs: width, weightInitializer: embedding)
-        classTable = (root / "y_embedder" / "embedding_table").parameter(
-            "weight", shape: [architecture.classes + 1, width], embedding)
-        finalNorm = RMSNormWeight(root / "final_layer" / "norm", width: field)
-        finalLinear = Linear(
-            root / "final_layer" / "linear", inputs: field, outputs: architecture.channels,
-            weightInitializer: .zeros, biasInitializer: .zeros)
-        blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
-        fieldBlocks = (architecture.conditionedBlocks..<architecture.blocks).map { index in
-            let scope = root / "blocks" / index
-            return FieldBlock(
-                generator: Linear(
-                    scope / "param_generator1" / 0, inputs: width,
-                    outputs: 2 * field * field * architecture.fieldRatio),
-                norm: RMSNormWeight(scope / "norm", width: field))
+        switch layers.head {
+        case .field(let head):
+            let pixels = head(
+                fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
+                positions: fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth))
+            return fieldGrid.image(fromPixels: pixels)
+        case .linear(let head):
+            return grid.image(fromTokens: head(tokens, condition: condition))
         }
-    }
-
-    var fieldWeights: NeuralFieldWeights {
-        NeuralFieldWeights(
-            embedderWeight: pixelEmbedder.weight.tensor, embedderBias: pixelEmbedder.bias!.tensor,
-            norms: fieldBlocks.map(\.norm.weight.tensor), finalNorm: finalNorm.weight.tensor,
-            finalWeight: finalLinear.weight.tensor, finalBias: finalLinear.bias!.tensor)
     }
 }

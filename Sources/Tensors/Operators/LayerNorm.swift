@@ -36,3 +36,47 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
         }
     }
 }
+
+/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift over the last axis, with shift and scale per picture and
+/// without weights of its own (adaLN: Peebles and Xie, arXiv 2212.09748, section 3.2).
+///
+/// - Parameters:
+///   - x: [B, N, D].
+///   - modulation: [B, 2 D], shift and then scale.
+/// - Returns: [B, N, D].
+public func modulatedLayerNorm(_ x: Tensor, modulation: Tensor, epsilon: Float = 1e-6) -> Tensor {
+    OperatorProfile.begin("modulatedLayerNorm")
+    defer { OperatorProfile.end() }
+    precondition(
+        x.shape.count == 3 && modulation.shape == [x.shape[0], 2 * x.shape[2]],
+        "modulatedLayerNorm: modulation \(modulation.shape) does not fit x \(x.shape)")
+    let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
+    let factors = Tensor(uninitialized: [batch, width])
+    for picture in 0..<batch {
+        let scales = modulation.pointer + (2 * picture + 1) * width
+        for i in 0..<width { factors.storage.pointer[picture * width + i] = 1 + scales[i] }
+    }
+    let out = Tensor(uninitialized: x.shape)
+    let rowsPerChunk = 16
+    let chunks = (tokens + rowsPerChunk - 1) / rowsPerChunk
+    parallelFor(batch * chunks) { index in
+        let (picture, token) = (index / chunks, index % chunks * rowsPerChunk)
+        let at = (picture * tokens + token) * width
+        layer_norm_forward(
+            min(rowsPerChunk, tokens - token), width, epsilon, x.pointer + at, factors.pointer + picture * width,
+            modulation.pointer + 2 * picture * width, out.storage.pointer + at)
+    }
+    return Tape.record("modulatedLayerNorm", out, from: [x, modulation]) { upstream in
+        let gradient = Tensor(uninitialized: x.shape)
+        // Shift and scale stand in the modulation as their sums do here: of the upstream, and of the upstream times the
+        // normalised x.
+        let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
+            let at = (picture * tokens + range.lowerBound) * width
+            layer_norm_backward(
+                range.count, width, epsilon, x.pointer + at, factors.pointer + picture * width, upstream.pointer + at,
+                gradient.storage.pointer + at, sums, sums + width)
+        }
+        x.node?.add(gradient)
+        modulation.node?.add(sums.reshaped(modulation.shape))
+    }
+}

@@ -54,14 +54,31 @@ public struct PatchGrid: Sendable, Equatable {
         copyTokens(image.pointer, into: out.storage.pointer)
         return Tape.record("patches", out, from: [image]) { upstream in
             let gradient = Tensor(uninitialized: imageShape)
-            parallelFor(patches) { index in
-                let source = upstream.pointer + index * channels * patchPixels
-                forEachPixelRow(of: index) { offset, channel, row in
-                    (gradient.storage.pointer + offset).update(
-                        from: source + (channel * patchHeight + row) * patchWidth, count: patchWidth)
-                }
-            }
+            copyImage(upstream.pointer, into: gradient.storage.pointer)
             image.node?.add(gradient)
+        }
+    }
+
+    /// [B, N, C P P] back to [B, C, H, W].
+    public func image(fromTokens tokens: Tensor) -> Tensor {
+        precondition(
+            tokens.shape == [batch, rows * columns, channels * patchPixels],
+            "PatchGrid: tokens \(tokens.shape) are not those of \(imageShape)")
+        let out = Tensor(uninitialized: imageShape)
+        copyImage(tokens.pointer, into: out.storage.pointer)
+        return Tape.record("patches", out, from: [tokens]) { upstream in
+            let gradient = Tensor(uninitialized: tokens.shape)
+            copyTokens(upstream.pointer, into: gradient.storage.pointer)
+            tokens.node?.add(gradient)
+        }
+    }
+
+    private func copyImage(_ tokens: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>) {
+        parallelFor(patches) { index in
+            let source = tokens + index * channels * patchPixels
+            forEachPixelRow(of: index) { offset, channel, row in
+                (out + offset).update(from: source + (channel * patchHeight + row) * patchWidth, count: patchWidth)
+            }
         }
     }
 

@@ -27,6 +27,10 @@ struct SizeOptions: ParsableArguments {
     /// The model by the chosen route.
     func denoiser(_ model: PixNerd, trained: Int?, _ checkpoint: String) throws -> any Denoiser {
         guard route == .field else { return model }
+        guard model.architecture.head == .field else {
+            throw CommandError(
+                "\(checkpoint) has a linear head, which decodes patches at one density alone; use --route grid.")
+        }
         guard let trained else {
             throw CommandError(
                 "\(checkpoint) does not say what size it was trained at, which --route field decodes from; "
