@@ -17,33 +17,6 @@ public struct Alignment: Sendable {
     }
 }
 
-/// What a batch costs.
-public struct TrainingLoss {
-    /// What is differentiated, [1].
-    public let mean: Tensor
-    public let pictures: PictureLosses
-}
-
-/// The losses of pictures one by one.
-public struct PictureLosses: Sendable {
-    /// Of the velocity.
-    public var flow: [Float]
-    /// Of the alignment, before its weight; nil where nothing is aligned.
-    public var align: [Float]?
-
-    /// Those of several batches together.
-    init(_ parts: [PictureLosses]) {
-        flow = parts.flatMap(\.flow)
-        let aligned = parts.compactMap(\.align)
-        align = aligned.count == parts.count ? aligned.flatMap { $0 } : nil
-    }
-
-    init(flow: [Float], align: [Float]? = nil) {
-        self.flow = flow
-        self.align = align
-    }
-}
-
 /// The loss of the velocity, and the weighed mean of 1 - cosine between projected tokens and the batch's features.
 ///
 /// - Precondition: the batch has features [B, N, E] of the projector's width.

@@ -19,7 +19,7 @@ public enum NoiseSource: Sendable {
     case torch
     /// A counter-based stream keyed by the seed.
     case philox
-    /// [N, C, H, W], one for each request.
+    /// [N, C, h, w], one for each request.
     case given(Tensor)
 }
 
@@ -41,7 +41,7 @@ public struct SamplingMoment {
 ///
 /// - Parameters:
 ///   - space: where the denoiser works.
-///   - size: of the pictures; its canvas a multiple of the denoiser's `sizeMultiple`.
+///   - size: of the pictures; its canvas a multiple of the denoiser's `sizeMultiple` times the space's `reduction`.
 ///   - batchSize: pictures at once.
 ///   - source: of the noise that the pictures begin with.
 ///   - isDone: asked before a batch; where it says so, the batch is left out.
@@ -58,13 +58,14 @@ public func samplePictures(
     let batches = stride(from: 0, to: requests.count, by: batchSize).map { start in
         start..<start + min(batchSize, requests.count - start)
     }.filter { !isDone($0) }
+    let shape = size.noiseShape(in: space)
     for (place, batch) in batches.enumerated() {
         let part = Array(requests[batch])
         let x = try sample(
-            denoiser, noise: source.noise(part, batch, channels: space.channels, size), labels: part.map(\.label),
+            denoiser, noise: source.noise(part, batch, shape: shape), labels: part.map(\.label),
             settings: settings,
             // Draw 0 of a picture's stream is where it may begin; the steps take the next ones.
-            stepNoise: { philoxNoise(part, draw: $0 + 1, channels: space.channels, size) },
+            stepNoise: { philoxNoise(part, draw: $0 + 1, shape: shape) },
             afterStep: { step, predicted in
                 try afterStep(
                     SamplingMoment(
@@ -77,26 +78,26 @@ public func samplePictures(
 }
 
 extension NoiseSource {
-    /// The noise of some requests, [B, C, canvas height, canvas width].
-    fileprivate func noise(
-        _ requests: [PictureRequest], _ places: Range<Int>, channels: Int, _ size: PictureSize
-    ) -> Tensor {
+    /// The noise of some requests, [B, C, h, w].
+    ///
+    /// - Parameter shape: of one, [C, h, w].
+    fileprivate func noise(_ requests: [PictureRequest], _ places: Range<Int>, shape: [Int]) -> Tensor {
         switch self {
-        case .philox: return philoxNoise(requests, draw: 0, channels: channels, size)
+        case .philox: return philoxNoise(requests, draw: 0, shape: shape)
         case .given(let noise): return noise.rows(places)
         case .torch:
-            let each = channels * size.canvasHeight * size.canvasWidth
+            let each = shape.reduce(1, *)
             return Tensor(
                 requests.flatMap { request in
                     var generator = TorchRandom(seed: request.seed)
                     return generator.normal(count: each)
-                }, shape: [requests.count, channels, size.canvasHeight, size.canvasWidth])
+                }, shape: [requests.count] + shape)
         }
     }
 }
 
-private func philoxNoise(_ requests: [PictureRequest], draw: Int, channels: Int, _ size: PictureSize) -> Tensor {
-    Tensor.normal([requests.count, channels, size.canvasHeight, size.canvasWidth]) { index in
+private func philoxNoise(_ requests: [PictureRequest], draw: Int, shape: [Int]) -> Tensor {
+    Tensor.normal([requests.count] + shape) { index in
         RandomStream(seed: requests[index].seed, purpose: .samplingNoise, step: draw)
     }
 }

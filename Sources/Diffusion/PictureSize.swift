@@ -22,6 +22,14 @@ public struct PictureSize: Sendable, Equatable {
     /// Whether the picture is smaller than what is sampled.
     public var isCropped: Bool { (height, width) != (canvasHeight, canvasWidth) }
 
+    /// The shape of what is sampled for one picture, [C, h, w].
+    public func noiseShape(in space: some Space) -> [Int] {
+        precondition(
+            canvasHeight % space.reduction == 0 && canvasWidth % space.reduction == 0,
+            "PictureSize: \(space.reduction) does not divide a canvas of \(canvasHeight) x \(canvasWidth)")
+        return [space.channels, canvasHeight / space.reduction, canvasWidth / space.reduction]
+    }
+
     /// The middle of canvases.
     ///
     /// - Parameter canvases: [B, C, canvasHeight, canvasWidth].

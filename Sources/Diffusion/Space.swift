@@ -5,18 +5,26 @@ import Tensors
 public protocol Space: Sendable {
     /// Channels of what is diffused.
     var channels: Int { get }
-    /// Pictures of one size to [B, C, H, W].
-    func encode(_ batch: LoadedBatch) -> Tensor
-    /// [B, C, H, W] to pixels, [B, 3, H, W] with -1 as black and 1 as white, not clipped.
+    /// How many pixels along a side become one of what is diffused: f.
+    var reduction: Int { get }
+    /// Pictures of one size to [B, C, H / f, W / f].
+    ///
+    /// - Parameter draws: the random numbers of each picture, where there is chance in it.
+    func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor
+    /// [B, C, h, w] to pixels, [B, 3, f h, f w] with -1 as black and 1 as white, not clipped.
     func decode(_ x: Tensor) -> Tensor
 }
 
 /// Pixels themselves, with 0 ... 255 as -1 ... 1.
 public struct PixelSpace: Space {
     public let channels = 3
+    public let reduction = 1
 
     public init() {}
 
+    public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor { encode(batch) }
+
+    /// Pictures to [B, 3, H, W], in which there is no chance.
     public func encode(_ batch: LoadedBatch) -> Tensor {
         let pixels = batch.imageSize * batch.imageSize
         var x = Tensor(uninitialized: [batch.count, channels, batch.imageSize, batch.imageSize])

@@ -16,6 +16,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case samplingLabels = 10
     case rowOrder = 11
     case fieldSize = 12
+    case latents = 13
     case evaluation = 20
 }
 

@@ -1,6 +1,4 @@
-import Diffusion
 import Foundation
-import Models
 import Tensors
 
 /// One line of `metrics.jsonl`.
@@ -8,11 +6,16 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var step: Int
     /// The mean over the steps since the last line.
     public var loss: Double
-    /// The parts of it, the velocity's and the alignment's before its weight; nil where nothing is aligned.
+    /// The parts of it before their weights, where it has several: of a denoiser the velocity's and the alignment's, of an
+    /// autoencoder the reconstruction's, the divergence's in nats a number, and the perceptual one's.
     public var flow: Double?
     public var align: Double?
-    /// The mean loss of the velocity in each tenth of the times, from noise to data; null where no time fell into it.
-    public var lossByTime: [Double?]
+    public var reconstruction: Double?
+    public var divergence: Double?
+    public var perceptual: Double?
+    /// The mean loss of the velocity in each tenth of the times, from noise to data; null where no time fell into it, and
+    /// as a whole where there are no times.
+    public var lossByTime: [Double?]?
     /// Before clipping, the mean likewise.
     public var gradientNorm: Double
     public var learningRate: Double
@@ -27,7 +30,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var seconds: Double
 
     enum CodingKeys: String, CodingKey {
-        case step, loss, flow, align, seconds
+        case step, loss, flow, align, reconstruction, divergence, perceptual, seconds
         case lossByTime = "loss_by_time"
         case gradientNorm = "gradient_norm"
         case learningRate = "learning_rate"
@@ -37,21 +40,34 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         case peakMemory = "peak_memory_gb"
     }
 
+    private static let partPaths: [(name: String, path: WritableKeyPath<MetricsRecord, Double?> & Sendable)] = [
+        ("flow", \.flow), ("align", \.align), ("reconstruction", \.reconstruction), ("divergence", \.divergence),
+        ("perceptual", \.perceptual),
+    ]
+
+    /// The parts that there are.
+    private var parts: [(name: String, value: Double)] {
+        Self.partPaths.compactMap { name, path in self[keyPath: path].map { (name, $0) } }
+    }
+
+    /// Takes over the parts of a loss that has several.
+    fileprivate mutating func set(_ parts: [String: Double]) {
+        guard parts.count > 1 else { return }
+        for (name, path) in Self.partPaths { self[keyPath: path] = parts[name] }
+    }
+
     /// For a line of progress.
     var line: String {
-        let parts = [("flow", flow), ("align", align)].compactMap { name, value in
-            value.map { String(format: "  \(name) %.4f", $0) }
-        }
+        let parts = parts.map { String(format: "  \($0.name) %.4f", $0.value) }
         return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f pictures/s", imagesPerSecond)
     }
 
     /// For TensorBoard.
     var scalars: [(tag: String, value: Double)] {
-        let bins = lossByTime.enumerated().compactMap { index, loss in
+        let bins = (lossByTime ?? []).enumerated().compactMap { index, loss in
             loss.map { (tag: String(format: "loss_by_time/%.1f", Double(index) / 10), value: $0) }
         }
-        let parts = [("train/flow", flow), ("train/align", align)].compactMap { tag, value in value.map { (tag, $0) } }
-        return parts + [
+        return parts.map { (tag: "train/\($0.name)", value: $0.value) } + [
             ("train/loss", loss), ("train/gradient_norm", gradientNorm), ("train/learning_rate", learningRate),
             ("train/skipped_steps", Double(skippedSteps)), ("speed/images_per_second", imagesPerSecond),
             ("speed/data_wait", dataWait), ("speed/peak_memory_gb", peakMemory),
@@ -63,25 +79,27 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
 struct MetricsWindow {
     private let batchSize: Int
     private var losses = 0.0
-    private var flows = 0.0
-    /// Stays nil where nothing is aligned.
-    private var aligns: Double?
+    private var parts: [String: Double] = [:]
     private var norms = 0.0
     private var steps = 0
-    private var lossByTime = LossByTime()
+    /// Stays nil where there are no times.
+    private var lossByTime: LossByTime?
     private let start = Date()
     private var windowStart = Date()
     private var waitedBefore = 0.0
 
     init(batchSize: Int) { self.batchSize = batchSize }
 
-    mutating func add(_ result: FlowMatchingStep.Result, times: [Float]) {
+    mutating func add(_ step: TrainingStepResult) {
+        let result = step.result
         losses += Double(result.loss)
-        flows += Double(result.flow)
-        if let align = result.align { aligns = (aligns ?? 0) + Double(align) }
+        for name in result.pictures.names { parts[name, default: 0] += Double(result.pictures.mean(name) ?? 0) }
         norms += result.gradientNorm
         steps += 1
-        lossByTime.add(times: times, losses: result.pictureLosses)
+        guard let times = step.times, let flow = result.pictures["flow"] else { return }
+        var byTime = lossByTime ?? LossByTime()
+        byTime.add(times: times, losses: flow)
+        lossByTime = byTime
     }
 
     /// Runs `body`, whose time does not count for the pictures a second.
@@ -95,16 +113,17 @@ struct MetricsWindow {
         let now = Date()
         let seconds = max(now.timeIntervalSince(windowStart), 1e-9)
         defer {
-            (losses, flows, aligns, norms, steps) = (0, 0, nil, 0, 0)
-            lossByTime = LossByTime()
+            (losses, parts, norms, steps) = (0, [:], 0, 0)
+            lossByTime = nil
             windowStart = now
             waitedBefore = waitSeconds
         }
-        return MetricsRecord(
-            step: step, loss: losses / Double(steps), flow: aligns == nil ? nil : flows / Double(steps),
-            align: aligns.map { $0 / Double(steps) }, lossByTime: lossByTime.means,
+        var record = MetricsRecord(
+            step: step, loss: losses / Double(steps), lossByTime: lossByTime?.means,
             gradientNorm: norms / Double(steps), learningRate: learningRate, skippedSteps: skippedSteps,
             imagesPerSecond: Double(steps * batchSize) / seconds, dataWait: (waitSeconds - waitedBefore) / seconds,
             peakMemory: Double(peakResidentMemory()) / 1e9, seconds: now.timeIntervalSince(start))
+        record.set(parts.mapValues { $0 / Double(steps) })
+        return record
     }
 }

@@ -96,7 +96,7 @@ public struct ReferenceCheck {
             averages: [average])
         let batches = try trainingBatches(model, alignment)
         var gradients: [Comparison] = []
-        var results: [FlowMatchingStep.Result] = []
+        var results: [OptimizationResult] = []
         for (index, batch) in batches.enumerated() {
             results.append(try step([batch]))
             guard index == 0 else { continue }
@@ -108,7 +108,7 @@ public struct ReferenceCheck {
         }
         let runTolerance = Self.runFactor * tolerance
         let losses = [
-            ("loss", results.map(\.loss)), ("flow", results.map(\.flow)), ("align", results.compactMap(\.align)),
+            ("loss", results.map(\.loss)), ("flow", results.compactMap { $0.pictures.mean("flow") }), ("align", results.compactMap { $0.pictures.mean("align") }),
         ]
         let curves = try losses.compactMap { name, values -> Comparison? in
             let name = "train.\(name)"

@@ -50,7 +50,7 @@ import Testing
 
     private func take(
         _ step: FlowMatchingStep, data: Float = 0.5, time: Float = 0.5
-    ) throws -> FlowMatchingStep.Result {
+    ) throws -> OptimizationResult {
         try step([
             TrainingBatch(
                 data: Tensor(repeating: data, shape: [1, 3, 8, 8]),

@@ -5,7 +5,7 @@ import Tensors
 /// distribution of latents, and latents back to pictures. Always in float32.
 ///
 /// It knows nothing of scaling factors: latents here are as the encoder makes them.
-public final class Autoencoder: Sendable {
+public final class Autoencoder: LatentCodec {
     public let architecture: AutoencoderArchitecture
     public let parameters: [Parameter]
     private let encoder: AutoencoderEncoder
@@ -53,6 +53,8 @@ public final class Autoencoder: Sendable {
         return fingerprint.text
     }
 
+    public var latentChannels: Int { architecture.latentChannels }
+    public var reduction: Int { architecture.reduction }
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
     /// The distribution of the latents of pictures.

@@ -41,8 +41,8 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: """
-            A .safetensors file whose one tensor, [pictures, channels, height, width], is the noise that the pictures \
-            begin with, in the order of classes and seeds.
+            A .safetensors file whose one tensor, [pictures, channels, height, width] of the space, is the noise that the \
+            pictures begin with, in the order of classes and seeds.
             """)
     var initialNoise: String?
 
@@ -149,8 +149,8 @@ struct SamplerOptions: ParsableArguments {
 
     /// - Parameters:
     ///   - count: of the pictures.
-    ///   - channels: of the space.
-    func noiseSource(count: Int, channels: Int, size: PictureSize) throws -> NoiseSource {
+    ///   - shape: of the noise of one, [C, h, w].
+    func noiseSource(count: Int, shape: [Int]) throws -> NoiseSource {
         guard let initialNoise else { return noise == .torch ? .torch : .philox }
         let file = try TensorFile.open(path: initialNoise)
         guard let name = file.names.first, file.names.count == 1 || file.names.contains("noise") else {
@@ -158,7 +158,7 @@ struct SamplerOptions: ParsableArguments {
                 "\(initialNoise) holds \(file.names.count) tensors; one, or one of the name noise, is expected.")
         }
         let noise = try file.tensor(file.names.contains("noise") ? "noise" : name)
-        let expected = [count, channels, size.canvasHeight, size.canvasWidth]
+        let expected = [count] + shape
         guard noise.shape == expected else {
             throw CommandError(
                 "\(initialNoise) holds noise of \(noise.shape); \(expected) is expected for these pictures.")
