@@ -27,16 +27,18 @@ public struct KnownAutoencoder: Sendable {
             scale: LatentScale(factor: 0.3611, shift: 0.1159)),
     ]
 
+    /// Whether it has these shapes.
+    func fits(_ architecture: AutoencoderArchitecture) -> Bool {
+        architecture.levelWidths == [128, 256, 512, 512] && architecture.blocksPerLevel == 2
+            && architecture.channels == 3 && architecture.groups == 32 && architecture.hasAttention
+            && architecture.hasQuantConvolution == hasQuantConvolutions
+            && architecture.hasPostQuantConvolution == hasQuantConvolutions
+            && architecture.latentChannels == latentChannels
+    }
+
     /// The kinds that have these shapes.
     public static func kinds(of architecture: AutoencoderArchitecture) -> [KnownAutoencoder] {
-        guard architecture.levelWidths == [128, 256, 512, 512], architecture.blocksPerLevel == 2,
-            architecture.channels == 3, architecture.groups == 32, architecture.hasAttention,
-            architecture.hasQuantConvolution == architecture.hasPostQuantConvolution
-        else { return [] }
-        return all.filter {
-            $0.latentChannels == architecture.latentChannels
-                && $0.hasQuantConvolutions == architecture.hasQuantConvolution
-        }
+        all.filter { $0.fits(architecture) }
     }
 
     /// What a person would call it: the kind where shape and scale fit one, the kinds where only the shape is known.
