@@ -6,7 +6,8 @@
 
 autoencoder/  small AutoencoderKLs of diffusers with random weights, each a directory or a file as people have them, and
               <kind>-reference.safetensors: mean, log-variance and decoded pictures in float32, and for some the loss of
-              training (L1 or L2 and the divergence) with the gradients of all parameters.
+              training (L1 or L2 and the divergence) with the gradients of all parameters; tiles-reference.safetensors:
+              latents that the kind `sd` decoded in tiles.
 operators/    convolution_*, group_norm*, doubled_to_nearest, spatial_attention*, gaussian_*, mean_absolute_error: as
               `make_fixtures.py` has operators, computed in float64 and stored as float32.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy
 import torch
 import torch.nn.functional as functional
 from diffusers import AutoencoderKL
@@ -215,6 +217,42 @@ def reference(model, height, width, loss, seed):
     return tensors, dict(loss=loss, kl_weight=weight)
 
 
+def tile_weights(length, side, overlap, f):
+    """Starts of the tiles along an axis and the weight of each pixel in each: [tiles, f length]."""
+    count = int(numpy.ceil((length - overlap) / (side - overlap))) if length > side else 1
+    starts = [k * (length - side) // max(count - 1, 1) if count > 1 else 0 for k in range(count)]
+    centers = numpy.arange(length * f) + 0.5
+    # Of each seam: the latent pixel where the fade begins, in the middle of what the neighbours share.
+    fades = [b + (a + side - b - overlap) // 2 for a, b in zip(starts, starts[1:])]
+    shares = [numpy.interp(centers, [fade * f, (fade + overlap) * f], [0, 1]) for fade in fades]
+    before, after = [numpy.ones(length * f)] + shares, shares + [numpy.zeros(length * f)]
+    weights = numpy.stack([a - b for a, b in zip(before, after)])
+    assert numpy.allclose(weights.sum(0), 1) and weights.min() >= -1e-12
+    return starts, weights
+
+
+@torch.no_grad()
+def decoded_in_tiles(model, latent, side, overlap):
+    f = 2 ** (len(model.config.block_out_channels) - 1)
+    height, width = latent.shape[2:]
+    out = numpy.zeros((latent.shape[0], 3, height * f, width * f))
+    for top, rows in zip(*tile_weights(height, side, overlap, f)):
+        for left, columns in zip(*tile_weights(width, side, overlap, f)):
+            tile = model.decode(latent[:, :, top:top + side, left:left + side]).sample.double().numpy()
+            h, w = tile.shape[2:]
+            area = slice(top * f, top * f + h), slice(left * f, left * f + w)
+            out[:, :, *area] += rows[area[0], None] * columns[None, area[1]] * tile
+    return torch.from_numpy(out).float()
+
+
+def make_tiles(folder):
+    """Three tiles down, two across; the fades lie off the middle of some overlaps."""
+    model = random_autoencoder("sd", 820)
+    latent = torch.randn(1, 4, 17, 9, generator=generator(870))
+    tensors = dict(latent=latent, decoded=decoded_in_tiles(model, latent, side=7, overlap=2))
+    write_tensors(folder / "tiles-reference.safetensors", tensors, side=7, overlap=2)
+
+
 def make_autoencoders(folder):
     for index, kind in enumerate(KINDS):
         model = random_autoencoder(kind, 820 + 10 * index)
@@ -247,6 +285,7 @@ def main():
     make_convolutions(output / "operators")
     make_other_operators(output / "operators")
     make_gaussians(output / "operators")
+    make_tiles(output / "autoencoder")
     make_autoencoders(output / "autoencoder")
 
 
