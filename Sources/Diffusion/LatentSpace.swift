@@ -11,7 +11,7 @@ public struct LatentSpace: Space {
     private let offsets: [Float]
 
     /// Pixels that are encoded and decoded at once: more pictures than these go one after another, for memory.
-    private static let pixelsAtOnce = 1 << 19
+    public static let pixelsAtOnce = 1 << 19
 
     /// - Parameters:
     ///   - scale: of each of the codec's channels, what a latent is multiplied by, and what is added then.
@@ -22,6 +22,11 @@ public struct LatentSpace: Space {
         self.codec = codec
         factors = scale.map(\.factor)
         offsets = scale.map(\.offset)
+    }
+
+    /// Latents as they are.
+    public init(_ codec: any LatentCodec) {
+        self.init(codec, scale: [(factor: Float, offset: Float)](repeating: (1, 0), count: codec.latentChannels))
     }
 
     public var channels: Int { codec.latentChannels }
@@ -43,7 +48,7 @@ public struct LatentSpace: Space {
     /// - Returns: [B, c, h, w].
     public func latents(moments: Tensor, draws: (_ picture: Int) -> RandomStream) -> Tensor {
         let noise = Tensor.normal(
-            [moments.shape[0], moments.shape[1] / 2, moments.shape[2], moments.shape[3]], draws)
+            [moments.shape[0], moments.shape[1] / 2, moments.shape[2], moments.shape[3]], streams: draws)
         return affine(gaussianSample(moments, noise: noise)) { $0 * factors[$1] + offsets[$1] }
     }
 
@@ -54,7 +59,8 @@ public struct LatentSpace: Space {
 
     /// Every number of [B, c, h, w], with its channel.
     private func affine(_ x: Tensor, _ body: (_ value: Float, _ channel: Int) -> Float) -> Tensor {
-        precondition(x.shape.count == 4 && x.shape[1] == channels, "LatentSpace: \(x.shape) has not \(channels) channels")
+        precondition(
+            x.shape.count == 4 && x.shape[1] == channels, "LatentSpace: \(x.shape) has not \(channels) channels")
         let area = x.shape[2] * x.shape[3]
         var out = Tensor(uninitialized: x.shape)
         out.withUnsafeMutableBuffer { out in

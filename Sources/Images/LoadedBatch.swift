@@ -22,4 +22,15 @@ public struct LoadedBatch: Sendable, Equatable {
         self.indices = indices
         self.imageSize = imageSize
     }
+
+    /// The same pictures with left and right changed.
+    public var mirrored: LoadedBatch {
+        var mirrored = pixels
+        // Rows of pictures that stand one after another are rows of one tall picture.
+        mirrored.withUnsafeMutableBufferPointer { pixels in
+            guard let base = pixels.baseAddress else { return }
+            mirrorRows(base, width: imageSize, height: count * imageSize)
+        }
+        return LoadedBatch(pixels: mirrored, labels: labels, indices: indices, imageSize: imageSize)
+    }
 }

@@ -28,13 +28,18 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
     public var noise: String
     /// Of the file of noise.
     public var noiseHash: String?
+    /// By whose weights, and from which scale, latents were decoded.
+    public var autoencoder: String?
+    /// Side of the squares that latents were decoded in, in pixels.
+    public var autoencoderTile: Int?
     /// Pictures at once, on which the last bits depend.
     public var batch: Int
 
     public init(
         checkpointHash: String, weights: String, height: Int, width: Int, canvasHeight: Int, canvasWidth: Int,
         route: String, sampler: String, order: Int?, steps: Int, lastStep: Float?, shift: Float, guidance: [Float],
-        guidanceTimes: [Float], noise: String, noiseHash: String?, batch: Int
+        guidanceTimes: [Float], noise: String, noiseHash: String?, autoencoder: String? = nil,
+        autoencoderTile: Int? = nil, batch: Int
     ) {
         self.checkpointHash = checkpointHash
         self.weights = weights
@@ -52,6 +57,8 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
         self.guidanceTimes = guidanceTimes
         self.noise = noise
         self.noiseHash = noiseHash
+        self.autoencoder = autoencoder
+        self.autoencoderTile = autoencoderTile
         self.batch = batch
     }
 

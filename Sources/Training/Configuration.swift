@@ -11,13 +11,29 @@ public struct Configuration: Sendable, Equatable {
     public var seed: UInt64 = 0
     /// 0 for all processors.
     public var threads = 0
+    /// What is trained.
+    public var kind = Kind.denoiser
+    /// What a denoiser is trained in.
+    public var space = SpaceKind.pixel
     public var model = ModelSection()
     public var data = DataSection()
     public var training = TrainingSection()
     public var repa = AlignmentSection()
+    public var latent = LatentSection()
+    public var autoencoder = AutoencoderSection()
     public var sampling = SamplingSection()
 
     public init() {}
+
+    public enum Kind: String, Sendable, CaseIterable {
+        case denoiser
+        case autoencoder
+    }
+
+    public enum SpaceKind: String, Sendable, CaseIterable {
+        case pixel
+        case latent
+    }
 
     public struct ModelSection: Sendable, Equatable {
         /// A published size whose sizes the other keys then change; empty for none.
@@ -100,6 +116,46 @@ public struct Configuration: Sendable, Equatable {
         public var isOn: Bool { !encoder.isEmpty || !features.isEmpty }
     }
 
+    /// The latents that a denoiser is trained in, where it is not in pixels.
+    public struct LatentSection: Sendable, Equatable {
+        /// A directory of diffusers', a file of weights, or a run of kind autoencoder.
+        public var autoencoder = ""
+        /// A directory of latents that were computed ahead; empty to compute them in the step.
+        public var cache = ""
+        /// For an autoencoder whose file does not say it; 0 where it does.
+        public var scalingFactor: Float = 0
+        public var shiftFactor: Float = 0
+        /// Whether a run begins only where the scaled latents of its pictures are near mean 0 and deviation 1.
+        public var checkScale = true
+
+        /// What is asked for, where something is.
+        var scale: LatentScale? {
+            scalingFactor > 0 ? LatentScale(factor: scalingFactor, shift: shiftFactor) : nil
+        }
+    }
+
+    /// An autoencoder that is trained.
+    public struct AutoencoderSection: Sendable, Equatable {
+        public var latentChannels = 4
+        /// The width of each level, the finest first; each level after the first halves the sides.
+        public var widths = [32, 64, 64]
+        public var blocksPerLevel = 1
+        public var groups = 32
+        public var hasAttention = true
+        public var reconstruction = AutoencoderLoss.Reconstruction.l1
+        public var divergenceWeight: Float = 1e-6
+        /// A file of features whose distance is added to the loss; empty for none.
+        public var perceptual = ""
+        public var perceptualWeight: Float = 1
+
+        /// - Throws: `ArchitectureError` naming a size that cannot be.
+        func architecture() throws -> AutoencoderArchitecture {
+            try AutoencoderArchitecture(
+                latentChannels: latentChannels, levelWidths: widths, blocksPerLevel: blocksPerLevel, groups: groups,
+                hasAttention: hasAttention)
+        }
+    }
+
     /// What happens when something cannot be written, such as on a full disk.
     public enum SaveFailure: String, Sendable, CaseIterable {
         case stop
@@ -127,18 +183,17 @@ public struct Configuration: Sendable, Equatable {
     /// The directory of the run.
     public var runPath: String { directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)" }
 
-    /// The model's sizes.
+    /// The denoiser's sizes.
     ///
+    /// - Parameter channels: of its space.
     /// - Throws: `ArchitectureError` naming a size that cannot be.
-    public func architecture() throws -> PixNerdArchitecture {
+    public func architecture(channels: Int) throws -> PixNerdArchitecture {
         try PixNerdArchitecture(
             hiddenSize: model.hiddenSize, heads: model.heads, blocks: model.blocks,
-            conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, head: model.head,
+            conditionedBlocks: model.conditionedBlocks, patchSize: model.patchSize, channels: channels,
+            head: model.head,
             fieldWidth: model.fieldWidth, fieldRatio: model.fieldRatio, classes: model.classes)
     }
-
-    /// Side in pixels of what becomes a patch of the encoder.
-    var basePatch: Int { repa.basePatch > 0 ? repa.basePatch : model.patchSize }
 
     public var optimizer: AdamW.Settings {
         AdamW.Settings(

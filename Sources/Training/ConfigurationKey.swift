@@ -74,6 +74,9 @@ extension CropMode: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}
 extension PixNerdHead: ConfigurationWord {}
+extension Configuration.Kind: ConfigurationWord {}
+extension Configuration.SpaceKind: ConfigurationWord {}
+extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
 
 /// One key of a configuration: its name, what it is for, and how it is read and written.
 public struct ConfigurationKey: Sendable {

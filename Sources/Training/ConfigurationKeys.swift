@@ -12,6 +12,8 @@ extension Configuration {
         ConfigurationKey("directory", \.directory, "where run directories are made").harmless(),
         ConfigurationKey("seed", \.seed, "decides weights, noise, times and the order of pictures"),
         .count("threads", \.threads, from: 0, "threads for the products; 0 for all processors"),
+        ConfigurationKey("kind", \.kind, "what is trained: denoiser, or autoencoder for the latents of later runs"),
+        ConfigurationKey("space", \.space, "what is diffused: pixel, or latent (see latent.vae)"),
 
         ConfigurationKey(
             "model.preset", \.model.preset, "B/16, L/16 or XL/16; other model keys then change single sizes",
@@ -123,6 +125,44 @@ extension Configuration {
             "repa.base_patch", \.repa.basePatch, from: 0,
             "side in pixels of what becomes a patch of the encoder; 0 for model.patch_size"),
 
+        // Another place of the same autoencoder changes nothing, and another one is refused by its weights.
+        ConfigurationKey(
+            "latent.vae", \.latent.autoencoder,
+            "autoencoder of space: latent: diffusers' directory, a file, or a run of kind autoencoder"
+        ).harmless { $0.space == .pixel },
+        ConfigurationKey(
+            "latent.cache", \.latent.cache, "latents that pixnerd encode latents made; empty to encode in the step"),
+        .number(
+            "latent.scaling_factor", \.latent.scalingFactor, in: nonNegative,
+            "of an autoencoder whose file does not say it; 0 where it does"),
+        .number(
+            "latent.shift_factor", \.latent.shiftFactor, in: -1e3...1e3, "likewise, beside latent.scaling_factor"),
+        ConfigurationKey(
+            "latent.check_scale", \.latent.checkScale,
+            "begin only where scaled latents of the pictures are near mean 0 and deviation 1"
+        ).harmless(),
+
+        .count("autoencoder.latent_channels", \.autoencoder.latentChannels, from: 1, "channels of the latents"),
+        ConfigurationKey(
+            "autoencoder.block_out_channels", \.autoencoder.widths,
+            "width of each level, the finest first: three levels make f4, four f8", limits: "from 1 on"
+        ) { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
+        .count("autoencoder.layers_per_block", \.autoencoder.blocksPerLevel, from: 1, "residual blocks of a level"),
+        .count("autoencoder.norm_num_groups", \.autoencoder.groups, from: 1, "groups of the norms"),
+        ConfigurationKey(
+            "autoencoder.mid_block_add_attention", \.autoencoder.hasAttention, "attention between encoder and decoder"),
+        ConfigurationKey(
+            "autoencoder.reconstruction", \.autoencoder.reconstruction, "what pictures are compared by: l1 or l2"),
+        .number(
+            "autoencoder.kl_weight", \.autoencoder.divergenceWeight, in: nonNegative,
+            "of the divergence from the standard normal, a picture's over its numbers"),
+        ConfigurationKey(
+            "autoencoder.perceptual", \.autoencoder.perceptual,
+            "a file of VGG features (and LPIPS weights) whose distance is added; empty for none"
+        ).harmless { $0.kind == .denoiser },
+        .number(
+            "autoencoder.perceptual_weight", \.autoencoder.perceptualWeight, in: nonNegative, "of that distance"),
+
         .count("sampling.steps", \.sampling.steps, from: 1, "steps of a preview's sampler").harmless(),
         .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance of previews; 1 for none")
             .harmless(),
@@ -134,6 +174,20 @@ extension Configuration {
         .count("sampling.classes", \.sampling.classes, from: 1, "classes in a preview").harmless(),
         .count("sampling.per_class", \.sampling.perClass, from: 1, "pictures of each class in a preview").harmless(),
     ]
+
+    /// The first key with another value than its default that only a denoiser has, for an autoencoder.
+    var firstDenoiserKeyInUse: String? {
+        let sections = ["model.", "repa.", "latent."]
+        let names = ["space", "training.field_sizes", "training.recompute"]
+        return differences(from: Configuration()).map(\.key.name).first { name in
+            names.contains(name) || sections.contains(where: name.hasPrefix)
+        }
+    }
+
+    /// The first key of a section with another value than its default.
+    func firstKeyInUse(of section: String) -> String? {
+        differences(from: Configuration()).map(\.key.name).first { $0.hasPrefix("\(section).") }
+    }
 
     /// Takes over the sizes of the preset, where there is one.
     mutating func applyPreset() {

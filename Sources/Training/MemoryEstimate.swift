@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 import Layers
 import Models
@@ -12,14 +13,25 @@ public struct MemoryEstimate: Sendable {
 
     public var total: Int { state + activations }
 
+    /// A model without activations.
+    ///
+    /// - Parameters:
+    ///   - parameters: of the model.
+    ///   - averages: how many moving averages.
+    init(parameters: Int, averages: Int) {
+        state = 4 * parameters * (4 + averages)
+        activations = 0
+    }
+
     /// - Parameters:
     ///   - parameters: of the model.
     ///   - averages: how many moving averages.
     ///   - batch: pictures in a forward pass.
+    ///   - size: side of what is diffused.
     public init(
         _ architecture: PixNerdArchitecture, parameters: Int, averages: Int, batch: Int, size: Int, recompute: Bool
     ) {
-        state = 4 * parameters * (4 + averages)
+        self.init(parameters: parameters, averages: averages)
         let tokens = batch * (size / architecture.patchSize) * (size / architecture.patchSize)
         // What the derivatives of a block hold: its input, two norms, queries, keys and values, attention, both outputs.
         let block = 9 * architecture.hiddenSize + 2 * architecture.feedForwardWidth
@@ -41,6 +53,22 @@ public struct MemoryEstimate: Sendable {
         state += 4 * 4 * Projector.parameterCount(inputs: inputs, hidden: hidden, outputs: outputs)
         // Each inner layer before and after SiLU with a gradient in flight; the result, its gradient and the features.
         activations += 4 * tokens * (5 * hidden + 3 * outputs)
+    }
+
+    /// Adds what a forward and backward pass through an autoencoder keeps.
+    mutating func addTraining(of architecture: AutoencoderArchitecture, batch: Int, size: Int) {
+        // Every activation once, and while gradients go back those of the widest layers beside it.
+        activations += 4 * batch * architecture.activations(height: size, width: size) * 3 / 2
+    }
+
+    /// Adds an autoencoder whose latents are diffused.
+    ///
+    /// - Parameter encodes: whether it encodes in the step; else it only decodes previews.
+    mutating func add(_ autoencoder: Autoencoder, size: Int, encodes: Bool) {
+        state += 4 * autoencoder.parameterCount
+        // Nothing is kept for a gradient: at the finest level a few activations stand side by side.
+        let pixels = max(size * size, encodes ? LatentSpace.pixelsAtOnce : 0)
+        activations += 4 * 4 * pixels * autoencoder.architecture.levelWidths[0]
     }
 
     /// Adds an encoder that runs in the step.

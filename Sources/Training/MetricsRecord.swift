@@ -7,7 +7,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     /// The mean over the steps since the last line.
     public var loss: Double
     /// The parts of it before their weights, where it has several: of a denoiser the velocity's and the alignment's, of an
-    /// autoencoder the reconstruction's, the divergence's in nats a number, and the perceptual one's.
+    /// autoencoder the reconstruction's, the divergence's in nats a picture, and the perceptual one's.
     public var flow: Double?
     public var align: Double?
     public var reconstruction: Double?

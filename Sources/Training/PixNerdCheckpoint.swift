@@ -44,6 +44,14 @@ public struct PixNerdCheckpoint {
     /// What the names of a projector's tensors begin with in published checkpoints.
     public static let projectorPrefix = "diffusion_trainer."
 
+    /// The key of the metadata that says whose latents are diffused.
+    static let autoencoderKey = "autoencoder"
+
+    /// Whose latents are diffused; nil for pixels, or where the checkpoint does not say it.
+    public var autoencoder: AutoencoderIdentity? {
+        metadata[Self.autoencoderKey].flatMap(AutoencoderIdentity.init(json:))
+    }
+
     /// The projector that tokens were aligned by; nil where the checkpoint holds none.
     ///
     /// - Throws: one sentence that names what is missing, left over or misshapen.

@@ -108,7 +108,8 @@ public struct ReferenceCheck {
         }
         let runTolerance = Self.runFactor * tolerance
         let losses = [
-            ("loss", results.map(\.loss)), ("flow", results.compactMap { $0.pictures.mean("flow") }), ("align", results.compactMap { $0.pictures.mean("align") }),
+            ("loss", results.map(\.loss)), ("flow", results.compactMap { $0.pictures.mean("flow") }),
+            ("align", results.compactMap { $0.pictures.mean("align") }),
         ]
         let curves = try losses.compactMap { name, values -> Comparison? in
             let name = "train.\(name)"

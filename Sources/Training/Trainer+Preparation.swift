@@ -5,35 +5,14 @@ import Models
 import Tensors
 
 extension Trainer {
-    /// Finds the pictures and checks everything that can be checked before any work is done.
-    static func checked(_ configuration: Configuration) throws -> (Configuration, ImageCollection, FeatureSource?) {
-        var configuration = configuration
+    /// Finds and checks everything that can be had before any work is done.
+    static func prepared(
+        _ configuration: Configuration, allowsOtherAutoencoder: Bool
+    ) throws -> any TrainingPreparation {
         guard !configuration.data.root.isEmpty else {
             throw ConfigurationError(
                 "data.root is not set; name a folder with a folder of pictures for each class, "
                     + "such as --set data.root=datasets/shapes.")
-        }
-        let pictures = try ImageCollection.open(root: configuration.data.root)
-        let classes = pictures.classes.count
-        if configuration.model.classes == 0 { configuration.model.classes = classes }
-        if let problem = sizeProblem(configuration.data.imageSize, multiple: configuration.model.patchSize) {
-            throw ConfigurationError("data.image_size \(problem)")
-        }
-        let grid = configuration.data.imageSize / configuration.model.patchSize
-        guard configuration.model.head == .field || configuration.training.fieldSizes.isEmpty else {
-            throw ConfigurationError(
-                "training.field_sizes is set, but model.head is linear, which decodes patches at one density alone; leave "
-                    + "one of them out.")
-        }
-        if let side = configuration.training.fieldSizes.first(where: { $0 % grid != 0 }) {
-            throw ConfigurationError(
-                "training.field_sizes holds \(side), which a grid of \(grid) x \(grid) patches does not divide; give "
-                    + "multiples of \(grid).")
-        }
-        guard configuration.model.classes >= classes else {
-            throw ConfigurationError(
-                "model.num_classes is \(configuration.model.classes), but \(pictures.root) has \(classes) classes; "
-                    + "leave it out or set it to at least that.")
         }
         let training = configuration.training
         guard training.batchSize % training.accumulate == 0 else {
@@ -41,27 +20,31 @@ extension Trainer {
                 "training.batch_size \(training.batchSize) is not a multiple of training.accumulate "
                     + "\(training.accumulate); make it one.")
         }
-        // What cannot be built is said before an encoder is read.
-        _ = try configuration.architecture()
-        let features = try FeatureSource(configuration, pictures)
-        let estimate = try configuration.memoryEstimate(features)
-        guard estimate.total < MemoryEstimate.available else {
+        let preparation: any TrainingPreparation =
+            switch configuration.kind {
+            case .denoiser:
+                try DenoiserPreparation(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
+            case .autoencoder: try AutoencoderPreparation(configuration)
+            }
+        guard preparation.memory.total < MemoryEstimate.available else {
             throw ConfigurationError(
-                "The run needs about \(gigabytes(estimate.total)), and there are "
+                "The run needs about \(gigabytes(preparation.memory.total)), and there are "
                     + "\(gigabytes(MemoryEstimate.available)); lower training.batch_size, raise training.accumulate, "
                     + "or set training.recompute to true.")
         }
-        return (configuration, pictures, features)
+        return preparation
     }
 
-    /// The directory and the state that a run begins with.
+    /// The directory, the model and the state that a run begins with.
     static func begin(
-        _ configuration: Configuration, classes: [String], _ features: FeatureSource?, resume: Bool, _ logger: Logger
-    ) throws -> (RunDirectory, TrainingState) {
-        guard resume else {
-            let run = try RunDirectory.create(configuration.runPath)
-            return (run, try TrainingState(fresh: configuration, features))
+        _ preparation: any TrainingPreparation, resume: Bool, _ logger: Logger
+    ) throws -> (RunDirectory, any TrainingTask, TrainingState) {
+        let configuration = preparation.configuration
+        func fresh(_ run: () throws -> RunDirectory) throws -> (RunDirectory, any TrainingTask, TrainingState) {
+            let task = try preparation.begin()
+            return (try run(), task, TrainingState(fresh: task, configuration))
         }
+        guard resume else { return try fresh { try RunDirectory.create(configuration.runPath) } }
         let run = RunDirectory(existing: configuration.runPath)
         run.removeUnfinished()
         guard let step = run.savedSteps.last else {
@@ -69,12 +52,11 @@ extension Trainer {
                 throw TrainingError("There is no run \(run.path) to resume; start it without --resume.")
             }
             logger.notice("\(run.path) has no saved step yet; its run begins anew.")
-            return (run, try TrainingState(fresh: configuration, features))
+            return try fresh { run }
         }
-        let state = try TrainingState(
-            loading: run.stepPath(step), configuration: configuration, classes: classes, features)
+        let (task, state) = try TrainingState.load(run.stepPath(step), preparation)
         try reportChanges(run, configuration, logger)
-        return (run, state)
+        return (run, task, state)
     }
 
     /// Says which values differ from those of the run so far, and which of them matter.
@@ -95,40 +77,20 @@ extension Trainer {
 
     /// What the run is, in a few lines for a person.
     public var summary: String {
-        let architecture = state.model.architecture
-        let (size, training) = (configuration.data.imageSize, configuration.training)
-        let giga = Double(architecture.multiplyAdds(height: size, width: size)) / 1e9
-        let memory = (try? configuration.memoryEstimate(features))?.total ?? 0
-        let aligned = features.map { "\naligned    block \(configuration.repa.layer) with \($0.description)" } ?? ""
-        return """
-            run        \(run.path)\(state.step > 0 ? " from step \(state.step)" : "")
-            pictures   \(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)
-            model      \(state.model.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture\(aligned)
-            training   to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads
-            memory     about \(gigabytes(memory)) of \(gigabytes(MemoryEstimate.available))
-            """
+        let training = configuration.training
+        let lines =
+            [("run", run.path + (state.step > 0 ? " from step \(state.step)" : ""))] + preparation.description + [
+                (
+                    "training",
+                    "to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads"
+                ),
+                (
+                    "memory",
+                    "about \(gigabytes(preparation.memory.total)) of \(gigabytes(MemoryEstimate.available))"
+                ),
+            ]
+        return lines.map { $0.0.padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
     }
-}
-
-extension Configuration {
-    /// What the run will need.
-    func memoryEstimate(_ features: FeatureSource?) throws -> MemoryEstimate {
-        let architecture = try architecture()
-        var estimate = MemoryEstimate(
-            architecture, parameters: architecture.parameterCount, averages: training.emaDecay.count,
-            batch: training.batchSize / training.accumulate, size: data.imageSize, recompute: training.recompute)
-        if let features {
-            let side = data.imageSize / model.patchSize
-            estimate.addAlignment(
-                inputs: model.hiddenSize, hidden: projectorWidth, outputs: features.width,
-                tokens: training.batchSize / training.accumulate * side * side)
-            if let encoder = features.encoder { estimate.add(encoder, grid: side) }
-        }
-        return estimate
-    }
-
-    /// The width of the projector's inner layers.
-    var projectorWidth: Int { repa.projectorWidth > 0 ? repa.projectorWidth : model.hiddenSize }
 }
 
 /// Such as "3.4 GB".

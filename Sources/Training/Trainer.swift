@@ -6,29 +6,30 @@ import Logging
 import Models
 import Tensors
 
-/// Trains a model in a space on pictures, and keeps its run directory.
+/// Trains a denoiser or an autoencoder on pictures, and keeps its run directory.
 public final class Trainer {
-    public let configuration: Configuration
+    public var configuration: Configuration { preparation.configuration }
     public let run: RunDirectory
-    public internal(set) var state: TrainingState
-    let pictures: ImageCollection
-    /// What tokens are aligned with, where they are.
-    let features: FeatureSource?
-    let space = PixelSpace()
-    let logger: Logger
+    public private(set) var state: TrainingState
+    let preparation: any TrainingPreparation
+    let task: any TrainingTask
+    private let logger: Logger
 
     /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
     ///
     /// - Parameters:
     ///   - configuration: what is asked for; 0 classes become as many as the pictures have.
     ///   - resume: go on with the run directory that is there.
+    ///   - allowsOtherAutoencoder: also go on where the run's latents are of another autoencoder.
     /// - Throws: one sentence where something of the above cannot be had.
-    public init(_ configuration: Configuration, resume: Bool, logger: Logger) throws {
-        (self.configuration, pictures, features) = try Self.checked(configuration)
+    public init(
+        _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false, logger: Logger
+    ) throws {
+        preparation = try Self.prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
         self.logger = logger
         if configuration.threads > 0 { Threads.count = configuration.threads }
-        (run, state) = try Self.begin(self.configuration, classes: pictures.classes, features, resume: resume, logger)
-        try run.writeConfiguration(self.configuration)
+        (run, task, state) = try Self.begin(preparation, resume: resume, logger)
+        try run.writeConfiguration(preparation.configuration)
     }
 
     /// Trains to the last step, saving on the way and at the end.
@@ -42,8 +43,8 @@ public final class Trainer {
         let journal = try TrainingJournal(run: run, resumingAt: state.step)
         let loader = makeLoader()
         defer { loader.stop() }
-        let take = FlowMatchingStep(
-            model: denoiser, alignment: state.alignment, optimizer: state.optimizer, averages: state.averages,
+        let take = task.makeStepper(
+            optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
         let progress = Progress(total: training.steps, first: state.step)
         defer { progress.finish() }
@@ -73,18 +74,10 @@ public final class Trainer {
         return state.step == training.steps
     }
 
-    /// The model as steps see it: on the grid of training, whatever density its fields are decoded at.
-    private var denoiser: any AlignableDenoiser {
-        switch state.model.architecture.head {
-        case .field: FieldRoute(state.model, trainedSize: configuration.data.imageSize)
-        case .linear: state.model
-        }
-    }
-
     private func makeLoader() -> BatchLoader {
         let training = configuration.training
         return BatchLoader(
-            collection: pictures, imageSize: configuration.data.imageSize,
+            collection: preparation.pictures, imageSize: configuration.data.imageSize,
             batchSize: training.batchSize / training.accumulate, seed: configuration.seed,
             startSample: state.step * training.batchSize, workers: configuration.data.workers,
             prefetchBatches: configuration.data.prefetchBatches,
@@ -93,18 +86,9 @@ public final class Trainer {
             fastDecode: configuration.data.fastDecode, logger: logger)
     }
 
-    /// One step: everything random in it is keyed by the step and the place in the whole batch, so that neither
-    /// accumulation nor threads change it.
-    private func step(
-        _ take: FlowMatchingStep, _ loader: BatchLoader, _ window: inout MetricsWindow
-    ) throws {
+    private func step(_ take: TrainingStepper, _ loader: BatchLoader, _ window: inout MetricsWindow) throws {
         let training = configuration.training
-        var first = 0
-        let batches = try (0..<training.accumulate).map { _ in
-            let loaded = try loader.next()
-            defer { first += loaded.count }
-            return try batch(loaded, first: first)
-        }
+        let loaded = try (0..<training.accumulate).map { _ in try loader.next() }
         state.optimizer.settings.learningRate = Float(
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
@@ -114,47 +98,13 @@ public final class Trainer {
                 training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
         }
         var outliers = state.outliers
-        let result: FlowMatchingStep.Result
         do {
-            result = try take(batches) { outliers.isOutlier($0) }
+            window.add(try take(loaded, state.step) { outliers.isOutlier($0) })
         } catch let error as NotFiniteError {
             throw failure(error.description)
         }
         state.outliers = outliers
         state.step += 1
-        window.add(result, times: batches.flatMap(\.times))
-    }
-
-    /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
-    private func batch(_ loaded: LoadedBatch, first: Int) throws -> TrainingBatch {
-        let (seed, step, training) = (configuration.seed, state.step, configuration.training)
-        func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
-            RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
-        }
-        let data = atFieldSize(space.encode(loaded))
-        return TrainingBatch(
-            data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
-            times: (0..<loaded.count).map { index in
-                var numbers = stream(.times, index)
-                return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
-            },
-            labels: loaded.labels.enumerated().map { index, label in
-                var numbers = stream(.labelDropout, index)
-                return numbers.nextUniform() < training.labelDropout ? state.model.nullLabel : label
-            }, features: try features?.features(of: loaded))
-    }
-
-    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
-    /// that of the pictures.
-    private func atFieldSize(_ data: Tensor) -> Tensor {
-        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
-        guard sizes.count > 1 else { return data }
-        var stream = RandomStream(seed: configuration.seed, purpose: .fieldSize, step: state.step)
-        let (height, width) = (
-            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
-        )
-        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
-        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
     }
 
     /// Saves the state, and removes the saved steps that need not be kept.
@@ -163,7 +113,7 @@ public final class Trainer {
         let training = configuration.training
         try keepGoing("step \(state.step)") {
             try run.save(step: state.step) { directory in
-                try state.save(to: directory, configuration: configuration, classNames: pictures.classes)
+                try state.save(to: directory, task, configuration, classNames: preparation.pictures.classes)
             }
             try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
         }
@@ -190,7 +140,7 @@ public final class Trainer {
 
     /// Keeps a state that training cannot go on from out of checkpoints and previews.
     private func checkIsFinite() throws {
-        let names = state.model.parameters.map(\.name)
+        let names = task.parameters.map(\.name)
         let weights = state.optimizer.parameters.map { ($0.name, $0.value) }
         let averages = state.averages.flatMap { zip(names, $0.values) }
         guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }

@@ -22,6 +22,9 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Go on with the run of that name from its latest saved step.")
     var resume = false
 
+    @Flag(help: "Go on in the latents of another autoencoder than the run began with.")
+    var vaeOverride = false
+
     @Flag(help: "Print every key with its default and what it is for, and do nothing else.")
     var listKeys = false
 
@@ -38,15 +41,21 @@ struct TrainCommand: ParsableCommand {
         }
         guard let config else { return }
         let trainer = try Trainer(
-            Configuration(yaml: config, settings: settings), resume: resume, logger: makeLogger())
+            Configuration(yaml: config, settings: settings), resume: resume, allowsOtherAutoencoder: vaeOverride,
+            logger: makeLogger())
         print(trainer.summary)
         // Into a pipe or a file, too, before the work begins.
         fflush(nil)
         let finished = try trainer.train(shouldStop: Interruption.watch())
         let path = trainer.run.path
+        let next =
+            switch trainer.configuration.kind {
+            case .denoiser: "Sample from it: pixnerd sample \(path) --out pictures.png"
+            case .autoencoder: "Train in its latents: --set space=latent --set latent.vae=\(path)"
+            }
         print(
             finished
-                ? "Trained to step \(trainer.state.step). Sample from it: pixnerd sample \(path) --out pictures.png"
+                ? "Trained to step \(trainer.state.step). \(next)"
                 : "Stopped and saved at step \(trainer.state.step). Go on with it: \(resumeCommand(config))")
     }
 

@@ -20,17 +20,17 @@ import Training
     private func encode(
         _ runs: TinyRuns, to name: String = "features", size: Int = 16, encoder: String = "transformers-registers",
         batchSize: Int = 5, stopAfter: Int = .max
-    ) throws -> FeatureEncoding.Result {
+    ) throws -> ShardProgress {
         let pictures = try ImageCollection.open(root: runs.pictures)
         let encoder = try DINOv2File(path: Fixtures.path("dinov2/\(encoder)")).load()
         var asked = 0
+        var watcher = ShardWatcher()
+        watcher.shouldStop = {
+            asked += 1
+            return asked > stopAfter
+        }
         return try FeatureEncoding(encoder, pictures, imageSize: size, basePatch: 4, to: "\(runs.directory)/\(name)")
-            .run(
-                batchSize: batchSize,
-                shouldStop: {
-                    asked += 1
-                    return asked > stopAfter
-                })
+            .run(batchSize: batchSize, watcher)
     }
 
     private func fromCache(_ runs: TinyRuns, _ configuration: inout Configuration) {

@@ -52,7 +52,7 @@ import Training
     @Test func aPresetIsChangedBySingleSizes() throws {
         let large = try configuration("model:\n  preset: L/16\n")
         let architecture = try PixNerdArchitecture(preset: "L/16")
-        #expect(try configuration("model: {preset: L/16, num_classes: 1000}").architecture() == architecture)
+        #expect(try configuration("model: {preset: L/16, num_classes: 1000}").architecture(channels: 3) == architecture)
         // Wherever they stand.
         for text in ["model: {num_blocks: 25, preset: L/16}", "model: {preset: L/16, num_blocks: 25}"] {
             var expected = large
@@ -65,7 +65,7 @@ import Training
 
     @Test func impossibleSizesAreRefusedWithTheKey() throws {
         let read = try configuration("model: {hidden_size: 30, num_groups: 4, num_classes: 2}")
-        let error = #expect(throws: ArchitectureError.self) { try read.architecture() }
+        let error = #expect(throws: ArchitectureError.self) { try read.architecture(channels: 3) }
         expectSentence(error?.description ?? "", naming: ["hidden_size 30", "num_groups 4"])
     }
 
@@ -102,7 +102,8 @@ import Training
     @Test func everyKeyComesBack() throws {
         // Every key gets a value that is not its default.
         let settings = [
-            "name=a", "directory=b", "seed=9", "threads=1", "model.preset=B/16", "model.hidden_size=24",
+            "name=a", "directory=b", "seed=9", "threads=1", "kind=autoencoder", "space=latent", "model.preset=B/16",
+            "model.hidden_size=24",
             "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
             "model.head=linear",
             "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_classes=11", "data.root=c",
@@ -117,6 +118,11 @@ import Training
             "training.log_every=4",
             "training.save_every=6", "training.preview_every=7", "repa.encoder=d", "repa.heads=6",
             "repa.features=e", "repa.layer=4", "repa.weight=0.75", "repa.projector_width=40", "repa.base_patch=4",
+            "latent.vae=f", "latent.cache=g", "latent.scaling_factor=0.5", "latent.shift_factor=0.25",
+            "latent.check_scale=false", "autoencoder.latent_channels=8", "autoencoder.block_out_channels=16,32",
+            "autoencoder.layers_per_block=2", "autoencoder.norm_num_groups=8",
+            "autoencoder.mid_block_add_attention=false", "autoencoder.reconstruction=l2", "autoencoder.kl_weight=0.001",
+            "autoencoder.perceptual=h", "autoencoder.perceptual_weight=0.5",
             "sampling.steps=8", "sampling.guidance=1.25",
             "sampling.guidance_lower=0.15", "sampling.guidance_upper=0.85", "sampling.shift=1.5",
             "sampling.classes=2", "sampling.per_class=3",
@@ -124,7 +130,7 @@ import Training
         let written = try configuration("", settings)
         #expect(written.differences(from: Configuration()).map(\.key.name) == Configuration.keys.map(\.name))
         #expect(try configuration(written.yaml) == written)
-        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 5, "a line a key and a section")
+        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 7, "a line a key and a section")
     }
 
     // The repository's own configurations
@@ -143,7 +149,7 @@ import Training
         #expect(URL(fileURLWithPath: path).lastPathComponent == "\(example.name).yaml")
         #expect(sizeProblem(example.data.imageSize, multiple: example.model.patchSize) == nil)
         example.model.classes = 10
-        #expect(throws: Never.self) { try example.architecture() }
+        #expect(throws: Never.self) { try example.architecture(channels: 3) }
         #expect(try configuration(example.yaml) == example)
     }
 

@@ -53,6 +53,11 @@ public final class Autoencoder: LatentCodec {
         return fingerprint.text
     }
 
+    /// The shape of the latents of pictures [B, C, H, W]: [B, c, H / f, W / f].
+    public func latentShape(of pictures: Tensor) -> [Int] {
+        [pictures.shape[0], latentChannels, pictures.shape[2] / reduction, pictures.shape[3] / reduction]
+    }
+
     public var latentChannels: Int { architecture.latentChannels }
     public var reduction: Int { architecture.reduction }
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }

@@ -4,7 +4,7 @@ import Tensors
 
 /// An AutoencoderKL on disk: a directory as diffusers saves it (`config.json` and the weights), or a file of weights.
 public struct AutoencoderCheckpoint {
-    /// The file or the directory.
+    /// The file, or the directory that its weights lie in.
     public let path: String
     /// The file with the weights.
     public let file: TensorFile
@@ -19,7 +19,11 @@ public struct AutoencoderCheckpoint {
         "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.fp16.bin",
     ]
 
-    /// Finds configuration and weights; the directory of a whole pipeline stands for its `vae`.
+    /// Where a directory's weights may lie: in it, in a pipeline's part, or in a run's latest step.
+    private static let places = ["", "/vae", "/latest"]
+
+    /// Finds configuration and weights; the directory of a whole pipeline stands for its `vae`, that of a run for its
+    /// latest step.
     ///
     /// The configuration of a file of weights is the `config.json` beside it, or what its metadata holds under
     /// `config`; where there is neither, sizes are read off the tensors and the scale stays unknown.
@@ -34,15 +38,20 @@ public struct AutoencoderCheckpoint {
             try self.init(path: path, file: path, configuration: (path as NSString).deletingLastPathComponent)
             return
         }
-        let candidates = ["", "/vae"].map { path + $0 }
+        let candidates = Self.places.map { path + $0 }
         guard let directory = candidates.first(where: { Self.weights(in: $0) != nil }),
             let weights = Self.weights(in: directory)
         else {
             throw CheckpointError(
-                "\(path) is not an autoencoder: neither it nor its vae directory holds \(Self.weightFiles[0]) or "
+                "\(path) is not an autoencoder: neither it nor its vae or latest directory holds \(Self.weightFiles[0]) or "
                     + "\(Self.weightFiles[1]).")
         }
-        try self.init(path: path, file: weights, configuration: directory)
+        // What "latest" stands for changes while a run goes on.
+        let link = try? FileManager.default.destinationOfSymbolicLink(atPath: directory)
+        let place = link.map {
+            ((directory as NSString).deletingLastPathComponent as NSString).appendingPathComponent($0)
+        }
+        try self.init(path: place ?? directory, file: weights, configuration: directory)
     }
 
     private init(path: String, file: String, configuration directory: String) throws {
@@ -76,7 +85,7 @@ public struct AutoencoderCheckpoint {
     public static func isAutoencoder(path: String) -> Bool {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return false }
-        if isDirectory.boolValue { return ["", "/vae"].contains { weights(in: path + $0) != nil } }
+        if isDirectory.boolValue { return places.contains { weights(in: path + $0) != nil } }
         guard let file = try? TensorFile.open(path: path) else { return false }
         let names = Set(AutoencoderNames(file).names)
         return names.isSuperset(of: ["encoder.conv_in.weight", "decoder.conv_in.weight"])

@@ -36,6 +36,7 @@ struct SampleCommand: ParsableCommand {
     @OptionGroup var pictures: PictureOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var sampling: SamplerOptions
+    @OptionGroup var latents: AutoencoderOptions
 
     @Option(help: "Pictures at once.")
     var batch = 16
@@ -78,29 +79,29 @@ struct SampleCommand: ParsableCommand {
         let file = try PixNerdCheckpoint(path: checkpoint)
         let kind = file.chosen(weights, logger: logger)
         let model = try file.load(kind)
-        let space = PixelSpace()
-        guard model.channels == space.channels else {
-            throw CommandError(
-                "\(file.path) makes pictures of \(model.channels) channels; "
-                    + "pictures of \(space.channels) can be saved.")
-        }
+        let autoencoder = try latents.autoencoder(file, model)
         guard (file.classNames?.count ?? 0) <= model.classes else {
             throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
         }
-        let denoiser = try sizes.denoiser(model, trained: file.imageSize, checkpoint)
-        let size = try sizes.pictureSize(multiple: denoiser.sizeMultiple, trained: file.imageSize, checkpoint)
+        let reduction = autoencoder?.model.reduction ?? 1
+        let denoiser = try sizes.denoiser(model, trained: file.imageSize, reduction: reduction, checkpoint)
+        let multiple = denoiser.sizeMultiple * reduction
+        let size = try sizes.pictureSize(multiple: multiple, trained: file.imageSize, checkpoint)
         if size.isCropped {
             logger.notice(
                 """
-                \(size.height) x \(size.width) does not divide by \(denoiser.sizeMultiple): sampled at \
+                \(size.height) x \(size.width) does not divide by \(multiple): sampled at \
                 \(size.canvasHeight) x \(size.canvasWidth) and cut from the middle
                 """)
         }
         let names = file.classNames ?? (0..<model.classes).map(String.init)
         let requests = try pictures.requests(names, total: model.classes)
         let settings = try sampling.settings(file.metadata, size: size, trained: file.imageSize, checkpoint)
-        let noise = try sampling.noiseSource(count: requests.count, channels: space.channels, size: size)
-        let knobs = try knobs(hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, size, settings)
+        let space: any Space =
+            try autoencoder.map { try latents.space($0, size, logger: logger) } ?? PixelSpace()
+        let noise = try sampling.noiseSource(count: requests.count, shape: size.noiseShape(in: space))
+        let knobs = try knobs(
+            hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, size, settings, autoencoder?.identity)
         let plan = SamplePlan(
             path: out, requests: requests, names: names,
             manifest: SampleManifest(
@@ -131,7 +132,8 @@ struct SampleCommand: ParsableCommand {
     }
 
     private func knobs(
-        hash: String, _ kind: WeightKind, _ size: PictureSize, _ settings: SamplingSettings
+        hash: String, _ kind: WeightKind, _ size: PictureSize, _ settings: SamplingSettings,
+        _ autoencoder: AutoencoderIdentity?
     ) throws -> SampleKnobs {
         SampleKnobs(
             checkpointHash: hash, weights: kind.rawValue, height: size.height, width: size.width,
@@ -140,6 +142,8 @@ struct SampleCommand: ParsableCommand {
             steps: settings.steps, lastStep: settings.lastStep, shift: settings.shift,
             guidance: settings.guidance.scales, guidanceTimes: settings.guidance.times,
             noise: sampling.initialNoise == nil ? sampling.noise.rawValue : "file",
-            noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) }, batch: batch)
+            noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) },
+            autoencoder: autoencoder.map { "\($0.fingerprint), \($0.scale.text)" }, autoencoderTile: latents.vaeTile,
+            batch: batch)
     }
 }

@@ -25,7 +25,13 @@ struct SizeOptions: ParsableArguments {
     var route = SizeRoute.grid
 
     /// The model by the chosen route.
-    func denoiser(_ model: PixNerd, trained: Int?, _ checkpoint: String) throws -> any Denoiser {
+    ///
+    /// - Parameters:
+    ///   - trained: side of the pictures of training.
+    ///   - reduction: of the model's space.
+    func denoiser(
+        _ model: PixNerd, trained: Int?, reduction: Int, _ checkpoint: String
+    ) throws -> any Denoiser {
         guard route == .field else { return model }
         guard model.architecture.head == .field else {
             throw CommandError(
@@ -36,10 +42,10 @@ struct SizeOptions: ParsableArguments {
                 "\(checkpoint) does not say what size it was trained at, which --route field decodes from; "
                     + "use --route grid.")
         }
-        if let problem = sizeProblem(trained, multiple: model.sizeMultiple) {
+        if let problem = sizeProblem(trained, multiple: model.sizeMultiple * reduction) {
             throw CommandError("\(checkpoint): the size of training \(problem)")
         }
-        return FieldRoute(model, trainedSize: trained)
+        return FieldRoute(model, trainedSize: trained / reduction)
     }
 
     func pictureSize(multiple: Int, trained: Int?, _ checkpoint: String) throws -> PictureSize {

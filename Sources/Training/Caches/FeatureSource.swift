@@ -15,16 +15,17 @@ struct FeatureSource {
 
     /// What a configuration asks for; nil where nothing is aligned.
     ///
+    /// - Parameter patch: side in pixels of a patch of the model.
     /// - Throws: one sentence where the encoder or the cache cannot be had or does not fit the run.
-    init?(_ configuration: Configuration, _ pictures: ImageCollection) throws {
-        let (repa, patch) = (configuration.repa, configuration.model.patchSize)
+    init?(_ configuration: Configuration, _ pictures: ImageCollection, patch: Int) throws {
+        let repa = configuration.repa
         guard repa.isOn else { return nil }
         let blocks = configuration.model.conditionedBlocks
         guard repa.layer <= blocks else {
             throw ConfigurationError(
                 "repa.layer is \(repa.layer), but the model's tokens pass \(blocks) blocks; set it to 1 to \(blocks).")
         }
-        let (base, size) = (configuration.basePatch, configuration.data.imageSize)
+        let (base, size) = (repa.basePatch > 0 ? repa.basePatch : patch, configuration.data.imageSize)
         guard size % base == 0, size / base == size / patch else {
             throw ConfigurationError(
                 "repa.base_patch \(base) makes a grid of features other than the \(size / patch) x \(size / patch) patches "
@@ -38,7 +39,7 @@ struct FeatureSource {
             return
         }
         let cache = try FeatureCache(path: repa.features, pictures: pictures)
-        try cache.check(configuration)
+        try cache.check(configuration, basePatch: base)
         if let encoder, encoder.fingerprint != cache.manifest.encoder {
             throw TrainingError(
                 "\(repa.features) holds features of another encoder (\(cache.manifest.encoderName)) than repa.encoder "

@@ -1,0 +1,121 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Images
+import Layers
+import Models
+import Tensors
+
+/// Training of an autoencoder whose latents denoisers are then trained in.
+///
+/// A saved step is a directory of diffusers': `config.json`, with the scaling factor that was measured, and the averaged
+/// weights; what training goes on from lies beside them.
+final class AutoencoderTask: TrainingTask {
+    private let preparation: AutoencoderPreparation
+    private let model: Autoencoder
+    private let loss: AutoencoderLoss
+
+    /// The trained weights in the directory of a step.
+    static let rawFile = "raw.safetensors"
+    /// The averaged weights, which others read.
+    private static let averageFile = "diffusion_pytorch_model.safetensors"
+    /// Pictures in a preview.
+    private static let previewPictures = 12
+
+    init(_ preparation: AutoencoderPreparation, _ model: Autoencoder) throws {
+        self.preparation = preparation
+        self.model = model
+        let section = preparation.configuration.autoencoder
+        loss = AutoencoderLoss(section.reconstruction, divergenceWeight: section.divergenceWeight)
+    }
+
+    private var configuration: Configuration { preparation.configuration }
+
+    var parameters: [Parameter] { model.parameters }
+    var companions: [Parameter] { [] }
+    var origins: TrainingOrigins { TrainingOrigins() }
+
+    func makeStepper(
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
+    ) -> TrainingStepper {
+        typealias Batch = (pictures: Tensor, noise: Tensor)
+        let (model, loss, seed) = (model, loss, configuration.seed)
+        let take = OptimizationStep<Batch>(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip
+        ) { batch in
+            let value = loss(model, batch.pictures, noise: batch.noise)
+            return TrainingLoss(
+                mean: value.loss,
+                pictures: PictureLosses([
+                    "reconstruction": value.pictures,
+                    "divergence": value.pictures.map { _ in value.divergence },
+                ]))
+        }
+        return { loaded, step, shouldSkip in
+            let batches: [Batch] = loaded.withPlaces.map { part in
+                let pictures = PixelSpace().encode(part.batch)
+                let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
+                    RandomStream(seed: seed, purpose: .latents, step: step, index: part.first + index)
+                }
+                return (pictures, noise)
+            }
+            return TrainingStepResult(result: try take(batches, shouldSkip: shouldSkip))
+        }
+    }
+
+    /// Pictures of training, taken evenly, and below them what comes back through the means of their latents.
+    func preview() throws -> RGBImage {
+        let pictures = preparation.pictures
+        let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
+        let stride = max(1, pictures.samples.count / Self.previewPictures)
+        var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
+        for index in 0..<min(Self.previewPictures, pictures.samples.count) {
+            guard let batch = reader.read(index * stride..<index * stride + 1, unreadable: { _ in }) else { continue }
+            let picture = PixelSpace().encode(batch)
+            originals += roundedPictures(picture)
+            returned += roundedPictures(model.decode(model.encode(picture).mean))
+        }
+        guard !originals.isEmpty else {
+            throw TrainingError("None of the pictures in \(pictures.root) that a preview shows can be read.")
+        }
+        return ImageGrid.make(rows: [("picture", originals), ("round trip", returned)])
+    }
+
+    func save(_ weights: [Tensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+        try SafetensorsWriter.write(
+            zip(parameters, weights).map { ($0.name, $1) },
+            // What PyTorch's loaders look for.
+            metadata: metadata.merging(["format": "pt"]) { own, _ in own }, to: "\(directory)/\(Self.fileName(set))")
+        guard case .average = set else { return }
+        let json = try AutoencoderCheckpoint.configuration(
+            model.architecture, scale: try withWeights(weights) { try measuredScale() },
+            sampleSize: configuration.data.imageSize)
+        try AtomicFile.write(to: "\(directory)/config.json") { file in
+            try json.withUnsafeBytes { try file.append($0) }
+        }
+    }
+
+    /// What brings the latents of pictures of training to deviation 1, as the published factors do (Rombach et al., arXiv
+    /// 2112.10752, appendix G).
+    private func measuredScale() throws -> LatentScale {
+        let statistics = try LatentStatistics(
+            of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
+        guard statistics.factor.isFinite else {
+            throw TrainingError("The autoencoder's latents have deviation \(statistics.deviation); it cannot be used.")
+        }
+        return LatentScale(factor: Float(statistics.factor))
+    }
+
+    private static func fileName(_ set: WeightSet) -> String {
+        switch set {
+        case .raw: rawFile
+        case .average: averageFile
+        case .otherAverage(let decay): "ema-\(decay).safetensors"
+        }
+    }
+
+    func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {
+        let file = try SafetensorsFile(path: "\(directory)/\(Self.fileName(set))")
+        return try Autoencoder(model.architecture, loading: file).parameters.map(\.value)
+    }
+}

@@ -1,0 +1,151 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Images
+import Layers
+import Models
+import Tensors
+
+/// Training of a denoiser by flow matching, in pixels or latents.
+final class DenoiserTask: TrainingTask {
+    private let preparation: DenoiserPreparation
+    private let model: PixNerd
+    /// How the model's tokens are aligned, where they are.
+    private let alignment: Alignment?
+
+    init(_ preparation: DenoiserPreparation, _ model: PixNerd, _ alignment: Alignment?) {
+        self.preparation = preparation
+        self.model = model
+        self.alignment = alignment
+    }
+
+    private var configuration: Configuration { preparation.configuration }
+
+    var parameters: [Parameter] { model.parameters }
+    var companions: [Parameter] { alignment?.projector.parameters ?? [] }
+    var origins: TrainingOrigins {
+        TrainingOrigins(
+            encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
+    }
+
+    /// The model as steps see it: on the grid of training, whatever density its fields are decoded at.
+    private var denoiser: any AlignableDenoiser {
+        switch model.architecture.head {
+        case .field:
+            FieldRoute(model, trainedSize: configuration.data.imageSize / preparation.space.space.reduction)
+        case .linear: model
+        }
+    }
+
+    func makeStepper(
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
+    ) -> TrainingStepper {
+        let take = FlowMatchingStep(
+            model: denoiser, alignment: alignment, optimizer: optimizer, averages: averages, gradientClip: gradientClip)
+        return { loaded, step, shouldSkip in
+            let batches = try loaded.withPlaces.map { try self.batch($0.batch, step: step, first: $0.first) }
+            return TrainingStepResult(
+                result: try take(batches, shouldSkip: shouldSkip), times: batches.flatMap(\.times))
+        }
+    }
+
+    /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
+    private func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> TrainingBatch {
+        let (seed, training) = (configuration.seed, configuration.training)
+        @Sendable func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
+            RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
+        }
+        let data = atFieldSize(try preparation.space.data(of: loaded) { stream(.latents, $0) }, step: step)
+        return TrainingBatch(
+            data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
+            times: (0..<loaded.count).map { index in
+                var numbers = stream(.times, index)
+                return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
+            },
+            labels: loaded.labels.enumerated().map { index, label in
+                var numbers = stream(.labelDropout, index)
+                return numbers.nextUniform() < training.labelDropout ? model.nullLabel : label
+            }, features: try preparation.features?.features(of: loaded))
+    }
+
+    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
+    /// that of the pictures.
+    private func atFieldSize(_ data: Tensor, step: Int) -> Tensor {
+        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
+        guard sizes.count > 1 else { return data }
+        var stream = RandomStream(seed: configuration.seed, purpose: .fieldSize, step: step)
+        let (height, width) = (
+            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
+        )
+        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
+        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
+    }
+
+    /// Pictures of the first classes from fixed seeds.
+    func preview() throws -> RGBImage {
+        let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
+        let labels = 0..<min(sampling.classes, classes.count)
+        let requests = labels.flatMap { label in
+            (0..<sampling.perClass).map { PictureRequest(label: label, seed: UInt64($0)) }
+        }
+        var sampled: [RGBImage] = []
+        let size = configuration.data.imageSize
+        // Guidance doubles the pictures, so that half a batch of them takes no more memory than training does.
+        try samplePictures(
+            model, in: preparation.space.space, requests, size: PictureSize(height: size, width: size),
+            settings: sampling.settings,
+            batchSize: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
+        ) { pixels, _ in sampled += roundedPictures(pixels) }
+        let rows = labels.map { label in
+            (
+                label: Optional(classes[label]),
+                images: Array(sampled[label * sampling.perClass..<(label + 1) * sampling.perClass])
+            )
+        }
+        return ImageGrid.make(rows: rows)
+    }
+
+    func save(_ weights: [Tensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let sampling = configuration.sampling
+        var metadata = metadata.merging(
+            [
+                "architecture": String(decoding: try encoder.encode(model.architecture), as: UTF8.self),
+                "classes": String(decoding: try encoder.encode(preparation.pictures.classes), as: UTF8.self),
+                // How its previews are sampled, which is how it is sampled where nothing else is asked for.
+                "guidance": String(sampling.guidance),
+                "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
+                "shift": String(sampling.shift),
+            ]
+        ) { own, _ in own }
+        if let autoencoder = preparation.space.autoencoder {
+            metadata[PixNerdCheckpoint.autoencoderKey] = autoencoder.identity.json
+        }
+        var others: [(String, Tensor)] = []
+        if case .raw = set, let alignment {
+            others = companions.map { (PixNerdCheckpoint.projectorPrefix + $0.name, $0.value) }
+            metadata["repa_layer"] = String(alignment.layer)
+            metadata["repa_weight"] = String(alignment.weight)
+        }
+        let kind = set.kind
+        try SafetensorsWriter.write(
+            zip(parameters, weights).map { (kind.prefix + $0.name, $1) } + others, metadata: metadata,
+            to: "\(directory)/\(fileName(set))")
+    }
+
+    private func fileName(_ set: WeightSet) -> String {
+        if case .otherAverage(let decay) = set { "ema-\(decay).safetensors" } else { set.kind.fileName }
+    }
+
+    func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {
+        let file = try SafetensorsFile(path: "\(directory)/\(fileName(set))")
+        let average = try PixNerd(
+            loading: TensorSubset(file, prefix: WeightKind.ema.prefix), channels: model.channels)
+        return average.parameters.map(\.value)
+    }
+}
+
+extension WeightSet {
+    fileprivate var kind: WeightKind { if case .raw = self { .raw } else { .ema } }
+}
