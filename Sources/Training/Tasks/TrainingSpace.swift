@@ -67,8 +67,8 @@ struct TrainingSpace {
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }
         throw TrainingError(
-            "\(autoencoder.identity.path): \(verdict.sentence) Mend its config.json, or set latent.check_scale to false."
-        )
+            "\(autoencoder.identity.path): \(verdict.sentence.dropLast()); mend its config.json, or set "
+                + "latent.check_scale to false.")
     }
 
     /// That a saved step was trained in the same latents.
