@@ -164,6 +164,32 @@ import Training
         }
     }
 
+    /// Latents beside each picture do not say what they are of, so some are compared.
+    @Test func otherLatentsBesideEachPictureAreNotTrainedIn() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            try trainOther(runs)
+            try runs.writeLatentFiles()
+            try runs.writeLatentFiles(to: "others", of: "other")
+            try runs.writeLatentFiles(to: "scaled") { $0 * 0.8 }
+            func refusal(_ cache: String, _ change: (inout Configuration) -> Void = { _ in }) -> String {
+                sentence {
+                    try runs.train("run") {
+                        runs.inLatents(&$0)
+                        $0.data.flip = false
+                        $0.latent.cache = "\(runs.directory)/\(cache)"
+                        change(&$0)
+                    }
+                }
+            }
+            expectSentence(refusal("others"), naming: ["others/", ".pt", "autoencoder/step", "means differ by"])
+            expectSentence(refusal("scaled"), naming: ["scaled/", "means differ by", "scale"])
+            expectSentence(refusal("files") { $0.data.flip = true }, naming: ["data.flip", "encode latents"])
+            expectSentence(refusal("files") { $0.data.crop = .random }, naming: ["data.crop is random"])
+            expectSentence(refusal("files") { $0.data.imageSize = 32 }, naming: [".pt", "[2, 8, 8]", "[2, 16, 16]"])
+        }
+    }
+
     @Test func aPictureThatHasChangedIsNoticed() throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()

@@ -58,6 +58,26 @@ import Training
         }
     }
 
+    /// The layout of the published training code: the same run as encoding in the step makes.
+    @Test func latentsBesideEachPictureAreRead() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            try runs.writeLatentFiles()
+            func losses(_ name: String, cache: String) throws -> [Double] {
+                try runs.metrics(
+                    runs.train(name) {
+                        runs.inLatents(&$0)
+                        $0.data.flip = false
+                        $0.latent.cache = cache
+                    }.run
+                ).map(\.loss)
+            }
+            let (own, kept) = (try losses("step", cache: ""), try losses("kept", cache: "\(runs.directory)/files"))
+            // A picture that is encoded alone has other last bits than one among others.
+            for (a, b) in zip(own, kept) { #expect(abs(a - b) < 1e-4 * a) }
+        }
+    }
+
     @Test(arguments: [false, true], [1, 4])
     func aStoppedRunResumesToTheBit(isCached: Bool, step: Int) throws {
         try TinyRuns.with { runs in

@@ -1,6 +1,10 @@
 import Checkpoints
+import Diffusion
+import Foundation
 import Images
 import Models
+import Tensors
+import Testing
 import Training
 
 /// Autoencoders and latents of some hundred weights, beside the tiny runs.
@@ -54,5 +58,28 @@ extension TinyRuns {
             checkpoint.load(), name: autoencoder, ImageCollection.open(root: pictures), imageSize: size, type: type,
             to: "\(directory)/\(name)"
         ).run(batchSize: 5, watcher)
+    }
+
+    /// Writes latents as the published training code reads them: a file of `mean` and `logvar` beside each picture's name.
+    ///
+    /// - Parameter change: of each picture's numbers.
+    func writeLatentFiles(
+        to name: String = "files", of autoencoder: String = "autoencoder", _ change: (Float) -> Float = { $0 }
+    ) throws {
+        let codec = try AutoencoderCheckpoint(path: "\(directory)/\(autoencoder)").load()
+        let collection = try ImageCollection.open(root: pictures)
+        let reader = SquareReader(collection, imageSize: 16)
+        for (place, sample) in collection.samples.enumerated() {
+            let batch = try #require(reader.read(place..<place + 1, unreadable: { _ in }))
+            let moments = codec.moments(PixelSpace().encode(batch)).values.map(change)
+            let path = "\(directory)/\(name)\(sample.name.dropFirst(pictures.count)).pt"
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            // Told by its first bytes, a file of either kind is read.
+            try SafetensorsWriter.write(
+                [("mean", moments.prefix(128)), ("logvar", moments.suffix(128))].map {
+                    ($0, Tensor(Array($1), shape: [2, 8, 8]))
+                }, to: path)
+        }
     }
 }

@@ -30,8 +30,7 @@ struct TrainingSpace {
         }
         let autoencoder = try LatentAutoencoder(path: latent.autoencoder, scale: latent.scale)
         if !latent.cache.isEmpty {
-            cache = try LatentCache(path: latent.cache, pictures: pictures)
-            try cache?.check(configuration, autoencoder.identity)
+            cache = try LatentCache(path: latent.cache, pictures: pictures, configuration, autoencoder)
         } else {
             cache = nil
         }
