@@ -72,4 +72,44 @@ import Testing
             try place.refuse("vae", "check", sd, "nothing", "--size", "16", naming: ["nothing"])
         }
     }
+
+    @Test func autoencodersAreCompared() throws {
+        try Workplace.with { place in
+            try place.succeed("dataset", "shapes", "--out", "shapes", "--per-class", "2", "--size", "16")
+            let (sd, sdxl) = (try Fixtures.autoencoder("sd").path, try Fixtures.autoencoder("sdxl").path)
+            let options = ["shapes", "--size", "16", "--count", "4"]
+            let text = try place.succeed(["vae", "compare", sd, sdxl] + options + ["--out", "sheet.png"])
+            for part in [
+                "shapes: 4 pictures", "16 x 16", "PSNR, dB", "SSIM", "Power spectrum", "Bits a pixel",
+                "Seconds to encode", "Peak memory, GB", "Parameters", "Multiply-adds to decode, G", "no rFID",
+                "the means of their distributions", "1          \(sd)", "2          \(sdxl)",
+            ] {
+                #expect(text.output.contains(part), "\(part) in \(text.output)")
+            }
+            #expect(text.errors.contains("sheet.png") && text.errors.contains("12/12"))
+            #expect(try place.bytes("sheet.png").starts(with: [0x89, 0x50, 0x4e, 0x47]))
+            try writeInception(to: place.path("inception.safetensors"))
+            let report = try json(
+                place.succeed(
+                    ["vae", "compare", sd] + options
+                        + ["--features", "inception.safetensors", "--json", "--out", "sheet.png", "--overwrite"]
+                ).output)
+            let entry = try #require((report["autoencoders"] as? [[String: Any]])?.first)
+            let measures = try #require(entry["measures"] as? [[String: Any]])
+            #expect(
+                measures.map { $0["name"] as? String ?? "" } == [
+                    "psnr", "ssim", "spectrum", "rfid", "bits", "encoding_seconds", "decoding_seconds",
+                    "peak_memory_gb",
+                ])
+            #expect((measures[3]["value"] as? Double ?? 0) > 0 && measures[3]["title"] as? String == "rFID")
+            #expect((report["features"] as? [String: Any])?["weights"] as? String == "inception.safetensors")
+
+            try place.refuse(
+                ["vae", "compare", sd] + options + ["--out", "sheet.png"], naming: ["sheet.png", "--overwrite"])
+            try place.refuse("vae", "compare", sd, "shapes", "--size", "18", naming: [sd, "18", "20"])
+            try place.refuse("vae", "compare", "shapes", naming: ["At least one autoencoder"])
+            try place.refuse("vae", "compare", sd, "nothing", naming: ["nothing"])
+            try place.refuse(["vae", "compare", sd, "shapes"] + options, naming: ["shapes", "not an autoencoder"])
+        }
+    }
 }

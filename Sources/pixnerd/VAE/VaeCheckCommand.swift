@@ -1,4 +1,5 @@
 import ArgumentParser
+import Diffusion
 import Images
 import Models
 import Tensors
