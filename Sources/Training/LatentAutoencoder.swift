@@ -59,8 +59,8 @@ public struct LatentAutoencoder {
         }
     }
 
-    private init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
-        model = try checkpoint.load()
+    init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
+        model = try checkpoint.loadForColour()
         identity = AutoencoderIdentity(checkpoint, model, scale: scale)
     }
 

@@ -16,8 +16,7 @@ struct PixNerdCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             TrainCommand.self, SampleCommand.self, EvaluateCommand.self, VerifyCommand.self, ConvertCommand.self,
-            InfoCommand.self,
-            EncodeCommand.self, DatasetCommand.self, BenchCommand.self,
+            InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self, BenchCommand.self,
         ])
 }
 

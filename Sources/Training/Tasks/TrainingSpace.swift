@@ -92,23 +92,3 @@ struct TrainingSpace {
         }
     }
 }
-
-extension LatentStatistics {
-    /// About as many pixels are encoded, in at least 16 and at most 256 pictures.
-    private static let pixels = 1 << 21
-
-    /// Of a collection's pictures, taken evenly from all of it.
-    ///
-    /// - Parameter space: latents are scaled as it does.
-    /// - Throws: `TrainingError` where none of the pictures can be read.
-    init(of space: LatentSpace, _ pictures: ImageCollection, imageSize: Int) throws {
-        self.init(channels: space.channels)
-        let count = min(pictures.samples.count, max(16, min(256, Self.pixels / (imageSize * imageSize))))
-        let (reader, stride) = (SquareReader(pictures, imageSize: imageSize), pictures.samples.count / count)
-        for index in 0..<count {
-            guard let batch = reader.read(index * stride..<index * stride + 1, unreadable: { _ in }) else { continue }
-            add(space.encode(batch) { _ in RandomStream(seed: 0, purpose: .latents, index: index * stride) })
-        }
-        guard self.count > 0 else { throw TrainingError("None of the pictures in \(pictures.root) can be read.") }
-    }
-}
