@@ -66,7 +66,7 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
-        room("Evaluation", ["CVectorKernels", "Checkpoints", "Images", "Models", "Tensors"]),
+        room("Evaluation", ["CVectorKernels", "Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
         room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
@@ -96,7 +96,7 @@ let package = Package(
         tests(of: "Images"),
         tests(of: "Models"),
         tests(of: "Diffusion", ["Models"]),
-        tests(of: "Evaluation", ["Checkpoints", "Images", "Models", "Tensors"]),
+        tests(of: "Evaluation", ["Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
         tests(of: "Pipelines", ["Evaluation", "Images", "Models", "Training", logging, memoryLogging]),

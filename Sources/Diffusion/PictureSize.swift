@@ -53,3 +53,12 @@ public struct PictureSize: Sendable, Equatable {
         return pictures
     }
 }
+
+/// What is wrong with a side of a picture, and the nearest one that works; nil where nothing is.
+public func sizeProblem(_ size: Int, multiple: Int) -> String? {
+    guard size <= 0 || size % multiple != 0 else { return nil }
+    let below = max(0, size) / multiple * multiple
+    let isNearerAbove = below == 0 || size - below >= multiple - multiple / 2
+    let nearest = isNearerAbove && below <= Int.max - multiple ? below + multiple : below
+    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)."
+}

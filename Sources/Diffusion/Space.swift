@@ -26,11 +26,19 @@ public struct PixelSpace: Space {
 
     /// Pictures to [B, 3, H, W], in which there is no chance.
     public func encode(_ batch: LoadedBatch) -> Tensor {
-        let pixels = batch.imageSize * batch.imageSize
-        var x = Tensor(uninitialized: [batch.count, channels, batch.imageSize, batch.imageSize])
+        encode(batch.pixels, count: batch.count, height: batch.imageSize, width: batch.imageSize)
+    }
+
+    /// Pictures as 8-bit RGB, [count, height, width, 3], to [count, 3, height, width].
+    public func encode(_ bytes: [UInt8], count: Int, height: Int, width: Int) -> Tensor {
+        let pixels = height * width
+        precondition(
+            bytes.count == count * pixels * channels,
+            "PixelSpace: \(bytes.count) bytes for \(count) pictures of \(height) x \(width)")
+        var x = Tensor(uninitialized: [count, channels, height, width])
         x.withUnsafeMutableBuffer { x in
-            batch.pixels.withUnsafeBufferPointer { bytes in
-                for picture in 0..<batch.count {
+            bytes.withUnsafeBufferPointer { bytes in
+                for picture in 0..<count {
                     for channel in 0..<channels {
                         let target = (picture * channels + channel) * pixels
                         let source = picture * pixels * channels + channel

@@ -94,10 +94,7 @@ public struct DINOv2Extractor: FeatureExtractor {
         let plane = Self.side * Self.side
         let (means, deviations): ([Float], [Float]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
         let pictures = parallelMap(batch.count) { index -> [Float] in
-            let picture = RGBImage(
-                width: batch.width, height: batch.height,
-                pixels: Array(batch.pixels[index * batch.pictureSize..<(index + 1) * batch.pictureSize]))
-            let scaled = resized(picture, width: Self.side, height: Self.side, filter: .bicubic).pixels
+            let scaled = resized(batch.picture(index), width: Self.side, height: Self.side, filter: .bicubic).pixels
             return (0..<3 * plane).map { place in
                 let channel = place / plane
                 let value = Float(scaled[place % plane * 3 + channel]) / 255

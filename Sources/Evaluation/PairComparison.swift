@@ -45,7 +45,8 @@ struct PairComparison {
         if let problem { throw EvaluationError(problem) }
     }
 
-    private static func mean(
+    /// The mean of something of pictures, one by one, with the deviation of that.
+    static func mean(
         _ name: String, _ title: String, _ values: [Double], note: String
     ) -> EvaluationReport.Measure {
         let count = Double(values.count)

@@ -1,3 +1,4 @@
+import Images
 import Tensors
 
 /// Some pictures of one size: 8-bit RGB, [count, height, width, 3], as they are measured.
@@ -16,6 +17,12 @@ public struct PixelBatch: Sendable {
 
     /// Bytes of a picture.
     public var pictureSize: Int { height * width * 3 }
+
+    /// One of the pictures.
+    func picture(_ index: Int) -> RGBImage {
+        RGBImage(
+            width: width, height: height, pixels: Array(pixels[index * pictureSize..<(index + 1) * pictureSize]))
+    }
 
     /// A channel of a picture, 0 ... 255.
     func plane(_ picture: Int, channel: Int) -> Plane {

@@ -19,8 +19,11 @@ public struct PowerSpectrum: Sendable {
     /// The highest frequency: half the shorter side.
     public var frequencies: Int { min(height, width) / 2 }
 
+    /// Of pictures that a spectrum can be told of.
+    public static let smallestSide = 4
+
     public init(height: Int, width: Int) {
-        precondition(min(height, width) >= 4, "PowerSpectrum: pictures of \(height) x \(width)")
+        precondition(min(height, width) >= Self.smallestSide, "PowerSpectrum: pictures of \(height) x \(width)")
         (self.height, self.width) = (height, width)
         fourier = (FourierMatrix(height, outputs: height), FourierMatrix(width, outputs: width / 2 + 1))
         let (down, across) = (Self.hann(height), Self.hann(width))

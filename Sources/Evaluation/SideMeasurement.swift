@@ -24,7 +24,9 @@ struct SideMeasurement {
     init(_ source: PictureSource, size: PictureExtent, isHalved: Bool, measuresPixels: Bool, seed: UInt64) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil
         guard measuresPixels else { return }
-        if min(size.height, size.width) >= 4 { spectrum = PowerSpectrum(height: size.height, width: size.width) }
+        if min(size.height, size.width) >= PowerSpectrum.smallestSide {
+            spectrum = PowerSpectrum(height: size.height, width: size.width)
+        }
         seam = PatchSeam(height: size.height, width: size.width)
         if SlicedWasserstein.isMeasurable(height: size.height, width: size.width) {
             patches = (0..<(isHalved ? 2 : 1)).map { half in

@@ -38,6 +38,12 @@ extension ImageCollection {
             unsupported: unsupported)
     }
 
+    /// The places in `samples` of at most `count` pictures, evenly spread over all.
+    public func evenPlaces(_ count: Int) -> [Int] {
+        let taken = min(count, samples.count)
+        return (0..<taken).map { $0 * samples.count / taken }
+    }
+
     /// Reads the pictures at some places of `samples` at their own sizes, on all threads.
     public func read(_ places: [Int]) -> [Result<RGBImage, ImageError>] {
         // A stretch of pictures for each thread, as a decoder serves picture after picture.

@@ -22,7 +22,9 @@ public final class SquareReader {
     ///
     /// - Parameter unreadable: told the reason for each that cannot.
     /// - Returns: the batch; its `indices` say which pictures it holds. nil where none can be read.
-    public func read(_ places: Range<Int>, unreadable: (_ reason: String) -> Void) -> LoadedBatch? {
+    public func read(
+        _ places: some Collection<Int>, unreadable: (_ reason: String) -> Void
+    ) -> LoadedBatch? {
         let bytes = imageSize * imageSize * 3
         var indices: [Int] = []
         let pixels = [UInt8](unsafeUninitializedCapacity: places.count * bytes) { buffer, count in

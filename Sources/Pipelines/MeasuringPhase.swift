@@ -101,7 +101,7 @@ extension PipelineComparison {
         let side = pipeline.configuration.data.imageSize
         let autoencoder =
             pipeline.configuration.space == .latent
-            ? try AutoencoderCheckpoint(path: pipeline.configuration.latent.autoencoder).load() : nil
+            ? try AutoencoderCheckpoint(path: pipeline.configuration.latent.autoencoder).loadForColour() : nil
         var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
         var (encoding, decoding) = (Duration.zero, Duration.zero)
         var timed = 0

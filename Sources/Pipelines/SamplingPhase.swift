@@ -33,10 +33,9 @@ struct SampledStep {
     /// - Throws: one sentence where the step or its autoencoder cannot be read.
     init(_ pipeline: Pipeline, step: Int) throws {
         checkpoint = try PixNerdCheckpoint(path: pipeline.run.stepPath(step))
-        model = try checkpoint.load(.ema)
-        autoencoder = try LatentAutoencoder(
-            of: checkpoint, channels: model.channels,
-            path: pipeline.configuration.space == .latent ? pipeline.configuration.latent.autoencoder : nil,
+        (model, autoencoder) = try checkpoint.load(
+            .ema,
+            autoencoder: pipeline.configuration.space == .latent ? pipeline.configuration.latent.autoencoder : nil,
             allowsOther: false)
         space = autoencoder?.space(tiles: nil) ?? PixelSpace()
         size = PictureSize(height: pipeline.configuration.data.imageSize, width: pipeline.configuration.data.imageSize)

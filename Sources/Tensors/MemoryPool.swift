@@ -33,6 +33,9 @@ public final class MemoryPool: Sendable {
 
     public var statistics: Statistics { state.withLock { $0.statistics } }
 
+    /// Lets `peakBytesInUse` begin anew from what is in use now.
+    package func beginPeak() { state.withLock { $0.statistics.peakBytesInUse = $0.statistics.bytesInUse } }
+
     /// Gives every kept block back to the system.
     public func releaseKept() {
         let blocks = state.withLock { state in

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusion
 import Models
 
 /// What an autoencoder on disk is.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Diffusion
 import Models
 
 /// What a DINOv2 file holds.

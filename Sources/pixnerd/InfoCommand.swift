@@ -64,13 +64,7 @@ struct InfoCommand: ParsableCommand {
     }
 
     private func show(_ summary: some Encodable, text: () -> String) throws {
-        guard json else {
-            print(text())
-            return
-        }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+        print(json ? try jsonText(summary) : text())
     }
 
     private func printMachine() {

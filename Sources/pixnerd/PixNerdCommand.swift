@@ -16,8 +16,8 @@ struct PixNerdCommand: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, VerifyCommand.self,
-            ConvertCommand.self, InfoCommand.self,
-            EncodeCommand.self, DatasetCommand.self, BenchCommand.self,
+            ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
+            BenchCommand.self,
         ])
 }
 

@@ -15,16 +15,6 @@ import Testing
         }
     }
 
-    /// Inception of weights by a formula, 95 MB.
-    private func writeWeights(to path: String) throws {
-        let shapes = try ParameterStore.build(.initialize(seed: 0)) { scope in
-            _ = Inception(scope)
-            return scope.parameters.map { (name: $0.name, shape: $0.value.shape) }
-        }
-        let weights = FormulaWeights(shapes)
-        try SafetensorsWriter.write(try weights.names.map { ($0, try weights.tensor($0)) }, to: path)
-    }
-
     private func json(_ text: String) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
@@ -74,7 +64,7 @@ import Testing
     @Test func inceptionIsMeasuredAndItsStatisticsAreKept() throws {
         try Workplace.with { place in
             try preparePictures(place)
-            try writeWeights(to: place.path("inception.safetensors"))
+            try writeInception(to: place.path("inception.safetensors"))
             let weights = ["--weights", "inception.safetensors", "--limit", "4", "--bootstrap", "2", "--json"]
             let first = try json(
                 place.succeed(["evaluate", "real", "generated", "--save-real", "real.npz"] + weights).output)

@@ -1,4 +1,7 @@
+import Checkpoints
 import Foundation
+import Layers
+import Models
 import TestSupport
 import Testing
 
@@ -162,4 +165,14 @@ extension Workplace {
         try prepareTraining()
         try succeed("train", "tiny.yaml")
     }
+}
+
+/// Inception of weights by a formula, 95 MB.
+func writeInception(to path: String) throws {
+    let shapes = try ParameterStore.build(.initialize(seed: 0)) { scope in
+        _ = Inception(scope)
+        return scope.parameters.map { (name: $0.name, shape: $0.value.shape) }
+    }
+    let weights = FormulaWeights(shapes)
+    try SafetensorsWriter.write(try weights.names.map { ($0, try weights.tensor($0)) }, to: path)
 }

@@ -104,6 +104,18 @@ public struct AutoencoderCheckpoint {
         }
         return model
     }
+
+    /// The same, which must be of pictures of three channels.
+    ///
+    /// - Throws: besides, one sentence where it is of others.
+    public func loadForColour() throws -> Autoencoder {
+        guard architecture.channels == 3 else {
+            throw CheckpointError(
+                "\(path) is an autoencoder of pictures of \(architecture.channels) channels; use one of colour pictures, "
+                    + "which have 3.")
+        }
+        return try load()
+    }
 }
 
 /// A `config.json` of diffusers'.

@@ -67,10 +67,9 @@ final class AutoencoderTask: TrainingTask {
     func preview() throws -> RGBImage {
         let pictures = preparation.pictures
         let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
-        let stride = max(1, pictures.samples.count / Self.previewPictures)
         var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
-        for index in 0..<min(Self.previewPictures, pictures.samples.count) {
-            guard let batch = reader.read(index * stride..<index * stride + 1, unreadable: { _ in }) else { continue }
+        for place in pictures.evenPlaces(Self.previewPictures) {
+            guard let batch = reader.read([place], unreadable: { _ in }) else { continue }
             let picture = PixelSpace().encode(batch)
             originals += roundedPictures(picture)
             returned += roundedPictures(model.decode(model.encode(picture).mean))

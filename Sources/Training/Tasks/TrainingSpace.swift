@@ -30,8 +30,7 @@ struct TrainingSpace {
         }
         let autoencoder = try LatentAutoencoder(path: latent.autoencoder, scale: latent.scale)
         if !latent.cache.isEmpty {
-            cache = try LatentCache(path: latent.cache, pictures: pictures)
-            try cache?.check(configuration, autoencoder.identity)
+            cache = try LatentCache(path: latent.cache, pictures: pictures, configuration, autoencoder)
         } else {
             cache = nil
         }
@@ -67,8 +66,8 @@ struct TrainingSpace {
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }
         throw TrainingError(
-            "\(autoencoder.identity.path): \(verdict.sentence) Mend its config.json, or set latent.check_scale to false."
-        )
+            "\(autoencoder.identity.path): \(verdict.sentence.dropLast()); mend its config.json, or set "
+                + "latent.check_scale to false.")
     }
 
     /// That a saved step was trained in the same latents.
@@ -91,25 +90,5 @@ struct TrainingSpace {
                 "\(directory) was trained in the latents of \(recorded.text), and latent.vae is \(own.text); resume with "
                     + "the run's own, or allow another by --vae-override.")
         }
-    }
-}
-
-extension LatentStatistics {
-    /// About as many pixels are encoded, in at least 16 and at most 256 pictures.
-    private static let pixels = 1 << 21
-
-    /// Of a collection's pictures, taken evenly from all of it.
-    ///
-    /// - Parameter space: latents are scaled as it does.
-    /// - Throws: `TrainingError` where none of the pictures can be read.
-    init(of space: LatentSpace, _ pictures: ImageCollection, imageSize: Int) throws {
-        self.init(channels: space.channels)
-        let count = min(pictures.samples.count, max(16, min(256, Self.pixels / (imageSize * imageSize))))
-        let (reader, stride) = (SquareReader(pictures, imageSize: imageSize), pictures.samples.count / count)
-        for index in 0..<count {
-            guard let batch = reader.read(index * stride..<index * stride + 1, unreadable: { _ in }) else { continue }
-            add(space.encode(batch) { _ in RandomStream(seed: 0, purpose: .latents, index: index * stride) })
-        }
-        guard self.count > 0 else { throw TrainingError("None of the pictures in \(pictures.root) can be read.") }
     }
 }

@@ -29,7 +29,7 @@ struct EncodeLatentsCommand: ParsableCommand {
         let checkpoint = try AutoencoderCheckpoint(path: autoencoder)
         let name = checkpoint.knownName ?? checkpoint.path
         let work = try LatentEncoding(
-            checkpoint.load(), name: name, pictures, imageSize: options.size, type: type.elementType,
+            checkpoint.loadForColour(), name: name, pictures, imageSize: options.size, type: type.elementType,
             fastDecode: options.fastDecode, to: options.out)
         let logger = makeLogger()
         logger.notice(

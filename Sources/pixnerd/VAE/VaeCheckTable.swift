@@ -1,0 +1,39 @@
+import Foundation
+import Training
+
+/// The latents of an autoencoder as a person reads of them.
+struct VaeCheckTable {
+    let text: String
+
+    init(_ found: AutoencoderScaleCheck) {
+        let size = "\(found.imageSize) x \(found.imageSize)"
+        let skipped = found.unreadable > 0 ? ", \(found.unreadable) unreadable" : ""
+        var lines = [
+            Self.line("autoencoder", found.path + (found.name.map { ": \($0)" } ?? "")),
+            Self.line(
+                "scale",
+                found.scale?.text ?? "not known: there is no config.json beside the file; measured with factor 1"),
+            Self.line("pictures", "\(found.pictures) of \(found.root), at \(size)\(skipped)"),
+            "", Self.line("", Self.row("mean", "deviation")), Self.line("total", Self.row(found.mean, found.deviation)),
+        ]
+        lines += found.channels.enumerated().map { index, channel in
+            Self.line("channel \(index)", Self.row(channel.mean, channel.deviation))
+        }
+        if let factor = found.neededFactor {
+            lines += ["", Self.line("needed", String(format: "scaling_factor %.5g for deviation 1", factor))]
+        }
+        text = (lines + ["", found.sentence]).joined(separator: "\n")
+    }
+
+    private static func line(_ name: String, _ value: String) -> String {
+        name.padding(toLength: 13, withPad: " ", startingAt: 0) + value
+    }
+
+    private static func row(_ mean: Double, _ deviation: Double) -> String {
+        row(String(format: "%.4f", mean), String(format: "%.4f", deviation))
+    }
+
+    private static func row(_ mean: String, _ deviation: String) -> String {
+        [mean, deviation].map { String(repeating: " ", count: max(0, 11 - $0.count)) + $0 }.joined()
+    }
+}

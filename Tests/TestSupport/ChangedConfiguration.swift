@@ -1,0 +1,12 @@
+import Foundation
+
+/// Copies a directory of diffusers' with other values in its `config.json`.
+///
+/// - Parameter changes: by key; nil takes a key out.
+public func copyAutoencoder(from source: String, to target: String, changing changes: [String: Any?]) throws {
+    try FileManager.default.copyItem(atPath: source, toPath: target)
+    let path = URL(fileURLWithPath: "\(target)/config.json")
+    var configuration = try JSONSerialization.jsonObject(with: Data(contentsOf: path)) as? [String: Any] ?? [:]
+    for (key, value) in changes { configuration[key] = value }
+    try JSONSerialization.data(withJSONObject: configuration).write(to: path)
+}
