@@ -60,15 +60,24 @@ extension PipelineComparison {
         return pipeline.tokenSide.flatMap { PatchSeam.isMeasurable(patch: $0, height: side, width: side) ? $0 : nil }
     }
 
+    /// Of the network's file of weights, where there is one.
+    static func featuresHash(_ evaluation: ComparisonSettings.EvaluationSection) throws -> String? {
+        guard !evaluation.features.isEmpty else { return nil }
+        switch evaluation.network {
+        case .inception: return try Fingerprint.text(ofFile: evaluation.features)
+        case .dinov2: return try Fingerprint.text(ofFile: DINOv2File(path: evaluation.features).tensors.path)
+        }
+    }
+
     /// What decides a measure beside the pictures that are measured.
-    func measuringSettings(_ pipeline: Pipeline) throws -> [String: String] {
+    func measuringSettings(_ pipeline: Pipeline) -> [String: String] {
         let evaluation = settings.evaluation
         var result = [
             "reference": reference, "seed": "\(evaluation.seed)", "resamples": "\(evaluation.resamples)",
             "size": "\(pipeline.configuration.data.imageSize)", "patch": "\(seamPeriod(pipeline) ?? 0)",
         ]
-        if !evaluation.features.isEmpty {
-            result["features"] = try Fingerprint.text(ofFile: evaluation.features)
+        if let featuresHash {
+            result["features"] = featuresHash
             result["network"] = "\(evaluation.network.rawValue), \(evaluation.backend.rawValue)"
         }
         return result

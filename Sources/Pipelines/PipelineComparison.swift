@@ -17,6 +17,8 @@ public struct PipelineComparison {
     let records: Records
     let program: String
     let logger: Logger
+    /// Of the weights of the network whose features are compared, where there is one.
+    let featuresHash: String?
 
     /// - Parameter program: what reports call this program, such as `pixnerd 0.1.0`.
     /// - Throws: one sentence where pictures cannot be found or a measured step will not be there.
@@ -25,6 +27,7 @@ public struct PipelineComparison {
         self.program = program
         self.logger = logger
         records = Records(path: "\(configuration.settings.path)/records")
+        featuresHash = try Self.featuresHash(settings.evaluation)
         var classes: [String: Int] = [:]
         var pipelines = configuration.pipelines
         for index in pipelines.indices where pipelines[index].configuration.model.classes == 0 {

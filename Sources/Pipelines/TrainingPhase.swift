@@ -82,7 +82,7 @@ extension PipelineComparison {
         case .autoencoder: return trainingSettings(pipeline.autoencoder ?? pipeline.configuration)
         case .training: return trainingSettings(pipeline.configuration)
         case .space:
-            var result = try measuringSettings(pipeline)
+            var result = measuringSettings(pipeline)
             result["round_trips"] = "\(settings.evaluation.roundTrips)"
             if pipeline.configuration.space == .latent {
                 let file = try AutoencoderCheckpoint(path: pipeline.configuration.latent.autoencoder).file
@@ -92,7 +92,7 @@ extension PipelineComparison {
         case .sampling(_, let step, let guidance):
             return try samplingSettings(pipeline, step: step, guidance: guidance)
         case .evaluation(_, let step, let guidance):
-            var result = try measuringSettings(pipeline)
+            var result = measuringSettings(pipeline)
             result["samples"] = try Fingerprint.text(ofFile: samplesPath(pipeline.name, step, guidance))
             result["reference_pictures"] = "\(referenceLimit)"
             return result

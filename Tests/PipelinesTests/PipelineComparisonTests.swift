@@ -142,6 +142,7 @@ import Training
             refuse(["data.root="], naming: ["data.root"])
             refuse(["data.root=\(tiny.directory)/none"], naming: ["none"])
             refuse(["evaluation.reference=\(tiny.directory)/none"], naming: ["none"])
+            refuse(["evaluation.features=\(tiny.directory)/none.pth"], naming: ["none.pth"])
             refuse(["evaluation.checkpoints=3"], naming: ["evaluation.checkpoints", "3", "field", "save_every 2"])
             refuse(["training.keep_last=1"], naming: ["training.keep_last", "field"])
             refuse(["data.image_size=18"], naming: ["data.image_size in field", "18", "20"])

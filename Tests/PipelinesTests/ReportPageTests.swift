@@ -52,7 +52,7 @@ import Training
                 "N = 8 sampled pictures against 16", "N = 8 sampled and 16 real pictures", "N = 6 pictures",
                 "real with real",
                 "unguided", "guided by 2.5", "pixnerd compare &#39;a &lt;b&gt;.yaml&#39;", "pixnerd of the tests",
-                "4 times as strong", "enlarged 3 times", "pictures 0 to 7",
+                "4 times as strong", "enlarged 3 times", "circle, seed 0", "heart, seed 2", "pictures 0 to 7",
             ] {
                 #expect(reading.text.contains(part.unescaped), "\(part)")
             }
@@ -85,6 +85,27 @@ import Training
             let (seconds, ratio) = (pipeline.training?.seconds, pipeline.spaceRecord?.roundTrip["psnr"]?.value)
             let areShown = shown.contains(seconds ?? .nan) && shown.contains(ratio ?? .nan)
             #expect(areShown, "\(pipeline.name)")
+        }
+    }
+
+    @Test func featuresAreComparedWhereThereAreWeights() throws {
+        try TinyComparison.with { tiny in
+            let comparison = try tiny.comparison([
+                "evaluation.features=\(Fixtures.path("dinov2/transformers"))", "evaluation.network=dinov2",
+                "evaluation.checkpoints=4",
+            ])
+            let wanted = ["training", "space", "guidance-1.0.samples", "guidance-1.0.evaluation"].map { "." + $0 }
+            for unit in comparison.units where unit.pipeline == "field" && wanted.contains(where: unit.name.hasSuffix) {
+                #expect(try comparison.perform(unit, shouldStop: { false }))
+            }
+            let point = try #require(comparison.results(command: "").pipelines[0].points.first)
+            #expect(point.evaluation.features?.network.contains("DINOv2") == true)
+            #expect(point.evaluation["fid"]?.floor != nil)
+            let text = try PageReading(written(comparison, tiny).page).text
+            for part in ["Fréchet distance", "Kernel distance", "Precision", "Recall", "DINOv2 of width 24", "hash "] {
+                #expect(text.contains(part), "\(part)")
+            }
+            #expect(!text.contains("only pixels are measured"))
         }
     }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Images
+import Training
 
 /// The pictures of a page.
 struct ReportPictures {
@@ -98,7 +99,14 @@ struct ReportPictures {
             + "seed for each pipeline, N = 1 in a row."
     }
 
-    /// A row for each class, a column for each pipeline.
+    /// As the checkpoints call it.
+    private func className(_ label: Int) -> String {
+        let runs = results.pipelines.compactMap { try? PixNerdCheckpoint(path: $0.run) }
+        let names = runs.lazy.compactMap(\.classNames).first ?? []
+        return names.indices.contains(label) ? names[label] : "class \(label)"
+    }
+
+    /// A grid for each picture, with a row for each pipeline.
     func trajectories() throws -> [PageModel.Grid] {
         let places = results.pipelines.indices.filter { results.pipelines[$0].trajectory != nil }
         guard let first = places.first, let shown = results.pipelines[first].trajectory else { return [] }
@@ -114,7 +122,8 @@ struct ReportPictures {
                     strips: [try strip(name(place), part, "the way from noise, by \(results.pipelines[place].name)")])
             }
             return PageModel.Grid(
-                title: "Seed \(shown.seeds[picture]), class \(shown.labels[picture])", columns: 1, names: [], rows: rows
+                title: "\(className(shown.labels[picture])), seed \(shown.seeds[picture])", columns: 1, names: [],
+                rows: rows
             )
         }
     }
