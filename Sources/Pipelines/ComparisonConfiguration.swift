@@ -149,6 +149,11 @@ public struct ComparisonConfiguration: Sendable {
                 "\(assignment.place): the pipeline \(name) takes the run \(run.path), which has no saved step.")
         }
         var configuration = try Configuration(yaml: run.configurationPath)
+        guard configuration.kind == .denoiser else {
+            throw ConfigurationError(
+                "\(assignment.place): the pipeline \(name) takes the run \(run.path), which is of an autoencoder; name it as "
+                    + "latent.vae of a pipeline.")
+        }
         let path = run.path.hasSuffix("/") ? String(run.path.dropLast()) : run.path
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         configuration.name = parts.last.map(String.init) ?? ""

@@ -103,6 +103,35 @@ import Training
         }
     }
 
+    @Test func runsThatAreTakenGiveTheSameNumbers() throws {
+        try TinyComparison.with { tiny in
+            let first = try tiny.comparison(["evaluation.guidance=1"])
+            try tiny.run(first)
+            let start = try #require(tiny.text.range(of: "pipelines:")?.upperBound)
+            let end = try #require(tiny.text.range(of: "evaluation:")?.lowerBound)
+            let runs = ["field", "linear", "latent"].map { "  \($0): {run: \(tiny.directory)/tiny/runs/\($0)}\n" }
+            let text = tiny.text.replacingCharacters(in: start..<end, with: "\n" + runs.joined())
+            let second = try tiny.comparison(["evaluation.guidance=1", "name=taken"], text: text)
+            #expect(second.equality.isEqual)
+            #expect(try !tiny.run(second).contains { $0.name.hasSuffix("autoencoder") })
+            let (left, right) = (first.results(command: ""), second.results(command: ""))
+            for (made, taken) in zip(left.pipelines, right.pipelines) {
+                #expect(!made.isTaken && taken.isTaken)
+                #expect(made.training == taken.training)
+                // The run of the autoencoder is found by the run that was trained in its latents.
+                #expect(made.autoencoderTraining == taken.autoencoderTraining)
+                #expect(made.points.map(\.seconds) == taken.points.map(\.seconds))
+                for (point, other) in zip(made.points, taken.points) {
+                    #expect(point.evaluation.measures.map(\.value) == other.evaluation.measures.map(\.value))
+                }
+            }
+            let wrong = text.replacingOccurrences(of: "runs/field", with: "runs/latent-autoencoder")
+            let error = #expect(throws: ConfigurationError.self) { try tiny.comparison(text: wrong) }
+            expectSentence(
+                error?.description ?? "", naming: ["compare.yaml", "field", "latent-autoencoder", "latent.vae"])
+        }
+    }
+
     @Test func whatIsAskedForOtherwiseIsDoneAnew() throws {
         try TinyComparison.with { tiny in
             let shorter = tiny.text.replacingOccurrences(of: "steps: 4,", with: "steps: 2,")

@@ -68,13 +68,15 @@ struct ReportPage {
             pipeline.space == "pixel"
             ? "pixels"
             : pipeline.spaceRecord.map { "latents of \($0.channels) channels, f\($0.reduction)" } ?? "latents"
-        let origin = pipeline.isTaken ? "; a finished run that was taken" : ""
-        return "\(space), \(head), \(tokens)\(origin)"
+        return "\(space), \(head), \(tokens)"
     }
 
     private var notices: [String] {
         var found = results.pipelines.filter(\.hasUnknownCost).map {
             "What training the autoencoder of \($0.name) took is not known, and is not charged to it."
+        }
+        found += results.pipelines.filter(\.isTaken).map {
+            "\($0.name) is a finished run that was taken: times and memory of its training are those of its own log."
         }
         if results.measuring.features == nil {
             found.append(
