@@ -6,8 +6,8 @@
 
 perceptual/   a VGG16 of narrow layers with random weights, as torchvision stores it (vgg.safetensors) and, with linear
               weights, as the lpips package does (lpips.pth); reference.safetensors: two sets of pictures, their distances
-              by the formula of lpips 0.1.4 with and without linear weights, and the gradients of the mean distance by the first, in
-              float64.
+              by the formula of lpips 0.1.4 with and without linear weights, and the gradients of the mean distance by
+              the first, in float64.
 operators/    convolution_rectified, halved_to_maximum, channel_distance: as `make_fixtures.py` has operators. Inputs are
               such that no small step crosses a kink, so that the derivatives can be checked by differences.
 """
