@@ -77,6 +77,8 @@ public struct CheckpointSummary: Encodable {
     public let weights: [Weights]
     public let projector: ProjectorSizes?
     public let cost: Cost?
+    /// Whose latents are diffused; nil for pixels.
+    public let autoencoder: AutoencoderIdentity?
     public let unknown: Unknown
     public let metadata: [String: String]
 
@@ -92,6 +94,7 @@ public struct CheckpointSummary: Encodable {
         kind = files.count > 1 ? "step of a run (\(files.count) files, \(kinds))" : kinds
         bytes = files.reduce(0) { $0 + $1.size }
         metadata = checkpoint.metadata
+        autoencoder = checkpoint.autoencoder
         tensors = files.flatMap(Self.lines)
         let prefixes = checkpoint.isBare ? [""] : WeightKind.allCases.filter(checkpoint.holds).map(\.prefix)
         weights = try WeightKind.allCases.filter(checkpoint.holds).prefix(prefixes.count).map {
@@ -112,7 +115,10 @@ public struct CheckpointSummary: Encodable {
             cost = nil
             return
         }
-        cost = try Self.cost(architecture, size: size ?? Self.usualSize(architecture, checkpoint.imageSize))
+        let reduction = autoencoder?.reduction ?? 1
+        cost = try Self.cost(
+            architecture, reduction: reduction,
+            size: size ?? Self.usualSize(patch: architecture.patchSize * reduction, checkpoint.imageSize))
     }
 
     static func lines(of file: TensorFile) -> [TensorLine] {
@@ -121,27 +127,30 @@ public struct CheckpointSummary: Encodable {
         }
     }
 
-    private static func usualSize(_ architecture: PixNerdArchitecture, _ trained: Int?) -> (height: Int, width: Int) {
-        let patch = architecture.patchSize
+    private static func usualSize(patch: Int, _ trained: Int?) -> (height: Int, width: Int) {
         if let trained, trained > 0, trained % patch == 0, trained / patch <= 1024 { return (trained, trained) }
         let side = max(patch, 256 / patch * patch)
         return (side, side)
     }
 
-    private static func cost(_ architecture: PixNerdArchitecture, size: (height: Int, width: Int)) throws -> Cost {
+    /// - Parameter reduction: of the space: how many pixels along a side become one number of what is diffused.
+    private static func cost(
+        _ architecture: PixNerdArchitecture, reduction: Int, size: (height: Int, width: Int)
+    ) throws -> Cost {
+        let patch = architecture.patchSize * reduction
         for (name, side) in [("height", size.height), ("width", size.width)] {
-            if let problem = sizeProblem(side, multiple: architecture.patchSize) {
+            if let problem = sizeProblem(side, multiple: patch) {
                 throw CheckpointError("--size: the \(name) \(problem)")
             }
         }
-        let (tokens, overflow) = (size.height / architecture.patchSize).multipliedReportingOverflow(
-            by: size.width / architecture.patchSize)
+        let (tokens, overflow) = (size.height / patch).multipliedReportingOverflow(by: size.width / patch)
         guard !overflow, tokens <= mostTokens else {
             throw CheckpointError(
                 "--size: a picture of \(size.height) x \(size.width) is more than \(mostTokens) patches; "
                     + "give a smaller one.")
         }
-        let multiplyAdds = architecture.multiplyAdds(height: size.height, width: size.width)
+        let multiplyAdds = architecture.multiplyAdds(
+            height: size.height / reduction, width: size.width / reduction)
         return Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
     }
 }

@@ -28,23 +28,11 @@ public struct LatentAutoencoder {
         try self.init(checkpoint, scale: scale)
     }
 
-    /// What a checkpoint's pictures are decoded by; nil where it makes pixels.
-    ///
-    /// - Parameters:
-    ///   - channels: of what the checkpoint's model makes.
-    ///   - path: of another place than that which the checkpoint recorded.
-    ///   - allowsOther: also where weights or scale are not those that the model was trained with.
-    /// - Throws: one sentence where there is none, or where it is another.
-    public init?(
-        of checkpoint: PixNerdCheckpoint, channels: Int, path asked: String?, allowsOther: Bool
-    ) throws {
+    /// What a checkpoint's pictures are decoded by: the recorded autoencoder, or one that is asked for; nil where there is
+    /// neither.
+    fileprivate init?(of checkpoint: PixNerdCheckpoint, path asked: String?, allowsOther: Bool) throws {
         let recorded = checkpoint.autoencoder
-        guard let path = asked ?? recorded?.path else {
-            guard channels != PixelSpace().channels else { return nil }
-            throw TrainingError(
-                "\(checkpoint.path) makes latents of \(channels) channels, and does not say by which autoencoder they "
-                    + "become pictures; name it by --vae.")
-        }
+        guard let path = asked ?? recorded?.path else { return nil }
         // A run in pixels records its sizes and no autoencoder; a published file records neither.
         if recorded == nil, checkpoint.channels != nil {
             throw TrainingError(
@@ -54,9 +42,10 @@ public struct LatentAutoencoder {
         do {
             found = try AutoencoderCheckpoint(path: path)
         } catch let error as CheckpointError where asked == nil {
+            let reason = error.description.hasSuffix(".") ? String(error.description.dropLast()) : error.description
             throw TrainingError(
-                "\(checkpoint.path) was trained in the latents of \(recorded?.text ?? path), which cannot be read: "
-                    + "\(error.description) Name its place by --vae.")
+                "\(checkpoint.path) was trained in the latents of \(recorded?.text ?? path), which cannot be read "
+                    + "(\(reason)); name its place by --vae.")
         }
         guard let scale = found.scale ?? recorded?.scale else {
             throw TrainingError(
@@ -67,11 +56,6 @@ public struct LatentAutoencoder {
             throw TrainingError(
                 "\(checkpoint.path) was trained in the latents of \(recorded.text), and \(path) is \(identity.text); use "
                     + "its own, or allow another by --vae-override.")
-        }
-        guard identity.latentChannels == channels else {
-            throw TrainingError(
-                "\(checkpoint.path) makes latents of \(channels) channels, and \(path) has \(identity.latentChannels); "
-                    + "name the autoencoder that it was trained with.")
         }
     }
 
@@ -91,5 +75,32 @@ public struct LatentAutoencoder {
                 let affine = identity.scale.affine(channel: channel)
                 return (factor: affine.scale, offset: affine.offset)
             })
+    }
+}
+
+extension PixNerdCheckpoint {
+    /// The model with these weights, and what its pictures are decoded by: nil where it makes pixels.
+    ///
+    /// - Parameters:
+    ///   - path: of an autoencoder in another place than that which the checkpoint recorded.
+    ///   - allowsOther: also where weights or scale are not those that the model was trained with.
+    /// - Throws: one sentence where one of both cannot be had, or where they do not fit each other.
+    public func load(
+        _ kind: WeightKind, autoencoder path: String?, allowsOther: Bool
+    ) throws -> (model: PixNerd, autoencoder: LatentAutoencoder?) {
+        let autoencoder = try LatentAutoencoder(of: self, path: path, allowsOther: allowsOther)
+        let expected = autoencoder?.identity.latentChannels
+        let model = try load(kind, channels: expected)
+        if let expected, model.channels != expected {
+            throw TrainingError(
+                "\(self.path) makes latents of \(model.channels) channels, and \(autoencoder!.identity.path) has "
+                    + "\(expected); name the autoencoder that it was trained with.")
+        }
+        if autoencoder == nil, model.channels != PixelSpace().channels {
+            throw TrainingError(
+                "\(self.path) makes latents of \(model.channels) channels, and does not say by which autoencoder they "
+                    + "become pictures; name it by --vae.")
+        }
+        return (model, autoencoder)
     }
 }

@@ -156,10 +156,14 @@ public struct PixNerdCheckpoint {
 
     /// The model with these weights.
     ///
+    /// - Parameter channels: of what is diffused, where the checkpoint does not say it; nil for what its shapes allow.
     /// - Throws: one sentence that names what is missing, left over or misshapen.
-    public func load(_ kind: WeightKind, recomputesBlocks: Bool = false) throws -> PixNerd {
+    public func load(
+        _ kind: WeightKind, channels expected: Int? = nil, recomputesBlocks: Bool = false
+    ) throws -> PixNerd {
         let tensors = try tensors(kind)
-        let model = try PixNerd(loading: tensors, channels: channels, recomputesBlocks: recomputesBlocks)
+        let model = try PixNerd(
+            loading: tensors, channels: channels ?? expected, recomputesBlocks: recomputesBlocks)
         if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
             throw CheckpointError("\(tensors.origin): the weights \(bad.name) are not finite; use an earlier step.")
         }

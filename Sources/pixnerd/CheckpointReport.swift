@@ -26,13 +26,20 @@ struct CheckpointReport {
                     + "\(projector.hidden) to features of width \(projector.outputs), \(projector.parameters) parameters"
             )
         }
+        if let autoencoder = summary.autoencoder {
+            add(
+                "latents",
+                "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), which lay in "
+                    + autoencoder.path)
+        }
         if let cost = summary.cost {
             add(
                 "a picture",
                 "\(cost.height) x \(cost.width): "
                     + String(
                         format: "%.3f G multiply-adds, %.3f GFLOP a forward pass", Double(cost.multiplyAdds) / 1e9,
-                        Double(cost.flops) / 1e9))
+                        Double(cost.flops) / 1e9)
+                    + (summary.autoencoder == nil ? "" : ", without the autoencoder"))
         }
         add(summary.unknown)
         lines.append("")

@@ -57,18 +57,21 @@ struct TinyRuns {
     /// Trains.
     ///
     /// - Parameters:
+    ///   - allowsOtherAutoencoder: as the trainer's.
     ///   - stopAfter: the step after which the run is asked to stop.
     ///   - change: changes the configuration.
     ///   - afterStep: called after each step.
     @discardableResult
     func train(
-        _ name: String, resume: Bool = false, stopAfter: Int? = nil,
+        _ name: String, resume: Bool = false, allowsOtherAutoencoder: Bool = false, stopAfter: Int? = nil,
         _ change: (inout Configuration) -> Void = { _ in }, afterStep: (RunDirectory, Int) -> Void = { _, _ in }
     ) throws -> Outcome {
         var configuration = configuration(name)
         change(&configuration)
         let handler = InMemoryLogHandler()
-        let trainer = try Trainer(configuration, resume: resume, logger: Logger(label: "test") { _ in handler })
+        let trainer = try Trainer(
+            configuration, resume: resume, allowsOtherAutoencoder: allowsOtherAutoencoder,
+            logger: Logger(label: "test") { _ in handler })
         let isFinished = try trainer.train(shouldStop: {
             afterStep(trainer.run, trainer.state.step)
             return trainer.state.step == stopAfter

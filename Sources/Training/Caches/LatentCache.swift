@@ -3,24 +3,50 @@ import Images
 import Models
 import Tensors
 
-/// Distributions of latents that `pixnerd encode latents` wrote, without a scale.
+/// Distributions of latents that were computed ahead, without a scale: by `pixnerd encode latents`, or in the layout of
+/// the published training code.
 struct LatentCache {
-    private let shards: ShardReader<LatentManifest>
+    private enum Origin {
+        case shards(ShardReader<LatentManifest>)
+        case files(LatentFiles)
+    }
+
+    private let origin: Origin
+    /// Of a picture's distributions, [2 c, h, w].
+    private let shape: [Int]
+    private let pictures: Int
 
     /// Pictures whose latents are measured.
     private static let measured = 1024
 
-    /// Opens the directory and checks that it is complete and of these pictures.
-    init(path: String, pictures: ImageCollection) throws {
-        shards = try ShardReader(path: path, pictures: pictures, key: "latent.cache")
+    /// Opens the directory and checks that it is complete, of these pictures as the run sees them, and the autoencoder's.
+    init(path: String, pictures: ImageCollection, _ configuration: Configuration, _ autoencoder: LatentAutoencoder)
+        throws
+    {
+        let side = configuration.data.imageSize / autoencoder.model.reduction
+        shape = [2 * autoencoder.model.latentChannels, side, side]
+        self.pictures = pictures.samples.count
+        if try LatentManifest.read(in: path) == nil, let files = LatentFiles(path: path, pictures: pictures) {
+            try files.check(configuration, autoencoder)
+            origin = .files(files)
+            return
+        }
+        let shards = try ShardReader<LatentManifest>(path: path, pictures: pictures, key: "latent.cache")
+        try Self.check(shards, configuration, autoencoder.identity)
+        origin = .shards(shards)
     }
 
-    var path: String { shards.path }
-    private var manifest: LatentManifest { shards.manifest }
+    var path: String {
+        switch origin {
+        case .shards(let shards): shards.path
+        case .files(let files): files.path
+        }
+    }
 
-    /// Checks that the latents are this autoencoder's, and of the squares that a run sees.
-    func check(_ configuration: Configuration, _ autoencoder: AutoencoderIdentity) throws {
-        let data = configuration.data
+    private static func check(
+        _ shards: ShardReader<LatentManifest>, _ configuration: Configuration, _ autoencoder: AutoencoderIdentity
+    ) throws {
+        let (path, manifest, data) = (shards.path, shards.manifest, configuration.data)
         guard manifest.autoencoder == autoencoder.fingerprint else {
             throw TrainingError(
                 "\(path) holds latents of \(manifest.autoencoderName) (weights \(manifest.autoencoder.prefix(8))), and "
@@ -43,20 +69,29 @@ struct LatentCache {
         }
     }
 
-    /// The distributions of a batch's pictures, mirrored or not: [B, 2 c, h, w], without a scale.
+    /// The distributions of a batch's pictures: [B, 2 c, h, w], without a scale.
     ///
-    /// - Throws: `TrainingError` where a picture is not the one that the latents were made from.
-    func moments(of batch: LoadedBatch) throws -> Tensor { try shards.rows(of: batch) }
+    /// - Throws: `TrainingError` where a picture is not one that the latents were made from.
+    func moments(of batch: LoadedBatch) throws -> Tensor {
+        switch origin {
+        case .shards(let shards): try shards.rows(of: batch)
+        case .files(let files): try files.moments(at: batch.indices, shape: shape)
+        }
+    }
 
     /// Of latents drawn for pictures taken evenly from all.
     ///
     /// - Parameter space: latents are scaled as it does.
     func statistics(in space: LatentSpace) throws -> LatentStatistics {
         var statistics = LatentStatistics(channels: space.channels)
-        let count = min(Self.measured, manifest.pictures)
-        for index in 0..<count {
-            let place = index * (manifest.pictures / count)
-            guard let moments = try shards.rows(at: [place], column: 0) else { continue }
+        let count = min(Self.measured, pictures)
+        for place in (0..<count).map({ $0 * (pictures / count) }) {
+            let moments =
+                switch origin {
+                case .shards(let shards): try shards.rows(at: [place], column: 0)
+                case .files(let files): Optional(try files.moments(at: [place], shape: shape))
+                }
+            guard let moments else { continue }
             statistics.add(
                 space.latents(moments: moments) { _ in RandomStream(seed: 0, purpose: .latents, index: place) })
         }

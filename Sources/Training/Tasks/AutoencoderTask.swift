@@ -95,15 +95,16 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
-    /// What brings the latents of pictures of training to deviation 1, as the published factors do (Rombach et al., arXiv
-    /// 2112.10752, appendix G).
+    /// What brings each channel of the latents of pictures of training to mean 0 and deviation 1 (Rombach et al., arXiv
+    /// 2112.10752, appendix G, by channel).
     private func measuredScale() throws -> LatentScale {
         let statistics = try LatentStatistics(
             of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
-        guard statistics.factor.isFinite else {
-            throw TrainingError("The autoencoder's latents have deviation \(statistics.deviation); it cannot be used.")
+        guard let scale = statistics.scale else {
+            throw TrainingError(
+                "The autoencoder's latents have deviations \(statistics.channelDeviations); it cannot be used.")
         }
-        return LatentScale(factor: Float(statistics.factor))
+        return scale
     }
 
     private static func fileName(_ set: WeightSet) -> String {

@@ -30,8 +30,7 @@ struct TrainingSpace {
         }
         let autoencoder = try LatentAutoencoder(path: latent.autoencoder, scale: latent.scale)
         if !latent.cache.isEmpty {
-            cache = try LatentCache(path: latent.cache, pictures: pictures)
-            try cache?.check(configuration, autoencoder.identity)
+            cache = try LatentCache(path: latent.cache, pictures: pictures, configuration, autoencoder)
         } else {
             cache = nil
         }
@@ -67,8 +66,8 @@ struct TrainingSpace {
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }
         throw TrainingError(
-            "\(autoencoder.identity.path): \(verdict.sentence) Mend its config.json, or set latent.check_scale to false."
-        )
+            "\(autoencoder.identity.path): \(verdict.sentence.dropLast()); mend its config.json, or set "
+                + "latent.check_scale to false.")
     }
 
     /// That a saved step was trained in the same latents.

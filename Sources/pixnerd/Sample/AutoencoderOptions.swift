@@ -27,11 +27,12 @@ struct AutoencoderOptions: ParsableArguments {
         if let vaeTile, vaeTile < 1 { throw ValidationError("--vae-tile is \(vaeTile); it must be at least 1.") }
     }
 
-    /// What a checkpoint's pictures are decoded by; nil where it makes pixels.
-    func autoencoder(_ checkpoint: PixNerdCheckpoint, _ model: PixNerd) throws -> LatentAutoencoder? {
-        let found = try LatentAutoencoder(
-            of: checkpoint, channels: model.channels, path: vae, allowsOther: vaeOverride)
-        if found == nil, vaeTile != nil {
+    /// A checkpoint's model, and what its pictures are decoded by: nil where it makes pixels.
+    func load(
+        _ checkpoint: PixNerdCheckpoint, _ kind: WeightKind
+    ) throws -> (model: PixNerd, autoencoder: LatentAutoencoder?) {
+        let found = try checkpoint.load(kind, autoencoder: vae, allowsOther: vaeOverride)
+        if found.autoencoder == nil, vaeTile != nil {
             throw CommandError("\(checkpoint.path) makes pixels, which are not decoded; leave --vae-tile out.")
         }
         return found

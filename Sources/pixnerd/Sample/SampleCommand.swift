@@ -78,8 +78,7 @@ struct SampleCommand: ParsableCommand {
         let logger = makeLogger()
         let file = try PixNerdCheckpoint(path: checkpoint)
         let kind = file.chosen(weights, logger: logger)
-        let model = try file.load(kind)
-        let autoencoder = try latents.autoencoder(file, model)
+        let (model, autoencoder) = try latents.load(file, kind)
         guard (file.classNames?.count ?? 0) <= model.classes else {
             throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
         }

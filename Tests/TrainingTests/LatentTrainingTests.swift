@@ -1,0 +1,163 @@
+import Checkpoints
+import Foundation
+import Images
+import Models
+import TestSupport
+import Testing
+import Training
+
+/// Runs in the latents of an autoencoder, encoded in the step or ahead.
+@Suite struct LatentTrainingTests {
+    @Test func theLossFallsAndTheCheckpointKnowsItsAutoencoder() throws {
+        try TinyRuns.with { runs in
+            let source = try runs.trainAutoencoder {
+                $0.training.steps = 40
+                $0.training.learningRate = 5e-3
+                $0.training.saveEvery = 40
+            }.run
+            let run = try runs.train("run") {
+                runs.inLatents(&$0)
+                $0.training.steps = 60
+                $0.training.batchSize = 16
+                $0.training.learningRate = 5e-3
+                $0.training.logEvery = 10
+                $0.training.saveEvery = 60
+            }.run
+            let losses = try runs.metrics(run).map(\.loss)
+            #expect(losses[5] < 0.9 * losses[0], "\(losses)")
+            let checkpoint = try PixNerdCheckpoint(path: run.path)
+            let identity = try #require(checkpoint.autoencoder)
+            #expect(identity.path == source.stepPath(40) && identity.reduction == 2 && identity.latentChannels == 2)
+            let autoencoder = try AutoencoderCheckpoint(path: source.path)
+            #expect(try identity.fingerprint == autoencoder.load().fingerprint && identity.scale == autoencoder.scale)
+            #expect(try checkpoint.load(.ema).channels == 2)
+        }
+    }
+
+    /// What is encoded ahead is what the step would encode: the same run to the bit, mirrored pictures among them.
+    @Test(arguments: [PixNerdHead.field, .linear])
+    func cachedLatentsMakeTheSameRun(head: PixNerdHead) throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            try runs.encodeLatents()
+            func change(_ configuration: inout Configuration) {
+                runs.inLatents(&configuration)
+                configuration.model.head = head
+                if head == .linear { configuration.model.fieldWidth = Configuration().model.fieldWidth }
+            }
+            let inStep = try runs.train("step", change).run
+            let cached = try runs.train("cached") {
+                change(&$0)
+                $0.latent.cache = "\(runs.directory)/latents"
+            }.run
+            // All but the fingerprint of the configuration.
+            for name in ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors"] {
+                #expect(try runs.files(inStep)[name] == runs.files(cached)[name], "\(name)")
+            }
+            #expect(try runs.metrics(inStep).map(\.loss) == runs.metrics(cached).map(\.loss))
+        }
+    }
+
+    /// The layout of the published training code: the same run as encoding in the step makes.
+    @Test func latentsBesideEachPictureAreRead() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            try runs.writeLatentFiles()
+            func losses(_ name: String, cache: String) throws -> [Double] {
+                try runs.metrics(
+                    runs.train(name) {
+                        runs.inLatents(&$0)
+                        $0.data.flip = false
+                        $0.latent.cache = cache
+                    }.run
+                ).map(\.loss)
+            }
+            let (own, kept) = (try losses("step", cache: ""), try losses("kept", cache: "\(runs.directory)/files"))
+            // A picture that is encoded alone has other last bits than one among others.
+            for (a, b) in zip(own, kept) { #expect(abs(a - b) < 1e-4 * a) }
+        }
+    }
+
+    @Test(arguments: [false, true], [1, 4])
+    func aStoppedRunResumesToTheBit(isCached: Bool, step: Int) throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            if isCached { try runs.encodeLatents() }
+            func change(_ configuration: inout Configuration) {
+                runs.inLatents(&configuration)
+                configuration.training.accumulate = 2
+                if isCached { configuration.latent.cache = "\(runs.directory)/latents" }
+            }
+            let whole = try runs.train("whole", change).run
+            try runs.train("stopped", stopAfter: step, change)
+            let resumed = try runs.train("stopped", resume: true, change)
+            #expect(resumed.isFinished && resumed.log == [])
+            expectSame(try runs.files(whole), try runs.files(resumed.run))
+        }
+    }
+
+    /// Latents are another sample of their distributions in each step and for each picture.
+    @Test func latentsAreDrawnAnew() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            func losses(_ name: String, seed: UInt64) throws -> [Double] {
+                try runs.metrics(
+                    runs.train(name) {
+                        runs.inLatents(&$0)
+                        $0.seed = seed
+                    }.run
+                ).map(\.loss)
+            }
+            #expect(try losses("a", seed: 1) == losses("b", seed: 1))
+            #expect(try losses("c", seed: 2) != losses("d", seed: 1))
+        }
+    }
+
+    @Test func stoppedEncodingGoesOn() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            let whole = try runs.encodeLatents(to: "whole")
+            #expect(whole.isFinished && whole.written == 32)
+            let stopped = try runs.encodeLatents(stopAfter: 2)
+            #expect(!stopped.isFinished && stopped.written == 0)
+            #expect(try runs.encodeLatents().isFinished)
+            #expect(try runs.encodeLatents().kept == 32)
+            for name in ["latents.json", "latents-000000.safetensors"] {
+                let files = try ["whole", "latents"].map {
+                    try Data(contentsOf: URL(fileURLWithPath: "\(runs.directory)/\($0)/\(name)"))
+                }
+                #expect(files[0] == files[1])
+            }
+        }
+    }
+
+    /// Half the space, and latents that differ by the type's rounding alone.
+    @Test func latentsAreKeptInHalfTheSpace() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            try runs.encodeLatents(type: .bfloat16)
+            let file = try SafetensorsFile(path: "\(runs.directory)/latents/latents-000000.safetensors")
+            #expect(file.elementType(of: "moments") == .bfloat16 && file.shape(of: "moments") == [32, 4, 8, 8])
+            let run = try runs.train("run") {
+                runs.inLatents(&$0)
+                $0.latent.cache = "\(runs.directory)/latents"
+            }.run
+            let exact = try runs.train("exact") { runs.inLatents(&$0) }.run
+            for (a, b) in try zip(runs.metrics(run), runs.metrics(exact)) {
+                #expect(a.loss != b.loss && abs(a.loss - b.loss) < 0.02 * b.loss)
+            }
+        }
+    }
+
+    @Test func previewsAreDecoded() throws {
+        try TinyRuns.with { runs in
+            try runs.trainAutoencoder()
+            let run = try runs.train("run") {
+                runs.inLatents(&$0)
+                $0.training.previewEvery = 6
+            }.run
+            let sheet = try ImageFile.read("\(run.previewsPath)/step-000006.png")
+            #expect(sheet.width >= 2 * 16 && sheet.height >= 3 * 16)
+        }
+    }
+}

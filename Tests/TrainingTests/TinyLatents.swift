@@ -1,0 +1,85 @@
+import Checkpoints
+import Diffusion
+import Foundation
+import Images
+import Models
+import Tensors
+import Testing
+import Training
+
+/// Autoencoders and latents of some hundred weights, beside the tiny runs.
+extension TinyRuns {
+    /// An autoencoder of two channels that halves the sides.
+    func makeAutoencoder(_ configuration: inout Configuration) {
+        configuration.kind = .autoencoder
+        configuration.model = Configuration().model
+        configuration.autoencoder.latentChannels = 2
+        configuration.autoencoder.widths = [8, 8]
+        configuration.autoencoder.groups = 4
+        configuration.autoencoder.hasAttention = false
+        configuration.autoencoder.divergenceWeight = 1e-3
+        configuration.training.steps = 6
+    }
+
+    /// Trains such an autoencoder.
+    @discardableResult
+    func trainAutoencoder(
+        _ name: String = "autoencoder", resume: Bool = false, stopAfter: Int? = nil,
+        _ change: (inout Configuration) -> Void = { _ in }
+    ) throws -> Outcome {
+        try train(name, resume: resume, stopAfter: stopAfter) {
+            makeAutoencoder(&$0)
+            change(&$0)
+        }
+    }
+
+    /// A denoiser of 4 x 4 tokens in latents of 8 x 8.
+    func inLatents(of autoencoder: String = "autoencoder", _ configuration: inout Configuration) {
+        configuration.space = .latent
+        configuration.latent.autoencoder = "\(directory)/\(autoencoder)"
+        configuration.model.patchSize = 2
+        configuration.data.flip = true
+    }
+
+    /// Writes the latents of a run's pictures.
+    @discardableResult
+    func encodeLatents(
+        to name: String = "latents", of autoencoder: String = "autoencoder", size: Int = 16,
+        type: ElementType = .float32, stopAfter: Int = .max
+    ) throws -> ShardProgress {
+        let checkpoint = try AutoencoderCheckpoint(path: "\(directory)/\(autoencoder)")
+        var asked = 0
+        var watcher = ShardWatcher()
+        watcher.shouldStop = {
+            asked += 1
+            return asked > stopAfter
+        }
+        return try LatentEncoding(
+            checkpoint.load(), name: autoencoder, ImageCollection.open(root: pictures), imageSize: size, type: type,
+            to: "\(directory)/\(name)"
+        ).run(batchSize: 5, watcher)
+    }
+
+    /// Writes latents as the published training code reads them: a file of `mean` and `logvar` beside each picture's name.
+    ///
+    /// - Parameter change: of each picture's numbers.
+    func writeLatentFiles(
+        to name: String = "files", of autoencoder: String = "autoencoder", _ change: (Float) -> Float = { $0 }
+    ) throws {
+        let codec = try AutoencoderCheckpoint(path: "\(directory)/\(autoencoder)").load()
+        let collection = try ImageCollection.open(root: pictures)
+        let reader = SquareReader(collection, imageSize: 16)
+        for (place, sample) in collection.samples.enumerated() {
+            let batch = try #require(reader.read(place..<place + 1, unreadable: { _ in }))
+            let moments = codec.moments(PixelSpace().encode(batch)).values.map(change)
+            let path = "\(directory)/\(name)\(sample.name.dropFirst(pictures.count)).pt"
+            try FileManager.default.createDirectory(
+                atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+            // Told by its first bytes, a file of either kind is read.
+            try SafetensorsWriter.write(
+                [("mean", moments.prefix(128)), ("logvar", moments.suffix(128))].map {
+                    ($0, Tensor(Array($1), shape: [2, 8, 8]))
+                }, to: path)
+        }
+    }
+}
