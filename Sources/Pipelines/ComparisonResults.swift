@@ -1,3 +1,4 @@
+import Checkpoints
 import Evaluation
 import Foundation
 import Tensors
@@ -24,6 +25,7 @@ public struct ComparisonResults: Codable, Sendable {
     public struct MachineDescription: Codable, Sendable {
         public let processor: String
         public let instructionSet: String
+        public let blas: String
         public let blasCore: String
         public let threads: Int
         /// In GB.
@@ -32,6 +34,8 @@ public struct ComparisonResults: Codable, Sendable {
 
     public let name: String
     public let program: String
+    /// What was entered.
+    public let command: String
     public let machine: MachineDescription
     /// Units of work that are not done yet.
     public let missing: [String]
@@ -39,7 +43,10 @@ public struct ComparisonResults: Codable, Sendable {
     public let isEqual: Bool
     public let unequal: [ComparedKey]
     public let equal: [ComparedKey]
+    /// What the spaces and heads make differ.
+    public let differing: [ComparedKey]
     public let measuring: Measuring
+    public let costs: [CostQuantity]
     public let pipelines: [PipelineResult]
 }
 
@@ -82,23 +89,27 @@ public struct PipelineResult: Codable, Sendable {
 
 extension PipelineComparison {
     /// What has been found so far.
-    public func results() -> ComparisonResults {
+    ///
+    /// - Parameter command: what was entered.
+    public func results(command: String) -> ComparisonResults {
+        let pipelines = self.pipelines.map(result)
         let evaluation = settings.evaluation
         let machine = Machine()
-        let asked = pipelines[0].configuration.threads
+        let asked = self.pipelines[0].configuration.threads
         return ComparisonResults(
-            name: settings.name, program: program,
+            name: settings.name, program: program, command: command,
             machine: ComparisonResults.MachineDescription(
-                processor: machine.processor, instructionSet: machine.instructionSet, blasCore: machine.blasCore,
+                processor: machine.processor, instructionSet: machine.instructionSet, blas: machine.blas,
+                blasCore: machine.blasCore,
                 threads: asked > 0 ? asked : Threads.count, memory: Double(machine.memory) / 1e9),
             missing: units.filter { !isDone($0) }.map(\.name), isEqual: equality.isEqual, unequal: equality.unequal,
-            equal: equality.compared.filter(\.isEqual),
+            equal: equality.compared.filter(\.isEqual), differing: equality.differing,
             measuring: ComparisonResults.Measuring(
                 reference: reference, pictures: evaluation.pictures, referencePictures: referenceLimit,
                 seed: evaluation.seed, steps: evaluation.steps, shift: evaluation.shift, guidance: evaluation.guidance,
                 guidanceInterval: [evaluation.guidanceLower, evaluation.guidanceUpper], batch: evaluation.batch,
                 features: evaluation.features.isEmpty ? nil : evaluation.features),
-            pipelines: pipelines.map(result))
+            costs: CostQuantity.all(pipelines, guidance: evaluation.guidance), pipelines: pipelines)
     }
 
     private func recorded<Value: Codable>(_ unit: ComparisonUnit, as type: Value.Type) -> Value? {
@@ -129,15 +140,22 @@ extension PipelineComparison {
             trajectory: recorded(.trajectory(pipeline: name), as: TrajectoryRecord.self), points: points)
     }
 
-    /// Writes what has been found so far beside the records.
+    /// Writes what has been found so far beside the records: a page, and the same numbers as JSON.
     ///
+    /// - Parameter command: what was entered.
     /// - Returns: the paths of what was written.
+    /// - Throws: one sentence where pictures cannot be read or files not be written.
     @discardableResult
-    public func writeReport() throws -> [String] {
-        let results = results()
-        let path = "\(settings.path)/report.json"
-        try JSON.write(results, to: path)
-        return [path]
+    public func writeReport(command: String) throws -> [String] {
+        let results = results(command: command)
+        let (page, json) = ("\(settings.path)/report.html", "\(settings.path)/report.json")
+        let html = try reportPage(results)
+        try makeFolder(settings.path)
+        try JSON.write(results, to: json)
+        try AtomicFile.write(to: page) { file in
+            try Data(html.utf8).withUnsafeBytes { try file.append($0) }
+        }
+        return [page, json]
     }
 }
 

@@ -14,8 +14,11 @@ public struct ComparedKey: Codable, Sendable, Equatable {
     public var isEqual: Bool { Set(values.map(\.value)).count <= 1 }
 
     /// Such as `training.steps is 100 in pixel, 50 in latent`.
-    public var sentence: String {
-        "\(key) is " + values.map { "\($0.value) in \($0.pipeline)" }.joined(separator: ", ")
+    public var sentence: String { "\(key) is \(valuesText)" }
+
+    /// Such as `100 in pixel, 50 in latent`.
+    public var valuesText: String {
+        values.map { "\($0.value.isEmpty ? "nothing" : $0.value) in \($0.pipeline)" }.joined(separator: ", ")
     }
 }
 
@@ -25,6 +28,8 @@ public struct ComparedKey: Codable, Sendable, Equatable {
 /// alignment, seed.
 public struct Equality: Codable, Sendable, Equatable {
     public let compared: [ComparedKey]
+    /// What a space or a head makes differ, and does.
+    public let differing: [ComparedKey]
 
     public var unequal: [ComparedKey] { compared.filter { !$0.isEqual } }
     public var isEqual: Bool { unequal.isEmpty }
@@ -48,11 +53,16 @@ public struct Equality: Codable, Sendable, Equatable {
                 values: pipelines.map { ComparedKey.Value(pipeline: $0.name, value: value($0) ?? "unknown") })
         }
         let derived = [key("tokens") { $0.tokens.map(String.init) }]
-        let keys = Configuration.keys.filter { key in
-            !Self.free.contains(key.name) && !Self.keeping.contains(key.name)
-                && !Self.freeSections.contains(where: key.name.hasPrefix)
+        func isFree(_ name: String) -> Bool {
+            Self.free.contains(name) || Self.freeSections.contains(where: name.hasPrefix)
         }
-        compared = derived + keys.map { own in key(own.name) { own.read($0.configuration) } }
+        let keys = Configuration.keys.filter { !Self.keeping.contains($0.name) }
+        func compare(_ keys: [ConfigurationKey<Configuration>]) -> [ComparedKey] {
+            keys.map { own in key(own.name) { own.read($0.configuration) } }
+        }
+        compared = derived + compare(keys.filter { !isFree($0.name) })
+        let own = keys.filter { isFree($0.name) && !["name", "directory"].contains($0.name) }
+        differing = compare(own.filter { !$0.name.hasPrefix("sampling.") }).filter { !$0.isEqual }
     }
 }
 

@@ -124,8 +124,7 @@ extension PipelineComparison {
             decoding += clock.now - middle
             timed += batch.count
         }
-        let folder = "\(settings.path)/samples/\(pipeline.name)"
-        let (before, after) = ("\(folder)/originals.npz", roundTripPath(pipeline.name))
+        let (before, after) = (originalsPath(pipeline.name), roundTripPath(pipeline.name))
         try PictureArray.write(originals, to: before)
         try PictureArray.write(returned, to: after)
         var pairs = evaluationSettings(pipeline)
@@ -142,6 +141,9 @@ extension PipelineComparison {
             decodedPerSecond: rate(decoding),
             roundTrip: try evaluate(EvaluationSource(path: before), EvaluationSource(path: after), pairs))
     }
+
+    /// Where the pictures that go into a space are.
+    func originalsPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/originals.npz" }
 
     /// Where what came back is.
     func roundTripPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/round-trips.npz" }

@@ -8,8 +8,7 @@ enum PictureArray {
 
     /// - Throws: `CheckpointError` naming the path.
     static func write(_ pictures: [RGBImage], to path: String) throws {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
         let file = try NpzWriter(path: path, arrays: [NpzWriter.Array(name, .uint8, shape)])
         for picture in pictures { try picture.pixels.withUnsafeBytes { try file.append($0) } }

@@ -33,11 +33,7 @@ struct Records {
     ///
     /// - Throws: `ComparisonError` or `CheckpointError` where it cannot be written.
     func keep<Value: Codable>(_ name: String, _ settings: [String: String], _ value: Value) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw ComparisonError("\(path) cannot be made: \(error.localizedDescription).")
-        }
+        try makeFolder(path)
         try JSON.write(Record(settings: settings, value: value), to: file(name))
     }
 }
@@ -64,5 +60,14 @@ enum JSON {
         try AtomicFile.write(to: path) { file in
             try data.withUnsafeBytes { try file.append($0) }
         }
+    }
+}
+
+/// - Throws: `ComparisonError` where there is none and it cannot be made.
+func makeFolder(_ path: String) throws {
+    do {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+        throw ComparisonError("The folder \(path) cannot be made: \(error.localizedDescription).")
     }
 }

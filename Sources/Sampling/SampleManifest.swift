@@ -122,7 +122,7 @@ public struct SampleManifest: Codable, Equatable, Sendable {
     }()
 
     /// - Throws: `SamplingError` where there is no manifest of this program's.
-    init(path: String) throws {
+    package init(path: String) throws {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         guard let data = FileManager.default.contents(atPath: path),

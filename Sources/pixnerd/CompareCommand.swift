@@ -62,9 +62,10 @@ struct CompareCommand: ParsableCommand {
             isDone = try comparison.run(
                 shouldStop: shouldStop, perform: { unit in try finished(unit, config, shouldStop) })
         }
-        let written = try comparison.writeReport()
         let command = (["pixnerd", "compare", config] + settings.flatMap { ["--set", $0] }).map(shellQuoted)
-        if !isDone { print("Stopped. Go on with it: \(command.joined(separator: " "))") }
+            .joined(separator: " ")
+        let written = try comparison.writeReport(command: command)
+        if !isDone { print("Stopped. Go on with it: \(command)") }
         print("The report is in \(written.joined(separator: " and ")).")
     }
 

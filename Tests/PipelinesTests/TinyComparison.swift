@@ -81,14 +81,14 @@ struct TinyComparison {
     }
 }
 
-/// What was found, as JSON without what depends on the clock, the process, and the place.
+/// What was found of the pipelines, as JSON without what depends on the clock, the process, and the place.
 func withoutTimes(_ results: ComparisonResults, in directory: String) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
         positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     let times = ["seconds", "picturesPerSecond", "peakMemory", "encodedPerSecond", "decodedPerSecond"]
-    let text = String(decoding: try encoder.encode(results), as: UTF8.self)
+    let text = String(decoding: try encoder.encode(results.pipelines), as: UTF8.self)
     return text.split(separator: "\n").filter { line in
         !times.contains { line.contains("\"\($0)\" :") }
     }.joined(separator: "\n").replacingOccurrences(of: directory, with: "")
