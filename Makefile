@@ -79,6 +79,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_dinov2_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_evaluation_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_inception_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_perceptual_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

@@ -189,6 +189,98 @@ KERNEL void cosine_distances_backward(
     }
 }
 
+// Pixels that are worked on at once: their sums over channels stay in the first cache.
+#define PIXELS_AT_ONCE 256
+
+// norms[count] = the norms of pixels over their channels.
+INLINE void channel_norms(
+    size_t channels, size_t count, size_t stride, const float *restrict x, float *restrict norms) {
+    RELAXED
+    memset(norms, 0, count * sizeof(float));
+    for (size_t channel = 0; channel < channels; channel++) {
+        const float *restrict from = x + channel * stride;
+        VECTORIZED
+        for (size_t i = 0; i < count; i++) norms[i] += from[i] * from[i];
+    }
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) norms[i] = square_root(norms[i]);
+}
+
+KERNEL double channel_distances(
+    size_t channels, size_t pixels, size_t stride, float epsilon, const float *restrict weights,
+    const float *restrict a, const float *restrict b) {
+    RELAXED
+    float by_a[PIXELS_AT_ONCE], by_b[PIXELS_AT_ONCE], sums[PIXELS_AT_ONCE];
+    double sum = 0;
+    for (size_t first = 0; first < pixels; first += PIXELS_AT_ONCE) {
+        const size_t count = pixels - first < PIXELS_AT_ONCE ? pixels - first : PIXELS_AT_ONCE;
+        channel_norms(channels, count, stride, a + first, by_a);
+        channel_norms(channels, count, stride, b + first, by_b);
+        VECTORIZED
+        for (size_t i = 0; i < count; i++) {
+            by_a[i] = 1.0f / (by_a[i] + epsilon);
+            by_b[i] = 1.0f / (by_b[i] + epsilon);
+            sums[i] = 0.0f;
+        }
+        for (size_t channel = 0; channel < channels; channel++) {
+            const float weight = weights[channel];
+            const float *restrict from_a = a + channel * stride + first;
+            const float *restrict from_b = b + channel * stride + first;
+            VECTORIZED
+            for (size_t i = 0; i < count; i++) {
+                const float difference = from_a[i] * by_a[i] - from_b[i] * by_b[i];
+                sums[i] += weight * difference * difference;
+            }
+        }
+        for (size_t i = 0; i < count; i++) sum += sums[i];
+    }
+    return sum;
+}
+
+KERNEL void channel_distances_backward(
+    size_t channels, size_t pixels, size_t stride, float epsilon, float scale, const float *restrict weights,
+    const float *restrict a, const float *restrict b, float *restrict gradient) {
+    RELAXED
+    float by_a[PIXELS_AT_ONCE], by_b[PIXELS_AT_ONCE], back[PIXELS_AT_ONCE];
+    for (size_t first = 0; first < pixels; first += PIXELS_AT_ONCE) {
+        const size_t count = pixels - first < PIXELS_AT_ONCE ? pixels - first : PIXELS_AT_ONCE;
+        float norms[PIXELS_AT_ONCE];
+        channel_norms(channels, count, stride, a + first, norms);
+        channel_norms(channels, count, stride, b + first, by_b);
+        VECTORIZED
+        for (size_t i = 0; i < count; i++) {
+            // Where all channels are 0 there is no derivative of the norm, and 0 stands for it.
+            by_a[i] = norms[i] > 0.0f ? 1.0f / (norms[i] + epsilon) : 0.0f;
+            by_b[i] = 1.0f / (by_b[i] + epsilon);
+            back[i] = 0.0f;
+        }
+        for (size_t channel = 0; channel < channels; channel++) {
+            const float weight = weights[channel];
+            const float *restrict from_a = a + channel * stride + first;
+            const float *restrict from_b = b + channel * stride + first;
+            VECTORIZED
+            for (size_t i = 0; i < count; i++) {
+                back[i] += weight * (from_a[i] * by_a[i] - from_b[i] * by_b[i]) * from_a[i];
+            }
+        }
+        VECTORIZED
+        for (size_t i = 0; i < count; i++) {
+            back[i] = norms[i] > 0.0f ? back[i] * by_a[i] * by_a[i] / norms[i] : 0.0f;
+        }
+        for (size_t channel = 0; channel < channels; channel++) {
+            const float weight = weights[channel];
+            const float *restrict from_a = a + channel * stride + first;
+            const float *restrict from_b = b + channel * stride + first;
+            float *restrict to = gradient + channel * stride + first;
+            VECTORIZED
+            for (size_t i = 0; i < count; i++) {
+                const float difference = from_a[i] * by_a[i] - from_b[i] * by_b[i];
+                to[i] = 2.0f * scale * (weight * difference * by_a[i] - back[i] * from_a[i]);
+            }
+        }
+    }
+}
+
 KERNEL void gated_residual_forward(
     size_t rows, size_t width, const float *restrict x, const float *restrict y, const float *restrict gate,
     float *restrict out) {

@@ -1,4 +1,4 @@
-// Pooling over windows of 3 x 3 pixels, and rectification: what convolutional networks have between their products.
+// Pooling over windows of pixels, and rectification: what convolutional networks have between their products.
 #include "kernel.h"
 
 KERNEL void rectify_rows(size_t rows, size_t columns, size_t stride, float *restrict x) {
@@ -6,6 +6,54 @@ KERNEL void rectify_rows(size_t rows, size_t columns, size_t stride, float *rest
         float *restrict values = x + row * stride;
         VECTORIZED
         for (size_t i = 0; i < columns; i++) values[i] = values[i] > 0.0f ? values[i] : 0.0f;
+    }
+}
+
+KERNEL void rectify_backward(size_t count, const float *restrict out, float *restrict gradient) {
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) gradient[i] = out[i] > 0.0f ? gradient[i] : 0.0f;
+}
+
+INLINE float larger(float a, float b) { return b > a ? b : a; }
+
+KERNEL void halve_to_maximum_forward(
+    size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out) {
+    const size_t columns = width / 2;
+    for (size_t plane = 0; plane < planes; plane++) {
+        for (size_t row = 0; row < height / 2; row++, out += columns) {
+            const float *restrict top = x + (plane * height + 2 * row) * width;
+            const float *restrict bottom = top + width;
+            for (size_t i = 0; i < columns; i++) {
+                out[i] = larger(larger(top[2 * i], top[2 * i + 1]), larger(bottom[2 * i], bottom[2 * i + 1]));
+            }
+        }
+    }
+}
+
+KERNEL void halve_to_maximum_backward(
+    size_t planes, size_t height, size_t width, const float *restrict x, const float *restrict upstream,
+    float *restrict gradient) {
+    const size_t columns = width / 2;
+    for (size_t plane = 0; plane < planes; plane++, x += height * width, gradient += height * width) {
+        // What no window holds: an odd last row and column.
+        if (height % 2) memset(gradient + (height - 1) * width, 0, width * sizeof(float));
+        for (size_t row = 0; row < height / 2; row++, upstream += columns) {
+            const float *restrict top = x + 2 * row * width;
+            const float *restrict bottom = top + width;
+            float *restrict to_top = gradient + 2 * row * width;
+            float *restrict to_bottom = to_top + width;
+            if (width % 2) to_top[width - 1] = to_bottom[width - 1] = 0.0f;
+            for (size_t i = 0; i < columns; i++) {
+                const float a = top[2 * i], b = top[2 * i + 1], c = bottom[2 * i], d = bottom[2 * i + 1];
+                const float largest = larger(larger(a, b), larger(c, d));
+                const int is_a = a == largest, is_b = !is_a && b == largest;
+                const int is_c = !is_a && !is_b && c == largest;
+                to_top[2 * i] = is_a ? upstream[i] : 0.0f;
+                to_top[2 * i + 1] = is_b ? upstream[i] : 0.0f;
+                to_bottom[2 * i] = is_c ? upstream[i] : 0.0f;
+                to_bottom[2 * i + 1] = is_a || is_b || is_c ? 0.0f : upstream[i];
+            }
+        }
     }
 }
 

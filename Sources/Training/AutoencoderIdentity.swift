@@ -32,7 +32,7 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
     func isSame(as other: AutoencoderIdentity) -> Bool { fingerprint == other.fingerprint && scale == other.scale }
 
     /// Weights and scale, for a person.
-    public var text: String { "\(name) (weights \(fingerprint.prefix(8)), \(scale.text))" }
+    public var text: String { "\(name) (weights \(fingerprint.prefix(8)), \(scale.summary))" }
 
     /// As the metadata of a checkpoint holds it.
     var json: String {

@@ -61,6 +61,13 @@ public struct MemoryEstimate: Sendable {
         activations += 4 * batch * architecture.activations(height: size, width: size) * 3 / 2
     }
 
+    /// Adds a perceptual distance of what an autoencoder makes from the pictures themselves.
+    mutating func add(_ perceptual: PerceptualDistance, batch: Int, size: Int) {
+        state += 4 * perceptual.parameterCount
+        // Of what comes back every activation once; gradients on their way, and of the pictures what is compared.
+        activations += 4 * batch * perceptual.activations(height: size, width: size) * 3 / 2
+    }
+
     /// Adds an autoencoder whose latents are diffused.
     ///
     /// - Parameter encodes: whether it encodes in the step; else it only decodes previews.

@@ -80,10 +80,19 @@ import Training
                 let pictures = try ImageCollection.open(root: runs.pictures)
                 let reader = SquareReader(pictures, imageSize: 16)
                 let batch = try #require(reader.read(0..<pictures.samples.count, unreadable: { _ in }))
-                let space = LatentSpace(model, scale: [(scale.factor, 0), (scale.factor, 0)])
+                let space = LatentSpace(
+                    model,
+                    scale: (0..<2).map { channel in
+                        let affine = scale.affine(channel: channel)
+                        return (factor: affine.scale, offset: affine.offset)
+                    })
                 statistics.add(space.encode(batch) { RandomStream(seed: 3, purpose: .latents, index: $0) })
                 // Other draws than those that the scale was measured by.
-                #expect(abs(statistics.deviation - 1) < 0.03, "\(statistics.deviation)")
+                let (means, deviations) = (statistics.channelMeans, statistics.channelDeviations)
+                #expect(means.allSatisfy { abs($0) < 0.05 } && deviations.allSatisfy { abs($0 - 1) < 0.05 })
+                // Around the channels' means the factor alone brings the deviation to 1.
+                let squares = try #require(scale.deviations).reduce(0) { $0 + $1 * $1 }
+                #expect(abs(squares / 2 - 1) < 1e-5 && scale.means?.count == 2)
             }
             let json = try #require(
                 try JSONSerialization.jsonObject(

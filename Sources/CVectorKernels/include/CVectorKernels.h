@@ -93,6 +93,14 @@ double cosine_distances(size_t rows, size_t width, float epsilon, const float *a
 // gradient = scale times its derivative by a, taken as if no norm had been raised to epsilon.
 void cosine_distances_backward(
     size_t rows, size_t width, float epsilon, float scale, const float *a, const float *b, float *gradient);
+// The sum over pixels of the sum over channels of weights (a / (|a| + epsilon) - b / (|b| + epsilon))^2, where |a| is the
+// norm of a pixel over its channels; channels of a and b [channels, pixels] stand stride floats apart.
+double channel_distances(
+    size_t channels, size_t pixels, size_t stride, float epsilon, const float *weights, const float *a, const float *b);
+// gradient = the derivative of that by a, times scale; 0 where all channels of a pixel are.
+void channel_distances_backward(
+    size_t channels, size_t pixels, size_t stride, float epsilon, float scale, const float *weights, const float *a,
+    const float *b, float *gradient);
 // out = x + gate y row by row; gate is [width].
 void gated_residual_forward(
     size_t rows, size_t width, const float *x, const float *y, const float *gate, float *out);
@@ -191,6 +199,13 @@ void upsample_backward(size_t planes, size_t height, size_t width, const float *
 
 // max(x, 0) in place; rows stand stride floats apart.
 void rectify_rows(size_t rows, size_t columns, size_t stride, float *x);
+// gradient = 0 where what was rectified to `out` was not positive, in place.
+void rectify_backward(size_t count, const float *out, float *gradient);
+// The largest of each 2 x 2 pixels: x [planes, height, width] to out [planes, height / 2, width / 2], rounded down.
+void halve_to_maximum_forward(size_t planes, size_t height, size_t width, const float *x, float *out);
+// gradient[planes, height, width] = upstream at the first largest of each 2 x 2 pixels, 0 elsewhere.
+void halve_to_maximum_backward(
+    size_t planes, size_t height, size_t width, const float *x, const float *upstream, float *gradient);
 // The largest of each window of 3 x 3 pixels, padding being no pixels: x [planes, height, width] to out [planes,
 // (height + 2 padding - 3) / stride + 1, likewise]; padding is 0 or 1, row[width] workspace.
 void max_pool_3x3(

@@ -59,6 +59,12 @@ public struct LatentScale: Sendable, Equatable, Codable {
         return (scale, -((means?[channel] ?? 0) + shift) * scale)
     }
 
+    /// As `text`, without the numbers of channels.
+    public var summary: String {
+        let channels = means != nil || deviations != nil ? ", by channel" : ""
+        return LatentScale(factor: factor, shift: shift).text + channels
+    }
+
     /// The numbers that are not the usual ones, for a person.
     public var text: String {
         var parts = ["factor \(factor)"]

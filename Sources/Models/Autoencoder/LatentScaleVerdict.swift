@@ -67,7 +67,9 @@ extension LatentStatistics {
                 .wrongShift, factor, "\(measured), and the mean is not near 0: \(neededShift(scale)).")
         }
         let start = "\(measured) where 0 and 1 are expected"
-        let usual = KnownAutoencoder.all.first { $0.scale.factor == scale.factor && $0.scale.means == scale.means }
+        let usual = KnownAutoencoder.all.first {
+            $0.scale.factor == scale.factor && ($0.scale.means == nil || $0.scale.means == scale.means)
+        }
         let own = KnownAutoencoder.kinds(of: architecture).first {
             $0.scale.means == scale.means && abs(log(factor / Double($0.scale.factor))) < Self.nearFactor
         }

@@ -65,6 +65,19 @@ public struct LatentStatistics: Sendable, Equatable {
     /// The scaling factor that brings latents to deviation 1, where those that were added have no scale.
     public var factor: Double { 1 / deviation }
 
+    /// The scale that brings each channel to mean 0 and deviation 1, where those that were added have none; nil where a
+    /// channel's numbers are all equal or not finite.
+    ///
+    /// The factor is that of all channels around their means, and what channels differ by stands in their deviations, so
+    /// that the factor alone also serves whoever knows nothing of channels.
+    public var scale: LatentScale? {
+        let (means, deviations) = (channelMeans, channelDeviations)
+        guard (means + deviations).allSatisfy(\.isFinite), deviations.allSatisfy({ $0 > 0 }) else { return nil }
+        let factor = 1 / (deviations.reduce(0) { $0 + $1 * $1 } / Double(channels)).squareRoot()
+        return LatentScale(
+            factor: Float(factor), means: means.map { Float($0) }, deviations: deviations.map { Float($0 * factor) })
+    }
+
     private var total: Moments {
         var total = Moments()
         for part in parts { total.add(part) }

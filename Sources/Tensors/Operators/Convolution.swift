@@ -32,16 +32,21 @@ public struct ConvolutionPadding: Sendable, Equatable {
 ///   - bias: [O], or none.
 ///   - stride: the step of the filter in both directions.
 ///   - padding: zeros around each picture.
+///   - rectified: whether what is negative becomes 0 (ReLU), of which nothing else is kept.
 /// - Returns: [B, O, (H + top + bottom - kh) / stride + 1, (W + left + right - kw) / stride + 1], rounded down.
 public func convolution(
-    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: ConvolutionPadding = .none
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: ConvolutionPadding = .none,
+    rectified: Bool = false
 ) -> Tensor {
     OperatorProfile.begin("convolution")
     defer { OperatorProfile.end() }
     let plan = ConvolutionPlan(x: x, weight: weight, bias: bias, stride: stride, padding: padding)
     let out = Tensor(uninitialized: plan.outputShape)
-    plan.multiply(x.pointer, weight: weight.pointer, bias: bias?.pointer, into: out.storage.pointer)
+    plan.multiply(
+        x.pointer, weight: weight.pointer, bias: bias?.pointer, into: out.storage.pointer,
+        rectified: rectified)
     return Tape.record("convolution", out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
+        let upstream = rectified ? maskedByPositive(upstream, out) : upstream
         weight.node?.accumulate { pointer, beta in
             plan.addWeightGradient(x.pointer, upstream: upstream.pointer, beta: beta, into: pointer)
         }
@@ -52,4 +57,14 @@ public func convolution(
             plan.addInputGradient(upstream: upstream.pointer, weight: weight.pointer, beta: beta, into: pointer)
         }
     }
+}
+
+/// A derivative by what was rectified to `out`: 0 where that is not positive.
+private func maskedByPositive(_ upstream: Tensor, _ out: Tensor) -> Tensor {
+    let gradient = upstream.copied()
+    parallelChunks(out.count, of: elementsPerChunk) { range in
+        let at = range.lowerBound
+        rectify_backward(range.count, out.pointer + at, gradient.storage.pointer + at)
+    }
+    return gradient
 }

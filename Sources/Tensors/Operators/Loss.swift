@@ -82,7 +82,7 @@ public func meanCosineDistance(
 }
 
 /// A value of each picture, computed in parallel, and their mean of shape [1].
-private func meanOverPictures(_ count: Int, _ value: (Int) -> Double) -> (mean: Tensor, pictures: [Float]) {
+func meanOverPictures(_ count: Int, _ value: (Int) -> Double) -> (mean: Tensor, pictures: [Float]) {
     var values = [Double](repeating: 0, count: count)
     values.withUnsafeMutableBufferPointer { values in
         let target = values.baseAddress!

@@ -26,14 +26,16 @@ final class AutoencoderTask: TrainingTask {
         self.preparation = preparation
         self.model = model
         let section = preparation.configuration.autoencoder
-        loss = AutoencoderLoss(section.reconstruction, divergenceWeight: section.divergenceWeight)
+        loss = AutoencoderLoss(
+            section.reconstruction, divergenceWeight: section.divergenceWeight,
+            perceptual: preparation.perceptual.map { ($0, section.perceptualWeight) })
     }
 
     private var configuration: Configuration { preparation.configuration }
 
     var parameters: [Parameter] { model.parameters }
     var companions: [Parameter] { [] }
-    var origins: TrainingOrigins { TrainingOrigins() }
+    var origins: TrainingOrigins { TrainingOrigins(perceptual: preparation.perceptual?.fingerprint) }
 
     func makeStepper(
         optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
@@ -44,12 +46,11 @@ final class AutoencoderTask: TrainingTask {
             optimizer: optimizer, averages: averages, gradientClip: gradientClip
         ) { batch in
             let value = loss(model, batch.pictures, noise: batch.noise)
-            return TrainingLoss(
-                mean: value.loss,
-                pictures: PictureLosses([
-                    "reconstruction": value.pictures,
-                    "divergence": value.pictures.map { _ in value.divergence },
-                ]))
+            var parts = [
+                "reconstruction": value.pictures, "divergence": value.pictures.map { _ in value.divergence },
+            ]
+            parts["perceptual"] = value.perceptual
+            return TrainingLoss(mean: value.loss, pictures: PictureLosses(parts))
         }
         return { loaded, step, shouldSkip in
             let batches: [Batch] = loaded.withPlaces.map { part in
@@ -94,15 +95,16 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
-    /// What brings the latents of pictures of training to deviation 1, as the published factors do (Rombach et al., arXiv
-    /// 2112.10752, appendix G).
+    /// What brings each channel of the latents of pictures of training to mean 0 and deviation 1 (Rombach et al., arXiv
+    /// 2112.10752, appendix G, by channel).
     private func measuredScale() throws -> LatentScale {
         let statistics = try LatentStatistics(
             of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
-        guard statistics.factor.isFinite else {
-            throw TrainingError("The autoencoder's latents have deviation \(statistics.deviation); it cannot be used.")
+        guard let scale = statistics.scale else {
+            throw TrainingError(
+                "The autoencoder's latents have deviations \(statistics.channelDeviations); it cannot be used.")
         }
-        return LatentScale(factor: Float(statistics.factor))
+        return scale
     }
 
     private static func fileName(_ set: WeightSet) -> String {
