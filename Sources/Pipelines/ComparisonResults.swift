@@ -81,7 +81,9 @@ public struct PipelineResult: Codable, Sendable {
     public let points: [Point]
 
     /// Whether pictures go through an autoencoder whose training nobody knows the cost of.
-    public var hasUnknownCost: Bool { space == Configuration.SpaceKind.latent.rawValue && autoencoderTraining == nil }
+    public var hasUnknownCost: Bool {
+        space == Configuration.SpaceKind.latent.rawValue && training != nil && autoencoderTraining == nil
+    }
 
     /// The points of one guidance, by step.
     public func points(guidance: Float) -> [Point] { points.filter { $0.guidance == guidance } }

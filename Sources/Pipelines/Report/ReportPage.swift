@@ -29,7 +29,8 @@ struct ReportPage {
             unequal: results.unequal.map { PageModel.TextRow(head: $0.key, cells: [$0.valuesText]) },
             missing: results.missing.count, hasMissing: !results.missing.isEmpty, notices: notices,
             pipelines: results.pipelines.indices.map { place in name(place, text: text(results.pipelines[place])) },
-            measured: results.measuring.guidance.map(measured), measuredNote: results.numbersNote,
+            measured: measures.isEmpty ? [] : results.measuring.guidance.map(measured),
+            measuredNote: results.numbersNote,
             definitions: measures.compactMap { MeasureText.definition($0.name) }.map {
                 PageModel.TextRow(head: $0.title, cells: [$0.text])
             },
@@ -77,6 +78,15 @@ struct ReportPage {
         }
         found += results.pipelines.filter(\.isTaken).map {
             "\($0.name) is a finished run that was taken: times and memory of its training are those of its own log."
+        }
+        for (uses, what) in [
+            (comparison.pipelines.contains { $0.configuration.repa.isOn }, "encoder that tokens are aligned with"),
+            (
+                comparison.pipelines.contains { $0.autoencoder?.autoencoder.perceptual.isEmpty == false },
+                "network of an autoencoder's perceptual loss"
+            ),
+        ] where uses {
+            found.append("Floating-point operations of training do not count the \(what); times do.")
         }
         if results.measuring.features == nil {
             found.append(
