@@ -29,6 +29,8 @@ struct LineChart {
     let lines: [Line]
     /// A value that is drawn across, with its name.
     var level: (value: Double, name: String)?
+    /// Values that the y-axis holds besides, so that charts beside each other have the same one.
+    var yHolds: [Double] = []
     /// Whether points have markers.
     var hasMarkers = true
 
@@ -42,7 +44,7 @@ struct LineChart {
         let points = lines.flatMap(\.points)
         let bounds = hasMarkers ? points.flatMap { $0.interval.map { [$0.lowerBound, $0.upperBound] } ?? [] } : []
         let x = ChartAxis(xScale, holding: points.map(\.x) + lines.map(\.charge))
-        let y = ChartAxis(yScale, holding: points.map(\.y) + bounds + [level?.value].compactMap { $0 })
+        let y = ChartAxis(yScale, holding: points.map(\.y) + bounds + yHolds + [level?.value].compactMap { $0 })
         let (size, frame) = (Self.size, Self.frame)
         func across(_ value: Double) -> Double { frame.left + x.place(value) * (size.width - frame.left - frame.right) }
         func down(_ value: Double) -> Double {

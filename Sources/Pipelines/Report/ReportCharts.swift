@@ -70,8 +70,15 @@ struct ReportCharts {
         let title = "\(CostQuantity.guidanceTitle(guidance)), over \(axis.title)"
         let chart = LineChart(
             title: "\(MeasureText.title(measure)), \(title)", xTitle: axis.title, yTitle: MeasureText.title(measure),
-            lines: lines, level: floor.map { ($0, "real with real") })
+            lines: lines, level: floor.map { ($0, "real with real") }, yHolds: values(measure.name))
         return PageModel.Figure(title: title, svg: chart.svg)
+    }
+
+    /// All values of a measure, with their intervals.
+    private func values(_ name: String) -> [Double] {
+        results.pipelines.flatMap(\.points).compactMap { $0.evaluation[name] }.flatMap {
+            [$0.value] + ($0.interval ?? [])
+        }
     }
 
     var spectraNote: String {

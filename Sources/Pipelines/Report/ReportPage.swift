@@ -146,7 +146,7 @@ struct ReportPage {
     private var costNote: String {
         "On \(results.machine.processor) with \(results.machine.threads) threads. Every piece of work ran in a process of its "
             + "own, whose largest resident memory is its peak. Times of training are those of steps alone, over all "
-            + "sessions, without saving and measuring. A multiply-add is two floating-point operations, and a backward pass "
+            + "sessions, without saving and measuring, with whatever else the machine did meanwhile. A multiply-add is two floating-point operations, and a backward pass "
             + "counts as two forward passes."
     }
 
