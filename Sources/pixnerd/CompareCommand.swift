@@ -53,11 +53,11 @@ struct CompareCommand: ParsableCommand {
             ComparisonConfiguration(yaml: config, settings: settings),
             program: "pixnerd \(PixNerdCommand.configuration.version)", logger: makeLogger())
         if let unit { return try perform(unit, of: comparison) }
+        if !reportOnly { try comparison.check() }
         print(comparison.summary)
         fflush(nil)
         var isDone = true
         if !reportOnly {
-            try comparison.check()
             let shouldStop = Interruption.watch()
             isDone = try comparison.run(
                 shouldStop: shouldStop, perform: { unit in try finished(unit, config, shouldStop) })

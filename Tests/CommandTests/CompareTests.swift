@@ -28,7 +28,10 @@ import Testing
             try prepare(place)
             let outcome = try place.succeed("compare", "compare.yaml", "--set", "pipelines.linear.seed=1")
             #expect(outcome.output.contains("NOT EQUAL: seed is 0 in field, 1 in linear.\n"))
-            #expect(outcome.output.contains("runs/tiny/report.json"))
+            #expect(outcome.output.hasSuffix("The report is in runs/tiny/report.html and runs/tiny/report.json.\n"))
+            let page = try String(contentsOfFile: place.path("runs/tiny/report.html"), encoding: .utf8)
+            let entered = "<code>pixnerd compare compare.yaml --set pipelines.linear.seed=1</code>"
+            #expect(page.contains("<strong>Not equal.</strong>") && page.contains(entered))
             #expect(outcome.errors.contains("[1/10] field: training"))
             let report = try String(contentsOfFile: place.path("runs/tiny/report.json"), encoding: .utf8)
             #expect(report.contains("\"isEqual\" : false") && report.contains("\"missing\" : [\n\n  ]"))
@@ -71,6 +74,7 @@ import Testing
             try place.refuse("compare", "none.yaml", naming: ["none.yaml"])
             try place.refuse("compare", "compare.yaml", "--set", "training.stps=1", naming: ["training.steps?"])
             try place.refuse("compare", "compare.yaml", "--set", "data.root=none", naming: ["none"])
+            try place.refuse("compare", "compare.yaml", "--set", "evaluation.reference=none", naming: ["none"])
             #expect(try place.succeed("compare", "--list-keys").output.contains("evaluation.guidance"))
         }
     }
