@@ -10,10 +10,11 @@ SAMPLES := $(RUN)/samples
 LIBRARIES := openblas libpng libturbojpeg libgif libzip libxxhash
 DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev libgif-dev libzip-dev libxxhash-dev
 
-.PHONY: help quickstart build packages test lint format fixtures bench bench-peers clean
+.PHONY: help quickstart compare-shapes build packages test lint format fixtures bench bench-peers clean
 
 help:
 	@echo "make quickstart   build, make a small data set, train on it, sample at three sizes"
+	@echo "make compare-shapes  train and measure pixels and latents on that data set, for a page that shows both"
 	@echo "make build        build .build/release/pixnerd"
 	@echo "make test         run all tests, optimised"
 	@echo "make lint         check the format"
@@ -31,6 +32,12 @@ quickstart: build
 	done
 	@echo
 	@echo "Pictures at three sizes are in $(SAMPLES)/; how the run went is in $(RUN)/previews/ and metrics.jsonl."
+
+# Pictures that no pipeline is trained on, from another seed.
+compare-shapes: build
+	@test -d $(SHAPES) || $(PIXNERD) dataset shapes --out $(SHAPES)
+	@test -d $(SHAPES)-held-out || $(PIXNERD) dataset shapes --out $(SHAPES)-held-out --seed 1 --per-class 100
+	@$(PIXNERD) compare configs/compare-shapes.yaml
 
 build: packages
 	@$(BUILD)

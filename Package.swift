@@ -28,12 +28,13 @@ let package = Package(
             name: "PixNerdKit",
             targets: [
                 "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
-                "Evaluation", "Benchmarking",
+                "Evaluation", "Pipelines", "Benchmarking",
             ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
@@ -69,11 +70,19 @@ let package = Package(
         room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
+        room(
+            "Pipelines",
+            [
+                "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Tensors", "Training",
+                logging,
+                .product(name: "Mustache", package: "swift-mustache"),
+            ]),
+        // Floor 6
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models", "Sampling",
-                "Tensors", "Training",
+                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models",
+                "Pipelines", "Sampling", "Tensors", "Training",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -90,6 +99,7 @@ let package = Package(
         tests(of: "Evaluation", ["Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
         tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
+        tests(of: "Pipelines", ["Evaluation", "Images", "Models", "Training", logging, memoryLogging]),
         .testTarget(
             name: "CommandTests",
             dependencies: ["pixnerd", "Checkpoints", "Images", "Layers", "Models", "Tensors", "TestSupport"],

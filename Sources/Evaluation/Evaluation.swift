@@ -144,7 +144,10 @@ public struct Evaluation {
         }
         let report = EvaluationReport(
             program: program, real: report(of: real, realSide), generated: report(of: generated, generatedSide),
-            size: size, features: features, seed: settings.seed, resamples: settings.resamples, measures: measures)
+            size: size, features: features, seed: settings.seed, resamples: settings.resamples, measures: measures,
+            spectra: pair(realSide?.spectrum, generatedSide?.spectrum).map {
+                EvaluationReport.Spectra(real: $0.mean(), generated: $1.mean())
+            })
         return (report, realFeatures.stored, generatedFeatures.stored)
     }
 

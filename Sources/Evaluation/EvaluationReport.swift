@@ -41,6 +41,13 @@ public struct EvaluationReport: Codable, Sendable {
         public let note: String?
     }
 
+    /// The mean power of the brightness of each side's pictures at 1, 2, ... periods along the shorter side, in squared grey
+    /// levels a pixel.
+    public struct Spectra: Codable, Sendable, Equatable {
+        public let real: [Double]
+        public let generated: [Double]
+    }
+
     public let program: String
     public let real: Side
     public let generated: Side
@@ -50,6 +57,8 @@ public struct EvaluationReport: Codable, Sendable {
     public let seed: UInt64
     public let resamples: Int
     public let measures: [Measure]
+    /// Where both sides are pictures.
+    public let spectra: Spectra?
 
     /// The measure of a name.
     public subscript(name: String) -> Measure? { measures.first { $0.name == name } }

@@ -4,7 +4,7 @@ import Images
 import Models
 
 /// A value that stands in a configuration as one YAML scalar.
-protocol ConfigurationValue: Sendable {
+package protocol ConfigurationValue: Sendable {
     /// What is expected, for messages: "a whole number".
     static var expectation: String { get }
     init?(text: String)
@@ -12,61 +12,61 @@ protocol ConfigurationValue: Sendable {
 }
 
 extension Int: ConfigurationValue {
-    static var expectation: String { "a whole number" }
-    init?(text: String) { self.init(text) }
-    var text: String { String(self) }
+    package static var expectation: String { "a whole number" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { String(self) }
 }
 
 extension UInt64: ConfigurationValue {
-    static var expectation: String { "a whole number that is not negative" }
-    init?(text: String) { self.init(text) }
-    var text: String { String(self) }
+    package static var expectation: String { "a whole number that is not negative" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { String(self) }
 }
 
 extension Float: ConfigurationValue {
-    static var expectation: String { "a number" }
-    init?(text: String) {
+    package static var expectation: String { "a number" }
+    package init?(text: String) {
         guard let value = Float(text), value.isFinite else { return nil }
         self = value
     }
-    var text: String { description }
+    package var text: String { description }
 }
 
 extension Bool: ConfigurationValue {
-    static var expectation: String { "true or false" }
-    init?(text: String) { self.init(text) }
-    var text: String { description }
+    package static var expectation: String { "true or false" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { description }
 }
 
 extension String: ConfigurationValue {
-    static var expectation: String { "text" }
-    init?(text: String) { self = text }
-    var text: String { self }
+    package static var expectation: String { "text" }
+    package init?(text: String) { self = text }
+    package var text: String { self }
 }
 
 /// A number that may stand in a list.
-protocol ConfigurationNumber: ConfigurationValue {}
+package protocol ConfigurationNumber: ConfigurationValue {}
 
 extension Int: ConfigurationNumber {}
 extension Float: ConfigurationNumber {}
 
 extension Array: ConfigurationValue where Element: ConfigurationNumber {
-    static var expectation: String { "\(Element.expectation) or a list of such" }
-    init?(text: String) {
+    package static var expectation: String { "\(Element.expectation) or a list of such" }
+    package init?(text: String) {
         let parts = text.split(separator: ",").map { Element(text: $0.trimmingCharacters(in: .whitespaces)) }
         guard !parts.contains(where: { $0 == nil }) else { return nil }
         self = parts.compactMap { $0 }
     }
-    var text: String { map(\.text).joined(separator: ", ") }
+    package var text: String { map(\.text).joined(separator: ", ") }
 }
 
 /// One of a few words.
-protocol ConfigurationWord: ConfigurationValue, CaseIterable, RawRepresentable where RawValue == String {}
+package protocol ConfigurationWord: ConfigurationValue, CaseIterable, RawRepresentable where RawValue == String {}
 
 extension ConfigurationWord {
-    static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
-    init?(text: String) { self.init(rawValue: text) }
-    var text: String { rawValue }
+    package static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
+    package init?(text: String) { self.init(rawValue: text) }
+    package var text: String { rawValue }
 }
 
 extension TimeSampling: ConfigurationWord {}
@@ -79,27 +79,27 @@ extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
 
 /// One key of a configuration: its name, what it is for, and how it is read and written.
-public struct ConfigurationKey: Sendable {
+public struct ConfigurationKey<Root: Sendable>: Sendable {
     /// With its section, such as `training.batch_size`.
     public let name: String
     /// One line for a person.
     public let help: String
     /// What values it takes.
-    let expectation: String
-    let isText: Bool
-    let isList: Bool
+    package let expectation: String
+    package let isText: Bool
+    package let isList: Bool
     /// Whether a resumed run learns something else where this has changed.
-    private(set) var changesTraining: @Sendable (Configuration) -> Bool = { _ in true }
-    let read: @Sendable (Configuration) -> String
+    package private(set) var changesTraining: @Sendable (Root) -> Bool = { _ in true }
+    package let read: @Sendable (Root) -> String
     /// False where the text is not such a value.
-    let write: @Sendable (inout Configuration, String) -> Bool
+    package let write: @Sendable (inout Root, String) -> Bool
 
     /// A key over one property.
     ///
     /// - Parameters:
     ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
-    init<Value: ConfigurationValue>(
-        _ name: String, _ path: WritableKeyPath<Configuration, Value> & Sendable, _ help: String,
+    package init<Value: ConfigurationValue>(
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ help: String,
         limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
     ) {
         self.name = name
@@ -108,23 +108,23 @@ public struct ConfigurationKey: Sendable {
         isText = Value.self == String.self
         isList = Value.self == [Float].self || Value.self == [Int].self
         read = { $0[keyPath: path].text }
-        write = { configuration, text in
+        write = { root, text in
             guard let value = Value(text: text), isAllowed(value) else { return false }
-            configuration[keyPath: path] = value
+            root[keyPath: path] = value
             return true
         }
     }
 
     /// The key as one that may change without changing what a resumed run learns, except where `matters` says so.
-    func harmless(unless matters: @escaping @Sendable (Configuration) -> Bool = { _ in false }) -> ConfigurationKey {
+    package func harmless(unless matters: @escaping @Sendable (Root) -> Bool = { _ in false }) -> ConfigurationKey {
         var key = self
         key.changesTraining = matters
         return key
     }
 
     /// A whole number of at least `minimum`.
-    static func count(
-        _ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, from minimum: Int, _ help: String
+    package static func count(
+        _ name: String, _ path: WritableKeyPath<Root, Int> & Sendable, from minimum: Int, _ help: String
     ) -> ConfigurationKey {
         ConfigurationKey(name, path, help, limits: "of at least \(minimum)") {
             $0 >= minimum
@@ -132,8 +132,8 @@ public struct ConfigurationKey: Sendable {
     }
 
     /// A number in a closed range.
-    static func number(
-        _ name: String, _ path: WritableKeyPath<Configuration, Float> & Sendable, in range: ClosedRange<Float>,
+    package static func number(
+        _ name: String, _ path: WritableKeyPath<Root, Float> & Sendable, in range: ClosedRange<Float>,
         _ help: String
     ) -> ConfigurationKey {
         let limits =

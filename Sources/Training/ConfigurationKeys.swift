@@ -4,7 +4,7 @@ extension Configuration {
     private static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
 
     /// Every key, in the order in which a configuration is written.
-    public static let keys: [ConfigurationKey] = [
+    public static let keys: [ConfigurationKey<Configuration>] = [
         ConfigurationKey(
             "name", \.name, "name of the run; its directory is directory/name",
             limits: "without slashes, not empty and not beginning with a dot"

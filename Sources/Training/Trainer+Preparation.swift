@@ -5,6 +5,13 @@ import Models
 import Tensors
 
 extension Trainer {
+    /// Finds and checks everything that a run needs, and does nothing else.
+    ///
+    /// - Throws: one sentence where something of it cannot be had.
+    public static func check(_ configuration: Configuration) throws {
+        _ = try prepared(configuration, allowsOtherAutoencoder: false)
+    }
+
     /// Finds and checks everything that can be had before any work is done.
     static func prepared(
         _ configuration: Configuration, allowsOtherAutoencoder: Bool

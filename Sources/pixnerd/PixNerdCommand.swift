@@ -15,8 +15,9 @@ struct PixNerdCommand: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            TrainCommand.self, SampleCommand.self, EvaluateCommand.self, VerifyCommand.self, ConvertCommand.self,
-            InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self, BenchCommand.self,
+            TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, VerifyCommand.self,
+            ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
+            BenchCommand.self,
         ])
 }
 

@@ -61,12 +61,6 @@ struct TrainCommand: ParsableCommand {
 
     private func resumeCommand(_ config: String) -> String {
         let words = ["pixnerd", "train", config] + settings.flatMap { ["--set", $0] } + ["--resume"]
-        return words.map(Self.quoted).joined(separator: " ")
-    }
-
-    /// A word as a shell takes it.
-    private static func quoted(_ word: String) -> String {
-        if word.wholeMatch(of: /[A-Za-z0-9_.,:=+\/-]+/) != nil { return word }
-        return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+        return words.map(shellQuoted).joined(separator: " ")
     }
 }

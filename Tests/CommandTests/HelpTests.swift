@@ -5,7 +5,7 @@ import Testing
     @Test(arguments: [
         [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
         ["evaluate"],
-        ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"],
+        ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in

@@ -1,0 +1,7 @@
+import Foundation
+
+/// A word as a shell takes it.
+func shellQuoted(_ word: String) -> String {
+    if word.wholeMatch(of: /[A-Za-z0-9_.,:=+\/-]+/) != nil { return word }
+    return "'" + word.replacingOccurrences(of: "'", with: "'\\''") + "'"
+}
