@@ -21,7 +21,7 @@ import Testing
 
     /// Sizes at which a picture has several bands, or a band several pictures, against sums over the taps in float64.
     /// From the fifth on they are those of Winograd's convolution: rows of more than one segment of tiles, tiles that
-    /// reach over the edge with no, one and two rows of padding, several blocks of tiles.
+    /// reach over the edge with no, one and two rows of padding, several blocks of tiles, rows of several pictures at once.
     @Test(arguments: [
         (batch: 2, channels: 40, height: 40, width: 33, outputs: 24, kernel: 3, stride: 1, side: 1),
         (batch: 9, channels: 150, height: 6, width: 7, outputs: 20, kernel: 3, stride: 2, side: 1),
@@ -31,6 +31,9 @@ import Testing
         (batch: 4, channels: 20, height: 13, width: 15, outputs: 17, kernel: 3, stride: 1, side: 0),
         (batch: 3, channels: 16, height: 17, width: 18, outputs: 16, kernel: 3, stride: 1, side: 2),
         (batch: 1, channels: 600, height: 56, width: 57, outputs: 7, kernel: 3, stride: 1, side: 1),
+        (batch: 41, channels: 17, height: 7, width: 8, outputs: 18, kernel: 3, stride: 1, side: 1),
+        (batch: 90, channels: 16, height: 4, width: 3, outputs: 16, kernel: 3, stride: 1, side: 1),
+        (batch: 5, channels: 600, height: 30, width: 29, outputs: 5, kernel: 3, stride: 1, side: 1),
     ])
     func largeSizes(
         batch: Int, channels: Int, height: Int, width: Int, outputs: Int, kernel: Int, stride: Int, side: Int

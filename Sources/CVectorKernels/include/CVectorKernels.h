@@ -171,19 +171,24 @@ void convolution_columns_backward(
 struct winograd_walk {
     size_t height, width;  // of the plane that is read or written
     size_t top, left;      // padding of the input
-    size_t tile_columns;
+    size_t tile_columns, tile_rows;  // of a plane
 };
 
-// out[36][tile_columns] = B^T d B of the tiles of a row of an input plane.
-void winograd_input_row(
-    const struct winograd_walk *walk, size_t tile_row, const float *x, size_t stride, float *out);
-// The 4 x 4 outputs A^T m A + bias of the tiles of a row, put into an output plane, or added to it where `adds`.
-void winograd_output_row(
-    const struct winograd_walk *walk, size_t tile_row, const float *products, size_t stride, float bias, int adds,
-    float *out);
-// out[36][tile_columns] = A d A^T of the tiles of a row of the derivative by an output plane.
-void winograd_gradient_row(
-    const struct winograd_walk *walk, size_t tile_row, const float *upstream, size_t stride, float *out);
+// Rows of tiles are counted through all pictures, whose planes stand picture_stride floats apart.
+
+// out[36][rows tile_columns] = B^T d B of the tiles of rows of input planes.
+void winograd_input_rows(
+    const struct winograd_walk *walk, size_t first_row, size_t rows, const float *x, size_t picture_stride,
+    size_t stride, float *out);
+// The 4 x 4 outputs A^T m A + bias of the tiles of rows, where `rectified` no less than 0, put into output planes, or
+// added to them where `adds`.
+void winograd_output_rows(
+    const struct winograd_walk *walk, size_t first_row, size_t rows, const float *products, size_t stride, float bias,
+    int adds, int rectified, size_t picture_stride, float *out);
+// out[36][rows tile_columns] = A d A^T of the tiles of rows of the derivative by output planes.
+void winograd_gradient_rows(
+    const struct winograd_walk *walk, size_t first_row, size_t rows, const float *upstream, size_t picture_stride,
+    size_t stride, float *out);
 // out[36][count] = G g G^T of 3 x 3 filters that stand filter_stride floats apart, by half a turn where `turned`.
 void winograd_filters(
     size_t count, const float *filters, size_t filter_stride, int turned, size_t stride, float *out);

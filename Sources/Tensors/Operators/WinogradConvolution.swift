@@ -24,9 +24,11 @@ struct WinogradConvolution {
         tileRows = (walk.out_height + 3) / 4
         tileColumns = (walk.out_width + 3) / 4
         input = winograd_walk(
-            height: walk.height, width: walk.width, top: walk.top, left: walk.left, tile_columns: tileColumns)
+            height: walk.height, width: walk.width, top: walk.top, left: walk.left, tile_columns: tileColumns,
+            tile_rows: tileRows)
         output = winograd_walk(
-            height: walk.out_height, width: walk.out_width, top: 0, left: 0, tile_columns: tileColumns)
+            height: walk.out_height, width: walk.out_width, top: 0, left: 0, tile_columns: tileColumns,
+            tile_rows: tileRows)
     }
 
     /// Whether it pays: there must be work enough for each transformed number.
@@ -77,17 +79,11 @@ struct WinogradConvolution {
                         into: products + point * outputs * tiles + columns.lowerBound, stride: tiles)
                 }
                 parallelFor(outputs) { channel in
-                    for (place, row) in rows.enumerated() {
-                        let plane = out + row / tileRows * pictureStride + channel * outputPlane
-                        withUnsafePointer(to: output) {
-                            winograd_output_row(
-                                $0, row % tileRows, products + channel * tiles + place * tileColumns, outputs * tiles,
-                                bias?[channel] ?? 0, adds ? 1 : 0, plane)
-                        }
-                        guard rectified else { continue }
-                        let first = row % tileRows * 4
-                        let written = (min(first + 4, output.height) - first) * output.width
-                        rectify_rows(1, written, written, plane + first * output.width)
+                    withUnsafePointer(to: output) {
+                        winograd_output_rows(
+                            $0, rows.lowerBound, rows.count, products + channel * tiles, outputs * tiles,
+                            bias?[channel] ?? 0, adds ? 1 : 0, rectified ? 1 : 0, pictureStride,
+                            out + channel * outputPlane)
                     }
                 }
             }
@@ -109,12 +105,10 @@ struct WinogradConvolution {
     ) {
         let tiles = rows.count * tileColumns
         parallelFor(inputs) { channel in
-            for (place, row) in rows.enumerated() {
-                withUnsafePointer(to: input) {
-                    winograd_input_row(
-                        $0, row % tileRows, x + (row / tileRows * inputs + channel) * inputPlane, inputs * tiles,
-                        transformed + channel * tiles + place * tileColumns)
-                }
+            withUnsafePointer(to: input) {
+                winograd_input_rows(
+                    $0, rows.lowerBound, rows.count, x + channel * inputPlane, inputs * inputPlane, inputs * tiles,
+                    transformed + channel * tiles)
             }
         }
     }
@@ -170,12 +164,10 @@ struct WinogradConvolution {
     ) {
         let tiles = rows.count * tileColumns
         parallelFor(outputs) { channel in
-            for (place, row) in rows.enumerated() {
-                withUnsafePointer(to: output) {
-                    winograd_gradient_row(
-                        $0, row % tileRows, upstream + (row / tileRows * outputs + channel) * outputPlane,
-                        outputs * tiles, transformed + channel * tiles + place * tileColumns)
-                }
+            withUnsafePointer(to: output) {
+                winograd_gradient_rows(
+                    $0, rows.lowerBound, rows.count, upstream + channel * outputPlane, outputs * outputPlane,
+                    outputs * tiles, transformed + channel * tiles)
             }
         }
     }
