@@ -47,11 +47,12 @@ let package = Package(
         .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .target(name: "COneDNN"),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
         // Floor 1
-        room("Tensors", ["COpenBLAS", "CVectorKernels", "CXXHash"]),
+        room("Tensors", ["COneDNN", "COpenBLAS", "CVectorKernels", "CXXHash"]),
         // Floor 2
         room("Layers", ["Tensors"]),
         room("Checkpoints", ["Tensors", "CZip"]),

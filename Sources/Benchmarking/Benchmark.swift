@@ -6,7 +6,7 @@ public struct BenchmarkResult: Codable, Sendable {
     public var peer = "pixnerd"
     public var work: String
     public var mode: String
-    public var precision = "fp32"
+    public var precision: String
     public var threads: Int
     public var imagesPerSecond: Double
     /// Of a step, the median.
@@ -35,19 +35,25 @@ public struct BenchmarkResult: Codable, Sendable {
 public struct Benchmark {
     public let work: Workload
     public let mode: BenchmarkMode
+    public let precision: Precision
     public let repeats: Int
     private let step: (Int) throws -> Void
 
     /// Builds the model and its input.
-    public init(_ work: Workload, _ mode: BenchmarkMode, repeats: Int) {
+    public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int) {
         self.work = work
         self.mode = mode
+        self.precision = precision
         self.repeats = repeats
         step = work.prepare(mode)
     }
 
     /// Two steps to warm up, then the median of `repeats`.
-    public func run() throws -> BenchmarkResult {
+    ///
+    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    public func run() throws -> BenchmarkResult { try precision { try measured() } }
+
+    private func measured() throws -> BenchmarkResult {
         let before = productRate(work.products)
         for index in 0..<2 { try step(index) }
         let allocations = MemoryPool.shared.statistics.systemAllocations
@@ -59,13 +65,17 @@ public struct Benchmark {
         let median = seconds.median
         let multiplyAdds = work.multiplyAdds(mode)
         return BenchmarkResult(
-            work: work.name, mode: mode.rawValue, threads: Threads.count,
+            work: work.name, mode: mode.rawValue, precision: precision.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,
             gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated)
     }
 
     /// Where the time of `repeats` steps goes.
-    public func profile() throws -> [OperatorProfile.Entry] {
+    ///
+    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    public func profile() throws -> [OperatorProfile.Entry] { try precision { try profiled() } }
+
+    private func profiled() throws -> [OperatorProfile.Entry] {
         for index in 0..<2 { try step(index) }
         OperatorProfile.start()
         for index in 0..<repeats { try step(2 + index) }

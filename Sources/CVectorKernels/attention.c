@@ -68,7 +68,7 @@ INLINE float largest_of(size_t count, const float *restrict x) {
 }
 
 KERNEL void softmax_rows(
-    size_t rows, size_t columns, float *restrict scores, float *restrict log_sum) {
+    size_t rows, size_t columns, float scale, float *restrict scores, float *restrict log_sum) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         float *restrict s = scores + row * columns;
@@ -76,24 +76,25 @@ KERNEL void softmax_rows(
         float sum = 0;
         VECTORIZED
         for (size_t i = 0; i < columns; i++) {
-            const float e = fast_exp(s[i] - largest);
+            const float e = fast_exp(scale * (s[i] - largest));
             s[i] = e;
             sum += e;
         }
         const float inverse = 1.0f / sum;
         VECTORIZED
         for (size_t i = 0; i < columns; i++) s[i] *= inverse;
-        log_sum[row] = largest + logf(sum);
+        log_sum[row] = scale * largest + logf(sum);
     }
 }
 
 KERNEL void softmax_from_log_sum(
-    size_t rows, size_t columns, const float *restrict log_sum, float *restrict scores) {
+    size_t rows, size_t columns, float scale, const float *restrict log_sum, float *restrict scores) {
+    RELAXED
     for (size_t row = 0; row < rows; row++) {
         float *restrict s = scores + row * columns;
         const float offset = log_sum[row];
         VECTORIZED
-        for (size_t i = 0; i < columns; i++) s[i] = fast_exp(s[i] - offset);
+        for (size_t i = 0; i < columns; i++) s[i] = fast_exp(scale * s[i] - offset);
     }
 }
 

@@ -62,6 +62,38 @@ KERNEL void resample_axis(
 
 // Shifted into place a half has the exponent of a float 2^112 times as small, subnormal halves too; infinities and what is
 // not a number get the largest exponent.
+// Half of the last place that stays is added, less one where that place is even; what is not a number stays none.
+INLINE uint16_t rounded_to_bfloat16(uint32_t bits) {
+    const uint32_t rounded = (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+    return (uint16_t)((bits & 0x7fffffffu) > 0x7f800000u ? bits >> 16 | 0x40u : rounded);
+}
+
+KERNEL void round_to_bfloat16(size_t count, const float *x, void *out) {
+    // Each block is read whole before it is written, so that `out` may begin where `x` does.
+    enum { block = 64 };
+    size_t start = 0;
+    for (; start + block <= count; start += block) {
+        uint32_t from[block];
+        uint16_t to[block];
+        memcpy(from, x + start, sizeof from);
+        for (size_t i = 0; i < block; i++) to[i] = rounded_to_bfloat16(from[i]);
+        memcpy((uint16_t *)out + start, to, sizeof to);
+    }
+    for (; start < count; start++) {
+        uint32_t from;
+        memcpy(&from, x + start, sizeof from);
+        const uint16_t to = rounded_to_bfloat16(from);
+        memcpy((uint16_t *)out + start, &to, sizeof to);
+    }
+}
+
+KERNEL void bfloat16_to_float(size_t count, const void *restrict x, float *restrict out) {
+    const uint16_t *restrict from = x;
+    uint32_t *restrict to = (uint32_t *)(void *)out;
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) to[i] = (uint32_t)from[i] << 16;
+}
+
 KERNEL void half_to_float(size_t count, const void *restrict halves, float *restrict out) {
     const unsigned char *restrict bytes = halves;
     VECTORIZED

@@ -1,12 +1,21 @@
 // Which of the kernels' variants this processor runs.
 #include "CVectorKernels.h"
 
+bool kernel_processor_has_bfloat16(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
 const char *kernel_instruction_set(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd")
         && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        return __builtin_cpu_supports("avx512bf16") ? "x86-64-v4 (AVX-512, bf16)" : "x86-64-v4 (AVX-512)";
+        return kernel_processor_has_bfloat16() ? "x86-64-v4 (AVX-512, bf16)" : "x86-64-v4 (AVX-512)";
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64-v3 (AVX2, FMA)";
     return "x86-64 (SSE2)";

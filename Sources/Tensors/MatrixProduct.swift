@@ -1,13 +1,10 @@
-import COpenBLAS
-import Synchronization
-
-/// A matrix for a product: rows x columns after the transposition, rows (before it) `stride` floats apart.
-struct Matrix {
-    let pointer: UnsafePointer<Float>
+/// A matrix for a product: rows x columns after the transposition, rows (before it) `stride` elements apart.
+struct Matrix<Element: ProductFactor> {
+    let pointer: UnsafePointer<Element>
     let stride: Int
     let transposed: Bool
 
-    init(_ pointer: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
+    init(_ pointer: UnsafePointer<Element>, stride: Int, transposed: Bool = false) {
         self.pointer = pointer
         self.stride = stride
         self.transposed = transposed
@@ -24,27 +21,25 @@ struct Matrix {
     }
 }
 
-/// Products over OpenBLAS.
+/// Products: of float32 over OpenBLAS, of bf16 over oneDNN.
 enum MatrixProduct {
-    /// c[rows, columns] = scale a b + beta c on the calling thread.
-    static func onThisThread(
-        rows: Int, columns: Int, inner: Int, scale: Float = 1, _ a: Matrix, _ b: Matrix, beta: Float,
+    /// c[rows, columns] = a b + beta c on the calling thread; beta is 0 or 1.
+    static func onThisThread<Element: ProductFactor>(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>, beta: Float,
         into c: UnsafeMutablePointer<Float>, stride: Int
     ) {
-        _ = Threads.oneThreadPerProduct
         OperatorProfile.count(multiplyAdds: rows * columns * inner)
-        cblas_sgemm(
-            CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans, b.transposed ? CblasTrans : CblasNoTrans,
-            blasint(rows), blasint(columns), blasint(inner), scale, a.pointer, blasint(a.stride), b.pointer,
-            blasint(b.stride), beta, c, blasint(stride))
+        let shape = ProductShape(
+            rows: rows, columns: columns, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
+            bStride: b.stride, bIsTransposed: b.transposed, cStride: stride, accumulates: beta != 0)
+        Element.multiply(shape, a.pointer, b.pointer, into: c)
     }
 
-    /// c[rows, columns] = a b + beta c on all threads, each taking a band of the longer side.
+    /// c[rows, columns] = a b + beta c on all threads, each taking a band of the longer side; beta is 0 or 1.
     ///
-    /// `prepare` and `finish` see the band that a thread has just begun or ended, to fill in a bias or to go on with
-    /// what is still in its cache.
-    static func onAllThreads(
-        rows: Int, columns: Int, inner: Int, _ a: Matrix, _ b: Matrix, beta: Float,
+    /// `prepare` sees the band that a thread has just begun, to fill in a bias.
+    static func onAllThreads<Element: ProductFactor>(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>, beta: Float,
         into c: UnsafeMutablePointer<Float>, stride: Int,
         prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
     ) {
@@ -57,8 +52,9 @@ enum MatrixProduct {
             prepare?(byRows ? range : 0..<rows, byRows ? 0..<columns : range)
             onThisThread(
                 rows: byRows ? range.count : rows, columns: byRows ? columns : range.count, inner: inner,
-                byRows ? a.from(row: range.lowerBound) : a, byRows ? b : b.from(column: range.lowerBound), beta: beta,
-                into: c + (byRows ? range.lowerBound * stride : range.lowerBound), stride: stride)
+                byRows ? a.from(row: range.lowerBound) : a, byRows ? b : b.from(column: range.lowerBound),
+                beta: beta, into: c + (byRows ? range.lowerBound * stride : range.lowerBound),
+                stride: stride)
         }
     }
 }

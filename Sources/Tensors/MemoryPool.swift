@@ -96,6 +96,8 @@ final class Storage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Float>
     private let blockSize: Int
     private let owner: AnyObject?
+    /// The same elements as bf16, kept for further products until something writes here.
+    private let roundedElements = Mutex<RoundedStorage?>(nil)
 
     init(count: Int) {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
@@ -112,6 +114,18 @@ final class Storage: @unchecked Sendable {
     }
 
     var isPooled: Bool { owner == nil }
+
+    /// The elements as bf16: what `make` made of them before, or now.
+    func rounded(_ make: () -> RoundedStorage) -> RoundedStorage {
+        roundedElements.withLock { kept in
+            let rounded = kept ?? make()
+            kept = rounded
+            return rounded
+        }
+    }
+
+    /// Says that the elements change.
+    func forgetRounded() { roundedElements.withLock { $0 = nil } }
 
     deinit {
         if owner == nil { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }

@@ -6,10 +6,14 @@ import CVectorKernels
 public final class Parameter: @unchecked Sendable {
     /// The published name, such as `blocks.0.attn.qkv.weight`.
     public let name: String
-    public var value: Tensor
+    public var value: Tensor {
+        didSet { gradientHoldsRoundedValue = false }
+    }
     private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
     fileprivate var gradientBuffer: Tensor?
     fileprivate var hasGradient = false
+    /// Whether the memory of the gradient, before one comes, holds the value as bf16.
+    fileprivate var gradientHoldsRoundedValue = false
 
     public init(name: String, value: Tensor) {
         self.name = name
@@ -21,6 +25,21 @@ public final class Parameter: @unchecked Sendable {
 
     /// Forgets the gradient; its memory is kept for the next one.
     public func clearGradient() { hasGradient = false }
+
+    /// The value as bf16, in the memory where its gradient will be; nil once that has come.
+    ///
+    /// So it takes no memory of its own. The backward pass reads it for the derivative by the input, before it writes that
+    /// by the weight.
+    fileprivate func roundedInGradient() -> Rounded<BFloat16>? {
+        guard !hasGradient else { return nil }
+        var buffer = gradientBuffer ?? Tensor(uninitialized: value.shape)
+        gradientBuffer = nil
+        let place = UnsafeMutableRawPointer(buffer.uniquePointer()).assumingMemoryBound(to: BFloat16.self)
+        if !gradientHoldsRoundedValue { roundToBFloat16(value.pointer, count: value.count, into: place) }
+        gradientBuffer = buffer
+        gradientHoldsRoundedValue = true
+        return Rounded(pointer: place, owner: self)
+    }
 
     /// The value as operators take it: inside `withGradient` it gathers a gradient.
     public var tensor: Tensor {
@@ -40,6 +59,9 @@ package final class GradientNode: @unchecked Sendable {
         self.shape = shape
         self.parameter = parameter
     }
+
+    /// The value of the parameter whose gradient this is as bf16, where its gradient's memory has room for it.
+    func roundedParameter() -> Rounded<BFloat16>? { parameter?.roundedInGradient() }
 
     /// Takes the gradient out; nil if nothing came.
     func take() -> Tensor? {
@@ -81,6 +103,7 @@ package final class GradientNode: @unchecked Sendable {
             return
         }
         let beta: Float = parameter.hasGradient ? 1 : 0
+        parameter.gradientHoldsRoundedValue = false
         var gradient = parameter.gradientBuffer ?? Tensor(uninitialized: shape)
         parameter.gradientBuffer = nil
         write(gradient.uniquePointer(), beta)
@@ -121,6 +144,16 @@ package final class Tape: @unchecked Sendable {
     ) -> Tensor {
         guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
         return tape.append(name, output, backward: backward)
+    }
+
+    /// The same with what the derivative keeps of the forward pass, which is computed only where it is recorded.
+    static func record<Kept>(
+        _ name: String, _ output: Tensor, from inputs: [Tensor], keeping kept: @autoclosure () -> Kept,
+        backward: @escaping (Tensor, Kept) -> Void
+    ) -> Tensor {
+        guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
+        let kept = kept()
+        return tape.append(name, output) { backward($0, kept) }
     }
 
     /// Records an output whatever it came from.

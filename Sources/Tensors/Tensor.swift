@@ -78,7 +78,7 @@ public struct Tensor: Sendable {
     }
 
     private mutating func makeUnique() {
-        guard !(storage.isPooled && isKnownUniquelyReferenced(&storage)) else { return }
+        guard !(storage.isPooled && isKnownUniquelyReferenced(&storage)) else { return storage.forgetRounded() }
         let copy = Storage(count: count)
         copy.pointer.update(from: storage.pointer, count: count)
         storage = copy

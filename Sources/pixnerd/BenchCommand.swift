@@ -6,6 +6,8 @@ import Tensors
 
 extension BenchmarkMode: ExpressibleByArgument {}
 
+extension Precision: ExpressibleByArgument {}
+
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
@@ -23,6 +25,9 @@ struct BenchCommand: ParsableCommand {
 
     @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")
     var mode: BenchmarkMode?
+
+    @Option(help: "Of the products: fp32, or bf16 by oneDNN.")
+    var precision = Precision.fp32
 
     @Option(help: "Threads; all processors where not given.")
     var threads: Int?
@@ -99,7 +104,8 @@ struct BenchCommand: ParsableCommand {
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments =
             ["bench", "--is-part", "--work", work, "--mode", mode.rawValue, "--repeats", String(repeats)]
-            + ["--threads", String(Threads.count)] + (json ? ["--json"] : []) + (profile ? ["--profile"] : [])
+            + ["--precision", precision.rawValue, "--threads", String(Threads.count)] + (json ? ["--json"] : [])
+            + (profile ? ["--profile"] : [])
         fflush(nil)
         try process.run()
         process.waitUntilExit()
@@ -107,9 +113,9 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func measure(_ work: Workload, _ mode: BenchmarkMode) throws {
-        let benchmark = Benchmark(work, mode, repeats: repeats)
+        let benchmark = Benchmark(work, mode, precision: precision, repeats: repeats)
         if profile {
-            print("\(work.name) \(mode.rawValue), \(repeats) steps")
+            print("\(work.name) \(mode.rawValue), \(precision.rawValue), \(repeats) steps")
             print(Self.table(try benchmark.profile(), steps: repeats))
             return
         }
@@ -121,6 +127,7 @@ struct BenchCommand: ParsableCommand {
         print(
             work.name.padding(toLength: 14, withPad: " ", startingAt: 0)
                 + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+                + precision.rawValue
                 + String(
                     format: "%8.3f pictures/s  %7.1f G multiply-adds a step  products %6.1f GFLOP/s  ratio %5.1f %%  "
                         + "peak %5.2f GB  %d system allocations",

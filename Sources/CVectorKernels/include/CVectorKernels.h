@@ -3,11 +3,14 @@
 #ifndef PIXNERD_C_VECTOR_KERNELS_H
 #define PIXNERD_C_VECTOR_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 // The instruction set whose variants of the kernels run here, for a person.
 const char *kernel_instruction_set(void);
+// Whether the processor multiplies bf16.
+bool kernel_processor_has_bfloat16(void);
 
 #pragma mark Activations
 
@@ -40,6 +43,11 @@ void vector_sum(size_t count, const float *a, const float *b, float *out);
 void vector_combine(size_t count, float alpha, const float *x, float beta, const float *y, float *out);
 // IEEE half precision, of any alignment, to single.
 void half_to_float(size_t count, const void *halves, float *out);
+// Single precision to bf16, to the nearest, and to the even one of two that are as near; `out` may begin where
+// `x` does, and has less than it afterwards.
+void round_to_bfloat16(size_t count, const float *x, void *out);
+// bf16, aligned to 2 bytes, to single precision.
+void bfloat16_to_float(size_t count, const void *x, float *out);
 // out = scale x
 void vector_scale(size_t count, float scale, const float *x, float *out);
 // out[outputs, inner]: row `o` is the sum of `taps` rows of x[.., inner] from row starts[o] on, weighed by
@@ -137,10 +145,10 @@ void rotary_norm_forward(
 void rotary_norm_backward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
     float *upstream, float *gradient, float *weight_gradient);
-// Softmax of each row in place; log_sum[rows] = log sum exp.
-void softmax_rows(size_t rows, size_t columns, float *scores, float *log_sum);
-// exp(scores - log_sum) in place: the same probabilities from scores and their log_sum.
-void softmax_from_log_sum(size_t rows, size_t columns, const float *log_sum, float *scores);
+// Softmax of each row of scale scores, in place, with a positive scale; log_sum[rows] = log sum exp.
+void softmax_rows(size_t rows, size_t columns, float scale, float *scores, float *log_sum);
+// exp(scale scores - log_sum) in place: the same probabilities from scores and their log_sum.
+void softmax_from_log_sum(size_t rows, size_t columns, float scale, const float *log_sum, float *scores);
 // upstream = scale p (upstream - sum(p upstream)) row by row: the derivative by scores that were scaled by `scale`.
 void softmax_backward(size_t rows, size_t columns, float scale, const float *probabilities, float *upstream);
 

@@ -147,23 +147,34 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
 private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor {
     OperatorProfile.begin("gatedLinear")
     defer { OperatorProfile.end() }
-    let hidden = gatedProduct(gate: gate, value: value)
-    let out = linear(hidden, weight: weight.detached)
-    return Tape.record("gatedLinear", out, from: [gate, value, weight]) { upstream in
-        let hidden = Parameter(name: "hidden", value: gatedProduct(gate: gate, value: value))
-        let tracked = Tensor(shape: hidden.value.shape, storage: hidden.value.storage, node: hidden.node)
-        linearBackward(x: tracked, weight: weight, upstream: upstream)
-        guard let hiddenGradient = hidden.gradient else { return }
-        let gateGradient = Tensor(uninitialized: gate.shape)
-        let valueGradient = Tensor(uninitialized: value.shape)
-        parallelChunks(gate.count, of: elementsPerChunk) { range in
-            let at = range.lowerBound
-            silu_gate_backward(
-                range.count, gate.pointer + at, value.pointer + at, hiddenGradient.pointer + at,
-                gateGradient.storage.pointer + at, valueGradient.storage.pointer + at)
+    func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let hidden = gatedProduct(gate: gate, value: value).rounded(to: type)
+        let out = linearForward(hidden, shape: gate.shape, weight: weight)
+        let (gateNode, valueNode) = (gate.node, value.node)
+        return Tape.record(
+            "gatedLinear", out, from: [gate, value, weight],
+            keeping: (KeptTensor(gate, as: type), KeptTensor(value, as: type))
+        ) { upstream, kept in
+            let (gate, value) = (kept.0.tensor, kept.1.tensor)
+            let hidden = gatedProduct(gate: gate, value: value).rounded(to: type)
+            let hiddenGradient = Tensor(uninitialized: gate.shape)
+            linearBackward(hidden, weight: weight, upstream: upstream) { $0(hiddenGradient.storage.pointer, 0) }
+            let gateGradient = Tensor(uninitialized: gate.shape)
+            let valueGradient = Tensor(uninitialized: gate.shape)
+            parallelChunks(gate.count, of: elementsPerChunk) { range in
+                let at = range.lowerBound
+                silu_gate_backward(
+                    range.count, gate.pointer + at, value.pointer + at, hiddenGradient.pointer + at,
+                    gateGradient.storage.pointer + at, valueGradient.storage.pointer + at)
+            }
+            gateNode?.add(gateGradient)
+            valueNode?.add(valueGradient)
         }
-        gate.node?.add(gateGradient)
-        value.node?.add(valueGradient)
+    }
+    let width = gate.shape.last!
+    return switch Precision.ofProduct(rows: gate.count / width, columns: weight.shape[0], inner: width) {
+    case .fp32: product(Float.self)
+    case .bf16: product(BFloat16.self)
     }
 }
 

@@ -69,7 +69,7 @@ extension ConvolutionPlan {
     }
 
     private func addInputGradient(
-        _ upstream: Matrix, weight: UnsafePointer<Float>, tile: Tile, channels: Range<Int>, beta: Float,
+        _ upstream: Matrix<Float>, weight: UnsafePointer<Float>, tile: Tile, channels: Range<Int>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>
     ) {
         let filters = Matrix(weight + channels.lowerBound * taps, stride: inner, transposed: true)
@@ -106,7 +106,7 @@ extension ConvolutionPlan {
     }
 
     /// Lends [O, pixels] of a tile out of `upstream`, the pictures of the tile side by side.
-    private func withUpstream(_ upstream: UnsafePointer<Float>, of tile: Tile, _ body: (Matrix) -> Void) {
+    private func withUpstream(_ upstream: UnsafePointer<Float>, of tile: Tile, _ body: (Matrix<Float>) -> Void) {
         if tile.pictures.count == 1 {
             let first = tile.pictures.lowerBound * outputs * outputPlane + tile.rows.lowerBound * walk.out_width
             body(Matrix(upstream + first, stride: outputPlane))

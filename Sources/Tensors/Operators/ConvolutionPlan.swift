@@ -120,7 +120,7 @@ struct ConvolutionPlan {
 
     /// Lends the columns [channels kh kw, pixels] of a tile: the input itself where the filter is a single number.
     func withColumns(
-        _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, _ body: (Matrix) -> Void
+        _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, _ body: (Matrix<Float>) -> Void
     ) {
         func first(_ picture: Int) -> UnsafePointer<Float> {
             x + (picture * inputs + channels.lowerBound) * inputPlane

@@ -46,8 +46,7 @@ public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: 
 /// - Parameters:
 ///   - start: what `prepare` computes from; `backward` adds their gradients.
 private func linear(
-    _ x: Tensor, weight: Tensor, startingFrom start: [Tensor],
-    prepare: ((_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void)?,
+    _ x: Tensor, weight: Tensor, startingFrom start: [Tensor], prepare: RowPreparation?,
     backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
 ) -> Tensor {
     OperatorProfile.begin("linear")
@@ -55,34 +54,61 @@ private func linear(
     let (outputs, inputs) = (weight.shape[0], weight.shape.last!)
     precondition(
         weight.shape.count == 2 && x.shape.last == inputs, "linear: x \(x.shape), weight \(weight.shape) do not fit")
-    let out = Tensor(uninitialized: x.shape.dropLast() + [outputs])
-    let target = out.storage.pointer
-    MatrixProduct.onAllThreads(
-        rows: x.count / inputs, columns: outputs, inner: inputs, Matrix(x.pointer, stride: inputs),
-        Matrix(weight.pointer, stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1, into: target,
-        stride: outputs,
-        prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
-    return Tape.record("linear", out, from: [x, weight] + start) { upstream in
-        linearBackward(x: x, weight: weight, upstream: upstream)
-        backward(upstream)
+    func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let factor = x.rounded(to: type)
+        let out = linearForward(factor, shape: x.shape, weight: weight, prepare: prepare)
+        let node = x.node
+        return Tape.record("linear", out, from: [x, weight] + start) { upstream in
+            linearBackward(factor, weight: weight, upstream: upstream) { node?.accumulate($0) }
+            backward(upstream)
+        }
+    }
+    return switch Precision.ofProduct(rows: x.count / inputs, columns: outputs, inner: inputs) {
+    case .fp32: product(Float.self)
+    case .bf16: product(BFloat16.self)
     }
 }
 
-/// Adds the derivatives of x W^T to the gradients of x and weight.
-func linearBackward(x: Tensor, weight: Tensor, upstream: Tensor) {
+/// Writes what a product is added to into some columns of a row of the result.
+typealias RowPreparation = (_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void
+
+/// x W^T on top of what `prepare` writes; without a gradient.
+///
+/// - Parameter shape: of x, [..., in].
+func linearForward<Element: ProductFactor>(
+    _ x: Rounded<Element>, shape: [Int], weight: Tensor, prepare: RowPreparation? = nil
+) -> Tensor {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-    let rows = x.count / inputs
-    let gradient = Matrix(upstream.pointer, stride: outputs)
+    let out = Tensor(uninitialized: shape.dropLast() + [outputs])
+    let target = out.storage.pointer
+    MatrixProduct.onAllThreads(
+        rows: out.count / outputs, columns: outputs, inner: inputs, x.matrix(stride: inputs),
+        weight.rounded(to: Element.self).matrix(stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1,
+        into: target, stride: outputs,
+        prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
+    return out
+}
+
+/// The derivatives of x W^T: adds that by the weight to its gradient.
+///
+/// - Parameter addInputGradient: gets what adds that by x to a gradient: `new + beta * old`.
+func linearBackward<Element: ProductFactor>(
+    _ x: Rounded<Element>, weight: Tensor, upstream: Tensor,
+    addInputGradient: (_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) -> Void
+) {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let rows = upstream.count / outputs
+    let gradient = upstream.rounded(to: Element.self)
+    // First, since the rounded weight may lie where its gradient will.
+    addInputGradient { pointer, beta in
+        MatrixProduct.onAllThreads(
+            rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
+            weight.rounded(to: Element.self).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
+    }
     weight.node?.accumulate { pointer, beta in
         MatrixProduct.onAllThreads(
-            rows: outputs, columns: inputs, inner: rows,
-            Matrix(upstream.pointer, stride: outputs, transposed: true), Matrix(x.pointer, stride: inputs),
-            beta: beta, into: pointer, stride: inputs)
-    }
-    x.node?.accumulate { pointer, beta in
-        MatrixProduct.onAllThreads(
-            rows: rows, columns: inputs, inner: outputs, gradient, Matrix(weight.pointer, stride: inputs),
-            beta: beta, into: pointer, stride: inputs)
+            rows: outputs, columns: inputs, inner: rows, gradient.matrix(stride: outputs, transposed: true),
+            x.matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
     }
 }
 

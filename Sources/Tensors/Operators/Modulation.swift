@@ -36,20 +36,30 @@ public func modulatedRMSNorm(
             shifts + picture * stride, scales + picture * stride, out.storage.pointer + row * width,
             reciprocal.storage.pointer + row)
     }
-    return Tape.record("modulatedRMSNorm", out, from: [x, weight, modulation]) { upstream in
-        let gradient = Tensor(uninitialized: x.shape)
-        let scales = modulation.pointer + scale.rawValue * width
-        // Both sums of a picture stand side by side: of the upstream, and of the upstream times the normalised x.
-        let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
-            let row = picture * tokens + range.lowerBound
-            modulated_rms_norm_backward(
-                range.count, width, x.pointer + row * width, weight.pointer, scales + picture * stride,
-                reciprocal.pointer + row, upstream.pointer + row * width, gradient.storage.pointer + row * width,
-                sums, sums + width)
+    func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
+        let node = x.node
+        return Tape.record(
+            "modulatedRMSNorm", out, from: [x, weight, modulation], keeping: KeptTensor(x, as: type)
+        ) { upstream, kept in
+            let x = kept.tensor
+            let gradient = Tensor(uninitialized: x.shape)
+            let scales = modulation.pointer + scale.rawValue * width
+            // Both sums of a picture stand side by side: of the upstream, and of the upstream times the normalised x.
+            let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
+                let row = picture * tokens + range.lowerBound
+                modulated_rms_norm_backward(
+                    range.count, width, x.pointer + row * width, weight.pointer, scales + picture * stride,
+                    reciprocal.pointer + row, upstream.pointer + row * width, gradient.storage.pointer + row * width,
+                    sums, sums + width)
+            }
+            node?.add(gradient)
+            addModulationGradients(
+                weight: weight, modulation: modulation, sums: sums, shift: shift, scale: scale, width: width)
         }
-        x.node?.add(gradient)
-        addModulationGradients(
-            weight: weight, modulation: modulation, sums: sums, shift: shift, scale: scale, width: width)
+    }
+    return switch Precision.current {
+    case .fp32: recorded(keepingAs: Float.self)
+    case .bf16: recorded(keepingAs: BFloat16.self)
     }
 }
 
@@ -102,22 +112,33 @@ public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: Mo
             min(rowsPerChunk, tokens - token), width, x.pointer + at, y.pointer + at, gates + picture * stride,
             out.storage.pointer + at)
     }
-    return Tape.record("gatedResidual", out, from: [x, y, modulation]) { upstream in
-        let gates = modulation.pointer + gate.rawValue * width
-        let gradient = Tensor(uninitialized: y.shape)
-        let sums = sumOverTokens(batch: batch, tokens: tokens, width: width) { picture, range, sums in
-            let at = (picture * tokens + range.lowerBound) * width
-            gated_residual_backward(
-                range.count, width, y.pointer + at, gates + picture * stride, upstream.pointer + at,
-                gradient.storage.pointer + at, sums)
-        }
-        x.node?.add(upstream)
-        y.node?.add(gradient)
-        modulation.node?.accumulateFromZero { pointer in
-            for picture in 0..<batch {
-                vector_add(width, sums.pointer + picture * width, pointer + picture * stride + gate.rawValue * width)
+    func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
+        let (residualNode, node) = (x.node, y.node)
+        return Tape.record(
+            "gatedResidual", out, from: [x, y, modulation], keeping: KeptTensor(y, as: type)
+        ) { upstream, kept in
+            let y = kept.tensor
+            let gates = modulation.pointer + gate.rawValue * width
+            let gradient = Tensor(uninitialized: y.shape)
+            let sums = sumOverTokens(batch: batch, tokens: tokens, width: width) { picture, range, sums in
+                let at = (picture * tokens + range.lowerBound) * width
+                gated_residual_backward(
+                    range.count, width, y.pointer + at, gates + picture * stride, upstream.pointer + at,
+                    gradient.storage.pointer + at, sums)
+            }
+            residualNode?.add(upstream)
+            node?.add(gradient)
+            modulation.node?.accumulateFromZero { pointer in
+                for picture in 0..<batch {
+                    let at = picture * stride + gate.rawValue * width
+                    vector_add(width, sums.pointer + picture * width, pointer + at)
+                }
             }
         }
+    }
+    return switch Precision.current {
+    case .fp32: recorded(keepingAs: Float.self)
+    case .bf16: recorded(keepingAs: BFloat16.self)
     }
 }
 

@@ -2,8 +2,9 @@ import CVectorKernels
 
 /// Adds the derivatives of `neuralField` to the gradients of everything that it read, except for the generated weights,
 /// whose derivatives take their place in memory: they are the largest tensors of a small model.
-func neuralFieldBackward(
-    _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor, generated: inout [Tensor],
+func neuralFieldBackward<Element: ProductFactor>(
+    _ type: Element.Type, _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor,
+    generated: inout [Tensor],
     weights: NeuralFieldWeights, upstream: Tensor
 ) {
     // What another tensor still shares is copied here.
@@ -16,8 +17,9 @@ func neuralFieldBackward(
     let sums = SharedFieldGradients(field)
     let partial = Tensor(zeros: [chunks, sums.count])
     parallelFor(chunks) { chunk in
-        withWorkspace(FieldBackwardPlan.workspace(field)) { workspace in
-            let plan = FieldBackwardPlan(field, workspace, shared: partial.storage.pointer + chunk * sums.count)
+        withWorkspace(FieldBackwardPlan<Element>.workspace(field)) { workspace in
+            let plan = FieldBackwardPlan<Element>(
+                field, workspace, shared: partial.storage.pointer + chunk * sums.count)
             let last = min(field.patches, (chunk + 1) * patchesPerChunk)
             for patch in chunk * patchesPerChunk..<last {
                 plan.recompute(pixels, patch, base: base, generated: generated, weights)
@@ -94,7 +96,7 @@ private struct SharedFieldGradients {
 }
 
 /// The backward pass of one patch after another, in working memory of one thread.
-private struct FieldBackwardPlan {
+private struct FieldBackwardPlan<Element: ProductFactor> {
     let field: FieldLayout
     let sums: SharedFieldGradients
     let shared: UnsafeMutablePointer<Float>
@@ -110,11 +112,15 @@ private struct FieldBackwardPlan {
     let first: UnsafeMutablePointer<Float>
     let second: UnsafeMutablePointer<Float>
     let matrixGradient: UnsafeMutablePointer<Float>
+    /// Where both matrices and the state's gradient are rounded.
+    let firstRoom: UnsafeMutablePointer<Float>
+    let secondRoom: UnsafeMutablePointer<Float>
+    let gradientRoom: UnsafeMutablePointer<Float>
     let reciprocals: UnsafeMutablePointer<Float>
     let dots: UnsafeMutablePointer<Float>
 
     static func workspace(_ field: FieldLayout) -> Int {
-        (field.blocks + 4) * field.stateCount + (field.blocks + 2) * field.hiddenCount + 3 * field.matrixCount
+        (field.blocks + 5) * field.stateCount + (field.blocks + 2) * field.hiddenCount + 5 * field.matrixCount
             + 2 * (field.inner + field.width)
     }
 
@@ -132,7 +138,10 @@ private struct FieldBackwardPlan {
         first = activatedGradient + field.hiddenCount
         second = first + field.matrixCount
         matrixGradient = second + field.matrixCount
-        reciprocals = matrixGradient + field.matrixCount
+        firstRoom = matrixGradient + field.matrixCount
+        secondRoom = firstRoom + field.matrixCount
+        gradientRoom = secondRoom + field.matrixCount
+        reciprocals = gradientRoom + field.stateCount
         dots = reciprocals + field.inner + field.width
     }
 
@@ -148,8 +157,9 @@ private struct FieldBackwardPlan {
         for block in generated.indices {
             state(block + 1).update(from: state(block), count: field.stateCount)
             field.blockForward(
-                generated[block], patch, norm: weights.norms[block], state: state(block + 1), normalized: normalized,
-                hidden: hidden(block), activated: activated, first: first, second: second, reciprocals: reciprocals)
+                Element.self, generated[block], patch, norm: weights.norms[block], state: state(block + 1),
+                normalized: normalized, hidden: hidden(block), activated: activated, first: first, second: second,
+                reciprocals: reciprocals, firstRoom: firstRoom, secondRoom: secondRoom)
         }
     }
 
@@ -180,14 +190,25 @@ private struct FieldBackwardPlan {
         if block != field.blocks - 1 {
             field.normalizeWeights(generated, patch, first, second, reciprocals)
             silu_forward(field.hiddenCount, hidden(block), activated)
+            _ = Element.roundedInPlace(activated, count: field.hiddenCount)
         }
         rms_norm_forward(count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
+        let roundedStateGradient = Element.rounded(stateGradient, count: field.stateCount, in: gradientRoom)
         weightGradient(
-            activated, inner, stateGradient, width, second, reciprocals + inner, gradient + field.matrixCount)
-        productWithTransposed(stateGradient, width, second, inner, into: activatedGradient)
+            Element.inPlace(activated), inner, roundedStateGradient, width, second, reciprocals + inner,
+            gradient + field.matrixCount)
+        productWithTransposed(
+            roundedStateGradient, width, Element.rounded(second, count: field.matrixCount, in: secondRoom), inner,
+            into: activatedGradient)
         silu_backward(field.hiddenCount, hidden(block), activatedGradient)
-        weightGradient(normalized, width, activatedGradient, inner, first, reciprocals, gradient)
-        productWithTransposed(activatedGradient, inner, first, width, into: normalizedGradient)
+        let hiddenGradient = Element.roundedInPlace(activatedGradient, count: field.hiddenCount)
+        weightGradient(
+            Element.roundedInPlace(normalized, count: field.stateCount), width, hiddenGradient, inner, first,
+            reciprocals,
+            gradient)
+        productWithTransposed(
+            hiddenGradient, inner, Element.rounded(first, count: field.matrixCount, in: firstRoom), width,
+            into: normalizedGradient)
         rms_norm_backward(
             count, width, field.epsilon, state(block), weights.norms[block].pointer, normalizedGradient,
             stateGradient, shared + sums.norms + block * width)
@@ -195,7 +216,7 @@ private struct FieldBackwardPlan {
 
     /// The derivative by raw weights [rows, columns] from the input [Q, rows] and the derivative by the output.
     private func weightGradient(
-        _ input: UnsafePointer<Float>, _ rows: Int, _ upstream: UnsafePointer<Float>, _ columns: Int,
+        _ input: UnsafePointer<Element>, _ rows: Int, _ upstream: UnsafePointer<Element>, _ columns: Int,
         _ matrix: UnsafePointer<Float>, _ reciprocals: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
     ) {
         MatrixProduct.onThisThread(
@@ -206,7 +227,7 @@ private struct FieldBackwardPlan {
 
     /// out[Q, rows] = upstream[Q, columns] matrix[rows, columns]^T
     private func productWithTransposed(
-        _ upstream: UnsafePointer<Float>, _ columns: Int, _ matrix: UnsafePointer<Float>, _ rows: Int,
+        _ upstream: UnsafePointer<Element>, _ columns: Int, _ matrix: UnsafePointer<Element>, _ rows: Int,
         into out: UnsafeMutablePointer<Float>
     ) {
         MatrixProduct.onThisThread(

@@ -78,31 +78,40 @@ public func neuralField(
     let field = FieldLayout(
         pixels: pixels, positions: positions, generated: generated, weights: weights, epsilon: epsilon)
     let base = field.embeddedPositions(positions, weights)
-    let out = Tensor(uninitialized: pixels.shape)
-    parallelChunks(field.patches, of: 4) { patches in
-        withWorkspace(field.forwardWorkspace) { workspace in
-            let plan = FieldForwardPlan(field, workspace)
-            for patch in patches {
-                field.embed(pixels, patch, base: base, weights, into: plan.state)
-                for block in generated.indices {
-                    field.blockForward(
-                        generated[block].pointer, patch, norm: weights.norms[block], state: plan.state,
-                        normalized: plan.normalized, hidden: plan.hidden, activated: plan.activated, first: plan.first,
-                        second: plan.second, reciprocals: plan.reciprocals)
+    switch field.precision {
+    case .fp32: return evaluate(Float.self)
+    case .bf16: return evaluate(BFloat16.self)
+    }
+
+    func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let out = Tensor(uninitialized: pixels.shape)
+        parallelChunks(field.patches, of: 4) { patches in
+            withWorkspace(field.forwardWorkspace) { workspace in
+                let plan = FieldForwardPlan(field, workspace)
+                for patch in patches {
+                    field.embed(pixels, patch, base: base, weights, into: plan.state)
+                    for block in generated.indices {
+                        field.blockForward(
+                            type, generated[block].pointer, patch, norm: weights.norms[block], state: plan.state,
+                            normalized: plan.normalized, hidden: plan.hidden, activated: plan.activated,
+                            first: plan.first,
+                            second: plan.second, reciprocals: plan.reciprocals, firstRoom: plan.first,
+                            secondRoom: plan.second)
+                    }
+                    field.readOut(
+                        plan.state, plan.normalized, weights, into: out.storage.pointer + patch * field.pixelCount)
                 }
-                field.readOut(
-                    plan.state, plan.normalized, weights, into: out.storage.pointer + patch * field.pixelCount)
             }
         }
-    }
-    let held = HeldTensors(generated)
-    let nodes = generated.map(\.node)
-    return Tape.record("neuralField", out, from: [pixels] + generated + weights.all) { upstream in
-        var tensors = held.take()
-        neuralFieldBackward(
-            field, pixels: pixels, positions: positions, base: base, generated: &tensors, weights: weights,
-            upstream: upstream)
-        for (node, gradient) in zip(nodes, tensors) { node?.add(gradient) }
+        let held = HeldTensors(generated)
+        let nodes = generated.map(\.node)
+        return Tape.record("neuralField", out, from: [pixels] + generated + weights.all) { upstream in
+            var tensors = held.take()
+            neuralFieldBackward(
+                type, field, pixels: pixels, positions: positions, base: base, generated: &tensors, weights: weights,
+                upstream: upstream)
+            for (node, gradient) in zip(nodes, tensors) { node?.add(gradient) }
+        }
     }
 }
 
@@ -153,6 +162,8 @@ struct FieldLayout {
         self.epsilon = epsilon
     }
 
+    /// Of the products with generated weights.
+    var precision: Precision { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
     /// Values in the pixels of one patch.
     var pixelCount: Int { pixels * channels }
     /// Values in the state of one patch.
@@ -164,8 +175,8 @@ struct FieldLayout {
     var forwardWorkspace: Int { 2 * stateCount + 2 * hiddenCount + 2 * matrixCount + inner + width }
 
     /// c[Q, columns] = a[Q, inner] b[inner, columns] + beta c
-    func product(
-        _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ inner: Int, _ columns: Int, beta: Float = 0,
+    func product<Element: ProductFactor>(
+        _ a: UnsafePointer<Element>, _ b: UnsafePointer<Element>, _ inner: Int, _ columns: Int, beta: Float = 0,
         into c: UnsafeMutablePointer<Float>
     ) {
         MatrixProduct.onThisThread(
@@ -209,18 +220,25 @@ struct FieldLayout {
         normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
     }
 
-    /// One block: state += silu(norm(state) W1) W2, leaving what its derivative needs in the other places.
-    func blockForward(
-        _ generated: UnsafePointer<Float>, _ patch: Int, norm: Tensor, state: UnsafeMutablePointer<Float>,
-        normalized: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
-        activated: UnsafeMutablePointer<Float>, first: UnsafeMutablePointer<Float>,
-        second: UnsafeMutablePointer<Float>, reciprocals: UnsafeMutablePointer<Float>
+    /// One block: state += silu(norm(state) W1) W2, leaving what its derivative needs in the other places: `normalized` and
+    /// `activated` rounded in place, and both matrices, which are rounded into their rooms.
+    func blockForward<Element: ProductFactor>(
+        _ type: Element.Type, _ generated: UnsafePointer<Float>, _ patch: Int, norm: Tensor,
+        state: UnsafeMutablePointer<Float>, normalized: UnsafeMutablePointer<Float>,
+        hidden: UnsafeMutablePointer<Float>, activated: UnsafeMutablePointer<Float>,
+        first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>,
+        reciprocals: UnsafeMutablePointer<Float>, firstRoom: UnsafeMutablePointer<Float>,
+        secondRoom: UnsafeMutablePointer<Float>
     ) {
         normalizeWeights(generated, patch, first, second, reciprocals)
         rms_norm_forward(pixels, width, epsilon, state, norm.pointer, normalized)
-        product(normalized, first, width, inner, into: hidden)
+        product(
+            type.roundedInPlace(normalized, count: stateCount), type.rounded(first, count: matrixCount, in: firstRoom),
+            width, inner, into: hidden)
         silu_forward(hiddenCount, hidden, activated)
-        product(activated, second, inner, width, beta: 1, into: state)
+        product(
+            type.roundedInPlace(activated, count: hiddenCount),
+            type.rounded(second, count: matrixCount, in: secondRoom), inner, width, beta: 1, into: state)
     }
 
     /// out[Q, C] = norm(state) W_f^T + b_f; `normalized` gets norm(state).

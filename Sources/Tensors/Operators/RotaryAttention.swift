@@ -58,9 +58,19 @@ public func rotaryAttention(
         "rotaryAttention: qkv \(qkv.shape) with \(heads) heads, norms \(queryNorm.shape) and \(keyNorm.shape), "
             + "table \(table.shape) do not fit")
     let rotation = HeadRotation(layout: layout, queryNorm: queryNorm, keyNorm: keyNorm, table: table, epsilon: epsilon)
-    let (out, logSums) = rotation.attend(qkv)
-    return Tape.record("rotaryAttention", out, from: [qkv, queryNorm, keyNorm]) { upstream in
-        rotation.backward(qkv, logSums: logSums, upstream: upstream)
+    func attend<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let (out, logSums) = rotation.attend(qkv, type)
+        let node = qkv.node
+        return Tape.record(
+            "rotaryAttention", out, from: [qkv, queryNorm, keyNorm], keeping: KeptTensor(qkv, as: type)
+        ) { upstream, kept in
+            let gradient = rotation.backward(kept, logSums: logSums, upstream: upstream.rounded(to: type))
+            node?.add(gradient)
+        }
+    }
+    return switch layout.precision {
+    case .fp32: attend(Float.self)
+    case .bf16: attend(BFloat16.self)
     }
 }
 
@@ -72,28 +82,39 @@ private struct HeadRotation {
     let table: Tensor
     let epsilon: Float
 
-    /// Normalises and rotates an item's queries (part 0) or keys (part 1) into [N, d].
-    private func rotate(_ part: Int, of qkv: Tensor, item: Int, into target: UnsafeMutablePointer<Float>) {
+    /// Normalises and rotates an item's queries (part 0) or keys (part 1) into [N, d], rounded in place.
+    @discardableResult
+    private func rotate<Element: ProductFactor>(
+        _ part: Int, of qkv: Tensor, item: Int, into target: UnsafeMutablePointer<Float>, _ type: Element.Type
+    ) -> Matrix<Element> {
         let source = layout.part(part, of: qkv.pointer, item: item)
         rotary_norm_forward(
             layout.tokens, layout.headWidth, source.stride, epsilon, source.pointer,
             (part == 0 ? queryNorm : keyNorm).pointer, table.pointer, target)
+        return Matrix(
+            type.roundedInPlace(target, count: layout.tokens * layout.headWidth), stride: layout.headWidth)
     }
 
-    func attend(_ qkv: Tensor) -> (out: Tensor, logSums: Tensor) {
+    func attend<Element: ProductFactor>(_ qkv: Tensor, _ type: Element.Type) -> (out: Tensor, logSums: Tensor) {
         let shape = [layout.batch, layout.heads, layout.tokens, layout.headWidth]
         let (queries, keys) = (Tensor(uninitialized: shape), Tensor(uninitialized: shape))
         let head = layout.tokens * layout.headWidth
         parallelFor(layout.items) { item in
-            rotate(0, of: qkv, item: item, into: queries.storage.pointer + item * head)
-            rotate(1, of: qkv, item: item, into: keys.storage.pointer + item * head)
+            rotate(0, of: qkv, item: item, into: queries.storage.pointer + item * head, type)
+            rotate(1, of: qkv, item: item, into: keys.storage.pointer + item * head, type)
         }
+        let parts = qkv.rounded(to: type)
         return layout.attend(
-            qkv, queries: { Matrix(queries.pointer + $0 * head, stride: layout.headWidth) },
-            keys: { Matrix(keys.pointer + $0 * head, stride: layout.headWidth) })
+            queries: { Matrix(type.inPlace(queries.pointer + $0 * head), stride: layout.headWidth) },
+            keys: { Matrix(type.inPlace(keys.pointer + $0 * head), stride: layout.headWidth) },
+            values: { layout.part(2, of: parts.pointer, item: $0) })
     }
 
-    func backward(_ qkv: Tensor, logSums: Tensor, upstream: Tensor) {
+    /// The derivative by qkv; adds those by the weights of both norms.
+    func backward<Element: ProductFactor>(
+        _ kept: KeptTensor<Element>, logSums: Tensor, upstream: Rounded<Element>
+    ) -> Tensor {
+        let qkv = kept.tensor
         let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
         let gradient = Tensor(uninitialized: qkv.shape)
         let head = tokens * headWidth
@@ -104,15 +125,13 @@ private struct HeadRotation {
             let target = gradient.storage.pointer + layout.offset(item: item)
             let sums = normGradients.storage.pointer + item * 2 * headWidth
             withWorkspace(4 * head) { workspace in
-                let (queries, keys) = (workspace, workspace + head)
                 let (queryGradient, keyGradient) = (workspace + 2 * head, workspace + 3 * head)
-                rotate(0, of: qkv, item: item, into: queries)
-                rotate(1, of: qkv, item: item, into: keys)
                 layout.attentionBackward(
-                    item: item, queries: Matrix(queries, stride: headWidth), keys: Matrix(keys, stride: headWidth),
-                    values: layout.part(2, of: qkv.pointer, item: item), logSums: logSums, upstream: upstream,
-                    queryGradient: queryGradient, keyGradient: keyGradient, stride: headWidth,
-                    valueGradient: target + 2 * width)
+                    item: item, queries: rotate(0, of: qkv, item: item, into: workspace, Element.self),
+                    keys: rotate(1, of: qkv, item: item, into: workspace + head, Element.self),
+                    values: layout.part(2, of: kept.elements.pointer, item: item), logSums: logSums,
+                    upstream: upstream.pointer, queryGradient: queryGradient, keyGradient: keyGradient,
+                    stride: headWidth, valueGradient: target + 2 * width)
                 rotary_norm_backward(
                     tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer, queryGradient,
                     target, sums)
@@ -121,11 +140,11 @@ private struct HeadRotation {
                     target + width, sums + headWidth)
             }
         }
-        qkv.node?.add(gradient)
         for (norm, offset) in [(queryNorm, 0), (keyNorm, headWidth)] {
             norm.node?.accumulateFromZero { pointer in
                 column_sums(layout.items, headWidth, 2 * headWidth, normGradients.pointer + offset, pointer)
             }
         }
+        return gradient
     }
 }

@@ -26,7 +26,7 @@ public func spatialAttention(queries: Tensor, keys: Tensor, values: Tensor) -> T
         let at = picture * channels * pixels
         withWorkspace(rows * pixels) { scores in
             layout.scores(rows: rows, from: row, queries.pointer + at, keys.pointer + at, into: scores)
-            softmax_rows(rows, pixels, scores, logSums.storage.pointer + picture * pixels + row)
+            softmax_rows(rows, pixels, layout.scoreScale, scores, logSums.storage.pointer + picture * pixels + row)
             MatrixProduct.onThisThread(
                 rows: channels, columns: rows, inner: pixels, Matrix(values.pointer + at, stride: pixels),
                 Matrix(scores, stride: pixels, transposed: true), beta: 0, into: out.storage.pointer + at + row,
@@ -58,15 +58,15 @@ private struct PlaneAttention {
     /// Rows of scores at once: about 1 MiB of them.
     var rowsPerTile: Int { min(pixels, max(64, (1 << 18) / pixels)) }
 
-    private var scoreScale: Float { 1 / Float(channels).squareRoot() }
+    var scoreScale: Float { 1 / Float(channels).squareRoot() }
 
-    /// scores[rows, N] = Q^T K / sqrt(C)
+    /// scores[rows, N] = Q^T K
     func scores(
         rows: Int, from row: Int, _ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>,
         into scores: UnsafeMutablePointer<Float>
     ) {
         MatrixProduct.onThisThread(
-            rows: rows, columns: pixels, inner: channels, scale: scoreScale,
+            rows: rows, columns: pixels, inner: channels,
             Matrix(queries + row, stride: pixels, transposed: true), Matrix(keys, stride: pixels), beta: 0,
             into: scores, stride: pixels)
     }
@@ -84,7 +84,7 @@ private struct PlaneAttention {
                 let rows = min(tile, pixels - row)
                 let beta: Float = row == 0 ? 0 : 1
                 scores(rows: rows, from: row, queries, keys, into: probabilities)
-                softmax_from_log_sum(rows, pixels, logSums + row, probabilities)
+                softmax_from_log_sum(rows, pixels, scoreScale, logSums + row, probabilities)
                 // dV += dO P
                 MatrixProduct.onThisThread(
                     rows: channels, columns: pixels, inner: rows, Matrix(upstream + row, stride: pixels),

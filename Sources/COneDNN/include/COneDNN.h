@@ -1,0 +1,34 @@
+// Products of matrices by oneDNN, which is looked for when the program runs: nothing here needs it to build or to start.
+//
+// Versions 2 and 3 are used through their C interface (oneDNN, "Matrix Multiplication" of its developer guide).
+#ifndef PIXNERD_ONEDNN_H
+#define PIXNERD_ONEDNN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// c[rows, columns] = a b, or c + a b. Rows of a factor, before its transposition, are `stride` elements apart.
+typedef struct {
+    int64_t rows, columns, inner;
+    int64_t a_stride, b_stride, c_stride;
+    bool a_transposed, b_transposed;
+    // Both factors are bf16; else float32. The result is float32.
+    bool takes_bfloat16;
+    // The product is added to what c holds.
+    bool accumulates;
+} onednn_shape;
+
+typedef struct onednn_product onednn_product;
+
+typedef enum { onednn_ready, onednn_missing, onednn_unusable } onednn_status;
+
+// Looks for the library once. `version` gets major, minor and patch where it is ready.
+onednn_status onednn_load(int version[3]);
+
+// Prepares products of a shape, which all threads may run at once and which are never freed; NULL where oneDNN has none.
+onednn_product *onednn_product_create(const onednn_shape *shape);
+
+// Computes on the calling thread alone. False where oneDNN failed.
+bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c);
+
+#endif

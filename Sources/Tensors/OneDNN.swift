@@ -1,0 +1,75 @@
+import COneDNN
+import CVectorKernels
+import Synchronization
+
+/// oneDNN, where it is installed: products of bf16 factors. Looked for once, when it is first asked for.
+final class OneDNN: Sendable {
+    static let shared = OneDNN()
+
+    private let status: onednn_status
+    /// Such as 2.6.3; nil where there is none.
+    let version: String?
+    private let products = Mutex<[Key: Product]>([:])
+
+    private init() {
+        var numbers: [Int32] = [0, 0, 0]
+        status = onednn_load(&numbers)
+        version = status == onednn_missing ? nil : numbers.map(String.init).joined(separator: ".")
+    }
+
+    /// Why bf16 cannot be computed here, in one sentence; nil where it can.
+    var obstacle: String? {
+        guard kernel_processor_has_bfloat16() else {
+            return
+                "bf16 wants a processor with AVX-512 BF16 (AMD from Zen 4, Intel Xeon from Cooper Lake), and this one has "
+                + "\(String(cString: kernel_instruction_set())); use fp32."
+        }
+        guard let version else {
+            return
+                "bf16 wants oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found; install it (Debian and Ubuntu: "
+                + "libdnnl2 or libdnnl3), or use fp32."
+        }
+        guard status == onednn_ready else {
+            return "bf16 wants oneDNN 2 or 3, and version \(version), which was found, could not be used; use fp32."
+        }
+        return nil
+    }
+
+    /// Products of one shape and kind.
+    private struct Key: Hashable {
+        let size: SIMD4<Int>
+        let strides: SIMD2<Int>
+        let flags: UInt8
+    }
+
+    /// `@unchecked Sendable`: it is never freed, and all threads may run it at once.
+    private struct Product: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+
+    /// c = a b, or c + a b, on the calling thread.
+    func multiply(
+        _ shape: ProductShape, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, into c: UnsafeMutablePointer<Float>,
+        takesBFloat16: Bool
+    ) {
+        let flags: [Bool] = [shape.aIsTransposed, shape.bIsTransposed, shape.accumulates, takesBFloat16]
+        let key = Key(
+            size: [shape.rows, shape.columns, shape.inner, shape.cStride], strides: [shape.aStride, shape.bStride],
+            flags: flags.reduce(0) { 2 * $0 + ($1 ? 1 : 0) })
+        let product = products.withLock { products in
+            if let known = products[key] { return known }
+            var description = onednn_shape(
+                rows: Int64(shape.rows), columns: Int64(shape.columns), inner: Int64(shape.inner),
+                a_stride: Int64(shape.aStride), b_stride: Int64(shape.bStride), c_stride: Int64(shape.cStride),
+                a_transposed: shape.aIsTransposed, b_transposed: shape.bIsTransposed, takes_bfloat16: takesBFloat16,
+                accumulates: shape.accumulates)
+            guard let pointer = onednn_product_create(&description) else {
+                fatalError("oneDNN \(version ?? "") has no product of this shape: \(shape)")
+            }
+            let product = Product(pointer: pointer)
+            products[key] = product
+            return product
+        }
+        guard onednn_product_run(product.pointer, a, b, c) else { fatalError("oneDNN failed in a product: \(shape)") }
+    }
+}
