@@ -91,7 +91,7 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
             swiftSettings: strict),
-        tests(of: "Tensors"),
+        tests(of: "Tensors", ["CVectorKernels"]),
         tests(of: "Layers"),
         tests(of: "Checkpoints", ["Models", "Training"]),
         tests(of: "Images"),

@@ -61,6 +61,7 @@ public struct Benchmark {
         for index in 0..<repeats { seconds.append(try time { try step(2 + index) }) }
         let allocated = MemoryPool.shared.statistics.systemAllocations - allocations
         let peak = Double(peakResidentMemory()) / 1e9
+        print(MemoryPool.shared.statistics)
         let rate = max(before, productRate(work.products))
         let median = seconds.median
         let multiplyAdds = work.multiplyAdds(mode)

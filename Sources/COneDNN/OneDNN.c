@@ -110,43 +110,28 @@ onednn_status onednn_load(int version[3]) {
     return status;
 }
 
-// What a thread that computes has of its own.
-typedef struct {
-    void *stream, *scratchpad;
-    size_t scratchpad_size;
-} thread_state;
+static pthread_key_t stream_key;
 
-static pthread_key_t state_key;
+static void free_stream(void *stream) { api.stream_destroy(stream); }
 
-static void free_state(void *pointer) {
-    thread_state *state = pointer;
-    api.stream_destroy(state->stream);
-    free(state->scratchpad);
-    free(state);
-}
+static void create_stream_key(void) { pthread_key_create(&stream_key, free_stream); }
 
-static void create_state_key(void) { pthread_key_create(&state_key, free_state); }
-
-static thread_state *this_thread(void) {
+// The calling thread's own stream.
+static void *stream_of_thread(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, create_state_key);
-    thread_state *state = pthread_getspecific(state_key);
-    if (state != NULL) return state;
-    state = calloc(1, sizeof *state);
-    if (state == NULL || api.stream_create(&state->stream, api.engine, in_order) != success) {
-        free(state);
-        return NULL;
-    }
+    pthread_once(&once, create_stream_key);
+    void *stream = pthread_getspecific(stream_key);
+    if (stream != NULL) return stream;
+    if (api.stream_create(&stream, api.engine, in_order) != success) return NULL;
     // The package splits products over its own threads.
     if (api.set_threads) api.set_threads(1);
-    pthread_setspecific(state_key, state);
-    return state;
+    pthread_setspecific(stream_key, stream);
+    return stream;
 }
 
 struct onednn_product {
     void *description, *primitive;
     const void *a, *b, *c, *scratchpad;
-    size_t scratchpad_size;
 };
 
 // The sizes and strides of a matrix [rows, columns] after its transposition.
@@ -206,7 +191,7 @@ static void *create_attributes(bool accumulates) {
 
 onednn_product *onednn_product_create(const onednn_shape *shape) {
     // How many threads there are is settled when a product is prepared.
-    if (status != onednn_ready || this_thread() == NULL) return NULL;
+    if (status != onednn_ready || stream_of_thread() == NULL) return NULL;
     const int type = shape->takes_bfloat16 ? bf16 : f32;
     matrix matrices[3] = {
         matrix_of(shape->rows, shape->inner, shape->a_stride, shape->a_transposed, type),
@@ -224,7 +209,6 @@ onednn_product *onednn_product_create(const onednn_shape *shape) {
         product->b = api.primitive_desc_query_md(product->description, weights_description, 0);
         product->c = api.primitive_desc_query_md(product->description, result_description, 0);
         product->scratchpad = api.primitive_desc_query_md(product->description, scratchpad_description, 0);
-        product->scratchpad_size = api.memory_desc_get_size(product->scratchpad);
         return product;
     }
     if (done) api.primitive_desc_destroy(product->description);
@@ -232,24 +216,21 @@ onednn_product *onednn_product_create(const onednn_shape *shape) {
     return NULL;
 }
 
-bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c) {
-    thread_state *state = this_thread();
-    if (state == NULL) return false;
-    if (state->scratchpad_size < product->scratchpad_size) {
-        free(state->scratchpad);
-        state->scratchpad_size = (product->scratchpad_size + 4095) / 4096 * 4096;
-        state->scratchpad = aligned_alloc(4096, state->scratchpad_size);
-        if (state->scratchpad == NULL) return state->scratchpad_size = 0, false;
-    }
+size_t onednn_product_scratchpad_size(const onednn_product *product) {
+    return api.memory_desc_get_size(product->scratchpad);
+}
+
+bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c, void *scratchpad) {
+    void *stream = stream_of_thread();
     execution_argument arguments[4] = {
         {source_argument, NULL}, {weights_argument, NULL}, {result_argument, NULL}, {scratchpad_argument, NULL}};
     const void *descriptions[4] = {product->a, product->b, product->c, product->scratchpad};
-    void *places[4] = {(void *)a, (void *)b, c, state->scratchpad};
-    bool done = true;
+    void *places[4] = {(void *)a, (void *)b, c, scratchpad};
+    bool done = stream != NULL;
     for (int i = 0; i < 4 && done; i++) {
         done = api.memory_create(&arguments[i].memory, descriptions[i], api.engine, places[i]) == success;
     }
-    done = done && api.primitive_execute(product->primitive, state->stream, 4, arguments) == success;
+    done = done && api.primitive_execute(product->primitive, stream, 4, arguments) == success;
     for (int i = 0; i < 4; i++) if (arguments[i].memory) api.memory_destroy(arguments[i].memory);
     return done;
 }

@@ -21,6 +21,8 @@ public struct Evaluation {
         public var patch: Int?
         /// Whether the two sides are the same pictures before and after something, in the same order.
         public var arePairs = false
+        /// Of the network's large products.
+        public var precision = Precision.fp32
 
         public init() {}
     }
@@ -105,7 +107,7 @@ public struct Evaluation {
             side.cropped = try pictures.forEachBatch(
                 size: size, crops: crops, batch: settings.batch, unreadable: note
             ) { batch in
-                side.add(batch, extractor)
+                try settings.precision { side.add(batch, extractor) }
                 done += batch.count
                 progress(done)
             }
@@ -140,7 +142,9 @@ public struct Evaluation {
                     + "--weights.")
         }
         let features = extractor.map {
-            EvaluationReport.Features(network: $0.title, weights: weights ?? "", hash: $0.fingerprint)
+            EvaluationReport.Features(
+                network: $0.title + (settings.precision == .fp32 ? "" : ", products in \(settings.precision.rawValue)"),
+                weights: weights ?? "", hash: $0.fingerprint)
         }
         let report = EvaluationReport(
             program: program, real: report(of: real, realSide), generated: report(of: generated, generatedSide),

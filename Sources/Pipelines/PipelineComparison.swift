@@ -181,12 +181,19 @@ public struct PipelineComparison {
                 try keep(try trainingCost(pipeline))
             case .space: try keep(try roundTrip(pipeline))
             case .sampling(_, let step, let guidance):
-                try keep(try sample(pipeline, step: step, guidance: guidance, shouldStop: shouldStop))
+                try keep(
+                    try pipeline.configuration.precision {
+                        try sample(pipeline, step: step, guidance: guidance, shouldStop: shouldStop)
+                    })
             case .evaluation(_, let step, let guidance):
                 try keep(
                     EvaluationRecord(
                         report: try evaluate(pipeline, samples: samplesPath(pipeline.name, step, guidance))))
-            case .trajectory: try keep(try trajectory(pipeline, step: measuredSteps(pipeline).last ?? 0))
+            case .trajectory:
+                try keep(
+                    try pipeline.configuration.precision {
+                        try trajectory(pipeline, step: measuredSteps(pipeline).last ?? 0)
+                    })
             }
         } catch is StopRequest {
             return false

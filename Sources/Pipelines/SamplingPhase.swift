@@ -75,7 +75,7 @@ extension PipelineComparison {
             order: nil, steps: sampler.steps, lastStep: nil, shift: sampler.shift, guidance: sampler.guidance.scales,
             guidanceTimes: sampler.guidance.times, noise: "philox", noiseHash: nil,
             autoencoder: checkpoint.autoencoder.map { "\($0.fingerprint), \($0.scale.text)" },
-            batch: settings.evaluation.batch)
+            precision: pipeline.configuration.precision, batch: settings.evaluation.batch)
     }
 
     /// Samples the pictures of a step; what a session that was stopped made is kept.

@@ -32,6 +32,8 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
     public var autoencoder: String?
     /// Side of the squares that latents were decoded in, in pixels.
     public var autoencoderTile: Int?
+    /// `bf16`, where large products were rounded to it.
+    public var precision: String?
     /// Pictures at once, on which the last bits depend.
     public var batch: Int
 
@@ -39,7 +41,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
         checkpointHash: String, weights: String, height: Int, width: Int, canvasHeight: Int, canvasWidth: Int,
         route: String, sampler: String, order: Int?, steps: Int, lastStep: Float?, shift: Float, guidance: [Float],
         guidanceTimes: [Float], noise: String, noiseHash: String?, autoencoder: String? = nil,
-        autoencoderTile: Int? = nil, batch: Int
+        autoencoderTile: Int? = nil, precision: Precision = .fp32, batch: Int
     ) {
         self.checkpointHash = checkpointHash
         self.weights = weights
@@ -59,6 +61,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
         self.noiseHash = noiseHash
         self.autoencoder = autoencoder
         self.autoencoderTile = autoencoderTile
+        self.precision = precision == .fp32 ? nil : precision.rawValue
         self.batch = batch
     }
 

@@ -12,6 +12,10 @@ public struct Machine: Sendable {
     public let blas: String
     /// The processor core that OpenBLAS chose its kernels for.
     public let blasCore: String
+    /// The version of oneDNN, where it is found.
+    public let oneDNN: String?
+    /// Why products in bf16 cannot be had, in one sentence; nil where they can.
+    public let bfloat16Obstacle: String?
     /// Memory of the machine in bytes.
     public let memory: UInt64
 
@@ -20,6 +24,8 @@ public struct Machine: Sendable {
         instructionSet = String(cString: kernel_instruction_set())
         blas = String(cString: openblas_get_config()).trimmingCharacters(in: .whitespaces)
         blasCore = String(cString: openblas_get_corename())
+        oneDNN = OneDNN.shared.version
+        bfloat16Obstacle = OneDNN.shared.obstacle
         memory = ProcessInfo.processInfo.physicalMemory
     }
 

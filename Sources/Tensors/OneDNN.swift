@@ -45,6 +45,8 @@ final class OneDNN: Sendable {
     /// `@unchecked Sendable`: it is never freed, and all threads may run it at once.
     private struct Product: @unchecked Sendable {
         let pointer: OpaquePointer
+        /// Bytes of working memory.
+        let workspace: Int
     }
 
     /// c = a b, or c + a b, on the calling thread.
@@ -66,10 +68,13 @@ final class OneDNN: Sendable {
             guard let pointer = onednn_product_create(&description) else {
                 fatalError("oneDNN \(version ?? "") has no product of this shape: \(shape)")
             }
-            let product = Product(pointer: pointer)
+            let product = Product(pointer: pointer, workspace: onednn_product_scratchpad_size(pointer))
             products[key] = product
             return product
         }
-        guard onednn_product_run(product.pointer, a, b, c) else { fatalError("oneDNN failed in a product: \(shape)") }
+        let isDone = withWorkspace(product.workspace / MemoryLayout<Float>.stride + 1) { workspace in
+            onednn_product_run(product.pointer, a, b, c, workspace)
+        }
+        guard isDone else { fatalError("oneDNN failed in a product: \(shape)") }
     }
 }

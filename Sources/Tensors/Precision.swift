@@ -8,11 +8,18 @@ public enum Precision: String, Sendable, CaseIterable {
 
     @TaskLocal static var current = Precision.fp32
 
+    /// That this machine has it.
+    ///
+    /// - Throws: `PrecisionError`.
+    public func check() throws {
+        if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw PrecisionError(description: obstacle) }
+    }
+
     /// Computes `body` in this precision; the derivatives of what is recorded in it are computed so, too.
     ///
     /// - Throws: `PrecisionError` where this machine cannot; what `body` throws.
     public func callAsFunction<R>(_ body: () throws -> R) throws -> R {
-        if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw PrecisionError(description: obstacle) }
+        try check()
         return try Self.$current.withValue(self, operation: body)
     }
 

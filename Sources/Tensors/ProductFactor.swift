@@ -11,6 +11,9 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
     /// The elements of a tensor in this type.
     static func rounded(_ tensor: Tensor) -> Rounded<Self>
 
+    /// The same of the value of a parameter, which is read again in the backward pass and not kept for it.
+    static func roundedWeight(_ tensor: Tensor) -> Rounded<Self>
+
     /// The elements of a tensor of this shape as float32.
     static func widened(_ elements: Rounded<Self>, shape: [Int]) -> Tensor
 
@@ -51,6 +54,8 @@ extension Float: ProductFactor {
         Rounded(pointer: tensor.pointer, owner: tensor.storage)
     }
 
+    static func roundedWeight(_ tensor: Tensor) -> Rounded<Float> { rounded(tensor) }
+
     static func widened(_ elements: Rounded<Float>, shape: [Int]) -> Tensor {
         guard let storage = elements.owner as? Storage else {
             preconditionFailure("float32 elements are a tensor's own")
@@ -75,9 +80,12 @@ struct BFloat16: ProductFactor {
     }
 
     static func rounded(_ tensor: Tensor) -> Rounded<BFloat16> {
-        if let inGradient = tensor.node?.roundedParameter() { return inGradient }
         let storage = tensor.storage.rounded { RoundedStorage(of: tensor) }
         return Rounded(pointer: storage.pointer, owner: storage)
+    }
+
+    static func roundedWeight(_ tensor: Tensor) -> Rounded<BFloat16> {
+        tensor.node?.roundedParameter() ?? rounded(tensor)
     }
 
     static func widened(_ elements: Rounded<BFloat16>, shape: [Int]) -> Tensor {

@@ -2,6 +2,7 @@ import Diffusion
 import Images
 import Layers
 import Models
+import Tensors
 
 /// Everything that a training run is asked for. The keys of its YAML are listed in `ConfigurationKeys`.
 public struct Configuration: Sendable, Equatable {
@@ -11,6 +12,8 @@ public struct Configuration: Sendable, Equatable {
     public var seed: UInt64 = 0
     /// 0 for all processors.
     public var threads = 0
+    /// Of large products.
+    public var precision = Precision.fp32
     /// What is trained.
     public var kind = Kind.denoiser
     /// What a denoiser is trained in.

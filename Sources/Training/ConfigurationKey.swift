@@ -2,6 +2,7 @@ import Diffusion
 import Foundation
 import Images
 import Models
+import Tensors
 
 /// A value that stands in a configuration as one YAML scalar.
 package protocol ConfigurationValue: Sendable {
@@ -77,6 +78,7 @@ extension PixNerdHead: ConfigurationWord {}
 extension Configuration.Kind: ConfigurationWord {}
 extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
+extension Precision: ConfigurationWord {}
 
 /// One key of a configuration: its name, what it is for, and how it is read and written.
 public struct ConfigurationKey<Root: Sendable>: Sendable {

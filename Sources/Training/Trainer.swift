@@ -25,6 +25,7 @@ public final class Trainer {
     public init(
         _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false, logger: Logger
     ) throws {
+        try configuration.precision.check()
         preparation = try Self.prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
         self.logger = logger
         if configuration.threads > 0 { Threads.count = configuration.threads }
@@ -39,6 +40,10 @@ public final class Trainer {
     /// - Throws: one sentence where the run cannot go on; what was saved before stays.
     @discardableResult
     public func train(shouldStop: () -> Bool = { false }) throws -> Bool {
+        try configuration.precision { try trainInPrecision(shouldStop: shouldStop) }
+    }
+
+    private func trainInPrecision(shouldStop: () -> Bool) throws -> Bool {
         let training = configuration.training
         let journal = try TrainingJournal(run: run, resumingAt: state.step)
         let loader = makeLoader()

@@ -90,6 +90,9 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Writes the statistics of GENERATED to this .npz.")
     var saveGenerated: String?
 
+    @Option(help: "Of the network's large products: fp32, or bf16 by oneDNN.")
+    var precision = Precision.fp32
+
     @Option(help: "Threads; all processors where not given.")
     var threads: Int?
 
@@ -152,6 +155,7 @@ struct EvaluateCommand: ParsableCommand {
         settings.resamples = bootstrap
         settings.patch = patch
         settings.arePairs = pairs
+        settings.precision = precision
         if let size {
             let (height, width) = try sides(of: size)
             guard min(height, width) >= 2, height <= ImageFile.maximumPixels / width else {

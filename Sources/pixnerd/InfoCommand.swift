@@ -77,6 +77,8 @@ struct InfoCommand: ParsableCommand {
             threads          \(Threads.count)
             OpenBLAS         \(machine.blas)
             OpenBLAS core    \(machine.blasCore)
+            oneDNN           \(machine.oneDNN ?? "not found")
+            bf16             \(machine.bfloat16Obstacle ?? "by oneDNN, for what is given precision bf16")
             """)
         if let warning = machine.warning { print("\n\(warning)") }
     }

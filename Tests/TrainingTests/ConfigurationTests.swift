@@ -103,7 +103,8 @@ import Training
     @Test func everyKeyComesBack() throws {
         // Every key gets a value that is not its default.
         let settings = [
-            "name=a", "directory=b", "seed=9", "threads=1", "kind=autoencoder", "space=latent", "model.preset=B/16",
+            "name=a", "directory=b", "seed=9", "threads=1", "precision=bf16", "kind=autoencoder", "space=latent",
+            "model.preset=B/16",
             "model.hidden_size=24",
             "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
             "model.head=linear",

@@ -5,6 +5,7 @@
 #define PIXNERD_ONEDNN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // c[rows, columns] = a b, or c + a b. Rows of a factor, before its transposition, are `stride` elements apart.
@@ -28,7 +29,10 @@ onednn_status onednn_load(int version[3]);
 // Prepares products of a shape, which all threads may run at once and which are never freed; NULL where oneDNN has none.
 onednn_product *onednn_product_create(const onednn_shape *shape);
 
-// Computes on the calling thread alone. False where oneDNN failed.
-bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c);
+// Bytes of working memory that a run takes.
+size_t onednn_product_scratchpad_size(const onednn_product *product);
+
+// Computes on the calling thread alone; `scratchpad` is aligned to 64 bytes. False where oneDNN failed.
+bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c, void *scratchpad);
 
 #endif

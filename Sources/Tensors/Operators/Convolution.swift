@@ -43,7 +43,7 @@ public func convolution(
     let plan = ConvolutionPlan(x: x, weight: weight, bias: bias, stride: stride, padding: padding)
     let out = Tensor(uninitialized: plan.outputShape)
     plan.multiply(
-        x.pointer, weight: weight.pointer, bias: bias?.pointer, into: out.storage.pointer,
+        x.pointer, weight: weight, as: Float.self, bias: bias?.pointer, into: out.storage.pointer,
         rectified: rectified)
     return Tape.record("convolution", out, from: [x, weight] + (bias.map { [$0] } ?? [])) { upstream in
         let upstream = rectified ? maskedByPositive(upstream, out) : upstream

@@ -20,9 +20,15 @@ public enum ConvolutionInference {
         defer { OperatorProfile.end() }
         let plan = ConvolutionPlan(x: x, weight: weight, bias: bias, stride: stride, padding: padding)
         let (target, pictureStride) = place(plan.outputShape, in: &out, firstChannel, "rectifiedConvolution")
-        plan.multiply(
-            x.pointer, weight: weight.pointer, bias: bias.pointer, into: target, pictureStride: pictureStride,
-            rectified: true)
+        func multiply<Element: ProductFactor>(as type: Element.Type) {
+            plan.multiply(
+                x.pointer, weight: weight, as: type, bias: bias.pointer, into: target, pictureStride: pictureStride,
+                rectified: true)
+        }
+        switch Precision.current {
+        case .fp32: multiply(as: Float.self)
+        case .bf16: multiply(as: BFloat16.self)
+        }
     }
 
     /// The same into a tensor of its own.

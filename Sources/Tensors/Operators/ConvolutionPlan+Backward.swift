@@ -14,7 +14,7 @@ extension ConvolutionPlan {
         let tiles = tiles(of: 0..<batch, parts: 1)
         parallelChunks(inputs, of: (inputs + Threads.count - 1) / Threads.count) { channels in
             for (index, tile) in tiles.enumerated() {
-                withColumns(x, of: tile, channels: channels) { columns in
+                withColumns(x, of: tile, channels: channels, as: Float.self) { columns in
                     withUpstream(upstream, of: tile) { upstream in
                         MatrixProduct.onThisThread(
                             rows: outputs, columns: channels.count * taps, inner: tile.pixels, upstream,

@@ -84,33 +84,34 @@ struct ConvolutionPlan {
         }
     }
 
-    /// out = bias + weight * x.
+    /// out = bias + weight * x, with factors of a type; Winograd's are float32, since differences of pixels are rounded there.
     ///
     /// - Parameters:
     ///   - pictureStride: floats from one picture of `out` to the next, where these lie in something larger.
     ///   - rectified: what is negative becomes 0.
-    func multiply(
-        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+    func multiply<Element: ProductFactor>(
+        _ x: UnsafePointer<Float>, weight: Tensor, as type: Element.Type, bias: UnsafePointer<Float>?,
         into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
     ) {
         let pictureStride = pictureStride ?? outputs * outputPlane
         if let winograd {
-            winograd.withFilters(weight) {
+            winograd.withFilters(weight.pointer) {
                 winograd.multiply(
                     x, filters: $0, bias: bias, into: out, pictureStride: pictureStride, rectified: rectified)
             }
             return
         }
         let tiles = tiles(of: 0..<batch, parts: Threads.count)
+        let weight = weight.rounded(to: type)
         parallelFor(tiles.count) { index in
             let tile = tiles[index]
-            withColumns(x, of: tile, channels: 0..<inputs) { columns in
+            withColumns(x, of: tile, channels: 0..<inputs, as: type) { columns in
                 withOutput(out, pictureStride, of: tile) { target, stride in
                     for channel in 0..<outputs {
                         (target + channel * stride).update(repeating: bias?[channel] ?? 0, count: tile.pixels)
                     }
                     MatrixProduct.onThisThread(
-                        rows: outputs, columns: tile.pixels, inner: inner, Matrix(weight, stride: inner), columns,
+                        rows: outputs, columns: tile.pixels, inner: inner, weight.matrix(stride: inner), columns,
                         beta: 1, into: target, stride: stride)
                     if rectified { rectify_rows(outputs, tile.pixels, stride, target) }
                 }
@@ -118,19 +119,22 @@ struct ConvolutionPlan {
         }
     }
 
-    /// Lends the columns [channels kh kw, pixels] of a tile: the input itself where the filter is a single number.
-    func withColumns(
-        _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, _ body: (Matrix<Float>) -> Void
+    /// Lends the columns [channels kh kw, pixels] of a tile: the input itself where the filter is a single number and nothing
+    /// is rounded.
+    func withColumns<Element: ProductFactor>(
+        _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, as type: Element.Type,
+        _ body: (Matrix<Element>) -> Void
     ) {
         func first(_ picture: Int) -> UnsafePointer<Float> {
             x + (picture * inputs + channels.lowerBound) * inputPlane
         }
-        if isPointwise && tile.pictures.count == 1 {
-            body(
-                Matrix(first(tile.pictures.lowerBound) + tile.rows.lowerBound * walk.width, stride: inputPlane))
+        if isPointwise && tile.pictures.count == 1 && type == Float.self {
+            let input = first(tile.pictures.lowerBound) + tile.rows.lowerBound * walk.width
+            body(Matrix(type.inPlace(input), stride: inputPlane))
             return
         }
-        withWorkspace(channels.count * taps * tile.pixels) { columns in
+        let count = channels.count * taps * tile.pixels
+        withWorkspace(count) { columns in
             withUnsafePointer(to: walk) { walk in
                 for (place, picture) in tile.pictures.enumerated() {
                     convolution_columns(
@@ -138,7 +142,7 @@ struct ConvolutionPlan {
                         columns + place * outputPlane)
                 }
             }
-            body(Matrix(columns, stride: tile.pixels))
+            body(Matrix(type.roundedInPlace(columns, count: count), stride: tile.pixels))
         }
     }
 

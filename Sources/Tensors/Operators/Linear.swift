@@ -83,7 +83,7 @@ func linearForward<Element: ProductFactor>(
     let target = out.storage.pointer
     MatrixProduct.onAllThreads(
         rows: out.count / outputs, columns: outputs, inner: inputs, x.matrix(stride: inputs),
-        weight.rounded(to: Element.self).matrix(stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1,
+        Element.roundedWeight(weight).matrix(stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1,
         into: target, stride: outputs,
         prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
     return out
@@ -103,7 +103,7 @@ func linearBackward<Element: ProductFactor>(
     addInputGradient { pointer, beta in
         MatrixProduct.onAllThreads(
             rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
-            weight.rounded(to: Element.self).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
+            Element.roundedWeight(weight).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
     }
     weight.node?.accumulate { pointer, beta in
         MatrixProduct.onAllThreads(

@@ -60,6 +60,9 @@ struct SampleCommand: ParsableCommand {
     @Option(help: "ema or raw weights; ema where the checkpoint has them.")
     var weights: WeightKind?
 
+    @Option(help: "Of large products: fp32, or bf16 by oneDNN, for up to twice the speed.")
+    var precision = Precision.fp32
+
     @Option(help: "Threads; all processors where not given.")
     var threads: Int?
 
@@ -75,6 +78,10 @@ struct SampleCommand: ParsableCommand {
 
     func run() throws {
         if let threads { Threads.count = threads }
+        try precision { try sample() }
+    }
+
+    private func sample() throws {
         let logger = makeLogger()
         let file = try PixNerdCheckpoint(path: checkpoint)
         let kind = file.chosen(weights, logger: logger)
@@ -143,6 +150,6 @@ struct SampleCommand: ParsableCommand {
             noise: sampling.initialNoise == nil ? sampling.noise.rawValue : "file",
             noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) },
             autoencoder: autoencoder.map { "\($0.fingerprint), \($0.scale.text)" }, autoencoderTile: latents.vaeTile,
-            batch: batch)
+            precision: precision, batch: batch)
     }
 }

@@ -1,0 +1,194 @@
+import CVectorKernels
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// What this machine can compute bf16 with; without it there is only the refusal to test.
+let hasBFloat16 = Machine().bfloat16Obstacle == nil
+
+/// Operators in bf16 beside float32, and what is rounded where.
+@Suite(.enabled(if: hasBFloat16, "bf16 wants oneDNN and a processor that has it"))
+struct BFloat16Tests {
+    /// Rounding of all factors to 8 bits; sums are float32.
+    private static let rounded = Tolerance(
+        relative: 1e-2, because: "factors are rounded by up to 2^-9 of their size, a few times one after another")
+
+    private func parameter(_ name: String, _ shape: [Int], scale: Float = 1, index: Int) -> Parameter {
+        var stream = RandomStream(seed: 3, purpose: .test, index: index)
+        var values = Tensor(uninitialized: shape)
+        values.withUnsafeMutableBuffer { stream.fillNormal($0) }
+        return Parameter(name: name, value: scaled(values, by: scale))
+    }
+
+    private struct Result {
+        let out: Tensor
+        let gradients: [Tensor]
+    }
+
+    /// The result of an operator and its gradients by all parameters, from `passes` passes that add up.
+    private func result(
+        _ precision: Precision, _ parameters: [Parameter], passes: Int = 1, upstream: Tensor? = nil,
+        _ body: () -> Tensor
+    ) throws -> Result {
+        for parameter in parameters { parameter.clearGradient() }
+        return try precision {
+            let out = body()
+            let upstream = upstream ?? self.parameter("upstream", out.shape, index: 99).value
+            for _ in 0..<passes { withGradient(upstream: upstream, body) }
+            return Result(out: out, gradients: try parameters.map { try #require($0.gradient).copied() })
+        }
+    }
+
+    private func expectClose(_ parameters: [Parameter], passes: Int = 1, _ body: () -> Tensor) throws {
+        let exact = try result(.fp32, parameters, passes: passes, body)
+        let rounded = try result(.bf16, parameters, passes: passes, body)
+        TestSupport.expectClose(rounded.out, exact.out, Self.rounded, "out")
+        #expect(rounded.out.values != exact.out.values, "nothing was rounded")
+        for (parameter, (a, b)) in zip(parameters, zip(rounded.gradients, exact.gradients)) {
+            TestSupport.expectClose(a, b, Self.rounded, parameter.name)
+        }
+    }
+
+    /// The value of the nearest number with 8 bits, by arithmetic.
+    private func nearest(_ x: Float) -> Float {
+        guard x.isFinite, x != 0 else { return x }
+        let unit = Float(sign: .plus, exponent: max(x.exponent, -126) - 7, significand: 1)
+        let steps = (x / unit).rounded(.toNearestOrEven)
+        return steps * unit
+    }
+
+    @Test func roundingIsToTheNearestAndToEven() {
+        var stream = RandomStream(seed: 1, purpose: .test)
+        var values: [Float] = [
+            0, -0.0, 1, 1.00390625, 1.01171875, -1.00390625, 3.4e38, .infinity, -.infinity,
+            Float.leastNormalMagnitude / 8,
+        ]
+        values += (0..<500).map { _ in
+            Float(bitPattern: UInt32(stream.nextInteger(below: 1 << 16) << 16 | stream.nextInteger(below: 1 << 16)))
+        }
+        .filter { !$0.isNaN && $0.magnitude < 3e38 && $0.magnitude > 1e-30 }
+        var bits = [UInt16](repeating: 0, count: values.count)
+        var back = [Float](repeating: 0, count: values.count)
+        round_to_bfloat16(values.count, values, &bits)
+        bfloat16_to_float(values.count, bits, &back)
+        for (value, found) in zip(values, back) where value.magnitude < 3e38 {
+            #expect(found == nearest(value), "\(value)")
+        }
+        #expect(back[6] == .infinity && back[7] == .infinity && back[8] == -.infinity)
+        // In place, and what is not a number.
+        var inPlace = values + [.nan, Float(bitPattern: 0x7f80_0001), Float(bitPattern: 0xffff_ffff)]
+        inPlace.withUnsafeMutableBufferPointer { memory in
+            round_to_bfloat16(memory.count, memory.baseAddress, memory.baseAddress)
+            let found = UnsafeRawPointer(memory.baseAddress!).assumingMemoryBound(to: UInt16.self)
+            #expect(bits.indices.allSatisfy { found[$0] == bits[$0] })
+            for i in bits.count..<memory.count { #expect(Float(bitPattern: UInt32(found[i]) << 16).isNaN) }
+        }
+    }
+
+    /// Products of rounded factors are those of float32: only the order of sums differs.
+    @Test func linearLayersTakeRoundedFactors() throws {
+        let (x, weight) = (parameter("x", [70, 96], index: 0), parameter("weight", [80, 96], index: 1))
+        let bias = parameter("bias", [80], index: 2)
+        let upstream = parameter("upstream", [70, 80], index: 3).value
+        func exact(_ tensor: Tensor) -> Tensor { Tensor(tensor.values.map(nearest), shape: tensor.shape) }
+        let body = { linear(x.tensor, weight: weight.tensor, bias: bias.tensor) }
+        let found = try result(.bf16, [x, weight, bias], upstream: upstream, body)
+        let sum = try result(.fp32, [bias], upstream: upstream, body)
+        (x.value, weight.value) = (exact(x.value), exact(weight.value))
+        let expected = try result(.fp32, [x, weight], upstream: exact(upstream), body)
+        TestSupport.expectClose(found.out, expected.out, .oneOperator)
+        TestSupport.expectClose(found.gradients[0], expected.gradients[0], .oneOperator)
+        TestSupport.expectClose(found.gradients[1], expected.gradients[1], .oneOperator)
+        #expect(found.gradients[2].values == sum.gradients[0].values, "the bias is summed in float32")
+    }
+
+    @Test func gatedLayers() throws {
+        let parameters = [
+            parameter("x", [2, 40, 64], index: 0), parameter("w1", [96, 64], scale: 0.1, index: 1),
+            parameter("w3", [96, 64], scale: 0.1, index: 2), parameter("w2", [64, 96], scale: 0.1, index: 3),
+        ]
+        try expectClose(parameters) {
+            let values = parameters.map(\.tensor)
+            return swiGLU(values[0], gateWeight: values[1], valueWeight: values[2], outputWeight: values[3])
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func attention(isRotary: Bool) throws {
+        let (heads, headWidth, rows, columns) = (2, 64, 9, 8)
+        let qkv = parameter("qkv", [2, rows * columns, 3 * heads * headWidth], index: 0)
+        let norms = (1...2).map { parameter("norm", [headWidth], index: $0) }
+        let table = rotaryTable(headWidth: headWidth, rows: rows, columns: columns)
+        try expectClose(isRotary ? [qkv] + norms : [qkv]) {
+            guard isRotary else { return Tensors.attention(qkv.tensor, heads: heads) }
+            return rotaryAttention(
+                qkv.tensor, queryNorm: norms[0].tensor, keyNorm: norms[1].tensor, heads: heads, table: table)
+        }
+    }
+
+    @Test func field() throws {
+        let (patches, side, width, inner) = (3, 8, 64, 128)
+        let parameters = [
+            parameter("pixels", [patches, side * side, 3], index: 0),
+            parameter("generated 1", [patches, 2 * width * inner], index: 1),
+            parameter("generated 2", [patches, 2 * width * inner], index: 2),
+            parameter("embedder", [width, 3 + 64], index: 3), parameter("embedder bias", [width], index: 4),
+            parameter("norm 1", [width], index: 5), parameter("norm 2", [width], index: 6),
+            parameter("final norm", [width], index: 7), parameter("final", [3, width], index: 8),
+            parameter("final bias", [3], index: 9),
+        ]
+        let positions = fieldPositions(height: side, width: side)
+        try expectClose(parameters) {
+            let values = parameters.map(\.tensor)
+            return neuralField(
+                values[0], positions: positions, generated: [values[1], values[2]],
+                weights: NeuralFieldWeights(
+                    embedderWeight: values[3], embedderBias: values[4], norms: [values[5], values[6]],
+                    finalNorm: values[7], finalWeight: values[8], finalBias: values[9]))
+        }
+    }
+
+    /// The rounded value of a weight lies where its gradient will: used twice, in a block that is computed again, and in
+    /// passes that add up, it must be the weight all the same.
+    @Test(arguments: [false, true], [1, 2])
+    func weightsThatAreReadAgain(recomputes: Bool, passes: Int) throws {
+        let weight = parameter("weight", [64, 64], scale: 0.125, index: 0)
+        let (x, modulation) = (parameter("x", [2, 64, 64], index: 1), parameter("modulation", [2, 6 * 64], index: 2))
+        let norm = parameter("norm", [64], index: 3)
+        func block(_ inputs: [Tensor]) -> Tensor {
+            let fed = modulatedRMSNorm(
+                inputs[0], weight: norm.tensor, modulation: inputs[1], shift: .attentionShift, scale: .attentionScale)
+            let y = linear(silu(linear(fed, weight: weight.tensor)), weight: weight.tensor)
+            return gatedResidual(inputs[0], y, modulation: inputs[1], gate: .attentionGate)
+        }
+        try expectClose([weight, x, modulation, norm], passes: passes) {
+            let inputs = [x.tensor, modulation.tensor]
+            return recomputes ? recomputed(inputs, block) : block(inputs)
+        }
+    }
+
+    /// A weight that has changed is rounded anew.
+    @Test func changedWeightsAreSeen() throws {
+        var weight = parameter("weight", [64, 64], index: 0).value
+        let x = parameter("x", [64, 64], index: 1).value
+        try Precision.bf16 {
+            let before = linear(x, weight: weight).values
+            weight.withUnsafeMutableBuffer { for i in $0.indices { $0[i] *= 2 } }
+            #expect(linear(x, weight: weight).values == before.map { 2 * $0 })
+        }
+        let trained = Parameter(name: "weight", value: weight)
+        try Precision.bf16 {
+            let before = withGradient { linear(x, weight: trained.tensor) }.values
+            trained.clearGradient()
+            trained.value = scaled(trained.value, by: 2)
+            #expect(withGradient { linear(x, weight: trained.tensor) }.values == before.map { 2 * $0 })
+        }
+    }
+
+    /// Products with few rows wait for memory, whatever the precision.
+    @Test func smallProductsStayFloat32() throws {
+        let (x, weight) = (parameter("x", [4, 300], index: 0).value, parameter("weight", [900, 300], index: 1).value)
+        #expect(try Precision.bf16 { linear(x, weight: weight).values } == linear(x, weight: weight).values)
+    }
+}
