@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = {  # name: arguments of peer.py
-    "eager fp32": [],
-    "compiled fp32": ["--compile"],
-    "compiled bf16": ["--compile", "--precision", "bf16"],
+PEERS = {  # name: arguments of peer.py, and ours
+    "eager fp32": ([], []),
+    "compiled fp32": (["--compile"], []),
+    "compiled bf16": (["--compile", "--precision", "bf16"], ["--precision", "bf16"]),
 }
 MODES = {"B16-256": ["train", "forward"], "small4-32": ["train"], "XL16-256": ["forward"],
          "vae-256": ["encode", "decode"], "vae-small-32": ["train"]}
@@ -70,9 +70,10 @@ def compare(work, mode, name, arguments):
     """Runs the pairs of one line of the table."""
     common = ["--work", work, "--mode", mode, "--threads", str(arguments.threads), "--repeats", str(arguments.repeats)]
     pairs = []
+    theirs, own = PEERS[name]
     for _ in range(arguments.pairs):
-        ours = run([ROOT / ".build" / "release" / "pixnerd", "bench", *common, "--json"])
-        peer = run([sys.executable, ROOT / "Benchmarks" / "peer.py", *common, *PEERS[name]])
+        ours = run([ROOT / ".build" / "release" / "pixnerd", "bench", *common, *own, "--json"])
+        peer = run([sys.executable, ROOT / "Benchmarks" / "peer.py", *common, *theirs])
         pairs.append((ours, peer))
     ratios = [ours["images_per_second"] / peer["images_per_second"] for ours, peer in pairs]
     median = [statistics.median(pair[side]["images_per_second"] for pair in pairs) for side in (0, 1)]

@@ -8,7 +8,8 @@
 // enumerations are the same in versions 2 and 3.
 enum { success = 0, cpu = 1, in_order = 1, bf16 = 2, f32 = 3, scratchpad_by_user = 1 };
 enum { source_description = 129, weights_description = 131, result_description = 133, scratchpad_description = 136 };
-enum { source_argument = 1, result_argument = 17, weights_argument = 33, scratchpad_argument = 80 };
+
+enum { source_argument = 1, result_argument = 17, weights_argument = 33, bias_argument = 41, scratchpad_argument = 80 };
 
 typedef struct { int major, minor, patch; } library_version;
 typedef struct { int argument; void *memory; } execution_argument;
@@ -34,6 +35,7 @@ static struct {
     int (*primitive_execute)(const void *, void *stream, int count, const execution_argument *);
     int (*memory_create)(void **, const void *description, void *engine, void *handle);
     int (*memory_destroy)(void *);
+    int (*memory_set_data_handle)(void *, void *handle);
     // Of version 2 only.
     int (*memory_desc_init_by_strides)(void *, int count, const int64_t *sizes, int type, const int64_t *strides);
     int (*matmul_desc_init)(void *, const void *a, const void *b, const void *bias, const void *c);
@@ -71,6 +73,7 @@ static bool find_functions(void) {
         {&api.primitive_execute, "dnnl_primitive_execute"},
         {&api.memory_create, "dnnl_memory_create"},
         {&api.memory_destroy, "dnnl_memory_destroy"},
+        {&api.memory_set_data_handle, "dnnl_memory_set_data_handle"},
     }, second[] = {
         {&api.memory_desc_init_by_strides, "dnnl_memory_desc_init_by_strides"},
         {&api.matmul_desc_init, "dnnl_matmul_desc_init"},
@@ -110,28 +113,58 @@ onednn_status onednn_load(int version[3]) {
     return status;
 }
 
-static pthread_key_t stream_key;
+// Threads that are at work at once and have memory objects of their own in each product.
+enum { most_threads = 256 };
 
-static void free_stream(void *stream) { api.stream_destroy(stream); }
+// What a thread has of its own.
+typedef struct {
+    void *stream;
+    // Its place in each product; most_threads where all are taken.
+    int number;
+} thread_state;
 
-static void create_stream_key(void) { pthread_key_create(&stream_key, free_stream); }
+static pthread_key_t state_key;
+static pthread_mutex_t numbers = PTHREAD_MUTEX_INITIALIZER;
+static bool is_taken[most_threads + 1];
 
-// The calling thread's own stream.
-static void *stream_of_thread(void) {
+static void free_state(void *pointer) {
+    thread_state *state = pointer;
+    api.stream_destroy(state->stream);
+    pthread_mutex_lock(&numbers);
+    is_taken[state->number] = false;
+    pthread_mutex_unlock(&numbers);
+    free(state);
+}
+
+static void create_state_key(void) { pthread_key_create(&state_key, free_state); }
+
+static thread_state *state_of_thread(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, create_stream_key);
-    void *stream = pthread_getspecific(stream_key);
-    if (stream != NULL) return stream;
-    if (api.stream_create(&stream, api.engine, in_order) != success) return NULL;
+    pthread_once(&once, create_state_key);
+    thread_state *state = pthread_getspecific(state_key);
+    if (state != NULL) return state;
+    state = calloc(1, sizeof *state);
+    if (state == NULL || api.stream_create(&state->stream, api.engine, in_order) != success) {
+        free(state);
+        return NULL;
+    }
+    pthread_mutex_lock(&numbers);
+    while (state->number < most_threads && is_taken[state->number]) state->number++;
+    is_taken[state->number] = true;
+    pthread_mutex_unlock(&numbers);
     // The package splits products over its own threads.
     if (api.set_threads) api.set_threads(1);
-    pthread_setspecific(stream_key, stream);
-    return stream;
+    pthread_setspecific(state_key, state);
+    return state;
 }
+
+// Objects that tell oneDNN where a factor or the result lies.
+typedef struct { void *objects[5]; } memory_set;
 
 struct onednn_product {
     void *description, *primitive;
-    const void *a, *b, *c, *scratchpad;
+    const void *a, *b, *bias, *c, *scratchpad;
+    memory_set sets[most_threads];
 };
 
 // The sizes and strides of a matrix [rows, columns] after its transposition.
@@ -142,30 +175,31 @@ static matrix matrix_of(int64_t rows, int64_t columns, int64_t stride, bool tran
 }
 
 // Version 2 fills in structures of the caller's; their parts are not looked at, so that room enough is all that matters.
-static bool describe_second(matrix matrices[3], const void *attributes, void **description) {
+static bool describe_second(const matrix *matrices, bool adds_bias, const void *attributes, void **description) {
     typedef struct { _Alignas(16) char bytes[4096]; } structure;
     structure *memory = calloc(16, sizeof *memory);
     bool done = memory != NULL;
-    for (int i = 0; i < 3 && done; i++) {
-        matrix *m = matrices + i;
+    for (int i = 0; i < 4 && done; i++) {
+        const matrix *m = matrices + i;
         done = api.memory_desc_init_by_strides(memory + i, 2, m->sizes, m->type, m->strides) == success;
     }
-    done = done && api.matmul_desc_init(memory + 3, memory, memory + 1, NULL, memory + 2) == success
-        && api.primitive_desc_create(description, memory + 3, attributes, api.engine, NULL) == success;
+    done = done
+        && api.matmul_desc_init(memory + 4, memory, memory + 1, adds_bias ? memory + 3 : NULL, memory + 2) == success
+        && api.primitive_desc_create(description, memory + 4, attributes, api.engine, NULL) == success;
     free(memory);
     return done;
 }
 
-static bool describe_third(matrix matrices[3], const void *attributes, void **description) {
-    void *memory[3] = {NULL, NULL, NULL};
+static bool describe_third(const matrix *matrices, bool adds_bias, const void *attributes, void **description) {
+    void *memory[4] = {NULL, NULL, NULL, NULL};
     bool done = true;
-    for (int i = 0; i < 3 && done; i++) {
-        matrix *m = matrices + i;
+    for (int i = 0; i < 4 && done; i++) {
+        const matrix *m = matrices + i;
         done = api.memory_desc_create_with_strides(memory + i, 2, m->sizes, m->type, m->strides) == success;
     }
     done = done && api.matmul_primitive_desc_create(
-        description, api.engine, memory[0], memory[1], NULL, memory[2], attributes) == success;
-    for (int i = 0; i < 3; i++) if (memory[i]) api.memory_desc_destroy(memory[i]);
+        description, api.engine, memory[0], memory[1], adds_bias ? memory[3] : NULL, memory[2], attributes) == success;
+    for (int i = 0; i < 4; i++) if (memory[i]) api.memory_desc_destroy(memory[i]);
     return done;
 }
 
@@ -191,23 +225,26 @@ static void *create_attributes(bool accumulates) {
 
 onednn_product *onednn_product_create(const onednn_shape *shape) {
     // How many threads there are is settled when a product is prepared.
-    if (status != onednn_ready || stream_of_thread() == NULL) return NULL;
+    if (status != onednn_ready || state_of_thread() == NULL) return NULL;
     const int type = shape->takes_bfloat16 ? bf16 : f32;
-    matrix matrices[3] = {
+    const matrix matrices[4] = {
         matrix_of(shape->rows, shape->inner, shape->a_stride, shape->a_transposed, type),
         matrix_of(shape->inner, shape->columns, shape->b_stride, shape->b_transposed, type),
-        matrix_of(shape->rows, shape->columns, shape->c_stride, false, f32),
+        matrix_of(shape->rows, shape->columns, shape->c_stride, false, shape->gives_bfloat16 ? bf16 : f32),
+        matrix_of(1, shape->columns, shape->columns, false, f32),
     };
     void *attributes = create_attributes(shape->accumulates);
     if (attributes == NULL) return NULL;
     onednn_product *product = calloc(1, sizeof *product);
     bool done = product != NULL && (api.version[0] == 2 ? describe_second : describe_third)(
-        matrices, attributes, &product->description);
+        matrices, shape->adds_bias, attributes, &product->description);
     api.primitive_attr_destroy(attributes);
     if (done && api.primitive_create(&product->primitive, product->description) == success) {
         product->a = api.primitive_desc_query_md(product->description, source_description, 0);
         product->b = api.primitive_desc_query_md(product->description, weights_description, 0);
         product->c = api.primitive_desc_query_md(product->description, result_description, 0);
+        // Of the weights the second.
+        product->bias = shape->adds_bias ? api.primitive_desc_query_md(product->description, weights_description, 1) : NULL;
         product->scratchpad = api.primitive_desc_query_md(product->description, scratchpad_description, 0);
         return product;
     }
@@ -220,17 +257,25 @@ size_t onednn_product_scratchpad_size(const onednn_product *product) {
     return api.memory_desc_get_size(product->scratchpad);
 }
 
-bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c, void *scratchpad) {
-    void *stream = stream_of_thread();
-    execution_argument arguments[4] = {
-        {source_argument, NULL}, {weights_argument, NULL}, {result_argument, NULL}, {scratchpad_argument, NULL}};
-    const void *descriptions[4] = {product->a, product->b, product->c, product->scratchpad};
-    void *places[4] = {(void *)a, (void *)b, c, scratchpad};
-    bool done = stream != NULL;
-    for (int i = 0; i < 4 && done; i++) {
-        done = api.memory_create(&arguments[i].memory, descriptions[i], api.engine, places[i]) == success;
+bool onednn_product_run(
+    onednn_product *product, const void *a, const void *b, const float *bias, void *c, void *scratchpad) {
+    const thread_state *state = state_of_thread();
+    if (state == NULL) return false;
+    const void *descriptions[5] = {product->a, product->b, product->c, product->scratchpad, product->bias};
+    void *places[5] = {(void *)a, (void *)b, c, scratchpad, (void *)bias};
+    const int numbers[5] = {source_argument, weights_argument, result_argument, scratchpad_argument, bias_argument};
+    const int count = product->bias ? 5 : 4;
+    memory_set temporary = {{NULL}};
+    memory_set *set = state->number < most_threads ? product->sets + state->number : &temporary;
+    execution_argument arguments[5];
+    bool done = true;
+    for (int i = 0; i < count && done; i++) {
+        void **object = set->objects + i;
+        done = *object ? api.memory_set_data_handle(*object, places[i]) == success
+                       : api.memory_create(object, descriptions[i], api.engine, places[i]) == success;
+        arguments[i] = (execution_argument){numbers[i], *object};
     }
-    done = done && api.primitive_execute(product->primitive, stream, 4, arguments) == success;
-    for (int i = 0; i < 4; i++) if (arguments[i].memory) api.memory_destroy(arguments[i].memory);
+    done = done && api.primitive_execute(product->primitive, state->stream, count, arguments) == success;
+    for (int i = 0; i < count; i++) if (temporary.objects[i]) api.memory_destroy(temporary.objects[i]);
     return done;
 }

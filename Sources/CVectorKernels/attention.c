@@ -28,14 +28,14 @@ KERNEL void rotary_norm_forward(
 
 KERNEL void rotary_norm_backward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
-    const float *restrict table, float *restrict upstream, float *restrict gradient,
+    const float *restrict table, float *restrict upstream, size_t gradient_stride, float *restrict gradient,
     float *restrict weight_gradient) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         const float *restrict from = x + row * stride;
         const float *restrict angle = table + row * width;
         float *restrict up = upstream + row * width;
-        float *restrict to = gradient + row * stride;
+        float *restrict to = gradient + row * gradient_stride;
         const float r = head_reciprocal_rms(width, from, epsilon);
         for (size_t i = 0; i < width; i += 2) {
             const float even = up[i] * angle[i] + up[i + 1] * angle[i + 1];

@@ -42,6 +42,7 @@ public struct Evaluation {
     ) throws {
         (self.real, self.generated, self.extractor, self.weights) = (real, generated, extractor, weights)
         self.settings = settings
+        try settings.precision.check()
         for source in [real, generated] where extractor == nil && source.pictures == nil {
             guard real.statistics == nil || generated.statistics == nil else { continue }
             throw EvaluationError(

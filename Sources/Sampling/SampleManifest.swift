@@ -32,7 +32,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
     public var autoencoder: String?
     /// Side of the squares that latents were decoded in, in pixels.
     public var autoencoderTile: Int?
-    /// `bf16`, where large products were rounded to it.
+    /// Of large products; fp32 where a manifest says nothing.
     public var precision: String?
     /// Pictures at once, on which the last bits depend.
     public var batch: Int
@@ -61,7 +61,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
         self.noiseHash = noiseHash
         self.autoencoder = autoencoder
         self.autoencoderTile = autoencoderTile
-        self.precision = precision == .fp32 ? nil : precision.rawValue
+        self.precision = precision.rawValue
         self.batch = batch
     }
 
@@ -76,7 +76,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
     private func values() throws -> [String: String] {
         let data = try SampleManifest.encoder.encode(self)
         let object = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]
-        return object.mapValues { "\($0)" }
+        return ["precision": Precision.fp32.rawValue].merging(object.mapValues { "\($0)" }) { $1 }
     }
 }
 

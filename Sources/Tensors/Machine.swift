@@ -14,6 +14,8 @@ public struct Machine: Sendable {
     public let blasCore: String
     /// The version of oneDNN, where it is found.
     public let oneDNN: String?
+    /// Which float32 products are left to oneDNN, in multiply-adds; nil for none.
+    public let oneDNNSizes: ClosedRange<Int>?
     /// Why products in bf16 cannot be had, in one sentence; nil where they can.
     public let bfloat16Obstacle: String?
     /// Memory of the machine in bytes.
@@ -25,6 +27,7 @@ public struct Machine: Sendable {
         blas = String(cString: openblas_get_config()).trimmingCharacters(in: .whitespaces)
         blasCore = String(cString: openblas_get_corename())
         oneDNN = OneDNN.shared.version
+        oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         bfloat16Obstacle = OneDNN.shared.obstacle
         memory = ProcessInfo.processInfo.physicalMemory
     }

@@ -24,37 +24,64 @@ struct Matrix<Element: ProductFactor> {
 /// Products: of float32 over OpenBLAS, of bf16 over oneDNN.
 enum MatrixProduct {
     /// c[rows, columns] = a b + beta c on the calling thread; beta is 0 or 1.
+    ///
+    /// - Parameter bias: [columns], added to each row where beta is 0.
     static func onThisThread<Element: ProductFactor>(
-        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>, beta: Float,
-        into c: UnsafeMutablePointer<Float>, stride: Int
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>,
+        bias: UnsafePointer<Float>? = nil, beta: Float, into c: UnsafeMutablePointer<Float>, stride: Int
     ) {
         OperatorProfile.count(multiplyAdds: rows * columns * inner)
         let shape = ProductShape(
             rows: rows, columns: columns, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
             bStride: b.stride, bIsTransposed: b.transposed, cStride: stride, accumulates: beta != 0)
-        Element.multiply(shape, a.pointer, b.pointer, into: c)
+        Element.multiply(shape, a.pointer, b.pointer, bias: bias, into: c)
     }
 
     /// c[rows, columns] = a b + beta c on all threads, each taking a band of the longer side; beta is 0 or 1.
     ///
-    /// `prepare` sees the band that a thread has just begun, to fill in a bias.
+    /// - Parameters:
+    ///   - bias: [columns], added to each row where beta is 0.
+    ///   - prepare: sees the band that a thread has just begun, to fill in what the product is added to.
     static func onAllThreads<Element: ProductFactor>(
-        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>, beta: Float,
-        into c: UnsafeMutablePointer<Float>, stride: Int,
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>,
+        bias: UnsafePointer<Float>? = nil, beta: Float, into c: UnsafeMutablePointer<Float>, stride: Int,
         prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
+    ) {
+        forEachBand(rows: rows, columns: columns) { rows, columns in
+            prepare?(rows, columns)
+            onThisThread(
+                rows: rows.count, columns: columns.count, inner: inner, a.from(row: rows.lowerBound),
+                b.from(column: columns.lowerBound), bias: bias.map { $0 + columns.lowerBound }, beta: beta,
+                into: c + rows.lowerBound * stride + columns.lowerBound, stride: stride)
+        }
+    }
+
+    /// c[rows, columns] = a b + bias on all threads, rounded to bf16.
+    static func roundedOnAllThreads(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>, bias: UnsafePointer<Float>,
+        into c: UnsafeMutablePointer<BFloat16>
+    ) {
+        forEachBand(rows: rows, columns: columns) { rows, range in
+            OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
+            let (a, b) = (a.from(row: rows.lowerBound), b.from(column: range.lowerBound))
+            let shape = ProductShape(
+                rows: rows.count, columns: range.count, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
+                bStride: b.stride, bIsTransposed: b.transposed, cStride: columns, roundsResult: true)
+            OneDNN.shared.multiply(
+                shape, a.pointer, b.pointer, bias: bias + range.lowerBound,
+                into: c + rows.lowerBound * columns + range.lowerBound, takesBFloat16: true)
+        }
+    }
+
+    /// Runs `body` for bands of the longer side, on all threads.
+    private static func forEachBand(
+        rows: Int, columns: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
     ) {
         let byRows = rows >= columns
         let length = byRows ? rows : columns
         // Bands are multiples of 32, which every kernel's register tile divides.
         let bands = max(1, min(Threads.count, length / 32))
         let band = ((length + bands - 1) / bands + 31) / 32 * 32
-        parallelChunks(length, of: band) { range in
-            prepare?(byRows ? range : 0..<rows, byRows ? 0..<columns : range)
-            onThisThread(
-                rows: byRows ? range.count : rows, columns: byRows ? columns : range.count, inner: inner,
-                byRows ? a.from(row: range.lowerBound) : a, byRows ? b : b.from(column: range.lowerBound),
-                beta: beta, into: c + (byRows ? range.lowerBound * stride : range.lowerBound),
-                stride: stride)
-        }
+        parallelChunks(length, of: band) { body(byRows ? $0 : 0..<rows, byRows ? 0..<columns : $0) }
     }
 }

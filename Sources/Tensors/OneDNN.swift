@@ -15,6 +15,8 @@ final class OneDNN: Sendable {
         var numbers: [Int32] = [0, 0, 0]
         status = onednn_load(&numbers)
         version = status == onednn_missing ? nil : numbers.map(String.init).joined(separator: ".")
+        // Where it was measured.
+        computesFloat32 = status == onednn_ready && kernel_processor_has_bfloat16()
     }
 
     /// Why bf16 cannot be computed here, in one sentence; nil where it can.
@@ -35,6 +37,20 @@ final class OneDNN: Sendable {
         return nil
     }
 
+    /// Whether float32 products of some sizes are left to oneDNN.
+    ///
+    /// That is a rule and not measured anew in each process, so that a run has the same bits each time.
+    let computesFloat32: Bool
+    /// In multiply-adds.
+    static let float32Sizes = 1 << 20...1 << 26
+
+    /// Whether a float32 product is faster than by OpenBLAS. Measured (see Benchmarks/README.md): by a tenth to a fifth for
+    /// products of patches, heads and tiles of a convolution; very small ones and those of whole layers are not.
+    func isFaster(_ shape: ProductShape) -> Bool {
+        computesFloat32 && min(shape.rows, shape.columns, shape.inner) >= 64
+            && Self.float32Sizes.contains(shape.rows * shape.columns * shape.inner)
+    }
+
     /// Products of one shape and kind.
     private struct Key: Hashable {
         let size: SIMD4<Int>
@@ -49,12 +65,14 @@ final class OneDNN: Sendable {
         let workspace: Int
     }
 
-    /// c = a b, or c + a b, on the calling thread.
+    /// The product on the calling thread, of factors that are bf16 or else float32.
     func multiply(
-        _ shape: ProductShape, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, into c: UnsafeMutablePointer<Float>,
-        takesBFloat16: Bool
+        _ shape: ProductShape, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, bias: UnsafePointer<Float>?,
+        into c: UnsafeMutableRawPointer, takesBFloat16: Bool
     ) {
-        let flags: [Bool] = [shape.aIsTransposed, shape.bIsTransposed, shape.accumulates, takesBFloat16]
+        let flags = [
+            shape.aIsTransposed, shape.bIsTransposed, shape.accumulates, shape.roundsResult, bias != nil, takesBFloat16,
+        ]
         let key = Key(
             size: [shape.rows, shape.columns, shape.inner, shape.cStride], strides: [shape.aStride, shape.bStride],
             flags: flags.reduce(0) { 2 * $0 + ($1 ? 1 : 0) })
@@ -64,7 +82,7 @@ final class OneDNN: Sendable {
                 rows: Int64(shape.rows), columns: Int64(shape.columns), inner: Int64(shape.inner),
                 a_stride: Int64(shape.aStride), b_stride: Int64(shape.bStride), c_stride: Int64(shape.cStride),
                 a_transposed: shape.aIsTransposed, b_transposed: shape.bIsTransposed, takes_bfloat16: takesBFloat16,
-                accumulates: shape.accumulates)
+                gives_bfloat16: shape.roundsResult, accumulates: shape.accumulates, adds_bias: bias != nil)
             guard let pointer = onednn_product_create(&description) else {
                 fatalError("oneDNN \(version ?? "") has no product of this shape: \(shape)")
             }
@@ -73,7 +91,7 @@ final class OneDNN: Sendable {
             return product
         }
         let isDone = withWorkspace(product.workspace / MemoryLayout<Float>.stride + 1) { workspace in
-            onednn_product_run(product.pointer, a, b, c, workspace)
+            onednn_product_run(product.pointer, a, b, bias, c, workspace)
         }
         guard isDone else { fatalError("oneDNN failed in a product: \(shape)") }
     }

@@ -3,9 +3,9 @@ import CVectorKernels
 
 /// A type of numbers that the factors of products have; results are float32.
 protocol ProductFactor: BitwiseCopyable, Sendable {
-    /// c = a b, or c + a b, on the calling thread.
+    /// c = a b, c + a b, or a b with a bias added to each row, on the calling thread.
     static func multiply(
-        _ shape: ProductShape, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>,
+        _ shape: ProductShape, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, bias: UnsafePointer<Float>?,
         into c: UnsafeMutablePointer<Float>)
 
     /// The elements of a tensor in this type.
@@ -14,13 +14,46 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
     /// The same of the value of a parameter, which is read again in the backward pass and not kept for it.
     static func roundedWeight(_ tensor: Tensor) -> Rounded<Self>
 
-    /// The elements of a tensor of this shape as float32.
-    static func widened(_ elements: Rounded<Self>, shape: [Int]) -> Tensor
-
     /// `count` elements from `x` in this type: `x` itself where that is float32, else rounded into `room`, which may be `x`.
     static func rounded(
         _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Self>
+
+    /// Where float32 numbers are computed that `place` is to hold: there, or in `room` where this type is another.
+    /// `rounded(_:count:in:)` with the place as its room then brings them there.
+    static func place(
+        _ place: UnsafeMutablePointer<Self>, or room: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<Float>
+
+    /// Elements that `fill` computes as float32, chunk by chunk and on all threads.
+    static func computed(
+        count: Int, _ fill: (_ range: Range<Int>, _ out: UnsafeMutablePointer<Float>) -> Void
+    ) -> Rounded<Self>
+
+    /// `rows` rows of `width` elements as float32, and how far they are apart: `x` itself where that is this type, else
+    /// widened into `room`, one behind the other.
+    static func widened(
+        _ x: UnsafePointer<Self>, rows: Int, width: Int, stride: Int, in room: UnsafeMutablePointer<Float>
+    ) -> (pointer: UnsafePointer<Float>, stride: Int)
+}
+
+extension ProductFactor {
+    /// `count` elements from `x` as float32: `x` itself where that is this type, else widened into `room`.
+    static func widened(
+        _ x: UnsafePointer<Self>, count: Int, in room: UnsafeMutablePointer<Float>
+    ) -> UnsafePointer<Float> {
+        widened(x, rows: 1, width: count, stride: count, in: room).pointer
+    }
+
+    /// `count` elements in this type, in the memory where they are as float32.
+    static func roundedInPlace(_ x: UnsafeMutablePointer<Float>, count: Int) -> UnsafePointer<Self> {
+        rounded(x, count: count, in: x)
+    }
+
+    /// Where a call of `roundedInPlace` left elements.
+    static func inPlace(_ x: UnsafePointer<Float>) -> UnsafePointer<Self> {
+        UnsafeRawPointer(x).assumingMemoryBound(to: Self.self)
+    }
 }
 
 /// The sizes of a product c[rows, columns] = a[rows, inner] b[inner, columns], and how the matrices lie in memory.
@@ -33,94 +66,16 @@ struct ProductShape {
     let bStride: Int
     let bIsTransposed: Bool
     let cStride: Int
-    /// Whether the product is added to what c holds.
-    let accumulates: Bool
+    /// Whether the product is added to what c holds; then there is no bias.
+    var accumulates = false
+    /// Whether c is bf16, of a product of bf16 factors.
+    var roundsResult = false
 }
 
-extension Float: ProductFactor {
-    static func multiply(
-        _ shape: ProductShape, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>,
-        into c: UnsafeMutablePointer<Float>
-    ) {
-        _ = Threads.oneThreadPerProduct
-        cblas_sgemm(
-            CblasRowMajor, shape.aIsTransposed ? CblasTrans : CblasNoTrans,
-            shape.bIsTransposed ? CblasTrans : CblasNoTrans, blasint(shape.rows), blasint(shape.columns),
-            blasint(shape.inner), 1, a, blasint(shape.aStride), b, blasint(shape.bStride), shape.accumulates ? 1 : 0,
-            c, blasint(shape.cStride))
-    }
-
-    static func rounded(_ tensor: Tensor) -> Rounded<Float> {
-        Rounded(pointer: tensor.pointer, owner: tensor.storage)
-    }
-
-    static func roundedWeight(_ tensor: Tensor) -> Rounded<Float> { rounded(tensor) }
-
-    static func widened(_ elements: Rounded<Float>, shape: [Int]) -> Tensor {
-        guard let storage = elements.owner as? Storage else {
-            preconditionFailure("float32 elements are a tensor's own")
-        }
-        return Tensor(shape: shape, storage: storage)
-    }
-
-    static func rounded(
-        _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
-    ) -> UnsafePointer<Float> { x }
-}
-
-/// A number of 16 bits: the upper half of a float32.
-struct BFloat16: ProductFactor {
-    let bits: UInt16
-
-    static func multiply(
-        _ shape: ProductShape, _ a: UnsafePointer<BFloat16>, _ b: UnsafePointer<BFloat16>,
-        into c: UnsafeMutablePointer<Float>
-    ) {
-        OneDNN.shared.multiply(shape, a, b, into: c, takesBFloat16: true)
-    }
-
-    static func rounded(_ tensor: Tensor) -> Rounded<BFloat16> {
-        let storage = tensor.storage.rounded { RoundedStorage(of: tensor) }
-        return Rounded(pointer: storage.pointer, owner: storage)
-    }
-
-    static func roundedWeight(_ tensor: Tensor) -> Rounded<BFloat16> {
-        tensor.node?.roundedParameter() ?? rounded(tensor)
-    }
-
-    static func widened(_ elements: Rounded<BFloat16>, shape: [Int]) -> Tensor {
-        let out = Tensor(uninitialized: shape)
-        parallelChunks(out.count, of: elementsPerChunk) { range in
-            let at = range.lowerBound
-            bfloat16_to_float(range.count, elements.pointer + at, out.storage.pointer + at)
-        }
-        return out
-    }
-
-    static func rounded(
-        _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
-    ) -> UnsafePointer<BFloat16> {
-        round_to_bfloat16(count, x, room)
-        return UnsafePointer(UnsafeMutableRawPointer(room).assumingMemoryBound(to: BFloat16.self))
-    }
-}
-
-extension ProductFactor {
-    /// `count` elements in this type, in the memory where they are; float32 where this type is.
-    static func roundedInPlace(_ x: UnsafeMutablePointer<Float>, count: Int) -> UnsafePointer<Self> {
-        rounded(x, count: count, in: x)
-    }
-
-    /// Where a call of `roundedInPlace` left elements.
-    static func inPlace(_ x: UnsafePointer<Float>) -> UnsafePointer<Self> {
-        UnsafeRawPointer(x).assumingMemoryBound(to: Self.self)
-    }
-}
-
-/// The elements of a tensor as factors of products, kept alive.
+/// The elements of a tensor in the type of factors of products: for these, or for a derivative. They live as long as this.
 struct Rounded<Element: ProductFactor> {
     let pointer: UnsafePointer<Element>
-    fileprivate let owner: AnyObject
+    private let owner: AnyObject
 
     init(pointer: UnsafePointer<Element>, owner: AnyObject) {
         self.pointer = pointer
@@ -134,46 +89,54 @@ struct Rounded<Element: ProductFactor> {
 }
 
 extension Tensor {
-    /// The elements as factors of products of type `Element`.
+    /// The elements in the type of factors of products.
     func rounded<Element: ProductFactor>(to type: Element.Type) -> Rounded<Element> { Element.rounded(self) }
 }
 
-/// What a derivative keeps of a tensor: its elements in the type of the factors of products.
-struct KeptTensor<Element: ProductFactor> {
-    private let shape: [Int]
-    let elements: Rounded<Element>
-
-    init(_ tensor: Tensor, as type: Element.Type) {
-        shape = tensor.shape
-        elements = tensor.rounded(to: type)
+extension Float: ProductFactor {
+    static func multiply(
+        _ shape: ProductShape, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
+        into c: UnsafeMutablePointer<Float>
+    ) {
+        if OneDNN.shared.isFaster(shape) {
+            OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: false)
+            return
+        }
+        _ = Threads.oneThreadPerProduct
+        if let bias {
+            for row in 0..<shape.rows { (c + row * shape.cStride).update(from: bias, count: shape.columns) }
+        }
+        cblas_sgemm(
+            CblasRowMajor, shape.aIsTransposed ? CblasTrans : CblasNoTrans,
+            shape.bIsTransposed ? CblasTrans : CblasNoTrans, blasint(shape.rows), blasint(shape.columns),
+            blasint(shape.inner), 1, a, blasint(shape.aStride), b, blasint(shape.bStride),
+            shape.accumulates || bias != nil ? 1 : 0,
+            c, blasint(shape.cStride))
     }
 
-    /// The elements as float32, without a gradient.
-    var tensor: Tensor { Element.widened(elements, shape: shape) }
-}
-
-/// A pooled block that holds the elements of a tensor as bf16.
-///
-/// `@unchecked Sendable`: nothing writes it after it was made.
-final class RoundedStorage: @unchecked Sendable {
-    fileprivate let pointer: UnsafePointer<BFloat16>
-    private let block: UnsafeMutableRawPointer
-    private let blockSize: Int
-
-    @inline(never)
-    fileprivate init(of tensor: Tensor) {
-        (block, blockSize) = MemoryPool.shared.take(bytes: tensor.count * MemoryLayout<BFloat16>.stride)
-        let target = block.bindMemory(to: BFloat16.self, capacity: tensor.count)
-        pointer = UnsafePointer(target)
-        roundToBFloat16(tensor.pointer, count: tensor.count, into: target)
+    static func rounded(_ tensor: Tensor) -> Rounded<Float> {
+        Rounded(pointer: tensor.pointer, owner: tensor.storage)
     }
 
-    deinit { MemoryPool.shared.give(block, size: blockSize) }
-}
+    static func roundedWeight(_ tensor: Tensor) -> Rounded<Float> { rounded(tensor) }
 
-/// Rounds on all threads.
-func roundToBFloat16(_ x: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<BFloat16>) {
-    parallelChunks(count, of: elementsPerChunk) { range in
-        round_to_bfloat16(range.count, x + range.lowerBound, target + range.lowerBound)
+    static func rounded(
+        _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
+    ) -> UnsafePointer<Float> { x }
+
+    static func place(
+        _ place: UnsafeMutablePointer<Float>, or room: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<Float> { place }
+
+    static func computed(
+        count: Int, _ fill: (_ range: Range<Int>, _ out: UnsafeMutablePointer<Float>) -> Void
+    ) -> Rounded<Float> {
+        let storage = Storage(count: count)
+        parallelChunks(count, of: elementsPerChunk) { fill($0, storage.pointer + $0.lowerBound) }
+        return Rounded(pointer: storage.pointer, owner: storage)
     }
+
+    static func widened(
+        _ x: UnsafePointer<Float>, rows: Int, width: Int, stride: Int, in room: UnsafeMutablePointer<Float>
+    ) -> (pointer: UnsafePointer<Float>, stride: Int) { (x, stride) }
 }

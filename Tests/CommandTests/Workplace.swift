@@ -54,8 +54,11 @@ struct Workplace {
     }()
 
     /// Starts a command in the directory; what it prints goes to files there, named after `name`.
-    func start(_ name: String, _ arguments: [String]) throws -> Process {
+    ///
+    /// - Parameter environment: variables beside those of the tests.
+    func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Process {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = URL(fileURLWithPath: try #require(Self.executable, "pixnerd is not beside the tests"))
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)

@@ -64,10 +64,8 @@ struct BFloat16Tests {
             0, -0.0, 1, 1.00390625, 1.01171875, -1.00390625, 3.4e38, .infinity, -.infinity,
             Float.leastNormalMagnitude / 8,
         ]
-        values += (0..<500).map { _ in
-            Float(bitPattern: UInt32(stream.nextInteger(below: 1 << 16) << 16 | stream.nextInteger(below: 1 << 16)))
-        }
-        .filter { !$0.isNaN && $0.magnitude < 3e38 && $0.magnitude > 1e-30 }
+        values += (0..<500).map { _ in Float(bitPattern: stream.nextWord()) }
+            .filter { !$0.isNaN && $0.magnitude < 3e38 && $0.magnitude > 1e-30 }
         var bits = [UInt16](repeating: 0, count: values.count)
         var back = [Float](repeating: 0, count: values.count)
         round_to_bfloat16(values.count, values, &bits)
@@ -127,25 +125,33 @@ struct BFloat16Tests {
         }
     }
 
-    @Test func field() throws {
-        let (patches, side, width, inner) = (3, 8, 64, 128)
+    /// With products of patches that are rounded, and with such that are too small for it.
+    @Test(arguments: [(16, 8, 64), (32, 4, 32)])
+    func field(patches: Int, side: Int, width: Int) throws {
+        let weightCount = 4 * width * width
         let parameters = [
-            parameter("pixels", [patches, side * side, 3], index: 0),
-            parameter("generated 1", [patches, 2 * width * inner], index: 1),
-            parameter("generated 2", [patches, 2 * width * inner], index: 2),
-            parameter("embedder", [width, 3 + 64], index: 3), parameter("embedder bias", [width], index: 4),
-            parameter("norm 1", [width], index: 5), parameter("norm 2", [width], index: 6),
-            parameter("final norm", [width], index: 7), parameter("final", [3, width], index: 8),
-            parameter("final bias", [3], index: 9),
+            parameter("pixels", [patches, side * side, 3], index: 0), parameter("tokens", [patches, 64], index: 1),
+            parameter("generator 1", [weightCount, 64], scale: 0.1, index: 2),
+            parameter("generator bias 1", [weightCount], index: 3),
+            parameter("generator 2", [weightCount, 64], scale: 0.1, index: 4),
+            parameter("generator bias 2", [weightCount], index: 5),
+            parameter("embedder", [width, 3 + 64], index: 6), parameter("embedder bias", [width], index: 7),
+            parameter("norm 1", [width], index: 8), parameter("norm 2", [width], index: 9),
+            parameter("final norm", [width], index: 10), parameter("final", [3, width], index: 11),
+            parameter("final bias", [3], index: 12),
         ]
         let positions = fieldPositions(height: side, width: side)
         try expectClose(parameters) {
             let values = parameters.map(\.tensor)
             return neuralField(
-                values[0], positions: positions, generated: [values[1], values[2]],
+                values[0], positions: positions, tokens: values[1],
+                generators: [
+                    FieldGenerator(weight: values[2], bias: values[3]),
+                    FieldGenerator(weight: values[4], bias: values[5]),
+                ],
                 weights: NeuralFieldWeights(
-                    embedderWeight: values[3], embedderBias: values[4], norms: [values[5], values[6]],
-                    finalNorm: values[7], finalWeight: values[8], finalBias: values[9]))
+                    embedderWeight: values[6], embedderBias: values[7], norms: [values[8], values[9]],
+                    finalNorm: values[10], finalWeight: values[11], finalBias: values[12]))
         }
     }
 

@@ -8,15 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// c[rows, columns] = a b, or c + a b. Rows of a factor, before its transposition, are `stride` elements apart.
+// c[rows, columns] = a b, c + a b, or a b with bias[columns] added to each row. Rows of a factor, before its transposition, are `stride` elements apart.
 typedef struct {
     int64_t rows, columns, inner;
     int64_t a_stride, b_stride, c_stride;
     bool a_transposed, b_transposed;
-    // Both factors are bf16; else float32. The result is float32.
+    // Both factors are bf16; else float32.
     bool takes_bfloat16;
+    // The result is bf16; else float32.
+    bool gives_bfloat16;
     // The product is added to what c holds.
     bool accumulates;
+    // A bias is added; not where the product accumulates.
+    bool adds_bias;
 } onednn_shape;
 
 typedef struct onednn_product onednn_product;
@@ -32,7 +36,9 @@ onednn_product *onednn_product_create(const onednn_shape *shape);
 // Bytes of working memory that a run takes.
 size_t onednn_product_scratchpad_size(const onednn_product *product);
 
-// Computes on the calling thread alone; `scratchpad` is aligned to 64 bytes. False where oneDNN failed.
-bool onednn_product_run(const onednn_product *product, const void *a, const void *b, float *c, void *scratchpad);
+// Computes on the calling thread alone; `scratchpad` is aligned to 64 bytes, `bias` is only read where one is added. False
+// where oneDNN failed.
+bool onednn_product_run(
+    onednn_product *product, const void *a, const void *b, const float *bias, void *c, void *scratchpad);
 
 #endif

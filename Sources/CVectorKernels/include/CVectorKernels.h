@@ -140,11 +140,11 @@ void affine_combination(size_t count, float scale, float x_scale, float shift, c
 void rotary_norm_forward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
     float *out);
-// gradient (rows stride apart) = the derivative by x; weight_gradient[width] += by weight. upstream[rows, width] is
+// gradient (rows gradient_stride apart) = the derivative by x (rows stride apart); weight_gradient[width] += by weight. upstream[rows, width] is
 // used as workspace and is rotated back in place.
 void rotary_norm_backward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
-    float *upstream, float *gradient, float *weight_gradient);
+    float *upstream, size_t gradient_stride, float *gradient, float *weight_gradient);
 // Softmax of each row of scale scores, in place, with a positive scale; log_sum[rows] = log sum exp.
 void softmax_rows(size_t rows, size_t columns, float scale, float *scores, float *log_sum);
 // exp(scale scores - log_sum) in place: the same probabilities from scores and their log_sum.

@@ -80,7 +80,10 @@ struct FieldHead: Sendable {
     func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
         let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])
         return neuralField(
-            pixels, positions: positions, generated: blocks.map { $0.generator(tokens) },
+            pixels, positions: positions, tokens: tokens,
+            generators: blocks.map {
+                FieldGenerator(weight: $0.generator.weight.tensor, bias: $0.generator.bias!.tensor)
+            },
             weights: NeuralFieldWeights(
                 embedderWeight: pixelEmbedder.weight.tensor, embedderBias: pixelEmbedder.bias!.tensor,
                 norms: blocks.map(\.norm.weight.tensor), finalNorm: finalNorm.weight.tensor,

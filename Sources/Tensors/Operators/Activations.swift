@@ -147,34 +147,56 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
 private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor {
     OperatorProfile.begin("gatedLinear")
     defer { OperatorProfile.end() }
+    let (shape, count) = (gate.shape, gate.count)
     func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
-        let hidden = gatedProduct(gate: gate, value: value).rounded(to: type)
-        let out = linearForward(hidden, shape: gate.shape, weight: weight)
+        let hidden = gatedProduct(
+            gate: gate.rounded(to: Float.self), value: value.rounded(to: Float.self), count: count, as: type)
+        let out = linearForward(hidden, shape: shape, weight: weight)
         let (gateNode, valueNode) = (gate.node, value.node)
         return Tape.record(
             "gatedLinear", out, from: [gate, value, weight],
-            keeping: (KeptTensor(gate, as: type), KeptTensor(value, as: type))
+            keeping: (gate: gate.rounded(to: type), value: value.rounded(to: type))
         ) { upstream, kept in
-            let (gate, value) = (kept.0.tensor, kept.1.tensor)
-            let hidden = gatedProduct(gate: gate, value: value).rounded(to: type)
-            let hiddenGradient = Tensor(uninitialized: gate.shape)
-            linearBackward(hidden, weight: weight, upstream: upstream) { $0(hiddenGradient.storage.pointer, 0) }
-            let gateGradient = Tensor(uninitialized: gate.shape)
-            let valueGradient = Tensor(uninitialized: gate.shape)
-            parallelChunks(gate.count, of: elementsPerChunk) { range in
-                let at = range.lowerBound
-                silu_gate_backward(
-                    range.count, gate.pointer + at, value.pointer + at, hiddenGradient.pointer + at,
-                    gateGradient.storage.pointer + at, valueGradient.storage.pointer + at)
+            let gateGradient = Tensor(uninitialized: shape)
+            // The derivative by the product, in whose place that by the value comes.
+            let valueGradient = Tensor(uninitialized: shape)
+            let hidden = gatedProduct(gate: kept.gate, value: kept.value, count: count, as: type)
+            linearBackward(
+                hidden, weight: weight, upstream: upstream.rounded(to: type), rows: count / shape.last!
+            ) { $0(valueGradient.storage.pointer, 0) }
+            parallelChunks(count, of: elementsPerChunk) { range in
+                let (at, size) = (range.lowerBound, range.count)
+                withWorkspace(3 * size) { room in
+                    let hiddenGradient = room + 2 * size
+                    hiddenGradient.update(from: valueGradient.pointer + at, count: size)
+                    silu_gate_backward(
+                        size, type.widened(kept.gate.pointer + at, count: size, in: room),
+                        type.widened(kept.value.pointer + at, count: size, in: room + size), hiddenGradient,
+                        gateGradient.storage.pointer + at, valueGradient.storage.pointer + at)
+                }
             }
             gateNode?.add(gateGradient)
             valueNode?.add(valueGradient)
         }
     }
-    let width = gate.shape.last!
-    return switch Precision.ofProduct(rows: gate.count / width, columns: weight.shape[0], inner: width) {
+    let width = shape.last!
+    return switch Precision.ofProduct(rows: count / width, columns: weight.shape[0], inner: width) {
     case .fp32: product(Float.self)
     case .bf16: product(BFloat16.self)
+    }
+}
+
+/// silu(gate) * value, element by element, in the type of factors of products.
+private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
+    gate: Rounded<Source>, value: Rounded<Source>, count: Int, as type: Element.Type
+) -> Rounded<Element> {
+    type.computed(count: count) { range, out in
+        let (at, size) = (range.lowerBound, range.count)
+        withWorkspace(2 * size) { room in
+            silu_gate_forward(
+                size, Source.widened(gate.pointer + at, count: size, in: room),
+                Source.widened(value.pointer + at, count: size, in: room + size), out)
+        }
     }
 }
 

@@ -8,15 +8,9 @@ import CVectorKernels
 ///   - bias: [out], or none.
 /// - Returns: [..., out].
 public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
-    guard let bias else { return linear(x, weight: weight, startingFrom: [], prepare: nil) }
-    let outputs = weight.shape[0]
-    precondition(bias.shape == [outputs], "linear: bias \(bias.shape) does not fit weight \(weight.shape)")
-    return linear(x, weight: weight, startingFrom: [bias]) { target, row, columns in
-        (target + row * outputs + columns.lowerBound).update(
-            from: bias.pointer + columns.lowerBound, count: columns.count)
-    } backward: { upstream in
-        addBiasGradient(bias, upstream)
-    }
+    guard let bias else { return linear(x, weight: weight, startingFrom: []) }
+    precondition(bias.shape == [weight.shape[0]], "linear: bias \(bias.shape) does not fit weight \(weight.shape)")
+    return linear(x, weight: weight, bias: bias, startingFrom: [bias], backward: { addBiasGradient(bias, $0) })
 }
 
 /// residual + x W^T + b over the last axis: what a block of a transformer ends with, in one pass.
@@ -32,7 +26,7 @@ public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: 
     precondition(
         bias.shape == [outputs] && residual.shape == x.shape.dropLast() + [outputs],
         "linear: residual \(residual.shape) and bias \(bias.shape) do not fit x \(x.shape), weight \(weight.shape)")
-    return linear(x, weight: weight, startingFrom: [residual, bias]) { target, row, columns in
+    return linear(x, weight: weight, startingFrom: [residual, bias]) { (target, row, columns) in
         let at = row * outputs + columns.lowerBound
         vector_sum(columns.count, residual.pointer + at, bias.pointer + columns.lowerBound, target + at)
     } backward: { upstream in
@@ -41,12 +35,13 @@ public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: 
     }
 }
 
-/// x W^T on top of what `prepare` writes into a row of the result, for some of its columns.
+/// x W^T + b, or x W^T on top of what `prepare` writes into a row of the result, for some of its columns.
 ///
 /// - Parameters:
+///   - bias: [out], where nothing is prepared.
 ///   - start: what `prepare` computes from; `backward` adds their gradients.
 private func linear(
-    _ x: Tensor, weight: Tensor, startingFrom start: [Tensor], prepare: RowPreparation?,
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, startingFrom start: [Tensor], prepare: RowPreparation? = nil,
     backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
 ) -> Tensor {
     OperatorProfile.begin("linear")
@@ -56,10 +51,12 @@ private func linear(
         weight.shape.count == 2 && x.shape.last == inputs, "linear: x \(x.shape), weight \(weight.shape) do not fit")
     func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let factor = x.rounded(to: type)
-        let out = linearForward(factor, shape: x.shape, weight: weight, prepare: prepare)
+        let out = linearForward(factor, shape: x.shape, weight: weight, bias: bias, prepare: prepare)
         let node = x.node
         return Tape.record("linear", out, from: [x, weight] + start) { upstream in
-            linearBackward(factor, weight: weight, upstream: upstream) { node?.accumulate($0) }
+            linearBackward(
+                factor, weight: weight, upstream: upstream.rounded(to: type), rows: upstream.count / outputs
+            ) { node?.accumulate($0) }
             backward(upstream)
         }
     }
@@ -72,18 +69,19 @@ private func linear(
 /// Writes what a product is added to into some columns of a row of the result.
 typealias RowPreparation = (_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void
 
-/// x W^T on top of what `prepare` writes; without a gradient.
+/// x W^T + b, or x W^T on top of what `prepare` writes; without a gradient.
 ///
 /// - Parameter shape: of x, [..., in].
 func linearForward<Element: ProductFactor>(
-    _ x: Rounded<Element>, shape: [Int], weight: Tensor, prepare: RowPreparation? = nil
+    _ x: Rounded<Element>, shape: [Int], weight: Tensor, bias: Tensor? = nil, prepare: RowPreparation? = nil
 ) -> Tensor {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     let out = Tensor(uninitialized: shape.dropLast() + [outputs])
     let target = out.storage.pointer
     MatrixProduct.onAllThreads(
         rows: out.count / outputs, columns: outputs, inner: inputs, x.matrix(stride: inputs),
-        Element.roundedWeight(weight).matrix(stride: inputs, transposed: true), beta: prepare == nil ? 0 : 1,
+        Element.roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias?.pointer,
+        beta: prepare == nil ? 0 : 1,
         into: target, stride: outputs,
         prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
     return out
@@ -91,14 +89,14 @@ func linearForward<Element: ProductFactor>(
 
 /// The derivatives of x W^T: adds that by the weight to its gradient.
 ///
-/// - Parameter addInputGradient: gets what adds that by x to a gradient: `new + beta * old`.
+/// - Parameters:
+///   - upstream: the derivative by the result, [rows, out].
+///   - addInputGradient: gets what adds that by x to a gradient: `new + beta * old`.
 func linearBackward<Element: ProductFactor>(
-    _ x: Rounded<Element>, weight: Tensor, upstream: Tensor,
+    _ x: Rounded<Element>, weight: Tensor, upstream gradient: Rounded<Element>, rows: Int,
     addInputGradient: (_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) -> Void
 ) {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-    let rows = upstream.count / outputs
-    let gradient = upstream.rounded(to: Element.self)
     // First, since the rounded weight may lie where its gradient will.
     addInputGradient { pointer, beta in
         MatrixProduct.onAllThreads(
@@ -114,18 +112,30 @@ func linearBackward<Element: ProductFactor>(
 
 /// Adds the derivative by a bias, the sums of the columns, to its gradient.
 private func addBiasGradient(_ bias: Tensor, _ upstream: Tensor) {
+    addBiasGradient(bias, upstream.rounded(to: Float.self), rows: upstream.count / bias.count)
+}
+
+/// The same of a derivative in the type of the factors of products.
+func addBiasGradient<Element: ProductFactor>(_ bias: Tensor, _ upstream: Rounded<Element>, rows: Int) {
     bias.node?.accumulateFromZero { pointer in
-        addColumnSums(
-            of: upstream.pointer, rows: upstream.count / bias.count, columns: bias.count, into: pointer)
+        addColumnSums(of: upstream.pointer, rows: rows, columns: bias.count, into: pointer)
     }
 }
 
 /// sums[columns] += the sums of the columns; each thread takes a band of columns.
-func addColumnSums(
-    of x: UnsafePointer<Float>, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>
+func addColumnSums<Element: ProductFactor>(
+    of x: UnsafePointer<Element>, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>
 ) {
     parallelChunks(columns, of: max(64, elementsPerChunk / max(rows, 1))) { range in
-        column_sums(rows, range.count, columns, x + range.lowerBound, sums + range.lowerBound)
+        let most = min(rows, 128)
+        withWorkspace(most * range.count) { room in
+            for row in stride(from: 0, to: rows, by: most) {
+                let count = min(most, rows - row)
+                let band = Element.widened(
+                    x + row * columns + range.lowerBound, rows: count, width: range.count, stride: columns, in: room)
+                column_sums(count, range.count, band.stride, band.pointer, sums + range.lowerBound)
+            }
+        }
     }
 }
 

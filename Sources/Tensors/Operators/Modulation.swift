@@ -39,18 +39,20 @@ public func modulatedRMSNorm(
     func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
         let node = x.node
         return Tape.record(
-            "modulatedRMSNorm", out, from: [x, weight, modulation], keeping: KeptTensor(x, as: type)
+            "modulatedRMSNorm", out, from: [x, weight, modulation], keeping: x.rounded(to: type)
         ) { upstream, kept in
-            let x = kept.tensor
-            let gradient = Tensor(uninitialized: x.shape)
+            let gradient = Tensor(uninitialized: upstream.shape)
             let scales = modulation.pointer + scale.rawValue * width
             // Both sums of a picture stand side by side: of the upstream, and of the upstream times the normalised x.
             let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
                 let row = picture * tokens + range.lowerBound
-                modulated_rms_norm_backward(
-                    range.count, width, x.pointer + row * width, weight.pointer, scales + picture * stride,
-                    reciprocal.pointer + row, upstream.pointer + row * width, gradient.storage.pointer + row * width,
-                    sums, sums + width)
+                withWorkspace(range.count * width) { room in
+                    modulated_rms_norm_backward(
+                        range.count, width,
+                        type.widened(kept.pointer + row * width, count: range.count * width, in: room), weight.pointer,
+                        scales + picture * stride, reciprocal.pointer + row, upstream.pointer + row * width,
+                        gradient.storage.pointer + row * width, sums, sums + width)
+                }
             }
             node?.add(gradient)
             addModulationGradients(
@@ -115,16 +117,17 @@ public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: Mo
     func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
         let (residualNode, node) = (x.node, y.node)
         return Tape.record(
-            "gatedResidual", out, from: [x, y, modulation], keeping: KeptTensor(y, as: type)
+            "gatedResidual", out, from: [x, y, modulation], keeping: y.rounded(to: type)
         ) { upstream, kept in
-            let y = kept.tensor
             let gates = modulation.pointer + gate.rawValue * width
-            let gradient = Tensor(uninitialized: y.shape)
+            let gradient = Tensor(uninitialized: upstream.shape)
             let sums = sumOverTokens(batch: batch, tokens: tokens, width: width) { picture, range, sums in
                 let at = (picture * tokens + range.lowerBound) * width
-                gated_residual_backward(
-                    range.count, width, y.pointer + at, gates + picture * stride, upstream.pointer + at,
-                    gradient.storage.pointer + at, sums)
+                withWorkspace(range.count * width) { room in
+                    gated_residual_backward(
+                        range.count, width, type.widened(kept.pointer + at, count: range.count * width, in: room),
+                        gates + picture * stride, upstream.pointer + at, gradient.storage.pointer + at, sums)
+                }
             }
             residualNode?.add(upstream)
             node?.add(gradient)

@@ -2,13 +2,10 @@ import CVectorKernels
 
 /// Adds the derivatives of `neuralField` to the gradients of everything that it read, except for the generated weights,
 /// whose derivatives take their place in memory: they are the largest tensors of a small model.
-func neuralFieldBackward<Element: ProductFactor>(
+func neuralFieldBackward<Element: ProductFactor, Source: ProductFactor>(
     _ type: Element.Type, _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor,
-    generated: inout [Tensor],
-    weights: NeuralFieldWeights, upstream: Tensor
+    generated: [UnsafeMutablePointer<Source>], weights: NeuralFieldWeights, upstream: Tensor
 ) {
-    // What another tensor still shares is copied here.
-    let generated = generated.indices.map { generated[$0].uniquePointer() }
     let pixelGradient = pixels.node == nil ? nil : Tensor(uninitialized: pixels.shape)
     // Shared gradients are summed by chunks of patches, which do not depend on the number of threads, and the chunks in
     // order, so that the bits are always the same.
@@ -17,17 +14,15 @@ func neuralFieldBackward<Element: ProductFactor>(
     let sums = SharedFieldGradients(field)
     let partial = Tensor(zeros: [chunks, sums.count])
     parallelFor(chunks) { chunk in
-        withWorkspace(FieldBackwardPlan<Element>.workspace(field)) { workspace in
-            let plan = FieldBackwardPlan<Element>(
+        withWorkspace(FieldBackwardPlan<Element, Source>.workspace(field)) { workspace in
+            let plan = FieldBackwardPlan<Element, Source>(
                 field, workspace, shared: partial.storage.pointer + chunk * sums.count)
             let last = min(field.patches, (chunk + 1) * patchesPerChunk)
             for patch in chunk * patchesPerChunk..<last {
                 plan.recompute(pixels, patch, base: base, generated: generated, weights)
                 plan.readOutBackward(weights, upstream.pointer + patch * field.pixelCount)
                 for block in generated.indices.reversed() {
-                    plan.blockBackward(
-                        block, generated[block], patch, weights,
-                        into: generated[block] + patch * 2 * field.matrixCount)
+                    plan.blockBackward(block, generated[block], patch, weights)
                 }
                 plan.embedBackward(
                     pixels, patch, weights,
@@ -96,7 +91,7 @@ private struct SharedFieldGradients {
 }
 
 /// The backward pass of one patch after another, in working memory of one thread.
-private struct FieldBackwardPlan<Element: ProductFactor> {
+private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> {
     let field: FieldLayout
     let sums: SharedFieldGradients
     let shared: UnsafeMutablePointer<Float>
@@ -116,11 +111,13 @@ private struct FieldBackwardPlan<Element: ProductFactor> {
     let firstRoom: UnsafeMutablePointer<Float>
     let secondRoom: UnsafeMutablePointer<Float>
     let gradientRoom: UnsafeMutablePointer<Float>
+    /// For the generated weights of a patch for one block, and then for their derivatives.
+    let generatedRoom: UnsafeMutablePointer<Float>
     let reciprocals: UnsafeMutablePointer<Float>
     let dots: UnsafeMutablePointer<Float>
 
     static func workspace(_ field: FieldLayout) -> Int {
-        (field.blocks + 5) * field.stateCount + (field.blocks + 2) * field.hiddenCount + 5 * field.matrixCount
+        (field.blocks + 5) * field.stateCount + (field.blocks + 2) * field.hiddenCount + 7 * field.matrixCount
             + 2 * (field.inner + field.width)
     }
 
@@ -141,7 +138,8 @@ private struct FieldBackwardPlan<Element: ProductFactor> {
         firstRoom = matrixGradient + field.matrixCount
         secondRoom = firstRoom + field.matrixCount
         gradientRoom = secondRoom + field.matrixCount
-        reciprocals = gradientRoom + field.stateCount
+        generatedRoom = gradientRoom + field.stateCount
+        reciprocals = generatedRoom + field.weightCount
         dots = reciprocals + field.inner + field.width
     }
 
@@ -150,16 +148,17 @@ private struct FieldBackwardPlan<Element: ProductFactor> {
 
     /// The forward pass again, keeping the states and the hidden layers.
     func recompute(
-        _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [UnsafeMutablePointer<Float>],
+        _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [UnsafeMutablePointer<Source>],
         _ weights: NeuralFieldWeights
     ) {
         field.embed(pixels, patch, base: base, weights, into: state(0))
         for block in generated.indices {
             state(block + 1).update(from: state(block), count: field.stateCount)
+            field.normalizeWeights(generated[block], patch, first, second, reciprocals, room: generatedRoom)
             field.blockForward(
-                Element.self, generated[block], patch, norm: weights.norms[block], state: state(block + 1),
-                normalized: normalized, hidden: hidden(block), activated: activated, first: first, second: second,
-                reciprocals: reciprocals, firstRoom: firstRoom, secondRoom: secondRoom)
+                Element.self, norm: weights.norms[block], state: state(block + 1), normalized: normalized,
+                hidden: hidden(block), activated: activated, first: first, second: second, firstRoom: firstRoom,
+                secondRoom: secondRoom)
         }
     }
 
@@ -179,16 +178,17 @@ private struct FieldBackwardPlan<Element: ProductFactor> {
             shared + sums.finalNorm)
     }
 
-    /// From the derivative by the state after a block to that by the state before it, and by its generated weights, which
-    /// `gradient` may be: they are read before it is written.
+    /// From the derivative by the state after a block to that by the state before it, and by its generated weights, in
+    /// whose place that comes: they are read before it is written.
     func blockBackward(
-        _ block: Int, _ generated: UnsafePointer<Float>, _ patch: Int, _ weights: NeuralFieldWeights,
-        into gradient: UnsafeMutablePointer<Float>
+        _ block: Int, _ generated: UnsafeMutablePointer<Source>, _ patch: Int, _ weights: NeuralFieldWeights
     ) {
+        let place = generated + patch * field.weightCount
+        let gradient = Source.place(place, or: generatedRoom)
         let (count, width, inner) = (field.pixels, field.width, field.inner)
         // The last block's matrices and activation are still there from the recomputation.
         if block != field.blocks - 1 {
-            field.normalizeWeights(generated, patch, first, second, reciprocals)
+            field.normalizeWeights(generated, patch, first, second, reciprocals, room: generatedRoom)
             silu_forward(field.hiddenCount, hidden(block), activated)
             _ = Element.roundedInPlace(activated, count: field.hiddenCount)
         }
@@ -212,6 +212,8 @@ private struct FieldBackwardPlan<Element: ProductFactor> {
         rms_norm_backward(
             count, width, field.epsilon, state(block), weights.norms[block].pointer, normalizedGradient,
             stateGradient, shared + sums.norms + block * width)
+        _ = Source.rounded(
+            gradient, count: field.weightCount, in: UnsafeMutableRawPointer(place).assumingMemoryBound(to: Float.self))
     }
 
     /// The derivative by raw weights [rows, columns] from the input [Q, rows] and the derivative by the output.

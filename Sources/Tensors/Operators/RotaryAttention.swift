@@ -62,7 +62,7 @@ public func rotaryAttention(
         let (out, logSums) = rotation.attend(qkv, type)
         let node = qkv.node
         return Tape.record(
-            "rotaryAttention", out, from: [qkv, queryNorm, keyNorm], keeping: KeptTensor(qkv, as: type)
+            "rotaryAttention", out, from: [qkv, queryNorm, keyNorm], keeping: qkv.rounded(to: type)
         ) { upstream, kept in
             let gradient = rotation.backward(kept, logSums: logSums, upstream: upstream.rounded(to: type))
             node?.add(gradient)
@@ -82,12 +82,21 @@ private struct HeadRotation {
     let table: Tensor
     let epsilon: Float
 
-    /// Normalises and rotates an item's queries (part 0) or keys (part 1) into [N, d], rounded in place.
+    /// An item's queries (part 0) or keys (part 1) as float32, [N, d].
+    private func widened<Element: ProductFactor>(
+        _ part: Int, of qkv: UnsafePointer<Element>, item: Int, in room: UnsafeMutablePointer<Float>
+    ) -> (pointer: UnsafePointer<Float>, stride: Int) {
+        let source = layout.part(part, of: qkv, item: item)
+        return Element.widened(
+            source.pointer, rows: layout.tokens, width: layout.headWidth, stride: source.stride, in: room)
+    }
+
+    /// Normalises and rotates queries (part 0) or keys (part 1) into [N, d], rounded in place.
     @discardableResult
     private func rotate<Element: ProductFactor>(
-        _ part: Int, of qkv: Tensor, item: Int, into target: UnsafeMutablePointer<Float>, _ type: Element.Type
+        _ part: Int, _ source: (pointer: UnsafePointer<Float>, stride: Int),
+        into target: UnsafeMutablePointer<Float>, as type: Element.Type
     ) -> Matrix<Element> {
-        let source = layout.part(part, of: qkv.pointer, item: item)
         rotary_norm_forward(
             layout.tokens, layout.headWidth, source.stride, epsilon, source.pointer,
             (part == 0 ? queryNorm : keyNorm).pointer, table.pointer, target)
@@ -97,47 +106,51 @@ private struct HeadRotation {
 
     func attend<Element: ProductFactor>(_ qkv: Tensor, _ type: Element.Type) -> (out: Tensor, logSums: Tensor) {
         let shape = [layout.batch, layout.heads, layout.tokens, layout.headWidth]
-        let (queries, keys) = (Tensor(uninitialized: shape), Tensor(uninitialized: shape))
+        let rotated = [Tensor(uninitialized: shape), Tensor(uninitialized: shape)]
         let head = layout.tokens * layout.headWidth
         parallelFor(layout.items) { item in
-            rotate(0, of: qkv, item: item, into: queries.storage.pointer + item * head, type)
-            rotate(1, of: qkv, item: item, into: keys.storage.pointer + item * head, type)
+            for part in 0...1 {
+                let source = layout.part(part, of: qkv.pointer, item: item)
+                rotate(
+                    part, (source.pointer, source.stride), into: rotated[part].storage.pointer + item * head, as: type)
+            }
         }
         let parts = qkv.rounded(to: type)
+        func part(_ part: Int) -> (_ item: Int) -> Matrix<Element> {
+            { Matrix(type.inPlace(rotated[part].pointer + $0 * head), stride: layout.headWidth) }
+        }
         return layout.attend(
-            queries: { Matrix(type.inPlace(queries.pointer + $0 * head), stride: layout.headWidth) },
-            keys: { Matrix(type.inPlace(keys.pointer + $0 * head), stride: layout.headWidth) },
-            values: { layout.part(2, of: parts.pointer, item: $0) })
+            queries: part(0), keys: part(1), values: { layout.part(2, of: parts.pointer, item: $0) })
     }
 
     /// The derivative by qkv; adds those by the weights of both norms.
     func backward<Element: ProductFactor>(
-        _ kept: KeptTensor<Element>, logSums: Tensor, upstream: Rounded<Element>
+        _ qkv: Rounded<Element>, logSums: Tensor, upstream: Rounded<Element>
     ) -> Tensor {
-        let qkv = kept.tensor
         let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
-        let gradient = Tensor(uninitialized: qkv.shape)
+        let gradient = Tensor(uninitialized: [layout.batch, tokens, 3 * width])
         let head = tokens * headWidth
         // Each item's own share of the gradients of both norms' weights, summed in item order below.
         let normGradients = Tensor(zeros: [layout.items, 2 * headWidth])
         parallelFor(layout.items) { item in
-            let source = qkv.pointer + layout.offset(item: item)
             let target = gradient.storage.pointer + layout.offset(item: item)
             let sums = normGradients.storage.pointer + item * 2 * headWidth
-            withWorkspace(4 * head) { workspace in
-                let (queryGradient, keyGradient) = (workspace + 2 * head, workspace + 3 * head)
+            withWorkspace(6 * head) { workspace in
+                let places = (0..<6).map { workspace + $0 * head }
+                let queries = widened(0, of: qkv.pointer, item: item, in: places[0])
+                let keys = widened(1, of: qkv.pointer, item: item, in: places[1])
                 layout.attentionBackward(
-                    item: item, queries: rotate(0, of: qkv, item: item, into: workspace, Element.self),
-                    keys: rotate(1, of: qkv, item: item, into: workspace + head, Element.self),
-                    values: layout.part(2, of: kept.elements.pointer, item: item), logSums: logSums,
-                    upstream: upstream.pointer, queryGradient: queryGradient, keyGradient: keyGradient,
-                    stride: headWidth, valueGradient: target + 2 * width)
+                    item: item, queries: rotate(0, queries, into: places[2], as: Element.self),
+                    keys: rotate(1, keys, into: places[3], as: Element.self),
+                    values: layout.part(2, of: qkv.pointer, item: item), logSums: logSums, upstream: upstream.pointer,
+                    queryGradient: places[4], keyGradient: places[5], stride: headWidth,
+                    valueGradient: target + 2 * width)
                 rotary_norm_backward(
-                    tokens, headWidth, 3 * width, epsilon, source, queryNorm.pointer, table.pointer, queryGradient,
-                    target, sums)
+                    tokens, headWidth, queries.stride, epsilon, queries.pointer, queryNorm.pointer, table.pointer,
+                    places[4], 3 * width, target, sums)
                 rotary_norm_backward(
-                    tokens, headWidth, 3 * width, epsilon, source + width, keyNorm.pointer, table.pointer, keyGradient,
-                    target + width, sums + headWidth)
+                    tokens, headWidth, keys.stride, epsilon, keys.pointer, keyNorm.pointer, table.pointer, places[5],
+                    3 * width, target + width, sums + headWidth)
             }
         }
         for (norm, offset) in [(queryNorm, 0), (keyNorm, headWidth)] {

@@ -1,0 +1,54 @@
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// `--precision bf16` where it can be had and where not.
+@Suite struct PrecisionTests {
+    private static let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
+    private static let sample = ["sample", tiny, "--size", "32", "--steps", "2", "--out", "p.safetensors"]
+
+    @Test(.enabled(if: Machine().bfloat16Obstacle == nil, "bf16 wants oneDNN and a processor that has it"))
+    func whatWasRoundedIsSaid() throws {
+        try Workplace.with { place in
+            let sample = Self.sample + ["--out", "pictures"]
+            try place.succeed(sample + ["--precision", "bf16"])
+            let manifest = try String(decoding: place.bytes("pictures/manifest.json"), as: UTF8.self)
+            #expect(manifest.contains(#""precision" : "bf16""#))
+            // Other products are other pictures.
+            try place.refuse(sample, naming: ["pictures", "precision is bf16 and not fp32", "--overwrite"])
+            #expect(try place.succeed("info").output.contains("by oneDNN"))
+        }
+    }
+
+    /// Without the library everything else works, and what wants it says so.
+    @Test func withoutTheLibrary() throws {
+        try Workplace.with { place in
+            // What is found first cannot be loaded, as if there were none.
+            for name in ["libdnnl.so.2", "libdnnl.so.3"] { try place.write("no library", to: name) }
+            func run(_ arguments: [String]) throws -> Outcome {
+                let environment = ["LD_LIBRARY_PATH": place.directory]
+                return try place.finish("run", place.start("run", arguments, environment: environment))
+            }
+            let isRightProcessor = Machine().instructionSet.contains("bf16")
+            let obstacle =
+                isRightProcessor ? "neither libdnnl.so.3 nor libdnnl.so.2" : "wants a processor with AVX-512 BF16"
+            let pictures = ["dataset", "shapes", "--out", "pictures", "--per-class", "1", "--size", "16"]
+            #expect(try run(pictures).status == 0)
+            try place.write("data:\n  root: pictures\n  image_size: 16\nprecision: bf16\n", to: "train.yaml")
+            for arguments in [
+                Self.sample + ["--precision", "bf16"], ["train", "train.yaml"],
+                ["evaluate", "pictures", "pictures", "--precision", "bf16"],
+                ["bench", "--work", "small4-32", "--mode", "forward", "--precision", "bf16"],
+            ] {
+                let refused = try run(arguments)
+                #expect(refused.isExit && refused.status != 0, "\(arguments)")
+                #expect(refused.errors.contains(obstacle) && refused.errors.contains("fp32"), "\(refused.errors)")
+            }
+            #expect(!place.exists("checkpoints") && !place.exists("p.safetensors"))
+            let info = try run(["info"]).output
+            #expect(info.contains("oneDNN           not found") && info.contains(obstacle))
+            #expect(try run(Self.sample).status == 0 && place.exists("p.safetensors"))
+        }
+    }
+}
