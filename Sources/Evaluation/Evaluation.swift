@@ -30,17 +30,23 @@ public struct Evaluation {
     private let real: EvaluationSource
     private let generated: EvaluationSource
     private let extractor: (any FeatureExtractor)?
+    /// The same network, for the real pictures.
+    private let realExtractor: (any FeatureExtractor)?
     private let weights: String?
     private let settings: Settings
 
     /// - Parameters:
     ///   - extractor: the network, where there is one, and the path of its weights for the report.
+    ///   - directory: where features of the real pictures are kept for later evaluations, if anywhere.
     /// - Throws: `EvaluationError` where there is nothing to compare, in one sentence that says why.
     public init(
         real: EvaluationSource, generated: EvaluationSource, extractor: (any FeatureExtractor)?, weights: String?,
-        settings: Settings
+        keepingRealFeaturesIn directory: String? = nil, settings: Settings
     ) throws {
         (self.real, self.generated, self.extractor, self.weights) = (real, generated, extractor, weights)
+        realExtractor =
+            pair(extractor, directory).map { KeptFeatures(of: $0, in: "\($1)/\(settings.precision.rawValue)") }
+            ?? extractor
         self.settings = settings
         try settings.precision.check()
         for source in [real, generated] where extractor == nil && source.pictures == nil {
@@ -108,7 +114,7 @@ public struct Evaluation {
             side.cropped = try pictures.forEachBatch(
                 size: size, crops: crops, batch: settings.batch, unreadable: note
             ) { batch in
-                try settings.precision { side.add(batch, extractor) }
+                try settings.precision { side.add(batch, isReal ? realExtractor : extractor) }
                 done += batch.count
                 progress(done)
             }

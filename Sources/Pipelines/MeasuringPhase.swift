@@ -96,7 +96,7 @@ extension PipelineComparison {
         let features = self.settings.evaluation.features
         let evaluation = try Evaluation(
             real: real, generated: generated, extractor: extractor(), weights: features.isEmpty ? nil : features,
-            settings: settings)
+            keepingRealFeaturesIn: "\(self.settings.path)/reference-features", settings: settings)
         let progress = Progress(total: evaluation.pictures)
         defer { progress.finish() }
         return try evaluation.run(

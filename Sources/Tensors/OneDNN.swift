@@ -53,9 +53,9 @@ final class OneDNN: Sendable {
 
     /// Products of one shape and kind.
     private struct Key: Hashable {
-        let size: SIMD4<Int>
-        let strides: SIMD2<Int>
-        let flags: UInt8
+        let shape: ProductShape
+        let addsBias: Bool
+        let takesBFloat16: Bool
     }
 
     /// `@unchecked Sendable`: it is never freed, and all threads may run it at once.
@@ -70,12 +70,7 @@ final class OneDNN: Sendable {
         _ shape: ProductShape, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, bias: UnsafePointer<Float>?,
         into c: UnsafeMutableRawPointer, takesBFloat16: Bool
     ) {
-        let flags = [
-            shape.aIsTransposed, shape.bIsTransposed, shape.accumulates, shape.roundsResult, bias != nil, takesBFloat16,
-        ]
-        let key = Key(
-            size: [shape.rows, shape.columns, shape.inner, shape.cStride], strides: [shape.aStride, shape.bStride],
-            flags: flags.reduce(0) { 2 * $0 + ($1 ? 1 : 0) })
+        let key = Key(shape: shape, addsBias: bias != nil, takesBFloat16: takesBFloat16)
         let product = products.withLock { products in
             if let known = products[key] { return known }
             var description = onednn_shape(

@@ -57,7 +57,7 @@ extension ProductFactor {
 }
 
 /// The sizes of a product c[rows, columns] = a[rows, inner] b[inner, columns], and how the matrices lie in memory.
-struct ProductShape {
+struct ProductShape: Hashable {
     let rows: Int
     let columns: Int
     let inner: Int

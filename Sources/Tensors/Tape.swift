@@ -43,7 +43,8 @@ public final class Parameter: @unchecked Sendable {
 
     /// The value as operators take it: inside `withGradient` it gathers a gradient.
     public var tensor: Tensor {
-        Tape.current == nil ? value : Tensor(shape: value.shape, storage: value.storage, node: node)
+        guard Tape.current != nil || Tape.isRecomputedLater else { return value }
+        return Tensor(shape: value.shape, storage: value.storage, node: node)
     }
 }
 
@@ -126,6 +127,8 @@ package final class GradientNode: @unchecked Sendable {
 /// inside themselves.
 package final class Tape: @unchecked Sendable {
     @TaskLocal static var current: Tape?
+    /// Whether nothing is recorded only because it is computed again: parameters then know their gradients all the same.
+    @TaskLocal static var isRecomputedLater = false
 
     private struct Entry {
         let name: String
@@ -196,7 +199,7 @@ public func withGradient(upstream: Tensor? = nil, _ body: () throws -> Tensor) r
 public func recomputed(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
     guard let outer = Tape.current else { return body(inputs) }
     let detached = inputs.map(\.detached)
-    let output = Tape.$current.withValue(nil) { body(detached) }
+    let output = Tape.$current.withValue(nil) { Tape.$isRecomputedLater.withValue(true) { body(detached) } }
     return outer.append("recomputed", output) { upstream in
         let leaves = detached.map { Parameter(name: "input", value: $0) }
         withGradient(upstream: upstream) { body(leaves.map(\.tensor)) }

@@ -151,6 +151,9 @@ public struct Configuration: Sendable, Equatable {
         public var perceptual = ""
         public var perceptualWeight: Float = 1
 
+        /// Whether a weight is given for a distance that there is none of.
+        var weighsNothing: Bool { perceptual.isEmpty && perceptualWeight != AutoencoderSection().perceptualWeight }
+
         /// - Throws: `ArchitectureError` naming a size that cannot be.
         func architecture() throws -> AutoencoderArchitecture {
             try AutoencoderArchitecture(

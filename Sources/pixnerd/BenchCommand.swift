@@ -29,8 +29,7 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Of the products: fp32, or bf16 by oneDNN.")
     var precision = Precision.fp32
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     @Option(help: "Steps that are measured, after two to warm up.")
     var repeats = 5
@@ -49,7 +48,6 @@ struct BenchCommand: ParsableCommand {
     var isPart = false
 
     func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
         guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
         let named = Workload.all.filter { work == nil || $0.name == work }
         if let work, named.isEmpty {
@@ -64,7 +62,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let threads { Threads.count = threads }
+        threads.apply()
         if let loader {
             try measureLoader(loader)
             return

@@ -93,8 +93,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Of the network's large products: fp32, or bf16 by oneDNN.")
     var precision = Precision.fp32
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     @Flag(help: "Write over files that are there.")
     var overwrite = false
@@ -104,7 +103,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func validate() throws {
         let counts = [
-            ("--batch", batch, 1), ("--threads", threads ?? 1, 1), ("--limit", limit ?? 2, 2),
+            ("--batch", batch, 1), ("--limit", limit ?? 2, 2),
             ("--bootstrap", bootstrap, 0),
             ("--patch", patch ?? 2, 2),
         ]
@@ -114,7 +113,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
-        if let threads { Threads.count = threads }
+        threads.apply()
         let logger = makeLogger()
         for path in [saveReal, saveGenerated].compactMap({ $0 }) {
             guard weights != nil else {

@@ -2,6 +2,7 @@ import Checkpoints
 import Evaluation
 import Foundation
 import Images
+import Synchronization
 import Tensors
 import TestSupport
 import Testing
@@ -49,7 +50,7 @@ import Testing
 
     private static func evaluate(
         _ real: String, _ generated: String, limit: Int? = nil, extractor: (any FeatureExtractor)? = Projection(),
-        _ change: (inout Evaluation.Settings) -> Void = { _ in }
+        keepingIn directory: String? = nil, _ change: (inout Evaluation.Settings) -> Void = { _ in }
     ) throws -> (report: EvaluationReport, real: StoredStatistics?, generated: StoredStatistics?) {
         var settings = Evaluation.Settings()
         settings.resamples = 4
@@ -58,8 +59,58 @@ import Testing
         return try Evaluation(
             real: EvaluationSource(path: real, limit: limit),
             generated: EvaluationSource(path: generated, limit: limit),
-            extractor: extractor, weights: "none", settings: settings
+            extractor: extractor, weights: "none", keepingRealFeaturesIn: directory, settings: settings
         ).run(program: "test")
+    }
+
+    /// A projection that counts the pictures that it sees.
+    private struct Counting: FeatureExtractor {
+        let seen = Counter()
+        private let network = Projection()
+        var title: String { network.title }
+        var fingerprint: String { network.fingerprint }
+        var width: Int { network.width }
+
+        final class Counter: Sendable {
+            let pictures = Mutex(0)
+        }
+
+        func callAsFunction(_ batch: PixelBatch) -> ExtractedFeatures {
+            seen.pictures.withLock { $0 += batch.count }
+            return network(batch)
+        }
+    }
+
+    /// Of several evaluations against the same pictures only the first sends them through the network.
+    @Test func featuresOfRealPicturesAreKept() throws {
+        try withTemporaryDirectory { directory in
+            for (name, kind) in [("a", 1), ("b", 2), ("c", 0)] {
+                try Self.writeArray(pictureBatch(20, 32, 32, kind: kind), to: "\(directory)/\(name).npz")
+            }
+            func evaluate(_ real: String, _ generated: String, _ keeping: String?) throws -> (json: String, seen: Int) {
+                let network = Counting()
+                let found = try Self.evaluate(
+                    "\(directory)/\(real).npz", "\(directory)/\(generated).npz", extractor: network,
+                    keepingIn: keeping)
+                return (try found.report.json(), network.seen.pictures.withLock { $0 })
+            }
+            let kept = "\(directory)/kept"
+            let plain = try evaluate("a", "b", nil)
+            #expect(plain.seen == 40)
+            for seen in [40, 20] {
+                let found = try evaluate("a", "b", kept)
+                #expect(found.json == plain.json && found.seen == seen)
+            }
+            #expect(try evaluate("a", "c", kept).seen == 20)
+            #expect(try evaluate("c", "b", kept).seen == 40, "other pictures are not those")
+            // What cannot be read is computed again.
+            let folder = "\(kept)/fp32"
+            for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+                try Data("torn".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+            }
+            let again = try evaluate("a", "b", kept)
+            #expect(again.json == plain.json && again.seen == 40)
+        }
     }
 
     @Test func foldersAndArraysGiveTheSame() throws {

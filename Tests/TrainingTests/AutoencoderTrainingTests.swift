@@ -137,6 +137,9 @@ import Training
             refuse(["model.hidden_size", "kind is autoencoder", "leave it out"]) { $0.model.hiddenSize = 32 }
             refuse(["repa.encoder", "kind is autoencoder"]) { $0.repa.encoder = "x" }
             refuse(["space", "kind is autoencoder"]) { $0.space = .latent }
+            refuse(["autoencoder.perceptual_weight", "autoencoder.perceptual", "leave"]) {
+                $0.autoencoder.perceptualWeight = 0.5
+            }
             refuse(["data.image_size", "17", "nearest"]) { $0.data.imageSize = 17 }
             refuse(["section autoencoder", "6", "4"]) { $0.autoencoder.widths = [6, 8] }
         }

@@ -8,7 +8,8 @@ import Training
 /// Training of autoencoders with a perceptual part.
 @Suite struct PerceptualTrainingTests {
     private static func ask(_ configuration: inout Configuration, _ file: String) {
-        configuration.autoencoder.perceptual = file.isEmpty ? "" : Fixtures.path("perceptual/\(file)")
+        guard !file.isEmpty else { return }
+        configuration.autoencoder.perceptual = Fixtures.path("perceptual/\(file)")
         configuration.autoencoder.perceptualWeight = 0.5
     }
 

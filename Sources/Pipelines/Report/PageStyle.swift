@@ -48,7 +48,8 @@ let pageStyle = """
     .strip img { flex: 1 1 0; min-width: 0; width: 100%; }
     .same .top { font-size: 0.9rem; }
     .same .top:first-child { grid-column: 2; }
-    .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 0.6rem 1.2rem; }
+    .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 0.6rem 1.2rem;
+      align-items: end; }
     .charts figure { max-width: 30rem; }
     .charts svg { width: 100%; height: auto; display: block; }
     svg text { font-size: 11px; fill: var(--soft); font-family: inherit; }

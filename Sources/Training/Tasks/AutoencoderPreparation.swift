@@ -21,6 +21,11 @@ struct AutoencoderPreparation: TrainingPreparation {
         if let key = configuration.firstDenoiserKeyInUse {
             throw ConfigurationError("\(key) is set, but kind is autoencoder, which it is not for; leave it out.")
         }
+        guard !configuration.autoencoder.weighsNothing else {
+            throw ConfigurationError(
+                "autoencoder.perceptual_weight is set, but autoencoder.perceptual names no file whose distance it weighs; "
+                    + "name one, or leave the weight out.")
+        }
         pictures = try ImageCollection.pictures(below: configuration.data.root)
         do {
             architecture = try configuration.autoencoder.architecture()

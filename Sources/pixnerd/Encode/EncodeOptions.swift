@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import Images
 import Logging
-import Tensors
 import Training
 
 /// What is encoded, and where to.
@@ -22,17 +21,16 @@ struct EncodeOptions: ParsableArguments {
     @Option(help: "Pictures at once.")
     var batch = 16
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
-        for (name, value) in [("--size", size), ("--batch", batch), ("--threads", threads ?? 1)] where value < 1 {
+        for (name, value) in [("--size", size), ("--batch", batch)] where value < 1 {
             throw ValidationError("\(name) is \(value); it must be at least 1.")
         }
     }
 
     func open() throws -> ImageCollection {
-        if let threads { Threads.count = threads }
+        threads.apply()
         return try ImageCollection.open(root: pictures)
     }
 

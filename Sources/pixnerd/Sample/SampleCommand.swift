@@ -63,21 +63,20 @@ struct SampleCommand: ParsableCommand {
     @Option(help: "Of large products: fp32, or bf16 by oneDNN, for up to twice the speed.")
     var precision = Precision.fp32
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     @Flag(help: "Write over files that are there.")
     var overwrite = false
 
     func validate() throws {
-        let counts = [("--batch", batch), ("--preview-every", previewEvery), ("--threads", threads ?? 1)]
+        let counts = [("--batch", batch), ("--preview-every", previewEvery)]
         for (name, value) in counts where value < 1 {
             throw ValidationError("\(name) is \(value); it must be at least 1.")
         }
     }
 
     func run() throws {
-        if let threads { Threads.count = threads }
+        threads.apply()
         try precision { try sample() }
     }
 

@@ -2,7 +2,6 @@ import ArgumentParser
 import Diffusion
 import Images
 import Models
-import Tensors
 import Training
 
 struct VaeCheckCommand: ParsableCommand {
@@ -37,8 +36,7 @@ struct VaeCheckCommand: ParsableCommand {
     @Option(help: "Pictures at once.")
     var batch = 8
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     @Flag(help: "Decode large JPEG pictures at a fraction of their size, as data.fast_decode does.")
     var fastDecode = false
@@ -47,14 +45,14 @@ struct VaeCheckCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        let counts = [("--size", size), ("--count", count), ("--batch", batch), ("--threads", threads ?? 1)]
+        let counts = [("--size", size), ("--count", count), ("--batch", batch)]
         for (name, value) in counts where value < 1 {
             throw ValidationError("\(name) is \(value); it must be at least 1.")
         }
     }
 
     func run() throws {
-        if let threads { Threads.count = threads }
+        threads.apply()
         let checkpoint = try AutoencoderCheckpoint(path: autoencoder)
         if let problem = sizeProblem(size, multiple: checkpoint.architecture.reduction) {
             throw CommandError("--size \(problem)")

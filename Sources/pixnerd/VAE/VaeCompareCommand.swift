@@ -3,7 +3,6 @@ import Evaluation
 import Foundation
 import Images
 import Models
-import Tensors
 import Training
 
 struct VaeCompareCommand: ParsableCommand {
@@ -39,8 +38,7 @@ struct VaeCompareCommand: ParsableCommand {
     @Option(help: "Pictures at once.")
     var batch = 4
 
-    @Option(help: "Threads; all processors where not given.")
-    var threads: Int?
+    @OptionGroup var threads: ThreadsOption
 
     @Option(help: "Weights of Inception-v3 for rFID: the .pth that pytorch-fid and torch-fidelity publish.")
     var features: String?
@@ -61,13 +59,13 @@ struct VaeCompareCommand: ParsableCommand {
         guard paths.count >= 2 else {
             throw ValidationError("At least one autoencoder and, at last, the pictures are expected.")
         }
-        for (name, value) in [("--count", count), ("--batch", batch), ("--threads", threads ?? 1)] where value < 1 {
+        for (name, value) in [("--count", count), ("--batch", batch)] where value < 1 {
             throw ValidationError("\(name) is \(value); it must be at least 1.")
         }
     }
 
     func run() throws {
-        if let threads { Threads.count = threads }
+        threads.apply()
         if let out, !overwrite, FileManager.default.fileExists(atPath: out) {
             throw CommandError("\(out) is there already; choose another name, or allow it by --overwrite.")
         }
