@@ -26,7 +26,7 @@ public struct ComparisonConfiguration: Sendable {
 
     private static let sections = ["name", "directory", "shared", "pipelines", "evaluation"]
     /// What a pipeline's autoencoder has in common with everything else.
-    private static let sharedWithAutoencoder = ["data.", "seed", "threads", "precision"]
+    private static let sharedWithAutoencoder = ["data.", "seed", "threads"]
 
     /// Reads a YAML file, and then values of the form `key=value`, which win.
     ///

@@ -181,7 +181,7 @@ extension Configuration {
     /// The first key with another value than its default that only a denoiser has, for an autoencoder.
     var firstDenoiserKeyInUse: String? {
         let sections = ["model.", "repa.", "latent."]
-        let names = ["space", "training.field_sizes", "training.recompute"]
+        let names = ["precision", "space", "training.field_sizes", "training.recompute"]
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
         }

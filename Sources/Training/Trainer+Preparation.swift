@@ -90,6 +90,7 @@ extension Trainer {
                 (
                     "training",
                     "to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads"
+                        + (configuration.precision == .bf16 ? ", products in bf16" : "")
                 ),
                 (
                     "memory",

@@ -25,8 +25,8 @@ public final class Trainer {
     public init(
         _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false, logger: Logger
     ) throws {
-        try configuration.precision.check()
         preparation = try Self.prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
+        try configuration.precision.check()
         self.logger = logger
         if configuration.threads > 0 { Threads.count = configuration.threads }
         (run, task, state) = try Self.begin(preparation, resume: resume, logger)

@@ -135,6 +135,7 @@ import Training
                 #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/run"))
             }
             refuse(["model.hidden_size", "kind is autoencoder", "leave it out"]) { $0.model.hiddenSize = 32 }
+            refuse(["precision", "kind is autoencoder"]) { $0.precision = .bf16 }
             refuse(["repa.encoder", "kind is autoencoder"]) { $0.repa.encoder = "x" }
             refuse(["space", "kind is autoencoder"]) { $0.space = .latent }
             refuse(["autoencoder.perceptual_weight", "autoencoder.perceptual", "leave"]) {
