@@ -263,7 +263,7 @@ bool onednn_product_run(
     if (state == NULL) return false;
     const void *descriptions[5] = {product->a, product->b, product->c, product->scratchpad, product->bias};
     void *places[5] = {(void *)a, (void *)b, c, scratchpad, (void *)bias};
-    const int numbers[5] = {source_argument, weights_argument, result_argument, scratchpad_argument, bias_argument};
+    const int kinds[5] = {source_argument, weights_argument, result_argument, scratchpad_argument, bias_argument};
     const int count = product->bias ? 5 : 4;
     memory_set temporary = {{NULL}};
     memory_set *set = state->number < most_threads ? product->sets + state->number : &temporary;
@@ -273,7 +273,7 @@ bool onednn_product_run(
         void **object = set->objects + i;
         done = *object ? api.memory_set_data_handle(*object, places[i]) == success
                        : api.memory_create(object, descriptions[i], api.engine, places[i]) == success;
-        arguments[i] = (execution_argument){numbers[i], *object};
+        arguments[i] = (execution_argument){kinds[i], *object};
     }
     done = done && api.primitive_execute(product->primitive, state->stream, count, arguments) == success;
     for (int i = 0; i < count; i++) if (temporary.objects[i]) api.memory_destroy(temporary.objects[i]);
