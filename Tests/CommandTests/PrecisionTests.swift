@@ -8,7 +8,7 @@ import Testing
     private static let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
     private static let sample = ["sample", tiny, "--size", "32", "--steps", "2", "--out", "p.safetensors"]
 
-    @Test(.enabled(if: Machine().bfloat16Obstacle == nil, "bf16 wants oneDNN and a processor that has it"))
+    @Test(.whereBFloat16IsHad)
     func whatWasRoundedIsSaid() throws {
         try Workplace.with { place in
             let sample = Self.sample + ["--out", "pictures"]

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Whole networks in bf16 beside float32.
-@Suite(.enabled(if: Machine().bfloat16Obstacle == nil, "bf16 wants oneDNN and a processor that has it"))
+@Suite(.whereBFloat16IsHad)
 struct PrecisionTests {
     private static let rounded = Tolerance(
         relative: 2e-2, because: "factors of all products are rounded by up to 2^-9, through three blocks and a field")

@@ -4,11 +4,8 @@ import Tensors
 import TestSupport
 import Testing
 
-/// What this machine can compute bf16 with; without it there is only the refusal to test.
-let hasBFloat16 = Machine().bfloat16Obstacle == nil
-
 /// Operators in bf16 beside float32, and what is rounded where.
-@Suite(.enabled(if: hasBFloat16, "bf16 wants oneDNN and a processor that has it"))
+@Suite(.whereBFloat16IsHad)
 struct BFloat16Tests {
     /// Rounding of all factors to 8 bits; sums are float32.
     private static let rounded = Tolerance(

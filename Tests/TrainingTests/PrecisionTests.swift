@@ -4,7 +4,7 @@ import Testing
 import Training
 
 /// Whole runs in bf16.
-@Suite(.enabled(if: Machine().bfloat16Obstacle == nil, "bf16 wants oneDNN and a processor that has it"))
+@Suite(.whereBFloat16IsHad)
 struct PrecisionTests {
     /// Large enough for products to be rounded: four pictures of 16 tokens of width 64.
     private func change(_ configuration: inout Configuration) {
