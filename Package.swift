@@ -27,7 +27,7 @@ let package = Package(
         .library(
             name: "PixNerdKit",
             targets: [
-                "Tensors", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
+                "Tensors", "Communication", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
                 "Evaluation", "Pipelines", "Benchmarking",
             ]),
     ],
@@ -47,14 +47,16 @@ let package = Package(
         .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .target(name: "CMPI", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "COneDNN"),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
         // Floor 1
         room("Tensors", ["COneDNN", "COpenBLAS", "CVectorKernels", "CXXHash"]),
+        room("Communication", ["CMPI", "CVectorKernels"]),
         // Floor 2
-        room("Layers", ["Tensors"]),
+        room("Layers", ["Communication", "Tensors"]),
         room("Checkpoints", ["Tensors", "CZip"]),
         room("Images", ["Tensors", "CGIF", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
         // Floor 3
@@ -64,11 +66,11 @@ let package = Package(
         room(
             "Training",
             [
-                "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
+                "Checkpoints", "Communication", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
         room("Evaluation", ["CVectorKernels", "Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
-        room("Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
+        room("Sampling", ["Checkpoints", "Communication", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         room(
@@ -82,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Diffusion", "Evaluation", "Images", "Layers", "Models",
+                "Benchmarking", "Checkpoints", "Communication", "Diffusion", "Evaluation", "Images", "Layers", "Models",
                 "Pipelines", "Sampling", "Tensors", "Training",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],

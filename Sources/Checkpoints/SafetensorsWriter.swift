@@ -23,6 +23,13 @@ public enum SafetensorsWriter {
             self.write = write
         }
 
+        /// Numbers as float32, of a tensor that is fetched when it is written.
+        package init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
+            self.init(name: name, type: .float32, shape: shape) { write in
+                try tensor().withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+            }
+        }
+
         /// Integers as int64.
         package init(name: String, shape: [Int], values: [Int]) {
             self.init(name: name, type: .int64, shape: shape) { write in
@@ -46,11 +53,8 @@ public enum SafetensorsWriter {
     ) throws {
         let integers = integers.map { Item(name: $0.name, shape: $0.shape, values: $0.values) }
         let floats = tensors.map { name, tensor in
-            Item(name: name, type: type, shape: tensor.shape) { write in
-                guard type != .float32 else {
-                    try tensor.withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
-                    return
-                }
+            guard type != .float32 else { return Item(name: name, shape: tensor.shape) { tensor } }
+            return Item(name: name, type: type, shape: tensor.shape) { write in
                 var copy = tensor.copied()
                 _ = try copy.withUnsafeMutableBuffer { try narrow($0, to: type, write) }
             }

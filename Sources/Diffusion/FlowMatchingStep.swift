@@ -31,9 +31,13 @@ extension OptimizationStep where Batch == TrainingBatch {
     ///
     /// - Parameter optimizer: of the model's parameters.
     public init(
-        model: some Denoiser, optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil
+        model: some Denoiser, optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
+        exchange: GradientExchange? = nil
     ) {
-        self.init(optimizer: optimizer, averages: averages, gradientClip: gradientClip) { flowMatchingLoss(model, $0) }
+        self.init(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.data.shape[0]
+        ) { flowMatchingLoss(model, $0) }
     }
 
     /// Trains a model whose tokens are aligned with the batches' features.
@@ -41,9 +45,12 @@ extension OptimizationStep where Batch == TrainingBatch {
     /// - Parameter optimizer: of the model's parameters, and then the projector's.
     public init(
         model: some AlignableDenoiser, alignment: Alignment?, optimizer: AdamW, averages: [MovingAverage] = [],
-        gradientClip: Double? = nil
+        gradientClip: Double? = nil, exchange: GradientExchange? = nil
     ) {
-        self.init(optimizer: optimizer, averages: averages, gradientClip: gradientClip) { batch in
+        self.init(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.data.shape[0]
+        ) { batch in
             alignment.map { alignedLoss(model, batch, $0) } ?? flowMatchingLoss(model, batch)
         }
     }

@@ -20,9 +20,10 @@ public final class BatchLoader: Sendable {
     /// - Parameters:
     ///   - collection: the pictures.
     ///   - imageSize: the side of the square that each picture is cropped and scaled to, in pixels.
-    ///   - batchSize: pictures in a batch.
+    ///   - plan: which samples of the order are read, and in what batches.
     ///   - seed: decides the order of the pictures, and what is random in the transform.
-    ///   - startSample: the number of the first sample, 0 for a new run; a run that has consumed n samples resumes with n.
+    ///   - startSample: the number of the first step's first sample, 0 for a new run; a run that has consumed n samples
+    ///     resumes with n.
     ///   - workers: how many threads decode.
     ///   - prefetchBatches: how many batches are kept ready at most.
     ///   - prefetchBytes: how many bytes of pictures are kept ready at most, nil for no such limit. One batch is always
@@ -32,20 +33,19 @@ public final class BatchLoader: Sendable {
     ///     Pillow does.
     ///   - logger: gets a warning for each unreadable picture.
     public init(
-        collection: ImageCollection, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0,
+        collection: ImageCollection, imageSize: Int, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
         transform: ImageTransform = ImageTransform(), fastDecode: Bool = false, logger: Logger
     ) {
         precondition(imageSize > 0, "BatchLoader: pictures of \(imageSize) pixels")
-        precondition(batchSize > 0, "BatchLoader: batches of \(batchSize)")
         precondition(startSample >= 0, "BatchLoader: the first sample is \(startSample)")
         precondition(workers > 0, "BatchLoader: \(workers) workers")
         precondition(prefetchBatches > 0, "BatchLoader: \(prefetchBatches) batches kept ready")
         precondition(prefetchBytes ?? 0 >= 0, "BatchLoader: \(prefetchBytes ?? 0) bytes kept ready")
-        let batchBytes = batchSize * imageSize * imageSize * 3
+        let batchBytes = plan.largestBatch * imageSize * imageSize * 3
         let fitting = prefetchBytes.map { max(1, $0 / batchBytes) } ?? prefetchBatches
         work = LoaderWork(
-            collection: collection, imageSize: imageSize, batchSize: batchSize, transform: transform,
+            collection: collection, imageSize: imageSize, plan: plan, transform: transform,
             fastDecode: fastDecode, order: SampleOrder(seed: seed, count: collection.samples.count),
             startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting), logger: logger)
         // Threads hold the work and not the loader, so that a loader that is let go can stop them.
@@ -55,6 +55,18 @@ public final class BatchLoader: Sendable {
             thread.stackSize = 1 << 20
             thread.start()
         }
+    }
+
+    /// Reads batches of one size; all else as above.
+    public convenience init(
+        collection: ImageCollection, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0,
+        workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
+        transform: ImageTransform = ImageTransform(), fastDecode: Bool = false, logger: Logger
+    ) {
+        self.init(
+            collection: collection, imageSize: imageSize, plan: BatchPlan(batchSize: batchSize), seed: seed,
+            startSample: startSample, workers: workers, prefetchBatches: prefetchBatches, prefetchBytes: prefetchBytes,
+            transform: transform, fastDecode: fastDecode, logger: logger)
     }
 
     /// Reads the pictures of a folder; all else as above.

@@ -37,7 +37,7 @@ final class LoaderWork: @unchecked Sendable {
 
     private let collection: ImageCollection
     private let imageSize: Int
-    private let batchSize: Int
+    private let plan: BatchPlan
     private let transform: ImageTransform
     private let fastDecode: Bool
     private let startSample: Int
@@ -61,12 +61,12 @@ final class LoaderWork: @unchecked Sendable {
     private var waited: Duration = .zero
 
     init(
-        collection: ImageCollection, imageSize: Int, batchSize: Int, transform: ImageTransform, fastDecode: Bool,
+        collection: ImageCollection, imageSize: Int, plan: BatchPlan, transform: ImageTransform, fastDecode: Bool,
         order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
     ) {
         self.collection = collection
         self.imageSize = imageSize
-        self.batchSize = batchSize
+        self.plan = plan
         self.transform = transform
         self.fastDecode = fastDecode
         self.order = order
@@ -84,7 +84,7 @@ final class LoaderWork: @unchecked Sendable {
     }
 
     var peakPrefetchedBytes: Int {
-        condition.withLock { mostSlots * batchSize * pictureBytes }
+        condition.withLock { mostSlots * plan.largestBatch * pictureBytes }
     }
 
     var waitSeconds: Double {
@@ -95,7 +95,7 @@ final class LoaderWork: @unchecked Sendable {
 
     func next() throws -> LoadedBatch {
         let slot = try finishedSlot()
-        let bytes = batchSize * pictureBytes
+        let bytes = slot.indices.count * pictureBytes
         let pixels = [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
             buffer.baseAddress!.initialize(from: slot.pixels.base, count: bytes)
             count = bytes
@@ -154,18 +154,19 @@ final class LoaderWork: @unchecked Sendable {
     private func takeJob() -> Job? {
         condition.lock()
         defer { condition.unlock() }
-        while !isStopped && failure == nil && nextJob / batchSize >= nextBatch + prefetchBatches {
+        while !isStopped && failure == nil && plan.place(ofJob: nextJob).batch >= nextBatch + prefetchBatches {
             condition.wait()
         }
         if isStopped || failure != nil { return nil }
-        let (batch, position) = nextJob.quotientAndRemainder(dividingBy: batchSize)
+        let (batch, position, sample) = plan.place(ofJob: nextJob)
         if position == 0 {
+            let size = plan.size(ofBatch: batch)
             slots[batch] = Slot(
-                pixels: BatchPixels(bytes: batchSize * pictureBytes), indices: Array(repeating: 0, count: batchSize),
-                missing: batchSize)
+                pixels: BatchPixels(bytes: size * pictureBytes), indices: Array(repeating: 0, count: size),
+                missing: size)
             mostSlots = max(mostSlots, slots.count)
         }
-        let (epoch, permutation, place) = order.place(ofSample: startSample + nextJob)
+        let (epoch, permutation, place) = order.place(ofSample: startSample + sample)
         nextJob += 1
         return Job(
             batch: batch, position: position, pixels: slots[batch]!.pixels, epoch: epoch, permutation: permutation,

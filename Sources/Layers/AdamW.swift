@@ -25,26 +25,36 @@ public final class AdamW {
     public var settings: Settings
     /// Steps taken so far.
     public private(set) var step: Int
-    /// Moving averages of the gradients and of their squares, one tensor a parameter.
+    /// The elements that are updated here; all of them, unless processes share the work.
+    public let pieces: [ParameterPiece]
+    /// Moving averages of the gradients and of their squares, one tensor a piece.
     public private(set) var firstMoments: [Tensor]
     public private(set) var secondMoments: [Tensor]
 
-    public init(_ parameters: [Parameter], settings: Settings) {
+    /// - Parameter pieces: in the order of the parameters; everything where nil.
+    public init(_ parameters: [Parameter], settings: Settings, pieces: [ParameterPiece]? = nil) {
         self.parameters = parameters
         self.settings = settings
+        let pieces = pieces ?? ParameterPiece.whole(parameters)
+        self.pieces = pieces
         step = 0
-        firstMoments = parameters.map { Tensor(zeros: $0.value.shape) }
-        secondMoments = parameters.map { Tensor(zeros: $0.value.shape) }
+        func zeros() -> [Tensor] {
+            pieces.map { piece in
+                let shape = parameters[piece.parameter].value.shape
+                return Tensor(zeros: piece.range.count == shape.reduce(1, *) ? shape : [piece.range.count])
+            }
+        }
+        (firstMoments, secondMoments) = (zeros(), zeros())
     }
 
     /// Takes up where a saved optimiser stopped.
     ///
-    /// - Precondition: the moments have the shapes of the parameters.
+    /// - Precondition: the moments have the shapes that they have here.
     public func restore(step: Int, firstMoments: [Tensor], secondMoments: [Tensor]) {
-        let shapes = parameters.map(\.value.shape)
+        let shapes = self.firstMoments.map(\.shape)
         precondition(
             firstMoments.map(\.shape) == shapes && secondMoments.map(\.shape) == shapes,
-            "AdamW: restored moments do not have the shapes of the parameters")
+            "AdamW: restored moments do not have the shapes of the pieces")
         self.step = step
         self.firstMoments = firstMoments
         self.secondMoments = secondMoments
@@ -62,22 +72,26 @@ public final class AdamW {
             learningRate: settings.learningRate, beta1: settings.beta1, beta2: settings.beta2,
             epsilon: settings.epsilon, weightDecay: settings.weightDecay, step: step, gradientScale: gradientScale,
             averageDecay: averages.first?.decay ?? 0)
-        for (index, parameter) in parameters.enumerated() {
+        for (index, piece) in pieces.enumerated() {
+            let (parameter, start) = (parameters[piece.parameter], piece.range.lowerBound)
             guard let gradient = parameter.gradient else {
                 preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
             }
             let averages = averages.filter { index < $0.values.count }
-            if let average = averages.first {
-                adamWStep(
-                    coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
-                    secondMoment: &secondMoments[index], average: &average.values[index])
-            } else {
-                adamWStep(
-                    coefficients, gradient: gradient, weight: &parameter.value, firstMoment: &firstMoments[index],
-                    secondMoment: &secondMoments[index])
+            parameter.modify { weight in
+                if let average = averages.first {
+                    adamWStep(
+                        coefficients, gradient: gradient, weight: &weight, from: start,
+                        firstMoment: &firstMoments[index], secondMoment: &secondMoments[index],
+                        average: &average.values[index])
+                } else {
+                    adamWStep(
+                        coefficients, gradient: gradient, weight: &weight, from: start,
+                        firstMoment: &firstMoments[index], secondMoment: &secondMoments[index])
+                }
             }
             for average in averages.dropFirst() {
-                follow(parameter.value, decay: average.decay, average: &average.values[index])
+                follow(parameter.value, from: start, decay: average.decay, average: &average.values[index])
             }
         }
     }
@@ -86,14 +100,21 @@ public final class AdamW {
 /// An exponential moving average of a model's weights: average = decay average + (1 - decay) weight after each step.
 public final class MovingAverage {
     public var decay: Float
-    /// One tensor a parameter, in the order of the parameters.
+    /// One tensor for each piece of the model's parameters, in their order.
     public internal(set) var values: [Tensor]
 
-    /// - Parameter values: where the average starts; it keeps memory of its own.
-    public init(decay: Float, startingFrom values: [Tensor]) {
+    /// - Parameters:
+    ///   - values: where the average starts, one tensor for each parameter of the model; it keeps memory of its own.
+    ///   - pieces: what is averaged here, of the model and perhaps of what is trained beside it; everything where nil.
+    public init(decay: Float, startingFrom values: [Tensor], pieces: [ParameterPiece]? = nil) {
         self.decay = decay
-        self.values = values.map { $0.copied() }
+        self.values =
+            pieces?.filter { $0.parameter < values.count }.map { $0.copied(from: values[$0.parameter]) }
+            ?? values.map { $0.copied() }
     }
+
+    /// - Parameter pieces: the averages of all pieces, which are not copied.
+    public init(decay: Float, pieces: [Tensor]) { (self.decay, values) = (decay, pieces) }
 }
 
 /// The Euclidean norm of all gradients together, as `torch.nn.utils.clip_grad_norm_` measures it.

@@ -30,53 +30,75 @@ public struct OptimizationStep<Batch> {
     /// Whether the norm of the gradients is taken where nothing is clipped: one more pass over them, by which a gradient
     /// that is not finite is seen before the step is taken and not by the next loss.
     public var measuresGradient = true
+    /// Joins this process's gradients with those of others, where there are any.
+    public let exchange: GradientExchange?
+    private let count: (Batch) -> Int
     private let loss: (Batch) -> TrainingLoss
 
-    /// - Parameter loss: of a batch, on the tape.
+    /// - Parameters:
+    ///   - count: of the pictures in a batch.
+    ///   - loss: of a batch, on the tape: the mean over its pictures.
     public init(
         optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
-        loss: @escaping (Batch) -> TrainingLoss
+        exchange: GradientExchange? = nil, count: @escaping (Batch) -> Int, loss: @escaping (Batch) -> TrainingLoss
     ) {
         self.optimizer = optimizer
         self.averages = averages
         self.gradientClip = gradientClip
+        self.exchange = exchange
+        self.count = count
         self.loss = loss
     }
 
-    /// Computes the mean loss of several batches of equal size and leaves its gradient in the parameters.
+    /// Computes the mean loss over all pictures of several batches and leaves its gradient in the parameters; where
+    /// processes share the update, in the elements that are this one's.
     ///
+    /// - Parameter whole: pictures of the step on all processes; those of `batches` where nil.
     /// - Returns: the mean loss, and the losses of each picture.
-    public func gradient(_ batches: [Batch]) -> (mean: Float, pictures: PictureLosses) {
+    public func gradient(_ batches: [Batch], of whole: Int? = nil) -> (mean: Float, pictures: PictureLosses) {
         for parameter in parameters { parameter.clearGradient() }
-        let share = Tensor([1 / Float(batches.count)], shape: [1])
+        let observer = exchange?.begin()
+        let counts = batches.map(count)
+        let total = whole ?? counts.reduce(0, +)
         var pictures: [PictureLosses] = []
-        let means = batches.map { batch in
-            withGradient(upstream: share) {
+        var sum = 0.0
+        for (place, batch) in batches.enumerated() {
+            let share = Tensor([Float(counts[place]) / Float(total)], shape: [1])
+            let mean = withGradient(upstream: share, observer: place == batches.count - 1 ? observer : nil) {
                 let loss = loss(batch)
                 pictures.append(loss.pictures)
                 return loss.mean
             }.scalar
+            sum += Double(counts[place]) * Double(mean)
         }
-        let mean = means.reduce(0.0) { $0 + Double($1) } / Double(means.count)
-        return (Float(mean), PictureLosses(pictures))
+        guard let exchange else { return (Float(sum / Double(total)), PictureLosses(pictures)) }
+        exchange.finish()
+        let sums = exchange.communicator.gather(numbers: [sum]).map { $0[0] }
+        return (
+            Float(sums.reduce(0, +) / Double(total)), PictureLosses(pictures).gathered(by: exchange.communicator)
+        )
     }
 
     /// Takes the step.
     ///
     /// - Parameters:
-    ///   - batches: of equal size; their gradients are averaged.
+    ///   - batches: at least one.
+    ///   - whole: pictures of the step on all processes; those of `batches` where nil.
     ///   - shouldSkip: asked with the norm of the gradient; where it says so the weights stay as they are.
-    /// - Throws: `NotFiniteError` where the loss or a gradient is not finite; the weights are then untouched.
+    /// - Throws: `NotFiniteError` where the loss or a gradient is not finite, on every process; the weights are then
+    ///   untouched.
     public func callAsFunction(
-        _ batches: [Batch], shouldSkip: (_ gradientNorm: Double) -> Bool = { _ in false }
+        _ batches: [Batch], of whole: Int? = nil, shouldSkip: (_ gradientNorm: Double) -> Bool = { _ in false }
     ) throws -> OptimizationResult {
-        let (loss, pictures) = gradient(batches)
-        let norm = measuresGradient || gradientClip != nil ? globalGradientNorm(parameters) : 0
+        let (loss, pictures) = gradient(batches, of: whole)
+        let isMeasured = measuresGradient || gradientClip != nil
+        let norm = isMeasured ? exchange?.gradientNorm() ?? globalGradientNorm(parameters) : 0
         guard loss.isFinite && norm.isFinite else { throw notFinite(loss: loss) }
         let isSkipped = shouldSkip(norm)
         if !isSkipped {
             optimizer.update(
                 gradientScale: gradientClip.map { clippingFactor(norm: norm, limit: $0) } ?? 1, averages: averages)
+            exchange?.shareWeights()
         }
         return OptimizationResult(loss: loss, pictures: pictures, gradientNorm: norm, isSkipped: isSkipped)
     }

@@ -1,3 +1,4 @@
+import Communication
 import Tensors
 
 /// What a batch costs.
@@ -26,6 +27,15 @@ public struct PictureLosses: Sendable {
                 if let more = batch.parts[part.key] { joined[part.key] = part.value + more }
             }
         }
+    }
+
+    /// Those of all processes, by rank.
+    func gathered(by communicator: Communicator) -> PictureLosses {
+        PictureLosses(
+            Dictionary(
+                uniqueKeysWithValues: names.map { name in
+                    (name, communicator.gather(numbers: parts[name] ?? []).flatMap { $0 })
+                }))
     }
 
     /// A part by its name; nil where the loss has no such part.

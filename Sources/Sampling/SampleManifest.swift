@@ -66,7 +66,7 @@ public struct SampleKnobs: Codable, Equatable, Sendable {
     }
 
     /// The first knob that is set otherwise in `other`, such as `steps is 50 and not 100`; nil where all agree.
-    func difference(from other: SampleKnobs) throws -> String? {
+    public func difference(from other: SampleKnobs) throws -> String? {
         let (own, others) = (try values(), try other.values())
         let key = Set(own.keys).union(others.keys).sorted().first { own[$0] != others[$0] }
         return key.map { "\($0) is \(own[$0] ?? "not set") and not \(others[$0] ?? "not set")" }

@@ -94,8 +94,11 @@ public final class MemoryPool: Sendable {
 /// the only holder.
 final class Storage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Float>
+    /// 0 where the memory is not this object's own.
     private let blockSize: Int
     private let owner: AnyObject?
+    /// Whether the elements may be written while only one tensor holds them.
+    let isWritable: Bool
     /// The same elements as bf16, kept for further products until something writes here.
     private let roundedElements = Mutex<RoundedStorage?>(nil)
 
@@ -104,6 +107,7 @@ final class Storage: @unchecked Sendable {
         pointer = block.bindMemory(to: Float.self, capacity: size / MemoryLayout<Float>.stride)
         blockSize = size
         owner = nil
+        isWritable = true
     }
 
     /// Memory that `owner` keeps alive and that must only be read.
@@ -111,9 +115,16 @@ final class Storage: @unchecked Sendable {
         self.pointer = UnsafeMutablePointer(mutating: pointer)
         blockSize = 0
         self.owner = owner
+        isWritable = false
     }
 
-    var isPooled: Bool { owner == nil }
+    /// A part of memory that `owner` keeps alive, and that nothing else writes while this lives.
+    init(sharing pointer: UnsafeMutablePointer<Float>, of owner: AnyObject) {
+        self.pointer = pointer
+        blockSize = 0
+        self.owner = owner
+        isWritable = true
+    }
 
     /// The elements as bf16: what `make` made of them before, or now.
     func rounded(_ make: () -> RoundedStorage) -> RoundedStorage {

@@ -12,6 +12,8 @@ public final class Parameter: @unchecked Sendable {
     private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
     fileprivate var gradientBuffer: Tensor?
     fileprivate var hasGradient = false
+    /// Whether the gradient was said to be complete: nothing may be added to it.
+    fileprivate var isComplete = false
     /// Whether the memory of the gradient, before one comes, holds the value as bf16.
     fileprivate var gradientHoldsRoundedValue = false
 
@@ -24,7 +26,25 @@ public final class Parameter: @unchecked Sendable {
     public var gradient: Tensor? { hasGradient ? gradientBuffer : nil }
 
     /// Forgets the gradient; its memory is kept for the next one.
-    public func clearGradient() { hasGradient = false }
+    public func clearGradient() { (hasGradient, isComplete) = (false, false) }
+
+    /// Lets gradients be gathered in memory of the caller's, of the value's shape, from the next one on.
+    package func gatherGradient(in memory: Tensor) {
+        precondition(memory.shape == value.shape, "gradient: \(memory.shape) is no place for that of \(value.shape)")
+        (gradientBuffer, gradientHoldsRoundedValue) = (memory, false)
+        clearGradient()
+    }
+
+    /// Changes the value in place. (Through `value` itself, code outside this module would change a copy of it.)
+    @discardableResult
+    public func modify<R>(_ body: (inout Tensor) throws -> R) rethrows -> R { try body(&value) }
+
+    /// Moves the value into memory of the caller's.
+    package func move(to memory: FlatMemory, at offset: Int) {
+        let place = memory.tensor(at: offset, shape: value.shape)
+        place.storage.pointer.update(from: value.pointer, count: value.count)
+        value = place
+    }
 
     /// The value as bf16, in the memory where its gradient will be; nil once that has come.
     ///
@@ -53,8 +73,10 @@ public final class Parameter: @unchecked Sendable {
 /// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
 package final class GradientNode: @unchecked Sendable {
     let shape: [Int]
-    private unowned let parameter: Parameter?
+    fileprivate unowned let parameter: Parameter?
     private var own: Tensor?
+    /// Of a parameter: how many operators on tapes took it and have not gone back yet.
+    fileprivate var uses = 0
 
     init(shape: [Int], parameter: Parameter? = nil) {
         self.shape = shape
@@ -103,6 +125,7 @@ package final class GradientNode: @unchecked Sendable {
             own = gradient
             return
         }
+        precondition(!parameter.isComplete, "gradient: \(parameter.name) gets more after it was complete")
         let beta: Float = parameter.hasGradient ? 1 : 0
         parameter.gradientHoldsRoundedValue = false
         var gradient = parameter.gradientBuffer ?? Tensor(uninitialized: shape)
@@ -133,8 +156,13 @@ package final class Tape: @unchecked Sendable {
     private struct Entry {
         let name: String
         let output: GradientNode
+        /// The parameters among the inputs.
+        let parameters: [GradientNode]
         let backward: (Tensor) -> Void
     }
+
+    /// Is told of each parameter whose gradient is complete.
+    @TaskLocal fileprivate static var observer: GradientObserver?
 
     private var entries: [Entry] = []
 
@@ -146,7 +174,7 @@ package final class Tape: @unchecked Sendable {
         _ name: String, _ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void
     ) -> Tensor {
         guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
-        return tape.append(name, output, backward: backward)
+        return tape.append(name, output, from: inputs, backward: backward)
     }
 
     /// The same with what the derivative keeps of the forward pass, which is computed only where it is recorded.
@@ -156,24 +184,48 @@ package final class Tape: @unchecked Sendable {
     ) -> Tensor {
         guard inputs.contains(where: { $0.node != nil }), let tape = current else { return output }
         let kept = kept()
-        return tape.append(name, output) { backward($0, kept) }
+        return tape.append(name, output, from: inputs) { backward($0, kept) }
     }
 
     /// Records an output whatever it came from.
-    fileprivate func append(_ name: String, _ output: Tensor, backward: @escaping (Tensor) -> Void) -> Tensor {
+    fileprivate func append(
+        _ name: String, _ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void
+    ) -> Tensor {
         let node = GradientNode(shape: output.shape)
-        entries.append(Entry(name: name, output: node, backward: backward))
+        let parameters = inputs.compactMap { $0.node?.parameter == nil ? nil : $0.node }
+        for parameter in parameters { parameter.uses += 1 }
+        entries.append(Entry(name: name, output: node, parameters: parameters, backward: backward))
         return Tensor(shape: output.shape, storage: output.storage, node: node)
     }
 
     /// Goes back through everything recorded, freeing it on the way.
     func runBackward() {
         while let entry = entries.popLast() {
-            guard let upstream = entry.output.take() else { continue }
-            OperatorProfile.begin(entry.name + " backward")
-            entry.backward(upstream)
-            OperatorProfile.end()
+            if let upstream = entry.output.take() {
+                OperatorProfile.begin(entry.name + " backward")
+                entry.backward(upstream)
+                OperatorProfile.end()
+            }
+            for node in entry.parameters {
+                node.uses -= 1
+                if node.uses == 0, let parameter = node.parameter { Self.observer?.completed(parameter) }
+            }
         }
+    }
+}
+
+/// Is told, during a backward pass, of each parameter whose gradient nothing more will be added to.
+///
+/// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
+package final class GradientObserver: @unchecked Sendable {
+    private let isComplete: (Parameter) -> Void
+
+    package init(_ isComplete: @escaping (Parameter) -> Void) { self.isComplete = isComplete }
+
+    fileprivate func completed(_ parameter: Parameter) {
+        guard parameter.hasGradient else { return }
+        parameter.isComplete = true
+        isComplete(parameter)
     }
 }
 
@@ -192,6 +244,15 @@ public func withGradient(upstream: Tensor? = nil, _ body: () throws -> Tensor) r
     return result.detached
 }
 
+/// The same, and tells `observer` of each parameter's gradient as soon as it is complete: in the last of the passes whose
+/// gradients are added.
+@discardableResult
+package func withGradient(
+    upstream: Tensor?, observer: GradientObserver?, _ body: () throws -> Tensor
+) rethrows -> Tensor {
+    try Tape.$observer.withValue(observer) { try withGradient(upstream: upstream, body) }
+}
+
 /// Computes `body` without keeping what its derivative needs; the backward pass computes it once more.
 ///
 /// Inside, only `inputs` and parameters carry gradients. (Chen et al., "Training deep nets with sublinear memory
@@ -200,7 +261,7 @@ public func recomputed(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tenso
     guard let outer = Tape.current else { return body(inputs) }
     let detached = inputs.map(\.detached)
     let output = Tape.$current.withValue(nil) { Tape.$isRecomputedLater.withValue(true) { body(detached) } }
-    return outer.append("recomputed", output) { upstream in
+    return outer.append("recomputed", output, from: []) { upstream in
         let leaves = detached.map { Parameter(name: "input", value: $0) }
         withGradient(upstream: upstream) { body(leaves.map(\.tensor)) }
         for (input, leaf) in zip(inputs, leaves) {

@@ -78,7 +78,7 @@ public struct Tensor: Sendable {
     }
 
     private mutating func makeUnique() {
-        guard !(storage.isPooled && isKnownUniquelyReferenced(&storage)) else { return storage.forgetRounded() }
+        guard !(storage.isWritable && isKnownUniquelyReferenced(&storage)) else { return storage.forgetRounded() }
         let copy = Storage(count: count)
         copy.pointer.update(from: storage.pointer, count: count)
         storage = copy
@@ -112,6 +112,16 @@ public struct Tensor: Sendable {
         let stride = count / shape[0]
         let result = Tensor(uninitialized: [range.count] + shape.dropFirst())
         result.storage.pointer.update(from: pointer + range.lowerBound * stride, count: range.count * stride)
+        return result
+    }
+
+    /// Elements `range` in row-major order, copied.
+    package func elements(_ range: Range<Int>) -> Tensor {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count && !range.isEmpty,
+            "elements: \(range) is not inside a tensor of \(shape)")
+        let result = Tensor(uninitialized: [range.count])
+        result.storage.pointer.update(from: pointer + range.lowerBound, count: range.count)
         return result
     }
 

@@ -83,6 +83,8 @@ public struct Configuration: Sendable, Equatable {
         public var emaDecay: [Float] = [0.9999]
         public var emaWarmup = true
         public var recompute = false
+        /// Whether processes that train together have a share each of moments and averages.
+        public var sharesOptimizer = false
         public var labelDropout: Float = 0.1
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1

@@ -88,6 +88,10 @@ extension Configuration {
         ConfigurationKey(
             "training.recompute", \.training.recompute,
             "keep only the inputs of blocks and compute the rest again: less memory, a quarter more time"),
+        ConfigurationKey(
+            "training.shard_optimizer", \.training.sharesOptimizer,
+            "under mpirun: each process keeps and updates a share of AdamW's state and of the averages"
+        ).harmless(),
         .number(
             "training.skip_outliers", \.training.skipOutliers, in: nonNegative,
             "skip steps whose gradient norm is so many deviations above the last ones'; 0 for none"),

@@ -10,6 +10,8 @@ public struct MemoryEstimate: Sendable {
     public private(set) var state: Int
     /// What one forward and backward pass keeps, in bytes.
     public private(set) var activations: Int
+    /// What processes can share of the state: moments and moving averages.
+    private var shareable: Int
 
     public var total: Int { state + activations }
 
@@ -20,7 +22,14 @@ public struct MemoryEstimate: Sendable {
     ///   - averages: how many moving averages.
     init(parameters: Int, averages: Int) {
         state = 4 * parameters * (4 + averages)
+        shareable = 4 * parameters * (2 + averages)
         activations = 0
+    }
+
+    /// Leaves to each of so many processes a share of moments and moving averages.
+    mutating func shareUpdate(by ranks: Int) {
+        state -= shareable - shareable / ranks
+        shareable /= ranks
     }
 
     /// - Parameters:

@@ -28,6 +28,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var peakMemory: Double
     /// Since the run was started or resumed.
     public var seconds: Double
+    /// Of several processes: seconds of a step in which their gradients were summed, the wait for each other included.
+    public var exchangeSeconds: Double?
+    /// The share of that which the backward pass hid.
+    public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
         case step, loss, flow, align, reconstruction, divergence, perceptual, seconds
@@ -38,6 +42,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         case imagesPerSecond = "images_per_second"
         case dataWait = "data_wait"
         case peakMemory = "peak_memory_gb"
+        case exchangeSeconds = "exchange_seconds"
+        case exchangeHidden = "exchange_hidden"
     }
 
     private static let partPaths: [(name: String, path: WritableKeyPath<MetricsRecord, Double?> & Sendable)] = [
@@ -59,7 +65,9 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     /// For a line of progress.
     var line: String {
         let parts = parts.map { String(format: "  \($0.name) %.4f", $0.value) }
+        let hidden = exchangeHidden.map { String(format: "  %.0f %% of the exchange hidden", 100 * $0) }
         return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f pictures/s", imagesPerSecond)
+            + (hidden ?? "")
     }
 
     /// For TensorBoard.
@@ -67,11 +75,14 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         let bins = (lossByTime ?? []).enumerated().compactMap { index, loss in
             loss.map { (tag: String(format: "loss_by_time/%.1f", Double(index) / 10), value: $0) }
         }
+        let exchange = [("seconds", exchangeSeconds), ("hidden", exchangeHidden)].compactMap { name, value in
+            value.map { (tag: "exchange/\(name)", value: $0) }
+        }
         return parts.map { (tag: "train/\($0.name)", value: $0.value) } + [
             ("train/loss", loss), ("train/gradient_norm", gradientNorm), ("train/learning_rate", learningRate),
             ("train/skipped_steps", Double(skippedSteps)), ("speed/images_per_second", imagesPerSecond),
             ("speed/data_wait", dataWait), ("speed/peak_memory_gb", peakMemory),
-        ] + bins
+        ] + bins + exchange
     }
 }
 
@@ -109,7 +120,10 @@ struct MetricsWindow {
         windowStart += Date().timeIntervalSince(before)
     }
 
-    mutating func record(step: Int, learningRate: Double, skippedSteps: Int, waitSeconds: Double) -> MetricsRecord {
+    mutating func record(
+        step: Int, learningRate: Double, skippedSteps: Int, waitSeconds: Double,
+        exchange: (sums: Duration, exposed: Duration)? = nil
+    ) -> MetricsRecord {
         let now = Date()
         let seconds = max(now.timeIntervalSince(windowStart), 1e-9)
         defer {
@@ -124,6 +138,10 @@ struct MetricsWindow {
             imagesPerSecond: Double(steps * batchSize) / seconds, dataWait: (waitSeconds - waitedBefore) / seconds,
             peakMemory: Double(peakResidentMemory()) / 1e9, seconds: now.timeIntervalSince(start))
         record.set(parts.mapValues { $0 / Double(steps) })
+        if let exchange {
+            record.exchangeSeconds = exchange.sums / .seconds(steps)
+            record.exchangeHidden = max(0, 1 - exchange.exposed / exchange.sums)
+        }
         return record
     }
 }

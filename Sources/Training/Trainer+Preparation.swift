@@ -1,5 +1,7 @@
+import Communication
 import Foundation
 import Images
+import Layers
 import Logging
 import Models
 import Tensors
@@ -9,7 +11,50 @@ extension Trainer {
     ///
     /// - Throws: one sentence where something of it cannot be had.
     public static func check(_ configuration: Configuration) throws {
-        _ = try prepared(configuration, allowsOtherAutoencoder: false)
+        _ = try prepared(configuration, .alone, allowsOtherAutoencoder: false)
+    }
+
+    /// The same on every process; where one cannot have something, all of them end.
+    static func prepared(
+        _ configuration: Configuration, _ communicator: Communicator, allowsOtherAutoencoder: Bool
+    ) throws -> any TrainingPreparation {
+        try communicator.expectSame(
+            "configuration", configuration.yaml, advice: "give all ranks the same file and --set"
+        ) { root in
+            try configuration.differences(from: Configuration(text: root, origin: "rank 0")).map {
+                "\($0.key.name) is \($0.own), there \($0.other)"
+            }.first ?? ""
+        }
+        let preparation = try communicator.agree {
+            let preparation = try prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
+            try configuration.precision.check()
+            try checkRanks(preparation, communicator)
+            return preparation
+        }
+        var pictures = Fingerprint()
+        for sample in preparation.pictures.samples { pictures.add("\(sample.name) \(sample.label)") }
+        try communicator.expectSame(
+            "list of pictures", pictures.text, advice: "let data.root be the same pictures on all machines")
+        return preparation
+    }
+
+    /// That a step has work, and each machine memory, for all ranks.
+    private static func checkRanks(_ preparation: any TrainingPreparation, _ communicator: Communicator) throws {
+        let (training, ranks) = (preparation.configuration.training, communicator.size)
+        guard training.batchSize >= ranks else {
+            throw ConfigurationError(
+                "training.batch_size is \(training.batchSize), which is less than the \(ranks) ranks; start fewer, or raise "
+                    + "it.")
+        }
+        var memory = preparation.memory
+        if training.sharesOptimizer { memory.shareUpdate(by: ranks) }
+        let total = memory.total * communicator.localSize
+        guard total < MemoryEstimate.available else {
+            throw ConfigurationError(
+                "The \(communicator.localSize) ranks of this machine need about \(gigabytes(total)), and there are "
+                    + "\(gigabytes(MemoryEstimate.available)); start fewer on it, set training.shard_optimizer to true, "
+                    + "lower training.batch_size, or set training.recompute to true.")
+        }
     }
 
     /// Finds and checks everything that can be had before any work is done.
@@ -42,16 +87,44 @@ extension Trainer {
         return preparation
     }
 
-    /// The directory, the model and the state that a run begins with.
+    /// The directory, the model and the state that a run begins with, and what joins its processes.
+    ///
+    /// Rank 0 alone sees the directory, and brings to all others what the run begins with.
     static func begin(
-        _ preparation: any TrainingPreparation, resume: Bool, _ logger: Logger
-    ) throws -> (RunDirectory, any TrainingTask, TrainingState) {
+        _ preparation: any TrainingPreparation, _ communicator: Communicator, resume: Bool, _ logger: Logger
+    ) throws -> (RunDirectory, any TrainingTask, TrainingState, GradientExchange?) {
         let configuration = preparation.configuration
-        func fresh(_ run: () throws -> RunDirectory) throws -> (RunDirectory, any TrainingTask, TrainingState) {
-            let task = try preparation.begin()
-            return (try run(), task, TrainingState(fresh: task, configuration))
+        let (run, task, saved) = try communicator.agree {
+            guard communicator.isRoot else {
+                return (RunDirectory(existing: configuration.runPath), try preparation.begin(), nil as TrainingState.Saved?)
+            }
+            return try opened(preparation, resume: resume, logger)
         }
-        guard resume else { return try fresh { try RunDirectory.create(configuration.runPath) } }
+        let goesOn = communicator.any(saved != nil)
+        let exchange =
+            communicator.size > 1
+            ? GradientExchange(
+                task.parameters + task.companions, over: communicator,
+                sharesUpdate: configuration.training.sharesOptimizer) : nil
+        exchange?.broadcastWeights()
+        let state =
+            goesOn
+            ? try TrainingState(resuming: saved, task, configuration, exchange)
+            : TrainingState(fresh: task, configuration, exchange)
+        // What the beginning took for a while is not kept for steps that never ask for such blocks.
+        MemoryPool.shared.releaseKept()
+        return (run, task, state, exchange)
+    }
+
+    /// The directory and the model of a run, and the latest saved step where it goes on.
+    private static func opened(
+        _ preparation: any TrainingPreparation, resume: Bool, _ logger: Logger
+    ) throws -> (RunDirectory, any TrainingTask, TrainingState.Saved?) {
+        let configuration = preparation.configuration
+        guard resume else {
+            let task = try preparation.begin()
+            return (try RunDirectory.create(configuration.runPath), task, nil)
+        }
         let run = RunDirectory(existing: configuration.runPath)
         run.removeUnfinished()
         guard let step = run.savedSteps.last else {
@@ -59,11 +132,11 @@ extension Trainer {
                 throw TrainingError("There is no run \(run.path) to resume; start it without --resume.")
             }
             logger.notice("\(run.path) has no saved step yet; its run begins anew.")
-            return try fresh { run }
+            return (run, try preparation.begin(), nil)
         }
-        let (task, state) = try TrainingState.load(run.stepPath(step), preparation)
+        let (task, saved) = try TrainingState.Saved.load(run.stepPath(step), preparation)
         try reportChanges(run, configuration, logger)
-        return (run, task, state)
+        return (run, task, saved)
     }
 
     /// Says which values differ from those of the run so far, and which of them matter.
@@ -92,12 +165,33 @@ extension Trainer {
                     "to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads"
                         + (configuration.precision == .bf16 ? ", products in bf16" : "")
                 ),
-                (
-                    "memory",
-                    "about \(gigabytes(preparation.memory.total)) of \(gigabytes(MemoryEstimate.available))"
-                ),
-            ]
+                ("memory", memoryText),
+            ] + (communicator.size > 1 ? [("ranks", ranksText)] : [])
         return lines.map { $0.0.padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+    }
+}
+
+extension Trainer {
+    private var memoryText: String {
+        var memory = preparation.memory
+        if configuration.training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        let each = communicator.size > 1 ? " a rank" : ""
+        return "about \(gigabytes(memory.total))\(each) of \(gigabytes(MemoryEstimate.available))"
+    }
+
+    private var ranksText: String {
+        let hosts = Set(communicator.hosts).count
+        return "\(communicator.size) on \(hosts == 1 ? "this machine" : "\(hosts) machines")"
+            + (configuration.training.sharesOptimizer ? ", sharing the optimiser's state" : "")
+    }
+}
+
+extension Configuration {
+    /// The pictures of a step that a process takes, and in how many passes.
+    func plan(_ communicator: Communicator) -> BatchPlan {
+        BatchPlan(
+            step: training.batchSize, most: training.batchSize / training.accumulate, rank: communicator.rank,
+            ranks: communicator.size)
     }
 }
 

@@ -1,3 +1,4 @@
+import Communication
 import Diffusion
 import Foundation
 import Images
@@ -13,6 +14,10 @@ public final class Trainer {
     public private(set) var state: TrainingState
     let preparation: any TrainingPreparation
     let task: any TrainingTask
+    /// The processes that train together.
+    let communicator: Communicator
+    /// How they join their gradients; nil for one alone.
+    let exchange: GradientExchange?
     private let logger: Logger
 
     /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
@@ -21,16 +26,21 @@ public final class Trainer {
     ///   - configuration: what is asked for; 0 classes become as many as the pictures have.
     ///   - resume: go on with the run directory that is there.
     ///   - allowsOtherAutoencoder: also go on where the run's latents are of another autoencoder.
+    ///   - communicator: the processes that train together, each of which calls this. Rank 0 alone has the run directory.
     /// - Throws: one sentence where something of the above cannot be had.
     public init(
-        _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false, logger: Logger
+        _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false,
+        communicator: Communicator = .alone, logger: Logger
     ) throws {
-        preparation = try Self.prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
-        try configuration.precision.check()
+        self.communicator = communicator
         self.logger = logger
+        preparation = try Self.prepared(
+            configuration, communicator, allowsOtherAutoencoder: allowsOtherAutoencoder)
         if configuration.threads > 0 { Threads.count = configuration.threads }
-        (run, task, state) = try Self.begin(preparation, resume: resume, logger)
-        try run.writeConfiguration(preparation.configuration)
+        (run, task, state, exchange) = try Self.begin(preparation, communicator, resume: resume, logger)
+        try communicator.agree {
+            if communicator.isRoot { try run.writeConfiguration(preparation.configuration) }
+        }
     }
 
     /// Trains to the last step, saving on the way and at the end.
@@ -45,14 +55,16 @@ public final class Trainer {
 
     private func trainInPrecision(shouldStop: () -> Bool) throws -> Bool {
         let training = configuration.training
-        let journal = try TrainingJournal(run: run, resumingAt: state.step)
+        let journal = try communicator.agree {
+            communicator.isRoot ? try TrainingJournal(run: run, resumingAt: state.step) : nil
+        }
         let loader = makeLoader()
         defer { loader.stop() }
         let take = task.makeStepper(
             optimizer: state.optimizer, averages: state.averages,
-            gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil)
-        let progress = Progress(total: training.steps, first: state.step)
-        defer { progress.finish() }
+            gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil, exchange: exchange)
+        let progress = communicator.isRoot ? Progress(total: training.steps, first: state.step) : nil
+        defer { progress?.finish() }
         var window = MetricsWindow(batchSize: training.batchSize)
         var savedStep = state.step
         while state.step < training.steps {
@@ -60,9 +72,10 @@ public final class Trainer {
             if state.step % training.logEvery == 0 || state.step == training.steps {
                 let record = window.record(
                     step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
-                    skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds)
-                try keepGoing("the metrics") { try journal.write(record) }
-                progress.show(state.step, record.line)
+                    skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
+                    exchange: exchange?.takeTimes())
+                try keepGoing("the metrics") { try journal?.write(record) }
+                progress?.show(state.step, record.line)
             }
             if state.step % training.saveEvery == 0 || state.step == training.steps {
                 try window.excluding { try save() }
@@ -71,19 +84,22 @@ public final class Trainer {
             if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
                 try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
             }
-            if state.step < training.steps && shouldStop() { break }
+            if state.step < training.steps && communicator.any(shouldStop()) { break }
         }
         if savedStep != state.step { try save() }
-        progress.finish()
+        progress?.finish()
         reportTroubles(loader)
         return state.step == training.steps
     }
 
+    /// This process's pictures of a step.
+    private var plan: BatchPlan { configuration.plan(communicator) }
+
     private func makeLoader() -> BatchLoader {
         let training = configuration.training
         return BatchLoader(
-            collection: preparation.pictures, imageSize: configuration.data.imageSize,
-            batchSize: training.batchSize / training.accumulate, seed: configuration.seed,
+            collection: preparation.pictures, imageSize: configuration.data.imageSize, plan: plan,
+            seed: configuration.seed,
             startSample: state.step * training.batchSize, workers: configuration.data.workers,
             prefetchBatches: configuration.data.prefetchBatches,
             prefetchBytes: configuration.data.prefetchMegabytes << 20,
@@ -93,7 +109,8 @@ public final class Trainer {
 
     private func step(_ take: TrainingStepper, _ loader: BatchLoader, _ window: inout MetricsWindow) throws {
         let training = configuration.training
-        let loaded = try (0..<training.accumulate).map { _ in try loader.next() }
+        let plan = plan
+        let loaded = try plan.sizes.map { _ in try loader.next() }
         state.optimizer.settings.learningRate = Float(
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
@@ -104,9 +121,12 @@ public final class Trainer {
         }
         var outliers = state.outliers
         do {
-            window.add(try take(loaded, state.step) { outliers.isOutlier($0) })
+            var result = try take(loaded, plan, state.step) { outliers.isOutlier($0) }
+            result.times = result.times.map { communicator.gather(numbers: $0).flatMap { $0 } }
+            window.add(result)
         } catch let error as NotFiniteError {
-            throw failure(error.description)
+            // On every process, since the gradients are the same.
+            throw SharedError(failure(error.description).description)
         }
         state.outliers = outliers
         state.step += 1
@@ -114,26 +134,29 @@ public final class Trainer {
 
     /// Saves the state, and removes the saved steps that need not be kept.
     private func save() throws {
-        try checkIsFinite()
+        try communicator.agree { try checkIsFinite() }
         let training = configuration.training
         try keepGoing("step \(state.step)") {
-            try run.save(step: state.step) { directory in
-                try state.save(to: directory, task, configuration, classNames: preparation.pictures.classes)
+            try state.withWholeTensors(exchange) { tensor in
+                try run.save(step: state.step) { directory in
+                    try state.save(
+                        task, configuration, classNames: preparation.pictures.classes, to: directory, tensor: tensor)
+                }
+                try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
             }
-            try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
         }
     }
 
-    /// Runs `body`; where it fails, ends the run or goes on with a message, as the configuration says.
+    /// Runs `body` on every process; where it fails, ends the run or goes on with a message, as the configuration says.
     private func keepGoing(_ what: String, _ body: () throws -> Void) throws {
         do {
-            try body()
+            try communicator.agree(body)
         } catch {
             let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
             guard configuration.training.onSaveFailure == .goOn else {
-                throw failure("\(what) could not be saved: \(reason)")
+                throw SharedError(failure("\(what) could not be saved: \(reason)").description)
             }
-            logger.error("\(what) could not be saved: \(reason); training goes on.")
+            if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training goes on.") }
         }
     }
 
@@ -145,8 +168,9 @@ public final class Trainer {
 
     /// Keeps a state that training cannot go on from out of checkpoints and previews.
     private func checkIsFinite() throws {
-        let names = task.parameters.map(\.name)
-        let weights = state.optimizer.parameters.map { ($0.name, $0.value) }
+        let parameters = state.optimizer.parameters
+        let weights = parameters.map { ($0.name, $0.value) }
+        let names = state.optimizer.pieces.map { parameters[$0.parameter].name }
         let averages = state.averages.flatMap { zip(names, $0.values) }
         guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }
         throw failure(
@@ -156,7 +180,7 @@ public final class Trainer {
 
     private func reportTroubles(_ loader: BatchLoader) {
         if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable pictures were skipped") }
-        if state.outliers.skipped > 0 {
+        if communicator.isRoot && state.outliers.skipped > 0 {
             logger.warning("\(state.outliers.skipped) steps were skipped for the norm of their gradient")
         }
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Communication
 import Foundation
 import Layers
 import Tensors
@@ -14,7 +15,7 @@ public struct TrainingState {
     var outliers: OutlierDetector
 
     /// What `state.json` holds.
-    private struct Record: Codable {
+    fileprivate struct Record: Codable {
         var step: Int
         var optimizerStep: Int
         /// Pictures seen: the place in the endless order of them.
@@ -40,78 +41,143 @@ public struct TrainingState {
     }
 
     /// A new run.
-    init(fresh task: any TrainingTask, _ configuration: Configuration) {
-        optimizer = AdamW(task.parameters + task.companions, settings: configuration.optimizer)
+    init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
+        optimizer = Self.makeOptimizer(task, configuration, exchange)
         let values = task.parameters.map(\.value)
-        averages = configuration.training.emaDecay.map { MovingAverage(decay: $0, startingFrom: values) }
+        averages = configuration.training.emaDecay.map {
+            MovingAverage(decay: $0, startingFrom: values, pieces: exchange?.pieces)
+        }
         outliers = OutlierDetector(threshold: configuration.outlierThreshold)
     }
 
-    /// The state that was saved under `directory`, and what is trained.
-    ///
-    /// - Throws: one sentence that names the file and what is wrong with it.
-    static func load(
-        _ directory: String, _ preparation: any TrainingPreparation
-    ) throws -> (task: any TrainingTask, state: TrainingState) {
-        let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
-        guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0 else {
-            throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
-        }
-        let classes = preparation.pictures.classes
-        guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
-            throw TrainingError(
-                "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
-                    + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own.")
-        }
-        let task = try preparation.load(directory, record.origins)
-        return (task, try TrainingState(directory, record, task, preparation.configuration))
+    private static func makeOptimizer(
+        _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
+    ) -> AdamW {
+        AdamW(task.parameters + task.companions, settings: configuration.optimizer, pieces: exchange?.pieces)
     }
 
-    private init(
-        _ directory: String, _ record: Record, _ task: any TrainingTask, _ configuration: Configuration
+    /// What was saved, as one process reads it.
+    struct Saved {
+        fileprivate let record: Record
+        fileprivate let averages: [[Tensor]]
+        fileprivate let moments: [String: [Tensor]]
+
+        fileprivate static let first = "first_moment"
+        fileprivate static let second = "second_moment"
+
+        /// The state that was saved under `directory`, and what is trained.
+        ///
+        /// - Throws: one sentence that names the file and what is wrong with it.
+        static func load(
+            _ directory: String, _ preparation: any TrainingPreparation
+        ) throws -> (task: any TrainingTask, saved: Saved) {
+            let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
+            guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0
+            else {
+                throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
+            }
+            let classes = preparation.pictures.classes
+            guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
+                throw TrainingError(
+                    "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
+                        + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own.")
+            }
+            let task = try preparation.load(directory, record.origins)
+            let sets = preparation.configuration.weightSets
+            let averages = try sets.map { try task.loadAverage($0.set, from: directory) }
+            let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
+            func moments(_ prefix: String) throws -> [Tensor] {
+                try (task.parameters + task.companions).map { parameter in
+                    let moment = try file.tensor("\(prefix).\(parameter.name)")
+                    guard moment.shape == parameter.value.shape else {
+                        throw CheckpointError(
+                            "\(file.path): \(prefix).\(parameter.name) has the shape \(moment.shape), "
+                                + "expected is \(parameter.value.shape).")
+                    }
+                    return moment
+                }
+            }
+            let saved = Saved(
+                record: record, averages: averages,
+                moments: [first: try moments(first), second: try moments(second)])
+            return (task, saved)
+        }
+    }
+
+    /// Goes on with a saved state.
+    ///
+    /// - Parameter saved: nil on all processes but rank 0, which brings it to them.
+    init(
+        resuming saved: Saved?, _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
     ) throws {
-        optimizer = AdamW(task.parameters + task.companions, settings: configuration.optimizer)
-        averages = try configuration.weightSets.map { decay, set in
-            MovingAverage(decay: decay, startingFrom: try task.loadAverage(set, from: directory))
+        let json = try saved.map { try JSONEncoder().encode($0.record) } ?? Data()
+        let record = try JSONDecoder().decode(Record.self, from: exchange?.communicator.broadcast { json } ?? json)
+        func spread(_ count: Int, _ tensors: @autoclosure () -> [Tensor]?) -> [Tensor] {
+            guard let exchange else { return tensors() ?? [] }
+            return exchange.spread(count: count) { tensors()![$0] }
+        }
+        optimizer = Self.makeOptimizer(task, configuration, exchange)
+        averages = configuration.weightSets.enumerated().map { place, set in
+            let pieces = spread(task.parameters.count, saved?.averages[place])
+            return exchange == nil
+                ? MovingAverage(decay: set.decay, startingFrom: pieces) : MovingAverage(decay: set.decay, pieces: pieces)
         }
         outliers = record.outliers
         outliers.threshold = configuration.outlierThreshold
         step = record.step
-        try restoreOptimizer(from: directory, step: record.optimizerStep)
+        let count = optimizer.parameters.count
+        optimizer.restore(
+            step: record.optimizerStep, firstMoments: spread(count, saved?.moments[Saved.first]),
+            secondMoments: spread(count, saved?.moments[Saved.second]))
     }
 
-    private func restoreOptimizer(from directory: String, step: Int) throws {
-        let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
-        func moments(_ prefix: String) throws -> [Tensor] {
-            try optimizer.parameters.map { parameter in
-                let moment = try file.tensor("\(prefix).\(parameter.name)")
-                guard moment.shape == parameter.value.shape else {
-                    throw CheckpointError(
-                        "\(file.path): \(prefix).\(parameter.name) has the shape \(moment.shape), "
-                            + "expected is \(parameter.value.shape).")
-                }
-                return moment
-            }
+    /// What processes hold pieces of, where they share the update: moments, and averages behind them.
+    private var sharedSets: [[Tensor]] { [optimizer.firstMoments, optimizer.secondMoments] + averages.map(\.values) }
+
+    /// Where processes share the update, lets rank 0 run `body`, in which `tensor` fetches whole tensors of their pieces.
+    ///
+    /// On one process alone `tensor` gives what that has; on those that are not rank 0 nothing is run.
+    func withWholeTensors(
+        _ exchange: GradientExchange?, _ body: (_ tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor) throws -> Void
+    ) rethrows {
+        let sets = sharedSets
+        guard let exchange, exchange.sharesUpdate else {
+            if exchange?.communicator.isRoot != false { try body { sets[$0][$1] } }
+            return
         }
-        optimizer.restore(
-            step: step, firstMoments: try moments("first_moment"), secondMoments: try moments("second_moment"))
+        let collector = PieceCollector(exchange, sets: sets)
+        guard exchange.communicator.isRoot else { return collector.serve() }
+        defer { collector.end() }
+        let shapes = optimizer.parameters.map(\.value.shape)
+        try body { collector.tensor(set: $0, parameter: $1, shape: shapes[$1]) }
     }
+
+    /// The place of an average among the sets.
+    static func set(ofAverage place: Int) -> Int { 2 + place }
 
     /// Writes the state into an empty directory.
+    ///
+    /// - Parameter tensor: fetches whole tensors of what processes hold pieces of, as `withWholeTensors` gives it.
     func save(
-        to directory: String, _ task: any TrainingTask, _ configuration: Configuration, classNames: [String]
+        _ task: any TrainingTask, _ configuration: Configuration, classNames: [String], to directory: String,
+        tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
     ) throws {
         let metadata = ["image_size": String(configuration.data.imageSize), "step": String(step)]
-        try task.save(task.parameters.map(\.value), .raw, metadata: metadata, to: directory)
-        for (average, (decay, set)) in zip(averages, configuration.weightSets) {
+        try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
+        for (place, (decay, set)) in configuration.weightSets.enumerated() {
             try task.save(
-                average.values, set, metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
+                task.parameters.indices.map { parameter in { tensor(Self.set(ofAverage: place), parameter) } }, set,
+                metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
         }
-        let trained = optimizer.parameters.map(\.name)
+        let moments = [Saved.first, Saved.second].enumerated().flatMap { set, prefix in
+            optimizer.parameters.enumerated().map { place, parameter in
+                SafetensorsWriter.Item(name: "\(prefix).\(parameter.name)", shape: parameter.value.shape) {
+                    tensor(set, place)
+                }
+            }
+        }
         try SafetensorsWriter.write(
-            zip(trained, optimizer.firstMoments).map { ("first_moment.\($0)", $1) }
-                + zip(trained, optimizer.secondMoments).map { ("second_moment.\($0)", $1) },
-            metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
+            moments, metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
         let origins = task.origins
         let record = Record(
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,

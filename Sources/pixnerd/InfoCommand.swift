@@ -1,4 +1,5 @@
 import ArgumentParser
+import Communication
 import Foundation
 import Models
 import Tensors
@@ -80,8 +81,14 @@ struct InfoCommand: ParsableCommand {
             oneDNN           \(machine.oneDNN ?? "not found")
             fp32             \(float32Text(machine))
             bf16             \(machine.bfloat16Obstacle ?? "by oneDNN, for what is given precision bf16")
+            MPI              \(mpiText)
             """)
         if let warning = machine.warning { print("\n\(warning)") }
+    }
+
+    private var mpiText: String {
+        Launch.library.version.map { "\($0), for train, sample, evaluate and bench under mpirun" }
+            ?? "not found: without Open MPI's libmpi.so.40 only one process works on a thing"
     }
 
     private func float32Text(_ machine: Machine) -> String {

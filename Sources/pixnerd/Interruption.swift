@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C and SIGTERM: the first asks the work to end when it can, the second ends it at once.
+/// Ctrl-C, SIGTERM, and SIGUSR1, which mpirun hands on to all processes: the first asks the work to end when it can, the second ends it at once.
 enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
@@ -11,7 +11,7 @@ enum Interruption {
     static func watch() -> () -> Bool {
         var watched = sigset_t()
         sigemptyset(&watched)
-        for number in [SIGINT, SIGTERM] {
+        for number in [SIGINT, SIGTERM, SIGUSR1] {
             sigaddset(&watched, number)
             // The default action comes back with the first signal, so that the second one kills.
             signal(number) { number in

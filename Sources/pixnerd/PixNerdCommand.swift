@@ -1,4 +1,6 @@
 import ArgumentParser
+import Communication
+import Foundation
 import Logging
 
 @main
@@ -19,6 +21,25 @@ struct PixNerdCommand: ParsableCommand {
             ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
             BenchCommand.self,
         ])
+
+    static func main() {
+        var command = RankedEnd.onlyRankZeroShows { try parsed() }
+        do {
+            try command.run()
+            RankedEnd.leave()
+        } catch {
+            RankedEnd.fail(error) { exit(withError: $0) }
+        }
+    }
+
+    private static func parsed() throws -> any ParsableCommand {
+        let command = try parseAsRoot()
+        guard !Launch.isParallel || command is RankedCommand else {
+            throw CommandError(
+                "mpirun has started this command \(Launch.size) times, but it is for one process; start it without.")
+        }
+        return command
+    }
 }
 
 /// An error that a command shows as it is, in one sentence.
@@ -29,6 +50,8 @@ struct CommandError: Error, CustomStringConvertible {
 }
 
 /// The logger of the commands: plain sentences on standard error.
-func makeLogger() -> Logger {
-    Logger(label: "pixnerd") { _ in PlainLogHandler() }
+///
+/// - Parameter communicator: of several processes; all but rank 0 put their name before what they say.
+func makeLogger(_ communicator: Communicator = .alone) -> Logger {
+    Logger(label: "pixnerd") { _ in PlainLogHandler(speaker: communicator.isRoot ? nil : communicator.name) }
 }

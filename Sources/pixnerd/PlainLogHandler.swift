@@ -3,8 +3,15 @@ import Logging
 
 /// Writes each message as a line of its own on standard error, with its level where that is not an ordinary notice.
 struct PlainLogHandler: LogHandler {
+    /// Who says it, where that is not plain; only warnings and errors then, since another one says the rest.
+    private let speaker: String?
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .info
+    var logLevel: Logger.Level
+
+    init(speaker: String?) {
+        self.speaker = speaker
+        logLevel = speaker == nil ? .info : .warning
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -12,7 +19,7 @@ struct PlainLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let prefix = event.level > .notice ? "\(event.level): " : ""
+        let prefix = (event.level > .notice ? "\(event.level): " : "") + (speaker.map { "\($0): " } ?? "")
         FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
     }
 }

@@ -1,8 +1,9 @@
 import ArgumentParser
+import Communication
 import Foundation
 import Training
 
-struct TrainCommand: ParsableCommand {
+struct TrainCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Trains a model on a folder of pictures.",
@@ -11,6 +12,11 @@ struct TrainCommand: ParsableCommand {
             checkpoints/NAME; Ctrl-C saves it, and --resume goes on with it.
 
               pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train
+
+            Started by Open MPI's mpirun, all processes train one model: each takes its share of every batch. Rank 0 \
+            writes the run; a signal to any process saves it.
+
+              mpirun -n 4 --hostfile hosts pixnerd train configs/cifar10.yaml
             """)
 
     @Argument(help: "The configuration, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
@@ -40,13 +46,18 @@ struct TrainCommand: ParsableCommand {
             return
         }
         guard let config else { return }
+        let communicator = try Communicator.forCommand()
+        let configuration = try communicator.agree { try Configuration(yaml: config, settings: settings) }
         let trainer = try Trainer(
-            Configuration(yaml: config, settings: settings), resume: resume, allowsOtherAutoencoder: vaeOverride,
-            logger: makeLogger())
-        print(trainer.summary)
-        // Into a pipe or a file, too, before the work begins.
-        fflush(nil)
+            configuration, resume: resume, allowsOtherAutoencoder: vaeOverride, communicator: communicator,
+            logger: makeLogger(communicator))
+        if communicator.isRoot {
+            print(trainer.summary)
+            // Into a pipe or a file, too, before the work begins.
+            fflush(nil)
+        }
         let finished = try trainer.train(shouldStop: Interruption.watch())
+        guard communicator.isRoot else { return }
         let path = trainer.run.path
         let next =
             switch trainer.configuration.kind {

@@ -111,7 +111,7 @@ import Training
             "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_classes=11", "data.root=c",
             "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
             "data.crop=random", "data.flip=true", "data.fast_decode=true", "training.steps=3", "training.batch_size=5",
-            "training.accumulate=5", "training.warmup_steps=2", "training.schedule=cosine", "training.recompute=true",
+            "training.accumulate=5", "training.warmup_steps=2", "training.schedule=cosine", "training.recompute=true", "training.shard_optimizer=true",
             "training.skip_outliers=4.5", "training.keep_last=2", "training.keep_every=9",
             "training.on_save_failure=continue", "training.learning_rate=0.30000001", "training.beta1=0.1",
             "training.beta2=0.2", "training.epsilon=1e-7", "training.weight_decay=0.3", "training.gradient_clip=0.7",

@@ -23,44 +23,46 @@ public struct AdamWCoefficients: Sendable {
     }
 }
 
-/// One AdamW step of one parameter; all tensors have its shape.
+/// One AdamW step of the elements of one parameter from `start` on, as many as the moments have.
 public func adamWStep(
-    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
-    secondMoment: inout Tensor
+    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, from start: Int = 0,
+    firstMoment: inout Tensor, secondMoment: inout Tensor
 ) {
     OperatorProfile.begin("adamWStep")
     defer { OperatorProfile.end() }
-    let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
+    let (w, m, v) = (weight.uniquePointer() + start, firstMoment.uniquePointer(), secondMoment.uniquePointer())
+    let g = gradient.pointer + start
     withUnsafePointer(to: coefficients.kernel) { kernel in
-        parallelChunks(gradient.count, of: elementsPerChunk) { range in
+        parallelChunks(firstMoment.count, of: elementsPerChunk) { range in
             let at = range.lowerBound
-            adamw_step_without_average(range.count, kernel, gradient.pointer + at, w + at, m + at, v + at)
+            adamw_step_without_average(range.count, kernel, g + at, w + at, m + at, v + at)
         }
     }
 }
 
-/// One AdamW step of one parameter and of the moving average of its weight, in one pass over memory.
+/// The same, and of the moving average of these elements, in one pass over memory.
 public func adamWStep(
-    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, firstMoment: inout Tensor,
-    secondMoment: inout Tensor, average: inout Tensor
+    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, from start: Int = 0,
+    firstMoment: inout Tensor, secondMoment: inout Tensor, average: inout Tensor
 ) {
     OperatorProfile.begin("adamWStep")
     defer { OperatorProfile.end() }
-    let (w, m, v) = (weight.uniquePointer(), firstMoment.uniquePointer(), secondMoment.uniquePointer())
-    let a = average.uniquePointer()
+    let (w, m, v) = (weight.uniquePointer() + start, firstMoment.uniquePointer(), secondMoment.uniquePointer())
+    let (g, a) = (gradient.pointer + start, average.uniquePointer())
     withUnsafePointer(to: coefficients.kernel) { kernel in
-        parallelChunks(gradient.count, of: elementsPerChunk) { range in
+        parallelChunks(firstMoment.count, of: elementsPerChunk) { range in
             let at = range.lowerBound
-            adamw_step(range.count, kernel, gradient.pointer + at, w + at, m + at, v + at, a + at)
+            adamw_step(range.count, kernel, g + at, w + at, m + at, v + at, a + at)
         }
     }
 }
 
-/// average = decay average + (1 - decay) weight, for further averages than the one of `adamWStep`.
-public func follow(_ weight: Tensor, decay: Float, average: inout Tensor) {
+/// average = decay average + (1 - decay) weight of the elements from `start` on, for further averages than the one of
+/// `adamWStep`.
+public func follow(_ weight: Tensor, from start: Int = 0, decay: Float, average: inout Tensor) {
     let target = average.uniquePointer()
-    parallelChunks(weight.count, of: elementsPerChunk) { range in
-        vector_follow(range.count, decay, weight.pointer + range.lowerBound, target + range.lowerBound)
+    parallelChunks(average.count, of: elementsPerChunk) { range in
+        vector_follow(range.count, decay, weight.pointer + start + range.lowerBound, target + range.lowerBound)
     }
 }
 

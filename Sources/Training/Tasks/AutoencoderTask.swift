@@ -38,12 +38,13 @@ final class AutoencoderTask: TrainingTask {
     var origins: TrainingOrigins { TrainingOrigins(perceptual: preparation.perceptual?.fingerprint) }
 
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
         typealias Batch = (pictures: Tensor, noise: Tensor)
         let (model, loss, seed) = (model, loss, configuration.seed)
         let take = OptimizationStep<Batch>(
-            optimizer: optimizer, averages: averages, gradientClip: gradientClip
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.pictures.shape[0]
         ) { batch in
             let value = loss(model, batch.pictures, noise: batch.noise)
             var parts = [
@@ -52,15 +53,15 @@ final class AutoencoderTask: TrainingTask {
             parts["perceptual"] = value.perceptual
             return TrainingLoss(mean: value.loss, pictures: PictureLosses(parts))
         }
-        return { loaded, step, shouldSkip in
-            let batches: [Batch] = loaded.withPlaces.map { part in
+        return { loaded, plan, step, shouldSkip in
+            let batches: [Batch] = loaded.withPlaces(plan).map { part in
                 let pictures = PixelSpace().encode(part.batch)
                 let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
                     RandomStream(seed: seed, purpose: .latents, step: step, index: part.first + index)
                 }
                 return (pictures, noise)
             }
-            return TrainingStepResult(result: try take(batches, shouldSkip: shouldSkip))
+            return TrainingStepResult(result: try take(batches, of: plan.step, shouldSkip: shouldSkip))
         }
     }
 
@@ -81,14 +82,14 @@ final class AutoencoderTask: TrainingTask {
         return ImageGrid.make(rows: [("picture", originals), ("round trip", returned)])
     }
 
-    func save(_ weights: [Tensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
         try SafetensorsWriter.write(
-            zip(parameters, weights).map { ($0.name, $1) },
+            zip(parameters, weights).map { SafetensorsWriter.Item(name: $0.name, shape: $0.value.shape, tensor: $1) },
             // What PyTorch's loaders look for.
             metadata: metadata.merging(["format": "pt"]) { own, _ in own }, to: "\(directory)/\(Self.fileName(set))")
         guard case .average = set else { return }
         let json = try AutoencoderCheckpoint.configuration(
-            model.architecture, scale: try withWeights(weights) { try measuredScale() },
+            model.architecture, scale: try withWeights(weights.map { $0() }) { try measuredScale() },
             sampleSize: configuration.data.imageSize)
         try AtomicFile.write(to: "\(directory)/config.json") { file in
             try json.withUnsafeBytes { try file.append($0) }

@@ -38,14 +38,15 @@ final class DenoiserTask: TrainingTask {
     }
 
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
         let take = FlowMatchingStep(
-            model: denoiser, alignment: alignment, optimizer: optimizer, averages: averages, gradientClip: gradientClip)
-        return { loaded, step, shouldSkip in
-            let batches = try loaded.withPlaces.map { try self.batch($0.batch, step: step, first: $0.first) }
+            model: denoiser, alignment: alignment, optimizer: optimizer, averages: averages, gradientClip: gradientClip,
+            exchange: exchange)
+        return { loaded, plan, step, shouldSkip in
+            let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
             return TrainingStepResult(
-                result: try take(batches, shouldSkip: shouldSkip), times: batches.flatMap(\.times))
+                result: try take(batches, of: plan.step, shouldSkip: shouldSkip), times: batches.flatMap(\.times))
         }
     }
 
@@ -105,7 +106,7 @@ final class DenoiserTask: TrainingTask {
         return ImageGrid.make(rows: rows)
     }
 
-    func save(_ weights: [Tensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let sampling = configuration.sampling
@@ -122,15 +123,21 @@ final class DenoiserTask: TrainingTask {
         if let autoencoder = preparation.space.autoencoder {
             metadata[PixNerdCheckpoint.autoencoderKey] = autoencoder.identity.json
         }
-        var others: [(String, Tensor)] = []
+        var others: [SafetensorsWriter.Item] = []
         if case .raw = set, let alignment {
-            others = companions.map { (PixNerdCheckpoint.projectorPrefix + $0.name, $0.value) }
+            others = companions.map { companion in
+                SafetensorsWriter.Item(
+                    name: PixNerdCheckpoint.projectorPrefix + companion.name, shape: companion.value.shape
+                ) { companion.value }
+            }
             metadata["repa_layer"] = String(alignment.layer)
             metadata["repa_weight"] = String(alignment.weight)
         }
         let kind = set.kind
         try SafetensorsWriter.write(
-            zip(parameters, weights).map { (kind.prefix + $0.name, $1) } + others, metadata: metadata,
+            zip(parameters, weights).map {
+                SafetensorsWriter.Item(name: kind.prefix + $0.name, shape: $0.value.shape, tensor: $1)
+            } + others, metadata: metadata,
             to: "\(directory)/\(fileName(set))")
     }
 

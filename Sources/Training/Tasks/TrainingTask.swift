@@ -13,8 +13,10 @@ protocol TrainingTask: AnyObject {
     var origins: TrainingOrigins { get }
 
     /// What takes a step on loaded pictures.
+    ///
+    /// - Parameter exchange: joins gradients with other processes, where there are any.
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper
 
     /// Pictures that show what the weights as they are make.
@@ -23,10 +25,10 @@ protocol TrainingTask: AnyObject {
     /// Writes weights into the directory of a step.
     ///
     /// - Parameters:
-    ///   - weights: one tensor a parameter.
+    ///   - weights: one tensor a parameter, each fetched when it is written.
     ///   - set: which they are.
     ///   - metadata: what the trainer says of them.
-    func save(_ weights: [Tensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws
+    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws
 
     /// The averaged weights that `save` wrote.
     func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor]
@@ -60,18 +62,21 @@ struct TrainingOrigins: Codable, Equatable {
     var perceptual: String?
 }
 
-/// Takes a step on loaded pictures.
+/// A tensor that is fetched only when it is needed.
+typealias LateTensor = () -> Tensor
+
+/// Takes a step on loaded pictures, those of this process's share of the step.
 ///
 /// Everything random in a step is keyed by its number and the place in the whole batch, so that neither accumulation nor
-/// threads change it.
+/// threads nor processes change it.
 typealias TrainingStepper = (
-    _ loaded: [LoadedBatch], _ step: Int, _ shouldSkip: (_ gradientNorm: Double) -> Bool
+    _ loaded: [LoadedBatch], _ plan: BatchPlan, _ step: Int, _ shouldSkip: (_ gradientNorm: Double) -> Bool
 ) throws -> TrainingStepResult
 
 /// What a step did.
 struct TrainingStepResult {
     let result: OptimizationResult
-    /// Of all pictures, in the order of the batches; nil where there are none.
+    /// Of this process's pictures, in the order of the batches; nil where there are none.
     var times: [Float]?
 }
 
@@ -97,8 +102,8 @@ protocol TrainingPreparation {
 
 extension [LoadedBatch] {
     /// The batches with the place of each one's first picture in the whole batch.
-    var withPlaces: [(batch: LoadedBatch, first: Int)] {
-        var first = 0
+    func withPlaces(_ plan: BatchPlan) -> [(batch: LoadedBatch, first: Int)] {
+        var first = plan.share.lowerBound
         return map { batch in
             defer { first += batch.count }
             return (batch, first)

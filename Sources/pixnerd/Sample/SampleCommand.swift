@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Communication
 import Diffusion
 import Foundation
 import Layers
@@ -8,7 +9,7 @@ import Sampling
 import Tensors
 import Training
 
-struct SampleCommand: ParsableCommand {
+struct SampleCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "sample",
         abstract: "Makes pictures from a trained model.",
@@ -20,6 +21,11 @@ struct SampleCommand: ParsableCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+
+            Started by Open MPI's mpirun, all processes make the same pictures together, a batch each in turn; rank 0 \
+            writes them.
+
+              mpirun -n 4 --hostfile hosts pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
             """)
 
     @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
@@ -77,11 +83,84 @@ struct SampleCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
-        try precision { try sample() }
+        let communicator = try Communicator.forCommand(threads: threads.threads)
+        try communicator.agree { try precision.check() }
+        try precision { try sample(communicator) }
     }
 
-    private func sample() throws {
-        let logger = makeLogger()
+    private func sample(_ communicator: Communicator) throws {
+        let logger = makeLogger(communicator)
+        let work = try communicator.agree { try prepare(logger) }
+        let (plan, size, settings) = (work.plan, work.size, work.settings)
+        try expectSame(plan, communicator)
+        let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
+            guard communicator.isRoot else { return (nil, nil) }
+            return (
+                try self.trajectory.map { try Trajectory(path: $0, steps: settings.steps, plan: plan) },
+                try self.preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
+            )
+        }
+        var output = try RankedOutput(
+            communicator, plan, shape: [3, size.height, size.width], isNeeded: { trajectory?.needs($0) == true }
+        ) { try plan.open(rowOrderSeed: rowOrderSeed) }
+        if output.kept > 0 {
+            logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
+        }
+        var progress: Training.Progress?
+        try work.sample(
+            isDone: { output.holds($0) },
+            afterStep: { moment in
+                guard communicator.isRoot else { return }
+                let bar = progress ?? Training.Progress(total: moment.total)
+                progress = bar
+                bar.show(moment.done, "\(plan.requests.count) pictures of \(size.height) x \(size.width)")
+                trajectory?.record(moment)
+                try preview?.show(moment, of: settings.steps)
+            },
+            receive: { pixels, first in try output.write(pixels, first: first) })
+        progress?.finish()
+        try output.finish()
+        guard communicator.isRoot else { return }
+        try trajectory?.finish()
+        print("\(plan.requests.count) pictures are in \(out).")
+    }
+
+    /// Everything that pictures are made from, found and checked.
+    private struct Work {
+        let plan: SamplePlan
+        let size: PictureSize
+        let settings: SamplingSettings
+        /// Makes the pictures, as `samplePictures`.
+        let sample:
+            (
+                _ isDone: (Range<Int>) -> Bool, _ afterStep: (SamplingMoment) throws -> Void,
+                _ receive: (Tensor, Int) throws -> Void
+            ) throws -> Void
+
+        func sample(
+            isDone: (Range<Int>) -> Bool, afterStep: (SamplingMoment) throws -> Void,
+            receive: (Tensor, Int) throws -> Void
+        ) throws { try sample(isDone, afterStep, receive) }
+    }
+
+    /// Checks that all processes make the same pictures in the same way.
+    private func expectSame(_ plan: SamplePlan, _ communicator: Communicator) throws {
+        let requests = plan.requests.map { "\($0.label) \($0.seed)" }.joined(separator: ",")
+        var fingerprint = Fingerprint()
+        fingerprint.add(requests)
+        try communicator.expectSame(
+            "list of pictures", fingerprint.text, advice: "give all ranks the same options")
+        let manifest = plan.manifest
+        try communicator.expectSame(
+            "checkpoint or way of sampling", try jsonText(manifest.knobs),
+            advice: "give all ranks the same checkpoint and options"
+        ) { root in
+            let other = try JSONDecoder().decode(SampleKnobs.self, from: Data(root.utf8))
+            return try manifest.knobs.difference(from: other) ?? ""
+        }
+    }
+
+    private func prepare(_ logger: Logger) throws -> Work {
         let file = try PixNerdCheckpoint(path: checkpoint)
         let kind = file.chosen(weights, logger: logger)
         let (model, autoencoder) = try latents.load(file, kind)
@@ -112,28 +191,11 @@ struct SampleCommand: ParsableCommand {
             manifest: SampleManifest(
                 program: "pixnerd \(PixNerdCommand.configuration.version)", checkpoint: checkpoint, knobs: knobs),
             overwrites: overwrite)
-        let trajectory = try trajectory.map { try Trajectory(path: $0, steps: settings.steps, plan: plan) }
-        let preview = try preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
-        var output = try plan.open(rowOrderSeed: rowOrderSeed)
-        if output.kept > 0 {
-            logger.notice("\(output.kept) of \(requests.count) pictures are there already and are kept")
+        return Work(plan: plan, size: size, settings: settings) { isDone, afterStep, receive in
+            try samplePictures(
+                denoiser, in: space, requests, size: size, settings: settings, batchSize: plan.batch, noise: noise,
+                isDone: isDone, afterStep: afterStep, receive: receive)
         }
-        var progress: Training.Progress?
-        try samplePictures(
-            denoiser, in: space, requests, size: size, settings: settings, batchSize: plan.batch, noise: noise,
-            isDone: { output.holds($0) && trajectory?.needs($0) != true },
-            afterStep: { moment in
-                let bar = progress ?? Training.Progress(total: moment.total)
-                progress = bar
-                bar.show(moment.done, "\(requests.count) pictures of \(size.height) x \(size.width)")
-                trajectory?.record(moment)
-                try preview?.show(moment, of: settings.steps)
-            },
-            receive: { pixels, first in try output.write(pixels, first: first) })
-        progress?.finish()
-        try output.finish()
-        try trajectory?.finish()
-        print("\(requests.count) pictures are in \(out).")
     }
 
     private func knobs(

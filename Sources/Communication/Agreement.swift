@@ -1,0 +1,42 @@
+import Foundation
+
+/// What ends the work of all processes; each of them knows it, so that one alone has to say it.
+public struct SharedError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
+extension Communicator {
+    /// Runs `body` on every process; where it fails on one, all of them end.
+    ///
+    /// - Throws: `SharedError` with the reason of the lowest rank that has one, and with its name where not all have the
+    ///   same; of a process alone, what `body` throws.
+    public func agree<R>(_ body: () throws -> R) throws -> R {
+        guard size > 1 else { return try body() }
+        let result = Result(catching: body)
+        var reason = ""
+        if case .failure(let error) = result { reason = "\(error)" }
+        let reasons = gather(text: reason)
+        guard let first = reasons.firstIndex(where: { !$0.isEmpty }) else { return try result.get() }
+        let isCommon = reasons.allSatisfy { $0 == reasons[first] }
+        throw SharedError(isCommon ? reasons[first] : "rank \(first) on \(hosts[first]): \(reasons[first])")
+    }
+
+    /// Checks that every process has the same of something as rank 0.
+    ///
+    /// - Parameters:
+    ///   - what: such as "program", for the message.
+    ///   - difference: says in what the value of rank 0 and this one's differ.
+    /// - Throws: `SharedError` that names the first process that has another one.
+    public func expectSame(
+        _ what: String, _ value: String, advice: String, difference: (_ root: String) throws -> String = { _ in "" }
+    ) throws {
+        let root = String(decoding: broadcast { Data(value.utf8) }, as: UTF8.self)
+        try agree {
+            guard root != value else { return }
+            let details = try difference(root)
+            throw LaunchError("another \(what) than rank 0 has\(details.isEmpty ? "" : " (\(details))"); \(advice).")
+        }
+    }
+}

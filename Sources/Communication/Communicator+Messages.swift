@@ -1,0 +1,87 @@
+import CMPI
+import Foundation
+
+/// Small messages: what processes tell each other beside the numbers of a model.
+extension Communicator {
+    /// The bytes of all processes, by rank.
+    public func gather(_ own: Data) -> [Data] {
+        guard size > 1 else { return [own] }
+        let lengths: [Int64] = gatherFixed([Int64(own.count)])
+        let longest = Int(lengths.max() ?? 0)
+        guard longest > 0 else { return lengths.map { _ in Data() } }
+        let padded = own + Data(count: longest - own.count)
+        let all = gatherFixed([UInt8](padded))
+        return lengths.enumerated().map { rank, length in
+            Data(all[rank * longest..<rank * longest + Int(length)])
+        }
+    }
+
+    /// The texts of all processes, by rank.
+    public func gather(text: String) -> [String] {
+        gather(Data(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The numbers of all processes, by rank; each may have another count of them.
+    public func gather<Number: BitwiseCopyable>(numbers: [Number]) -> [[Number]] {
+        guard size > 1 else { return [numbers] }
+        return gather(numbers.withUnsafeBytes { Data($0) }).map { data in
+            [Number](unsafeUninitializedCapacity: data.count / MemoryLayout<Number>.stride) { buffer, count in
+                count = data.copyBytes(to: buffer) / MemoryLayout<Number>.stride
+            }
+        }
+    }
+
+    /// Whether any process says so.
+    public func any(_ own: Bool) -> Bool {
+        size > 1 ? gatherFixed([own ? UInt8(1) : 0]).contains(1) : own
+    }
+
+    /// As many numbers of each process, one after the other.
+    private func gatherFixed<Number: BitwiseCopyable>(_ own: [Number]) -> [Number] {
+        [Number](unsafeUninitializedCapacity: own.count * size) { all, count in
+            own.withUnsafeBytes { bytes in
+                carryOut { mpi_gather_bytes(bytes.baseAddress, all.baseAddress, Int32(bytes.count)) }
+            }
+            count = own.count * size
+        }
+    }
+
+    /// The bytes of rank 0, on every process.
+    ///
+    /// - Parameter own: called on rank 0 alone.
+    public func broadcast(_ own: () -> Data) -> Data {
+        guard size > 1 else { return own() }
+        var data = isRoot ? own() : Data()
+        var length = Int64(data.count)
+        withUnsafeMutableBytes(of: &length) { broadcast($0) }
+        if !isRoot { data = Data(count: Int(length)) }
+        data.withUnsafeMutableBytes { broadcast($0) }
+        return data
+    }
+
+    /// Brings the bytes of rank 0 to every process, in place.
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int = 0) {
+        guard size > 1 else { return }
+        // The library counts in 32 bits.
+        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
+            let count = min(1 << 30, bytes.count - start)
+            carryOut { mpi_broadcast(bytes.baseAddress! + start, Int32(count), Int32(root)) }
+        }
+    }
+
+    /// Sends bytes to one process, which receives as many. Not collective.
+    public func send(_ bytes: UnsafeRawBufferPointer, to target: Int) {
+        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
+            let count = min(1 << 30, bytes.count - start)
+            carryOut { mpi_send(bytes.baseAddress! + start, Int32(count), Int32(target)) }
+        }
+    }
+
+    /// Receives as many bytes as one process sends. Not collective.
+    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from source: Int) {
+        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
+            let count = min(1 << 30, bytes.count - start)
+            carryOut { mpi_receive(bytes.baseAddress! + start, Int32(count), Int32(source)) }
+        }
+    }
+}
