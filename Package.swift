@@ -69,9 +69,9 @@ let package = Package(
                 "Checkpoints", "Communication", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
-        room("Evaluation", ["CVectorKernels", "Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
+        room("Evaluation", ["CVectorKernels", "Checkpoints", "Communication", "Diffusion", "Images", "Models", "Tensors"]),
         room("Sampling", ["Checkpoints", "Communication", "Diffusion", "Images", "Tensors"]),
-        room("Benchmarking", ["Diffusion", "Layers", "Models", "Tensors"]),
+        room("Benchmarking", ["Communication", "Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5
         room(
             "Pipelines",

@@ -1,3 +1,4 @@
+import Communication
 import Foundation
 import Tensors
 
@@ -20,14 +21,21 @@ public struct BenchmarkResult: Codable, Sendable {
     public var ratio: Double
     /// Blocks that the pool asked from the system during the measured steps.
     public var systemAllocations: Int
+    /// Processes, where there are several; speed and rates are of all of them, threads and memory of one.
+    public var ranks: Int?
+    /// Of several: seconds of a step in which gradients were summed, and the share of them that was hidden.
+    public var exchangeSeconds: Double?
+    public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
-        case peer, work, mode, precision, threads, seconds, ratio
+        case peer, work, mode, precision, threads, seconds, ratio, ranks
         case imagesPerSecond = "images_per_second"
         case peakGB = "peak_gb"
         case multiplyAdds = "multiply_adds"
         case gemmGflops = "gemm_gflops"
         case systemAllocations = "system_allocations"
+        case exchangeSeconds = "exchange_seconds"
+        case exchangeHidden = "exchange_hidden"
     }
 }
 
@@ -38,14 +46,23 @@ public struct Benchmark {
     public let precision: Precision
     public let repeats: Int
     private let step: (Int) throws -> Void
+    private let communicator: Communicator
+    private let exchangeTimes: () -> (sums: Duration, exposed: Duration)?
 
     /// Builds the model and its input.
-    public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int) {
+    ///
+    /// - Parameter ranks: the processes that do it together; where there are several, the work is shared in this mode.
+    public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int, ranks: BenchmarkRanks) {
         self.work = work
         self.mode = mode
         self.precision = precision
         self.repeats = repeats
-        step = work.prepare(mode)
+        communicator = ranks.communicator
+        if communicator.size > 1, let shared = work.prepareShared?(ranks) {
+            (step, exchangeTimes) = (shared.step, shared.exchangeTimes)
+        } else {
+            (step, exchangeTimes) = (work.prepare(mode), { nil })
+        }
     }
 
     /// Two steps to warm up, then the median of `repeats`.
@@ -58,18 +75,24 @@ public struct Benchmark {
         // What only that took is not the work's.
         MemoryPool.shared.releaseKept()
         for index in 0..<2 { try step(index) }
+        _ = exchangeTimes()
         let allocations = MemoryPool.shared.statistics.systemAllocations
         var seconds: [Double] = []
         for index in 0..<repeats { seconds.append(try time { try step(2 + index) }) }
         let allocated = MemoryPool.shared.statistics.systemAllocations - allocations
         let peak = Double(peakResidentMemory()) / 1e9
-        let rate = max(before, productRate(work.products))
+        let exchange = exchangeTimes()
+        let rates = communicator.gather(numbers: [max(before, productRate(work.products))])
+        let rate = rates.reduce(0) { $0 + $1[0] }
         let median = seconds.median
         let multiplyAdds = work.multiplyAdds(mode)
         return BenchmarkResult(
             work: work.name, mode: mode.rawValue, precision: precision.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,
-            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated)
+            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated,
+            ranks: communicator.size > 1 ? communicator.size : nil,
+            exchangeSeconds: exchange.map { $0.sums / .seconds(repeats) },
+            exchangeHidden: exchange.map { max(0, 1 - $0.exposed / $0.sums) })
     }
 
     /// Where the time of `repeats` steps goes.

@@ -1,3 +1,4 @@
+import Communication
 import Diffusion
 import Layers
 import Models
@@ -20,7 +21,11 @@ extension Workload {
                 // The backward pass takes two products for each of the forward pass.
                 batch * (mode == .train ? 3 : 1) * architecture.multiplyAdds(height: size, width: size)
             },
-            prepare: { prepare(architecture, size: size, batch: batch, mode: $0) })
+            prepare: { mode in
+                guard mode == .train else { return prepareForward(architecture, size: size, batch: batch) }
+                let alone = BenchmarkRanks(communicator: .alone, sharesOptimizer: false)
+                return prepareTraining(architecture, size: size, batch: batch, alone).step
+            }, prepareShared: { prepareTraining(architecture, size: size, batch: batch, $0) })
     }
 
     private static func products(
@@ -35,26 +40,47 @@ extension Workload {
         ]
     }
 
-    private static func prepare(
-        _ architecture: PixNerdArchitecture, size: Int, batch: Int, mode: BenchmarkMode
+    private static func prepareForward(
+        _ architecture: PixNerdArchitecture, size: Int, batch: Int
     ) -> (_ step: Int) throws -> Void {
         let model = PixNerd(architecture, seed: 0)
-        let shape = [batch, model.channels, size, size]
+        let data = noise([batch, model.channels, size, size], step: -1)
+        let labels = labels(0..<batch, of: model)
+        return { _ = model.velocity(data, times: times(0..<batch, step: $0), labels: labels) }
+    }
+
+    private static func prepareTraining(
+        _ architecture: PixNerdArchitecture, size: Int, batch: Int, _ ranks: BenchmarkRanks
+    ) -> SharedWork {
+        let model = PixNerd(architecture, seed: 0)
+        let communicator = ranks.communicator
+        let share = batch * communicator.rank / communicator.size..<batch * (communicator.rank + 1) / communicator.size
+        let shape = [share.count, model.channels, size, size]
         let data = noise(shape, step: -1)
-        let labels = (0..<batch).map { $0 * 7 % model.classes }
-        func times(_ step: Int) -> [Float] {
-            (0..<batch).map { index in
-                var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
-                return TimeSampling.logNormal.draw(&stream)
-            }
-        }
-        guard mode == .train else {
-            return { _ = model.velocity(data, times: times($0), labels: labels) }
-        }
-        var take = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+        let labels = labels(share, of: model)
+        let exchange =
+            communicator.size > 1
+            ? GradientExchange(model.parameters, over: communicator, sharesUpdate: ranks.sharesOptimizer) : nil
+        MemoryPool.shared.releaseKept()
+        let optimizer = AdamW(model.parameters, settings: AdamW.Settings(), pieces: exchange?.pieces)
+        var take = FlowMatchingStep(model: model, optimizer: optimizer, exchange: exchange)
         take.measuresGradient = false
-        return {
-            _ = try take([TrainingBatch(data: data, noise: noise(shape, step: $0), times: times($0), labels: labels)])
+        return SharedWork(
+            step: { step in
+                let noise = noise(shape, step: step)
+                let pass = TrainingBatch(data: data, noise: noise, times: times(share, step: step), labels: labels)
+                _ = try take([pass], of: batch)
+            }, exchangeTimes: { exchange?.takeTimes() })
+    }
+
+    private static func labels(_ places: Range<Int>, of model: PixNerd) -> [Int] {
+        places.map { $0 * 7 % model.classes }
+    }
+
+    private static func times(_ places: Range<Int>, step: Int) -> [Float] {
+        places.map { index in
+            var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
+            return TimeSampling.logNormal.draw(&stream)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Communication
 import Models
 
 /// One of the fixed pieces of work that speed is measured by; the peer's script knows the same names.
@@ -12,6 +13,11 @@ public struct Workload: Sendable {
     let multiplyAdds: @Sendable (BenchmarkMode) -> Int
     /// Builds the model and its input; the result takes a step of a number.
     let prepare: @Sendable (BenchmarkMode) -> (_ step: Int) throws -> Void
+    /// The same of training by several processes, each with its share of the pictures; nil where that is not measured.
+    var prepareShared: (@Sendable (BenchmarkRanks) -> SharedWork)?
+
+    /// Whether several processes can do it together.
+    public func isShared(_ mode: BenchmarkMode) -> Bool { mode == .train && prepareShared != nil }
 
     /// All of them.
     public static let all: [Workload] = [
@@ -25,6 +31,24 @@ public struct Workload: Sendable {
         inception("inception-32", size: 32, batch: 32),
         autoencoder("vae-small-32", levelWidths: [32, 64, 128], size: 32, batch: 32, modes: [.train]),
     ]
+}
+
+/// The processes that do a piece of work.
+public struct BenchmarkRanks: Sendable {
+    public let communicator: Communicator
+    /// Whether they share the state of the optimiser.
+    public let sharesOptimizer: Bool
+
+    public init(communicator: Communicator, sharesOptimizer: Bool) {
+        (self.communicator, self.sharesOptimizer) = (communicator, sharesOptimizer)
+    }
+}
+
+/// A piece of work that several processes are ready to do.
+struct SharedWork {
+    let step: (_ number: Int) throws -> Void
+    /// How long gradients were summed since it was last asked, and how much of that was not hidden.
+    let exchangeTimes: () -> (sums: Duration, exposed: Duration)?
 }
 
 /// What is done with a piece of work.

@@ -1,3 +1,4 @@
+import Communication
 import Tensors
 
 /// Compares pictures of one side with those of another, by all measures that what is given allows.
@@ -34,15 +35,18 @@ public struct Evaluation {
     private let realExtractor: (any FeatureExtractor)?
     private let weights: String?
     private let settings: Settings
+    private let extraction: SharedExtraction
 
     /// - Parameters:
     ///   - extractor: the network, where there is one, and the path of its weights for the report.
+    ///   - communicator: the processes that send pictures through it; all but rank 0 `serve` meanwhile.
     ///   - directory: where features of the real pictures are kept for later evaluations, if anywhere.
     /// - Throws: `EvaluationError` where there is nothing to compare, in one sentence that says why.
     public init(
         real: EvaluationSource, generated: EvaluationSource, extractor: (any FeatureExtractor)?, weights: String?,
-        keepingRealFeaturesIn directory: String? = nil, settings: Settings
+        keepingRealFeaturesIn directory: String? = nil, communicator: Communicator = .alone, settings: Settings
     ) throws {
+        extraction = SharedExtraction(communicator, precision: settings.precision)
         (self.real, self.generated, self.extractor, self.weights) = (real, generated, extractor, weights)
         realExtractor =
             pair(extractor, directory).map { KeptFeatures(of: $0, in: "\($1)/\(settings.precision.rawValue)") }
@@ -111,13 +115,23 @@ public struct Evaluation {
             }
             // Generated pictures are measured as they are, unless a size is asked for.
             let crops = isReal || settings.size != nil
+            var waiting: [PixelBatch] = []
+            func take() throws {
+                let features = try (isReal ? realExtractor : extractor).map { try extraction.features(of: waiting, $0) }
+                for (place, batch) in waiting.enumerated() {
+                    side.add(batch, features?[place])
+                    done += batch.count
+                }
+                waiting = []
+                progress(done)
+            }
             side.cropped = try pictures.forEachBatch(
                 size: size, crops: crops, batch: settings.batch, unreadable: note
             ) { batch in
-                try settings.precision { side.add(batch, isReal ? realExtractor : extractor) }
-                done += batch.count
-                progress(done)
+                waiting.append(batch)
+                if waiting.count == extraction.width { try take() }
             }
+            if !waiting.isEmpty { try take() }
             side.unreadable = problems
             guard side.count >= 2 else {
                 throw EvaluationError(
@@ -127,6 +141,7 @@ public struct Evaluation {
         }
         let realSide = try measure(real, isReal: true)
         let generatedSide = try measure(generated, isReal: false)
+        if extractor != nil { extraction.end() }
         var measures: [EvaluationReport.Measure] = []
         let realFeatures = SideFeatures(real, realSide)
         let generatedFeatures = SideFeatures(generated, generatedSide)

@@ -43,8 +43,9 @@ struct SideMeasurement {
         return isSecond
     }
 
-    mutating func add(_ batch: PixelBatch, _ extractor: (any FeatureExtractor)?) {
-        if let features = extractor?(batch) {
+    /// - Parameter features: what a network makes of the batch, where there is one.
+    mutating func add(_ batch: PixelBatch, _ features: ExtractedFeatures?) {
+        if let features {
             pool.append(features.pool)
             if let values = features.spatial { spatial.append(values) }
             if let values = features.logits { logits.append(values) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Benchmarking
+import Communication
 import Foundation
 import Images
 import Tensors
@@ -8,7 +9,7 @@ extension BenchmarkMode: ExpressibleByArgument {}
 
 extension Precision: ExpressibleByArgument {}
 
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measures the speed of training and sampling against this machine's limit.",
@@ -18,6 +19,7 @@ struct BenchCommand: ParsableCommand {
 
               pixnerd bench
               pixnerd bench --work B16-256 --mode train --profile
+              mpirun -n 2 pixnerd bench --work B16-256 --mode train
             """)
 
     @Option(help: "One of \(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
@@ -36,6 +38,9 @@ struct BenchCommand: ParsableCommand {
 
     @Option(help: "Measure instead how fast one thread loads the pictures of this folder, as 256 x 256 squares.")
     var loader: String?
+
+    @Flag(help: "Under mpirun: processes share the state of the optimiser, as training.shard_optimizer says.")
+    var shardOptimizer = false
 
     @Flag(help: "One JSON line for each piece of work.")
     var json = false
@@ -63,13 +68,18 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
+        let communicator = try Communicator.forCommand(threads: threads.threads)
+        if communicator.size > 1 {
+            try measureShared(communicator)
+            return
+        }
         if let loader {
             try measureLoader(loader)
             return
         }
         if !json && !isPart { printMachine() }
         if let name = work, let mode, let work = Workload.all.first(where: { $0.name == name }) {
-            try measure(work, mode)
+            try measure(work, mode, .alone)
             return
         }
         for work in Workload.all.filter({ work == nil || $0.name == work }) {
@@ -110,14 +120,26 @@ struct BenchCommand: ParsableCommand {
         guard process.terminationStatus == 0 else { throw ExitCode(process.terminationStatus) }
     }
 
-    private func measure(_ work: Workload, _ mode: BenchmarkMode) throws {
-        let benchmark = Benchmark(work, mode, precision: precision, repeats: repeats)
-        if profile {
+    private func measureShared(_ communicator: Communicator) throws {
+        guard let mode, let work = Workload.all.first(where: { $0.name == work && $0.isShared(mode) }) else {
+            let names = Workload.all.filter { $0.isShared(.train) }.map(\.name).joined(separator: ", ")
+            throw SharedError("Under mpirun one piece of work is measured: give --mode train, and of --work one of \(names).")
+        }
+        if !json && communicator.isRoot { printMachine() }
+        try communicator.agree { try precision.check() }
+        try measure(work, mode, communicator)
+    }
+
+    private func measure(_ work: Workload, _ mode: BenchmarkMode, _ communicator: Communicator) throws {
+        let ranks = BenchmarkRanks(communicator: communicator, sharesOptimizer: shardOptimizer)
+        let benchmark = Benchmark(work, mode, precision: precision, repeats: repeats, ranks: ranks)
+        if profile && communicator.size == 1 {
             print("\(work.name) \(mode.rawValue), \(precision.rawValue), \(repeats) steps")
             print(Self.table(try benchmark.profile(), steps: repeats))
             return
         }
         let result = try benchmark.run()
+        guard communicator.isRoot else { return }
         if json {
             try printJSON(result)
             return
@@ -131,6 +153,12 @@ struct BenchCommand: ParsableCommand {
                         + "peak %5.2f GB  %d system allocations",
                     result.imagesPerSecond, Double(result.multiplyAdds) / 1e9, result.gemmGflops, 100 * result.ratio,
                     result.peakGB, result.systemAllocations))
+        if let ranks = result.ranks, let seconds = result.exchangeSeconds, let hidden = result.exchangeHidden {
+            print(
+                String(
+                    format: "%d ranks: gradients were summed in %.3f s of a step, %.1f %% of them hidden", ranks, seconds,
+                    100 * hidden))
+        }
     }
 
     private func printJSON(_ value: some Encodable) throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Communication
 import Evaluation
 import Foundation
 import Images
@@ -15,7 +16,7 @@ enum FeatureNetwork: String, ExpressibleByArgument, CaseIterable {
     case dinov2
 }
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Measures how near generated pictures come to real ones.",
@@ -35,6 +36,10 @@ struct EvaluateCommand: ParsableCommand {
               pixnerd evaluate datasets/mine samples.npz
               pixnerd evaluate datasets/mine samples.npz --weights inception.pth
               pixnerd evaluate originals/ decoded/ --pairs --json
+
+            Started by Open MPI's mpirun, all processes send pictures through the network; rank 0 alone reads them.
+
+              mpirun -n 4 --hostfile hosts pixnerd evaluate datasets/mine samples.npz --weights inception.pth
             """)
 
     @Argument(help: "The real pictures, or statistics of them.")
@@ -114,7 +119,29 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
-        let logger = makeLogger()
+        let communicator = try Communicator.forCommand(threads: threads.threads)
+        let extractor = try communicator.agree {
+            try precision.check()
+            return try openExtractor()
+        }
+        if let extractor {
+            try communicator.expectSame(
+                "network", "\(extractor.title), weights \(extractor.fingerprint), \(precision.rawValue)",
+                advice: "give all ranks the same weights and options")
+        }
+        let evaluation = try communicator.agree {
+            communicator.isRoot ? try makeEvaluation(extractor, communicator) : nil
+        }
+        if let evaluation {
+            try measure(evaluation)
+        } else if let extractor {
+            try SharedExtraction(communicator, precision: precision).serve(extractor)
+        }
+    }
+
+    private func makeEvaluation(
+        _ extractor: (any FeatureExtractor)?, _ communicator: Communicator
+    ) throws -> Evaluation {
         for path in [saveReal, saveGenerated].compactMap({ $0 }) {
             guard weights != nil else {
                 throw CommandError("\(path) would hold statistics of features; give --weights of a network.")
@@ -123,10 +150,14 @@ struct EvaluateCommand: ParsableCommand {
                 throw CommandError("\(path) is there already; choose another name, or allow it by --overwrite.")
             }
         }
-        let evaluation = try Evaluation(
+        return try Evaluation(
             real: EvaluationSource(path: real, limit: limit),
             generated: EvaluationSource(path: generated, limit: limit),
-            extractor: extractor(), weights: weights, settings: settings())
+            extractor: extractor, weights: weights, communicator: communicator, settings: settings())
+    }
+
+    private func measure(_ evaluation: Evaluation) throws {
+        let logger = makeLogger()
         let progress = Training.Progress(total: evaluation.pictures)
         let details = evaluation.size.map { "pictures of \($0)" } ?? ""
         var isReading = evaluation.pictures > 0
@@ -167,7 +198,7 @@ struct EvaluateCommand: ParsableCommand {
         return settings
     }
 
-    private func extractor() throws -> (any FeatureExtractor)? {
+    private func openExtractor() throws -> (any FeatureExtractor)? {
         guard let weights else {
             guard features == .inception else {
                 throw CommandError("--features \(features.rawValue) needs the network's --weights.")
