@@ -94,6 +94,7 @@ let package = Package(
             name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests(of: "Tensors", ["CVectorKernels"]),
+        tests(of: "Communication"),
         tests(of: "Layers"),
         tests(of: "Checkpoints", ["Models", "Training"]),
         tests(of: "Images"),

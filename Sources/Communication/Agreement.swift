@@ -10,8 +10,8 @@ public struct SharedError: Error, CustomStringConvertible, Sendable {
 extension Communicator {
     /// Runs `body` on every process; where it fails on one, all of them end.
     ///
-    /// - Throws: `SharedError` with the reason of the lowest rank that has one, and with its name where not all have the
-    ///   same; of a process alone, what `body` throws.
+    /// - Throws: `SharedError` with the reason of the lowest rank that has one, and with its name where that is neither rank
+    ///   0 nor all of them; of a process alone, what `body` throws.
     public func agree<R>(_ body: () throws -> R) throws -> R {
         guard size > 1 else { return try body() }
         let result = Result(catching: body)
@@ -19,8 +19,7 @@ extension Communicator {
         if case .failure(let error) = result { reason = "\(error)" }
         let reasons = gather(text: reason)
         guard let first = reasons.firstIndex(where: { !$0.isEmpty }) else { return try result.get() }
-        let isCommon = reasons.allSatisfy { $0 == reasons[first] }
-        throw SharedError(isCommon ? reasons[first] : "rank \(first) on \(hosts[first]): \(reasons[first])")
+        throw SharedError(first == 0 ? reasons[first] : "rank \(first) on \(hosts[first]): \(reasons[first])")
     }
 
     /// Checks that every process has the same of something as rank 0.

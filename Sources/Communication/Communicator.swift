@@ -47,22 +47,25 @@ public final class Communicator: Sendable {
     private static func join() throws -> Communicator {
         if let size = Launch.foreignSize {
             throw LaunchError(
-                "\(size) processes were started by another launcher than Open MPI's; start them by the mpirun of Open MPI.")
+                "\(size) processes were started by another launcher than Open MPI's; start them by the mpirun of Open MPI."
+            )
         }
         guard Launch.size > 1 else { return alone }
-        let me = "rank \(Launch.rank) on \(ProcessInfo.processInfo.hostName)"
         if let reason = Launch.library.version == nil ? Launch.library.reason : nil {
             throw LaunchError(
-                "\(me) was started by mpirun, but Open MPI's libmpi.so.40 cannot be used there (\(reason)); install it "
+                "mpirun has started this process, but Open MPI's libmpi.so.40 cannot be used here (\(reason)); install it "
                     + "(Debian and Ubuntu: openmpi-bin).")
         }
         var (rank, size): (Int32, Int32) = (0, 0)
         guard mpi_join(&rank, &size) else {
-            throw LaunchError("\(me) could not join the others: Open MPI was built without support of threads.")
+            throw LaunchError(
+                "This process cannot join the others, since its Open MPI was built without support of threads; install another."
+            )
         }
         guard size == Launch.size else {
             throw LaunchError(
-                "\(me) was started as one of \(Launch.size) but finds \(size); use the mpirun of the Open MPI that is loaded.")
+                "This process was started as one of \(Launch.size) but finds \(size); use the mpirun of the Open MPI that is loaded."
+            )
         }
         let numbered = Communicator(rank: Int(rank), size: Int(size), hosts: [])
         let communicator = Communicator(

@@ -23,11 +23,12 @@ public struct SharedExtraction {
             batch.pixels.withUnsafeBytes { communicator.send($0, to: rank) }
         }
         let own = try batches.first.map { batch in try precision { extractor(batch) } }
-        return (own.map { [$0] } ?? []) + batches.enumerated().dropFirst().map { rank, batch in
-            let widths = receiveNumbers(3, from: rank)
-            let parts = widths.map { width in width > 0 ? receiveTensor([batch.count, width], from: rank) : nil }
-            return ExtractedFeatures(pool: parts[0]!, spatial: parts[1], logits: parts[2])
-        }
+        return (own.map { [$0] } ?? [])
+            + batches.enumerated().dropFirst().map { rank, batch in
+                let widths = receiveNumbers(3, from: rank)
+                let parts = widths.map { width in width > 0 ? receiveTensor([batch.count, width], from: rank) : nil }
+                return ExtractedFeatures(pool: parts[0]!, spatial: parts[1], logits: parts[2])
+            }
     }
 
     /// On rank 0: lets the others go.

@@ -14,7 +14,8 @@ public struct BatchPlan: Sendable, Equatable {
     ///   - step: samples in a step, at least as many as there are ranks.
     ///   - most: samples in a batch.
     public init(step: Int, most: Int, rank: Int = 0, ranks: Int = 1) {
-        precondition(step >= ranks && ranks > 0 && most > 0, "BatchPlan: steps of \(step) for \(ranks) ranks, \(most) at most")
+        precondition(
+            step >= ranks && ranks > 0 && most > 0, "BatchPlan: steps of \(step) for \(ranks) ranks, \(most) at most")
         self.step = step
         share = step * rank / ranks..<step * (rank + 1) / ranks
         let (count, batches) = (share.count, (share.count + most - 1) / most)

@@ -94,7 +94,8 @@ public final class GradientExchange {
     /// Brings every process's updated weights to all; of nothing where each updates all of them.
     func shareWeights() {
         guard let weights else { return }
-        for (place, parameter) in parameters.enumerated() where !weights.holds(parameter.value, at: layout.offsets[place]) {
+        for (place, parameter) in parameters.enumerated()
+        where !weights.holds(parameter.value, at: layout.offsets[place]) {
             preconditionFailure("GradientExchange: the weight \(parameter.name) has left its place")
         }
         for bucket in 0..<layout.buckets {

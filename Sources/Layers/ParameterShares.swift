@@ -22,11 +22,11 @@ public struct ParameterPiece: Sendable, Equatable {
 /// buckets of equal size, and each bucket into a share for each process.
 ///
 /// (Buckets as in PyTorch's DistributedDataParallel: Li et al., arXiv 2006.15704, section 3.2.)
-struct ShareLayout {
+package struct ShareLayout {
     /// Of each parameter.
-    let offsets: [Int]
-    let bucketSize: Int
-    let buckets: Int
+    package let offsets: [Int]
+    package let bucketSize: Int
+    package let buckets: Int
     private let counts: [Int]
     private let ranks: Int
 
@@ -37,7 +37,7 @@ struct ShareLayout {
     /// What begins at a multiple of so many elements begins at one of 64 bytes.
     private static let alignment = 16
 
-    init(counts: [Int], ranks: Int, usualBucketSize: Int? = nil) {
+    package init(counts: [Int], ranks: Int, usualBucketSize: Int? = nil) {
         var offsets = [Int](repeating: 0, count: counts.count)
         var end = 0
         for index in counts.indices.reversed() {
@@ -52,15 +52,15 @@ struct ShareLayout {
 
     private static func roundedUp(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
 
-    var count: Int { buckets * bucketSize }
+    package var count: Int { buckets * bucketSize }
 
     /// The buckets that a parameter lies in.
-    func buckets(of parameter: Int) -> ClosedRange<Int> {
+    package func buckets(of parameter: Int) -> ClosedRange<Int> {
         offsets[parameter] / bucketSize...(offsets[parameter] + counts[parameter] - 1) / bucketSize
     }
 
     /// The share of a process in a bucket, as a range of the flat memory.
-    func share(of rank: Int, bucket: Int) -> Range<Int> {
+    package func share(of rank: Int, bucket: Int) -> Range<Int> {
         let size = bucketSize / ranks
         return bucket * bucketSize + rank * size..<bucket * bucketSize + (rank + 1) * size
     }
@@ -72,10 +72,11 @@ struct ShareLayout {
             let common = share(of: rank, bucket: bucket).clamped(to: place)
             guard !common.isEmpty else { return nil }
             return ParameterPiece(
-                parameter: parameter, range: common.lowerBound - place.lowerBound..<common.upperBound - place.lowerBound)
+                parameter: parameter, range: common.lowerBound - place.lowerBound..<common.upperBound - place.lowerBound
+            )
         }
     }
 
     /// All elements that are a process's, parameter by parameter.
-    func pieces(of rank: Int) -> [ParameterPiece] { counts.indices.flatMap { pieces(of: rank, parameter: $0) } }
+    package func pieces(of rank: Int) -> [ParameterPiece] { counts.indices.flatMap { pieces(of: rank, parameter: $0) } }
 }

@@ -23,9 +23,12 @@ public final class PieceCollector {
             for rank in 0..<communicator.size {
                 let pieces = exchange.layout.pieces(of: rank, parameter: parameter)
                 for (place, piece) in pieces.enumerated() {
-                    let target = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[piece.range]))
+                    let target = UnsafeMutableRawBufferPointer(
+                        UnsafeMutableBufferPointer(rebasing: buffer[piece.range]))
                     if rank == communicator.rank {
-                        own(set, parameter)[place].withUnsafeBuffer { target.copyMemory(from: UnsafeRawBufferPointer($0)) }
+                        own(set, parameter)[place].withUnsafeBuffer {
+                            target.copyMemory(from: UnsafeRawBufferPointer($0))
+                        }
                     } else {
                         communicator.receive(target, from: rank)
                     }

@@ -17,7 +17,8 @@ package final class FlatMemory: @unchecked Sendable {
 
     /// The tensor that begins at `offset`; writing it writes here, as long as no copy of it is held.
     package func tensor(at offset: Int, shape: [Int]) -> Tensor {
-        precondition(offset >= 0 && offset + shape.reduce(1, *) <= count, "FlatMemory: \(shape) at \(offset) of \(count)")
+        precondition(
+            offset >= 0 && offset + shape.reduce(1, *) <= count, "FlatMemory: \(shape) at \(offset) of \(count)")
         return Tensor(shape: shape, storage: Storage(sharing: pointer + offset, of: self))
     }
 

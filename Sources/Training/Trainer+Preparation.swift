@@ -96,7 +96,9 @@ extension Trainer {
         let configuration = preparation.configuration
         let (run, task, saved) = try communicator.agree {
             guard communicator.isRoot else {
-                return (RunDirectory(existing: configuration.runPath), try preparation.begin(), nil as TrainingState.Saved?)
+                return (
+                    RunDirectory(existing: configuration.runPath), try preparation.begin(), nil as TrainingState.Saved?
+                )
             }
             return try opened(preparation, resume: resume, logger)
         }

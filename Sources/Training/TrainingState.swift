@@ -80,7 +80,8 @@ public struct TrainingState {
             guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
                 throw TrainingError(
                     "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
-                        + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own.")
+                        + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own."
+                )
             }
             let task = try preparation.load(directory, record.origins)
             let sets = preparation.configuration.weightSets
@@ -120,7 +121,8 @@ public struct TrainingState {
         averages = configuration.weightSets.enumerated().map { place, set in
             let pieces = spread(task.parameters.count, saved?.averages[place])
             return exchange == nil
-                ? MovingAverage(decay: set.decay, startingFrom: pieces) : MovingAverage(decay: set.decay, pieces: pieces)
+                ? MovingAverage(decay: set.decay, startingFrom: pieces)
+                : MovingAverage(decay: set.decay, pieces: pieces)
         }
         outliers = record.outliers
         outliers.threshold = configuration.outlierThreshold
@@ -138,7 +140,8 @@ public struct TrainingState {
     ///
     /// On one process alone `tensor` gives what that has; on those that are not rank 0 nothing is run.
     func withWholeTensors(
-        _ exchange: GradientExchange?, _ body: (_ tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor) throws -> Void
+        _ exchange: GradientExchange?,
+        _ body: (_ tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor) throws -> Void
     ) rethrows {
         let sets = sharedSets
         guard let exchange, exchange.sharesUpdate else {

@@ -123,7 +123,8 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     private func measureShared(_ communicator: Communicator) throws {
         guard let mode, let work = Workload.all.first(where: { $0.name == work && $0.isShared(mode) }) else {
             let names = Workload.all.filter { $0.isShared(.train) }.map(\.name).joined(separator: ", ")
-            throw SharedError("Under mpirun one piece of work is measured: give --mode train, and of --work one of \(names).")
+            throw SharedError(
+                "Under mpirun one piece of work is measured: give --mode train, and of --work one of \(names).")
         }
         if !json && communicator.isRoot { printMachine() }
         try communicator.agree { try precision.check() }
@@ -156,7 +157,8 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         if let ranks = result.ranks, let seconds = result.exchangeSeconds, let hidden = result.exchangeHidden {
             print(
                 String(
-                    format: "%d ranks: gradients were summed in %.3f s of a step, %.1f %% of them hidden", ranks, seconds,
+                    format: "%d ranks: gradients were summed in %.3f s of a step, %.1f %% of them hidden", ranks,
+                    seconds,
                     100 * hidden))
         }
     }

@@ -53,13 +53,20 @@ struct Workplace {
         }.first { FileManager.default.isExecutableFile(atPath: $0) }
     }()
 
+    /// The path of `pixnerd`.
+    static func program() throws -> String { try #require(executable, "pixnerd is not beside the tests") }
+
     /// Starts a command in the directory; what it prints goes to files there, named after `name`.
     ///
-    /// - Parameter environment: variables beside those of the tests.
-    func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> Process {
+    /// - Parameters:
+    ///   - program: `pixnerd` where nil.
+    ///   - environment: variables beside those of the tests.
+    func start(
+        _ name: String, _ arguments: [String], program: String? = nil, environment: [String: String] = [:]
+    ) throws -> Process {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.executableURL = URL(fileURLWithPath: try #require(Self.executable, "pixnerd is not beside the tests"))
+        process.executableURL = URL(fileURLWithPath: try program ?? Self.program())
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: directory)
         process.standardInput = FileHandle.nullDevice

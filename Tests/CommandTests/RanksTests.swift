@@ -1,0 +1,262 @@
+import Checkpoints
+import Foundation
+import Tensors
+import TestSupport
+import Testing
+
+/// Open MPI's launcher, where it is installed.
+private let mpirun = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map { "\($0)/mpirun" }
+    .first { FileManager.default.isExecutableFile(atPath: $0) }
+
+extension Workplace {
+    /// Runs `pixnerd` in as many processes as there are lists of arguments.
+    fileprivate func runRanks(_ ranks: [[String]]) throws -> Outcome {
+        try end(startRanks(ranks))
+    }
+
+    /// Waits for a launcher to end, and ends it where it does not.
+    fileprivate func end(_ process: Process) throws -> Outcome {
+        for _ in 0..<60_000 where process.isRunning { usleep(2000) }
+        if process.isRunning {
+            Issue.record("the processes go on")
+            // With everything that it has started.
+            kill(process.processIdentifier, SIGTERM)
+        }
+        return try finish("ranks", process)
+    }
+
+    fileprivate func startRanks(_ ranks: [[String]]) throws -> Process {
+        let program = try Workplace.program()
+        let parts = ranks.map { ["-n", "1", program] + $0 }.joined(separator: [":"])
+        return try launch(Array(parts))
+    }
+
+    fileprivate func launch(_ arguments: [String]) throws -> Process {
+        // Signals that these tests' own launcher has left blocked would not come to mpirun.
+        try start(
+            "ranks", ["--default-signal=USR1,TERM", try #require(mpirun), "--oversubscribe"] + arguments,
+            program: "/usr/bin/env",
+            environment: ["OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"])
+    }
+
+    @discardableResult
+    fileprivate func succeed(ranks: Int, _ arguments: [String]) throws -> Outcome {
+        let outcome = try runRanks([[String]](repeating: arguments, count: ranks))
+        #expect(outcome.isExit && outcome.status == 0, "\(arguments) failed: \(outcome.errors)")
+        return outcome
+    }
+
+    /// Processes that must be refused: with one sentence of the program that holds `needed`, beside what mpirun says.
+    fileprivate func refuse(ranks: [[String]], naming needed: [String]) throws {
+        let outcome = try runRanks(ranks)
+        #expect(outcome.status != 0, "it succeeded: \(outcome.output)")
+        let own = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
+        #expect(own.count == 1, "\(outcome.errors.prefix(2000))")
+        for text in needed { #expect(own.first?.contains(text) == true, "\(own.first ?? "")") }
+    }
+
+    fileprivate func tensors(_ name: String) throws -> [(name: String, tensor: Tensor)] {
+        let file = try SafetensorsFile(path: path(name))
+        return try file.names.map { ($0, try file.tensor($0)) }
+    }
+
+    fileprivate func losses(_ run: String) throws -> [Double] {
+        let lines = try String(contentsOfFile: path("runs/\(run)/metrics.jsonl"), encoding: .utf8)
+        return lines.matches(of: /"loss":([-0-9.e]+)/).compactMap { Double($0.1) }
+    }
+}
+
+/// Several processes that Open MPI starts do together what one does.
+@Suite(.enabled(if: mpirun != nil, "Open MPI's mpirun is not installed"))
+struct RanksTests {
+    /// Steps of twelve pictures, with clipping, an average, a preview on the way, and uneven shares for five.
+    private func arguments(_ name: String, steps: Int = 50, _ settings: String...) -> [String] {
+        let all = [
+            "name=\(name)", "threads=1", "training.steps=\(steps)", "training.batch_size=12", "training.save_every=25",
+            "training.gradient_clip=0.5", "training.preview_every=\(steps / 2)", "sampling.steps=2",
+        ]
+        return ["train", "tiny.yaml"] + (all + settings).flatMap { ["--set", $0] }
+    }
+
+    private static let shared = "training.shard_optimizer=true"
+
+    @Test func anyNumberFollowsOneProcess() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try place.succeed(arguments("one"))
+            let expected = try place.losses("one")
+            #expect(expected.count == 50)
+            for ranks in [2, 3, 4, 5] {
+                try place.succeed(ranks: ranks, arguments("plain\(ranks)"))
+                try place.succeed(ranks: ranks, arguments("shared\(ranks)", Self.shared))
+                for name in ["plain\(ranks)", "shared\(ranks)"] {
+                    let losses = try place.losses(name)
+                    #expect(losses.count == 50)
+                    // Sums of other processes are rounded otherwise, and nothing else differs.
+                    let differences = zip(losses, expected).map { abs($0 - $1) / $1 }
+                    #expect(differences.allSatisfy { $0 < 1e-4 }, "\(name): \(differences.max() ?? .nan)")
+                }
+                // A checkpoint is the same whoever kept its parts, but for the last bits where vectors end.
+                for file in ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors"] {
+                    let (plain, shared) = try (
+                        place.tensors("runs/plain\(ranks)/step-0000050/\(file)"),
+                        place.tensors("runs/shared\(ranks)/step-0000050/\(file)")
+                    )
+                    #expect(plain.map(\.name) == shared.map(\.name))
+                    for (one, other) in zip(plain, shared) { expectClose(other.tensor, one.tensor, .run, one.name) }
+                }
+            }
+        }
+    }
+
+    @Test func theSameLayoutComputesTheSameBits() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            for name in ["first", "second"] { try place.succeed(ranks: 3, arguments(name, Self.shared)) }
+            for file in ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors"] {
+                let name = "step-0000050/\(file)"
+                #expect(try place.bytes("runs/first/\(name)") == place.bytes("runs/second/\(name)"), "\(file)")
+            }
+        }
+    }
+
+    @Test func aRunGoesOnWithAnotherNumber() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try place.succeed(arguments("whole", steps: 80, "training.accumulate=3"))
+            try place.succeed(ranks: 3, arguments("parts", steps: 25, Self.shared))
+            try place.succeed(ranks: 2, arguments("parts", steps: 50) + ["--resume"])
+            try place.succeed(arguments("parts", steps: 75) + ["--resume"])
+            try place.succeed(ranks: 4, arguments("parts", steps: 80, Self.shared) + ["--resume"])
+            let (parts, whole) = (try place.losses("parts"), try place.losses("whole"))
+            #expect(parts.count == 80 && whole.count == 80)
+            #expect(zip(parts, whole).allSatisfy { abs($0 - $1) < 1e-4 * $1 })
+        }
+    }
+
+    @Test func picturesAreThoseOfOneProcess() throws {
+        try Workplace.with { place in
+            try place.train()
+            let options = ["sample", "runs/tiny", "--count", "200", "--steps", "3", "--threads", "1", "--batch", "9"]
+            try place.succeed(options + ["--out", "one"])
+            try place.succeed(ranks: 3, options + ["--out", "three"])
+            let names = try place.names(in: "one")
+            #expect(names.count == 201)
+            #expect(try place.names(in: "three") == names)
+            for name in names { #expect(try place.bytes("one/\(name)") == place.bytes("three/\(name)"), "\(name)") }
+            // What is there is kept, and more is added to it.
+            let more = ["sample", "runs/tiny", "--count", "220"] + options.dropFirst(4)
+            let outcome = try place.succeed(ranks: 2, more + ["--out", "three"])
+            #expect(outcome.errors.contains("200 of 220 pictures are there already"))
+            #expect(try place.pictureNames(in: "three").count == 220)
+            try place.succeed(options + ["--out", "one.npz"])
+            try place.succeed(ranks: 4, options + ["--out", "four.npz"])
+            #expect(try place.bytes("one.npz") == place.bytes("four.npz"))
+        }
+    }
+
+    @Test func measuresAreThoseOfOneProcess() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try place.succeed("dataset", "shapes", "--out", "others", "--per-class", "3", "--size", "16", "--seed", "1")
+            try writeInception(to: place.path("inception.safetensors"))
+            let options = ["evaluate", "shapes", "others", "--weights", "inception.safetensors", "--batch", "5"]
+            let one = try place.succeed(options + ["--threads", "1", "--json"])
+            let three = try place.succeed(ranks: 3, options + ["--threads", "1", "--json"])
+            #expect(three.output == one.output)
+        }
+    }
+
+    @Test func whatDoesNotFitIsRefused() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try place.refuse(
+                ranks: [arguments("a"), arguments("a", "training.beta2=0.5")],
+                naming: ["rank 1 on", "another configuration", "training.beta2 is 0.5, there 0.999"])
+            try place.refuse(
+                ranks: [arguments("a"), ["train", "none.yaml"]], naming: ["rank 1 on", "none.yaml"])
+            try place.refuse(
+                ranks: [arguments("a", "training.batch_size=1"), arguments("a", "training.batch_size=1")],
+                naming: ["training.batch_size is 1", "2 ranks"])
+            try place.refuse(ranks: [["info"], ["info"]], naming: ["mpirun has started this command 2 times"])
+            try place.refuse(
+                ranks: [["train", "tiny.yaml", "--what"], ["train", "tiny.yaml", "--what"]], naming: ["--what"])
+            #expect(!place.exists("runs"))
+            // A process whose folder of pictures is another one: names are relative to where it starts.
+            try place.makeFolder("elsewhere/shapes")
+            let here = place.path("")
+            try place.write(tinyConfiguration, to: "elsewhere/tiny.yaml")
+            try place.refuse(
+                ranks: [arguments("a"), arguments("a")], in: [here, here + "elsewhere"],
+                naming: ["rank 1 on", "shapes holds no folders"])
+        }
+    }
+
+    @Test(arguments: [SIGTERM, SIGUSR1])
+    func aSignalToAnyProcessSavesTheRun(signal: Int32) throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let run = arguments("stopped", steps: 10_000_000, "training.save_every=1", "training.preview_every=0")
+            let process = try place.startRanks([run, run])
+            try place.await(process, "runs/stopped/step-0000003")
+            // SIGUSR1 to the launcher, which hands it on; SIGTERM to one of the others.
+            let target = signal == SIGUSR1 ? process.processIdentifier : try #require(place.rank(1, of: process))
+            kill(target, signal)
+            let outcome = try place.end(process)
+            #expect(outcome.isExit && outcome.status == 0, "\(outcome.errors)")
+            #expect(outcome.output.contains("Stopped and saved at step"))
+        }
+    }
+
+    @Test func aProcessThatDiesEndsTheRun() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let run = arguments("dead", steps: 10_000_000, "training.save_every=1", "training.preview_every=0")
+            let process = try place.startRanks([run, run])
+            try place.await(process, "runs/dead/step-0000003")
+            kill(try #require(place.rank(1, of: process)), SIGKILL)
+            let outcome = try place.end(process)
+            #expect(outcome.status != 0)
+            #expect(outcome.errors.contains("process rank 1"), "\(outcome.errors)")
+            let name = try #require(try place.names(in: "runs/dead").last { $0.hasPrefix("step-") })
+            let last = try #require(Int(name.dropFirst(5)))
+            try place.succeed(arguments("dead", steps: last + 2) + ["--resume"])
+        }
+    }
+}
+
+extension Workplace {
+    /// Processes that start in directories of their own.
+    fileprivate func refuse(ranks: [[String]], in directories: [String], naming needed: [String]) throws {
+        let program = try Workplace.program()
+        try write("#!/bin/sh\ncd \"$1\"; shift; exec \(program) \"$@\"\n", to: "there.sh")
+        let parts = zip(ranks, directories).map { ["-n", "1", "sh", path("there.sh"), $1] + $0 }.joined(separator: [":"]
+        )
+        let outcome = try end(launch(Array(parts)))
+        #expect(outcome.status != 0)
+        let own = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
+        #expect(own.count == 1, "\(outcome.errors.prefix(2000))")
+        for text in needed { #expect(own.first?.contains(text) == true, "\(own.first ?? "")") }
+    }
+
+    /// Waits until something is there, or the process has ended.
+    fileprivate func `await`(_ process: Process, _ name: String) throws {
+        while process.isRunning && !exists(name) { usleep(2000) }
+        try #require(process.isRunning, "it ended before \(name) was there")
+    }
+
+    /// The process of a rank that a launcher has started.
+    fileprivate func rank(_ rank: Int, of launcher: Process) -> pid_t? {
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
+        return all.first { process in
+            func text(_ name: String) -> String {
+                FileManager.default.contents(atPath: "/proc/\(process)/\(name)").map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+                    ?? ""
+            }
+            return text("status").contains("PPid:\t\(launcher.processIdentifier)\n")
+                && text("environ").contains("OMPI_COMM_WORLD_RANK=\(rank)\0")
+        }
+    }
+}
