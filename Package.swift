@@ -27,7 +27,8 @@ let package = Package(
         .library(
             name: "PixNerdKit",
             targets: [
-                "Tensors", "Communication", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling", "Training",
+                "Tensors", "Communication", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling",
+                "Training",
                 "Evaluation", "Pipelines", "Benchmarking",
             ]),
     ],
@@ -69,7 +70,9 @@ let package = Package(
                 "Checkpoints", "Communication", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
-        room("Evaluation", ["CVectorKernels", "Checkpoints", "Communication", "Diffusion", "Images", "Models", "Tensors"]),
+        room(
+            "Evaluation",
+            ["CVectorKernels", "Checkpoints", "Communication", "Diffusion", "Images", "Models", "Tensors"]),
         room("Sampling", ["Checkpoints", "Communication", "Diffusion", "Images", "Tensors"]),
         room("Benchmarking", ["Communication", "Diffusion", "Layers", "Models", "Tensors"]),
         // Floor 5

@@ -38,13 +38,20 @@ public final class GradientExchange {
             counts: parameters.map(\.value.count), ranks: communicator.size, usualBucketSize: bucketSize)
         places = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { (ObjectIdentifier($1), $0) })
         pieces = sharesUpdate ? layout.pieces(of: communicator.rank) : ParameterPiece.whole(parameters)
+        weights = sharesUpdate ? FlatMemory(count: layout.count) : nil
         gradients = FlatMemory(count: layout.count)
         workspace = FlatMemory(count: layout.bucketSize)
-        weights = sharesUpdate ? FlatMemory(count: layout.count) : nil
+        for (parameter, offset) in zip(parameters, layout.offsets) {
+            guard let weights else { break }
+            parameter.move(to: weights, at: offset)
+            // Now, so that there are never two of all weights.
+            MemoryPool.shared.releaseKept()
+        }
         for (parameter, offset) in zip(parameters, layout.offsets) {
             parameter.gatherGradient(in: gradients.tensor(at: offset, shape: parameter.value.shape))
-            if let weights { parameter.move(to: weights, at: offset) }
         }
+        // They count for the norm.
+        for gap in layout.gaps { gradients.clear(gap) }
     }
 
     /// Is to be told of complete gradients by the last backward pass of a step; calling this begins the step's sums.

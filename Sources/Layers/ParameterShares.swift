@@ -54,6 +54,13 @@ package struct ShareLayout {
 
     package var count: Int { buckets * bucketSize }
 
+    /// The ranges that are no parameter's.
+    var gaps: [Range<Int>] {
+        let places = zip(offsets, counts).map { $0..<$0 + $1 }.reversed()
+        let begins = places.dropFirst().map(\.lowerBound) + [count]
+        return zip(places, begins).map { $0.upperBound..<$1 }.filter { !$0.isEmpty }
+    }
+
     /// The buckets that a parameter lies in.
     package func buckets(of parameter: Int) -> ClosedRange<Int> {
         offsets[parameter] / bucketSize...(offsets[parameter] + counts[parameter] - 1) / bucketSize

@@ -6,14 +6,16 @@ package final class FlatMemory: @unchecked Sendable {
     package let count: Int
     private let blockSize: Int
 
-    /// Zeros.
+    /// Numbers that are still to be written; memory is taken up only where that has happened.
     @inline(never)
     package init(count: Int) {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
         pointer = block.bindMemory(to: Float.self, capacity: count)
-        pointer.update(repeating: 0, count: count)
         (self.count, blockSize) = (count, size)
     }
+
+    /// Makes a range of the numbers zero.
+    package func clear(_ range: Range<Int>) { (pointer + range.lowerBound).update(repeating: 0, count: range.count) }
 
     /// The tensor that begins at `offset`; writing it writes here, as long as no copy of it is held.
     package func tensor(at offset: Int, shape: [Int]) -> Tensor {

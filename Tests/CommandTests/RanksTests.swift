@@ -196,7 +196,9 @@ struct RanksTests {
     func aSignalToAnyProcessSavesTheRun(signal: Int32) throws {
         try Workplace.with { place in
             try place.prepareTraining()
-            let run = arguments("stopped", steps: 10_000_000, "training.save_every=1", "training.preview_every=0")
+            let run = arguments(
+                "stopped", steps: 10_000_000, "training.save_every=1", "training.keep_last=2",
+                "training.preview_every=0")
             let process = try place.startRanks([run, run])
             try place.await(process, "runs/stopped/step-0000003")
             // SIGUSR1 to the launcher, which hands it on; SIGTERM to one of the others.
@@ -211,7 +213,9 @@ struct RanksTests {
     @Test func aProcessThatDiesEndsTheRun() throws {
         try Workplace.with { place in
             try place.prepareTraining()
-            let run = arguments("dead", steps: 10_000_000, "training.save_every=1", "training.preview_every=0")
+            let run = arguments(
+                "dead", steps: 10_000_000, "training.save_every=1", "training.keep_last=2",
+                "training.preview_every=0")
             let process = try place.startRanks([run, run])
             try place.await(process, "runs/dead/step-0000003")
             kill(try #require(place.rank(1, of: process)), SIGKILL)

@@ -101,8 +101,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             )
         }
         var output = try RankedOutput(
-            communicator, plan, shape: [3, size.height, size.width], isNeeded: { trajectory?.needs($0) == true }
-        ) { try plan.open(rowOrderSeed: rowOrderSeed) }
+            communicator, plan, shape: [3, size.height, size.width], isNeeded: { trajectory?.needs($0) == true },
+            open: { try plan.open(rowOrderSeed: rowOrderSeed) })
         if output.kept > 0 {
             logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
         }
