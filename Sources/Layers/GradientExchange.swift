@@ -26,16 +26,11 @@ public final class GradientExchange {
     /// - Parameters:
     ///   - parameters: the same on every process, in the same order; their gradients move into memory of this object.
     ///   - sharesUpdate: each process updates a share (ZeRO's first stage: Rajbhandari et al., arXiv 1910.02054).
-    ///   - bucketSize: elements in a bucket, about.
-    public init(
-        _ parameters: [Parameter], over communicator: Communicator, sharesUpdate: Bool,
-        bucketSize: Int? = nil
-    ) {
+    public init(_ parameters: [Parameter], over communicator: Communicator, sharesUpdate: Bool) {
         self.parameters = parameters
         self.communicator = communicator
         self.sharesUpdate = sharesUpdate
-        layout = ShareLayout(
-            counts: parameters.map(\.value.count), ranks: communicator.size, usualBucketSize: bucketSize)
+        layout = ShareLayout(counts: parameters.map(\.value.count), ranks: communicator.size)
         places = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { (ObjectIdentifier($1), $0) })
         pieces = sharesUpdate ? layout.pieces(of: communicator.rank) : ParameterPiece.whole(parameters)
         weights = sharesUpdate ? FlatMemory(count: layout.count) : nil

@@ -37,7 +37,7 @@ import Testing
             #expect(told[parameter.name] == parameter.gradient?.values, "\(parameter.name)")
         }
         // Before the backward pass is over: what lies behind is told of long before what lies in front.
-        let places = ["blocks.0.attn.qkv.weight", "blocks.1.attn.qkv.weight", "x_embedder.embedder.0.weight"].map {
+        let places = ["blocks.0.attn.qkv.weight", "blocks.1.attn.qkv.weight", "s_embedder.proj.weight"].map {
             order.firstIndex(of: $0) ?? -1
         }
         #expect(places[1] >= 0 && places[1] < places[0] && places[0] < places[2])
