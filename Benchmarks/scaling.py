@@ -3,7 +3,7 @@
     python Benchmarks/scaling.py [--batch 256] [--ranks 1 4 16 64 256] [--plot Benchmarks/pictures/scaling.png]
     python Benchmarks/scaling.py --check
 
-Tables for each model and link, of plain data parallelism and of training.shard_optimizer; README.md beside this has the formula.
+Tables for each model and link, of plain data parallelism and of training.shard_optimizer; scaling.md beside this has the formula.
 One rank a machine. --plot needs matplotlib. In scaling.json, seconds_per_picture are those of forward and backward, update_seconds
 of AdamW over all parameters; pictures_a_pass is the most of a backward pass, threads those that compute; processor time is
 copy_seconds_per_gigabyte, to send one and receive as much, sum_seconds_per_gigabyte, and message_seconds, whatever its length;
