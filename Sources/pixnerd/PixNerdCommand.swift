@@ -28,7 +28,7 @@ struct PixNerdCommand: ParsableCommand {
             try command.run()
             RankedEnd.leave()
         } catch {
-            RankedEnd.fail(error) { exit(withError: $0) }
+            RankedEnd.fail(error)
         }
     }
 

@@ -38,19 +38,23 @@ enum RankedEnd {
         (try? Communicator.ofLaunch())?.leave()
     }
 
-    /// After an error.
-    ///
-    /// - Parameter show: shows it and ends the process.
-    static func fail(_ error: any Error, show: (any Error) -> Never) -> Never {
-        guard Launch.isParallel else { show(error) }
+    /// After an error: shows it and ends the process.
+    static func fail(_ error: any Error) -> Never {
+        guard Launch.isParallel else { PixNerdCommand.exit(withError: error) }
         guard error is SharedError, let communicator = try? Communicator.ofLaunch() else {
             // The launcher sees this process end with an error and ends the others.
             show(Launch.rank == 0 ? error : NamedError(description: "\(ownName): \(error)"))
+            exit(EXIT_FAILURE)
         }
-        // All know of it, and one says it.
-        communicator.leave()
+        // All know of it, and one says it before any of them ends: the launcher has much to say when one does.
         if communicator.isRoot { show(error) }
+        communicator.leave()
         exit(EXIT_FAILURE)
+    }
+
+    /// In one piece, which nothing that the launcher says can come between.
+    private static func show(_ error: any Error) {
+        FileHandle.standardError.write(Data("\(PixNerdCommand.fullMessage(for: error))\n".utf8))
     }
 
     private static var ownName: String { "rank \(Launch.rank) on \(ProcessInfo.processInfo.hostName)" }

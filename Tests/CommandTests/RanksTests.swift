@@ -46,9 +46,14 @@ extension Workplace {
         return outcome
     }
 
-    /// Processes that must be refused: with one sentence of the program that holds `needed`, beside what mpirun says.
+    /// Processes that must be refused.
     fileprivate func refuse(ranks: [[String]], naming needed: [String]) throws {
-        let outcome = try runRanks(ranks)
+        try refuse(startRanks(ranks), naming: needed)
+    }
+
+    /// Processes that must be refused: with one sentence of the program that holds `needed`, beside what mpirun says.
+    fileprivate func refuse(_ process: Process, naming needed: [String]) throws {
+        let outcome = try end(process)
         #expect(outcome.status != 0, "it succeeded: \(outcome.output)")
         let own = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
         #expect(own.count == 1, "\(outcome.errors.prefix(2000))")
@@ -192,6 +197,22 @@ struct RanksTests {
         }
     }
 
+    @Test func anotherProgramIsRefused() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            let other = place.path("pixnerd")
+            try FileManager.default.copyItem(atPath: Workplace.program(), toPath: other)
+            let handle = try #require(FileHandle(forWritingAtPath: other))
+            try handle.seekToEnd()
+            try handle.write(contentsOf: Data([0]))
+            try handle.close()
+            try place.refuse(
+                place.launch(
+                    ["-n", "1", Workplace.program()] + arguments("a") + [":", "-n", "1", other] + arguments("a")),
+                naming: ["rank 1 on", "another program than rank 0 has"])
+        }
+    }
+
     @Test(arguments: [SIGTERM, SIGUSR1])
     func aSignalToAnyProcessSavesTheRun(signal: Int32) throws {
         try Workplace.with { place in
@@ -236,11 +257,7 @@ extension Workplace {
         try write("#!/bin/sh\ncd \"$1\"; shift; exec \(program) \"$@\"\n", to: "there.sh")
         let parts = zip(ranks, directories).map { ["-n", "1", "sh", path("there.sh"), $1] + $0 }.joined(separator: [":"]
         )
-        let outcome = try end(launch(Array(parts)))
-        #expect(outcome.status != 0)
-        let own = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("Error: ") }
-        #expect(own.count == 1, "\(outcome.errors.prefix(2000))")
-        for text in needed { #expect(own.first?.contains(text) == true, "\(own.first ?? "")") }
+        try refuse(launch(Array(parts)), naming: needed)
     }
 
     /// Waits until something is there, or the process has ended.
