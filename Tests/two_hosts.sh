@@ -17,7 +17,7 @@ rate=${2-}
 [[ $# == 0 || $* =~ ^--rate\ [0-9]+[kmg]bit$ ]] || { echo "usage: $0 [--rate 1gbit]" >&2; exit 2; }
 pixnerd=$(realpath -e "${PIXNERD:-.build/release/pixnerd}" 2>/dev/null) || skip "there is no pixnerd: build it, or set PIXNERD"
 for tool in ip tc unshare mpirun taskset; do command -v $tool >/dev/null || skip "$tool is not installed"; done
-"$pixnerd" info | grep -q '^MPI .*Open MPI' || skip "pixnerd info finds no Open MPI"
+"$pixnerd" info | grep -q '^MPI  *Open MPI v' || skip "pixnerd info finds no Open MPI"
 if ((EUID != 0)); then
     # Where users may have namespaces, root in one of them may do all of this; ip keeps its own below /run.
     inside='mount -t tmpfs none /run && exec "$0" "$@"'
