@@ -1,5 +1,6 @@
 import Communication
 import Foundation
+import Layers
 import Tensors
 
 /// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
@@ -47,7 +48,7 @@ public struct Benchmark {
     public let repeats: Int
     private let step: (Int) throws -> Void
     private let communicator: Communicator
-    private let exchangeTimes: () -> (sums: Duration, exposed: Duration)?
+    private let exchangeTimes: () -> ExchangeTimes?
 
     /// Builds the model and its input.
     ///
@@ -92,7 +93,7 @@ public struct Benchmark {
             gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated,
             ranks: communicator.size > 1 ? communicator.size : nil,
             exchangeSeconds: exchange.map { $0.sums / .seconds(repeats) },
-            exchangeHidden: exchange.map { max(0, 1 - $0.exposed / $0.sums) })
+            exchangeHidden: exchange?.hidden)
     }
 
     /// Where the time of `repeats` steps goes.

@@ -1,4 +1,5 @@
 import Communication
+import Layers
 import Models
 
 /// One of the fixed pieces of work that speed is measured by; the peer's script knows the same names.
@@ -48,7 +49,7 @@ public struct BenchmarkRanks: Sendable {
 struct SharedWork {
     let step: (_ number: Int) throws -> Void
     /// How long gradients were summed since it was last asked, and how much of that was not hidden.
-    let exchangeTimes: () -> (sums: Duration, exposed: Duration)?
+    let exchangeTimes: () -> ExchangeTimes?
 }
 
 /// What is done with a piece of work.

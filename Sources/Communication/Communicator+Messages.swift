@@ -60,28 +60,25 @@ extension Communicator {
     }
 
     /// Brings the bytes of rank 0 to every process, in place.
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int = 0) {
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {
         guard size > 1 else { return }
-        // The library counts in 32 bits.
-        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
-            let count = min(1 << 30, bytes.count - start)
-            carryOut { mpi_broadcast(bytes.baseAddress! + start, Int32(count), Int32(root)) }
-        }
+        carryOutInParts(of: bytes.count) { mpi_broadcast(bytes.baseAddress! + $0, $1, 0) }
     }
 
     /// Sends bytes to one process, which receives as many. Not collective.
     public func send(_ bytes: UnsafeRawBufferPointer, to target: Int) {
-        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
-            let count = min(1 << 30, bytes.count - start)
-            carryOut { mpi_send(bytes.baseAddress! + start, Int32(count), Int32(target)) }
-        }
+        carryOutInParts(of: bytes.count) { mpi_send(bytes.baseAddress! + $0, $1, Int32(target)) }
     }
 
     /// Receives as many bytes as one process sends. Not collective.
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from source: Int) {
-        for start in stride(from: 0, to: bytes.count, by: 1 << 30) {
-            let count = min(1 << 30, bytes.count - start)
-            carryOut { mpi_receive(bytes.baseAddress! + start, Int32(count), Int32(source)) }
+        carryOutInParts(of: bytes.count) { mpi_receive(bytes.baseAddress! + $0, $1, Int32(source)) }
+    }
+
+    /// Carries out an operation on bytes part by part, since the library counts in 32 bits.
+    private func carryOutInParts(of count: Int, _ start: (_ offset: Int, _ count: Int32) -> mpi_operation?) {
+        for offset in stride(from: 0, to: count, by: 1 << 30) {
+            carryOut { start(offset, Int32(min(1 << 30, count - offset))) }
         }
     }
 }

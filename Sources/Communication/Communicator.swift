@@ -51,9 +51,10 @@ public final class Communicator: Sendable {
             )
         }
         guard Launch.size > 1 else { return alone }
-        if let reason = Launch.library.version == nil ? Launch.library.reason : nil {
+        let library = Launch.library
+        guard library.version != nil else {
             throw LaunchError(
-                "mpirun has started this process, but Open MPI's libmpi.so.40 cannot be used here (\(reason)); install it "
+                "mpirun has started this process, but Open MPI's libmpi.so.40 cannot be used here (\(library.reason)); install it "
                     + "(Debian and Ubuntu: openmpi-bin).")
         }
         // Over one connection Open MPI moves data both ways at half the speed of a link; what somebody else asks for stays.

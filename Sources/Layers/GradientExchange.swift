@@ -118,5 +118,5 @@ public final class GradientExchange {
     }
 
     /// How long sums took so far, and how much of that the backward pass did not hide; the next call counts anew.
-    public func takeTimes() -> (sums: Duration, exposed: Duration) { clock.take() }
+    public func takeTimes() -> ExchangeTimes { clock.take() }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Tensors
 
 /// One line of `metrics.jsonl`.
@@ -122,7 +123,7 @@ struct MetricsWindow {
 
     mutating func record(
         step: Int, learningRate: Double, skippedSteps: Int, waitSeconds: Double,
-        exchange: (sums: Duration, exposed: Duration)? = nil
+        exchange: ExchangeTimes? = nil
     ) -> MetricsRecord {
         let now = Date()
         let seconds = max(now.timeIntervalSince(windowStart), 1e-9)
@@ -140,7 +141,7 @@ struct MetricsWindow {
         record.set(parts.mapValues { $0 / Double(steps) })
         if let exchange {
             record.exchangeSeconds = exchange.sums / .seconds(steps)
-            record.exchangeHidden = max(0, 1 - exchange.exposed / exchange.sums)
+            record.exchangeHidden = exchange.hidden
         }
         return record
     }

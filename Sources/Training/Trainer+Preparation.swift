@@ -46,19 +46,29 @@ extension Trainer {
                 "training.batch_size is \(training.batchSize), which is less than the \(ranks) ranks; start fewer, or raise "
                     + "it.")
         }
-        var memory = preparation.memory
-        if training.sharesOptimizer { memory.shareUpdate(by: ranks) }
-        let total = memory.total * communicator.localSize
-        guard total < MemoryEstimate.available else {
+        let (needed, available) = (
+            memory(preparation, communicator).total * communicator.localSize, MemoryEstimate.available
+        )
+        guard needed < available else {
+            let who = ranks > 1 ? "The \(communicator.localSize) ranks of this machine need" : "The run needs"
+            let others = ranks > 1 ? "start fewer on it, set training.shard_optimizer to true, " : ""
             throw ConfigurationError(
-                "The \(communicator.localSize) ranks of this machine need about \(gigabytes(total)), and there are "
-                    + "\(gigabytes(MemoryEstimate.available)); start fewer on it, set training.shard_optimizer to true, "
-                    + "lower training.batch_size, or set training.recompute to true.")
+                "\(who) about \(gigabytes(needed)), and there are \(gigabytes(available)); \(others)lower "
+                    + "training.batch_size, raise training.accumulate, or set training.recompute to true.")
         }
     }
 
+    /// What each process will need.
+    private static func memory(
+        _ preparation: any TrainingPreparation, _ communicator: Communicator
+    ) -> MemoryEstimate {
+        var memory = preparation.memory
+        if preparation.configuration.training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        return memory
+    }
+
     /// Finds and checks everything that can be had before any work is done.
-    static func prepared(
+    private static func prepared(
         _ configuration: Configuration, allowsOtherAutoencoder: Bool
     ) throws -> any TrainingPreparation {
         guard !configuration.data.root.isEmpty else {
@@ -78,12 +88,6 @@ extension Trainer {
                 try DenoiserPreparation(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
             case .autoencoder: try AutoencoderPreparation(configuration)
             }
-        guard preparation.memory.total < MemoryEstimate.available else {
-            throw ConfigurationError(
-                "The run needs about \(gigabytes(preparation.memory.total)), and there are "
-                    + "\(gigabytes(MemoryEstimate.available)); lower training.batch_size, raise training.accumulate, "
-                    + "or set training.recompute to true.")
-        }
         return preparation
     }
 
@@ -175,8 +179,7 @@ extension Trainer {
 
 extension Trainer {
     private var memoryText: String {
-        var memory = preparation.memory
-        if configuration.training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        let memory = Self.memory(preparation, communicator)
         let each = communicator.size > 1 ? " a rank" : ""
         return "about \(gigabytes(memory.total))\(each) of \(gigabytes(MemoryEstimate.available))"
     }

@@ -39,7 +39,7 @@ mpi_operation mpi_broadcast(void *bytes, int count, int root);
 mpi_operation mpi_send(const void *bytes, int count, int target);
 mpi_operation mpi_receive(void *bytes, int count, int source);
 
-// The processors that this thread may run on, and those of the machine.
+// How many processors this thread may run on.
 int mpi_allowed_processors(void);
 
 // Lets this thread, and those that it starts, run on all processors of the machine.
