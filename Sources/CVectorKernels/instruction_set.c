@@ -1,10 +1,23 @@
 // Which of the kernels' variants this processor runs.
 #include "CVectorKernels.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 bool kernel_processor_has_bfloat16(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+bool kernel_processor_has_bfloat16_tiles(void) {
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & bit_AMXBF16);
 #else
     return false;
 #endif

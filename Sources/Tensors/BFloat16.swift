@@ -11,6 +11,69 @@ struct BFloat16: ProductFactor {
         OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: true)
     }
 
+    static func multiply(
+        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor?,
+        into c: UnsafeMutablePointer<Float>, prepare: RowPreparation?
+    ) {
+        guard let packed = PackedWeight.of(weight) else {
+            return multiply(rows: rows, x, byRowsOf: weight, bias: bias, into: c, prepare: prepare)
+        }
+        let outputs = weight.shape[0]
+        packed.forEachPanel(rows: rows) { rows, panel, columns in
+            if let prepare { for row in rows { prepare(c, row, columns) } }
+            packed.multiply(
+                rows: rows, panel: panel, x.pointer, bias: bias?.pointer, adds: prepare != nil,
+                into: c + rows.lowerBound * outputs + columns.lowerBound, stride: outputs)
+        }
+    }
+
+    /// c = x W^T + bias on all threads, rounded.
+    static func roundedProduct(
+        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor,
+        into c: UnsafeMutablePointer<BFloat16>
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        guard let packed = PackedWeight.of(weight) else {
+            return MatrixProduct.roundedOnAllThreads(
+                rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
+                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias.pointer, into: c)
+        }
+        packed.forEachPanel(rows: rows, results: 1) { rows, panel, columns, room in
+            packed.multiply(
+                rows: rows, panel: panel, x.pointer, bias: bias.pointer, into: room, stride: columns.count)
+            roundRows(room, rows: rows, columns: columns, into: c, stride: outputs)
+        }
+    }
+
+    /// silu(x W1^T) * (x W3^T) on all threads, rounded, without float32 matrices between; nil where nothing is packed.
+    static func gatedProduct(
+        rows: Int, _ x: Rounded<BFloat16>, gateWeight: Tensor, valueWeight: Tensor
+    ) -> Rounded<BFloat16>? {
+        guard let gate = PackedWeight.of(gateWeight), let value = PackedWeight.of(valueWeight) else { return nil }
+        let outputs = gateWeight.shape[0]
+        let storage = RoundedStorage(count: rows * outputs)
+        gate.forEachPanel(rows: rows, results: 3) { rows, panel, columns, room in
+            let count = rows.count * columns.count
+            for (place, factor) in [gate, value].enumerated() {
+                factor.multiply(
+                    rows: rows, panel: panel, x.pointer, bias: nil, into: room + place * count, stride: columns.count)
+            }
+            silu_gate_forward(count, room, room + count, room + 2 * count)
+            roundRows(room + 2 * count, rows: rows, columns: columns, into: storage.pointer, stride: outputs)
+        }
+        return storage.elements
+    }
+
+    /// Rounds [rows, columns] to their places in a matrix.
+    private static func roundRows(
+        _ x: UnsafePointer<Float>, rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<BFloat16>,
+        stride: Int
+    ) {
+        for (place, row) in rows.enumerated() {
+            round_to_bfloat16(columns.count, x + place * columns.count, c + row * stride + columns.lowerBound)
+        }
+    }
+
     static func rounded(_ tensor: Tensor) -> Rounded<BFloat16> {
         tensor.storage.rounded { RoundedStorage(of: tensor) }.elements
     }

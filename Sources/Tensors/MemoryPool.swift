@@ -101,6 +101,8 @@ final class Storage: @unchecked Sendable {
     let isWritable: Bool
     /// The same elements as bf16, kept for further products until something writes here.
     private let roundedElements = Mutex<RoundedStorage?>(nil)
+    /// The same, packed as a weight.
+    private let packedElements = Mutex<PackedWeight?>(nil)
 
     init(count: Int) {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
@@ -135,8 +137,20 @@ final class Storage: @unchecked Sendable {
         }
     }
 
+    /// The elements as a packed weight: what `make` made of them before, or now.
+    func packed(_ make: () -> PackedWeight) -> PackedWeight {
+        packedElements.withLock { kept in
+            let packed = kept ?? make()
+            kept = packed
+            return packed
+        }
+    }
+
     /// Says that the elements change.
-    func forgetRounded() { roundedElements.withLock { $0 = nil } }
+    func forgetRounded() {
+        roundedElements.withLock { $0 = nil }
+        packedElements.withLock { $0 = nil }
+    }
 
     deinit {
         if owner == nil { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }

@@ -8,6 +8,16 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
         _ shape: ProductShape, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, bias: UnsafePointer<Float>?,
         into c: UnsafeMutablePointer<Float>)
 
+    /// c = x W^T on all threads, with a bias added to each row or on top of what `prepare` writes.
+    ///
+    /// - Parameters:
+    ///   - x: [rows, in].
+    ///   - weight: [out, in].
+    ///   - bias: [out], where nothing is prepared.
+    static func multiply(
+        rows: Int, _ x: Rounded<Self>, byWeight weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
+        prepare: RowPreparation?)
+
     /// The elements of a tensor in this type.
     static func rounded(_ tensor: Tensor) -> Rounded<Self>
 
@@ -38,6 +48,19 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
 }
 
 extension ProductFactor {
+    /// The same where nothing is packed.
+    static func multiply(
+        rows: Int, _ x: Rounded<Self>, byRowsOf weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
+        prepare: RowPreparation?
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        MatrixProduct.onAllThreads(
+            rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
+            roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias?.pointer,
+            beta: prepare == nil ? 0 : 1, into: c, stride: outputs,
+            prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(c, row, columns) } } })
+    }
+
     /// `count` elements from `x` as float32: `x` itself where that is this type, else widened into `room`.
     static func widened(
         _ x: UnsafePointer<Self>, count: Int, in room: UnsafeMutablePointer<Float>
@@ -112,6 +135,22 @@ extension Float: ProductFactor {
             blasint(shape.inner), 1, a, blasint(shape.aStride), b, blasint(shape.bStride),
             shape.accumulates || bias != nil ? 1 : 0,
             c, blasint(shape.cStride))
+    }
+
+    static func multiply(
+        rows: Int, _ x: Rounded<Float>, byWeight weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
+        prepare: RowPreparation?
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        guard rows <= FEW_ROWS, prepare == nil else {
+            return multiply(rows: rows, x, byRowsOf: weight, bias: bias, into: c, prepare: prepare)
+        }
+        OperatorProfile.count(multiplyAdds: rows * outputs * inputs)
+        parallelChunks(outputs, of: max(1, elementsPerChunk / inputs)) { columns in
+            multiply_few_rows(
+                rows, columns.count, inputs, outputs, x.pointer, weight.pointer + columns.lowerBound * inputs,
+                bias.map { $0.pointer + columns.lowerBound }, c + columns.lowerBound)
+        }
     }
 
     static func rounded(_ tensor: Tensor) -> Rounded<Float> {

@@ -98,6 +98,46 @@ struct BFloat16Tests {
         #expect(found.gradients[2].values == sum.gradients[0].values, "the bias is summed in float32")
     }
 
+    /// Weights that no gradient is wanted of are packed: sizes that do not fill tiles, panels, vectors or pairs, and more
+    /// than one block of each side.
+    @Test(arguments: [
+        [16, 64, 256], [17, 65, 257], [70, 200, 63], [23, 16, 1537], [40, 130, 3073], [1100, 70, 1201],
+    ])
+    func packedWeights(sizes: [Int]) throws {
+        let (rows, outputs, inputs) = (sizes[0], sizes[1], sizes[2])
+        let (x, weight) = (parameter("x", [rows, inputs], index: 0), parameter("weight", [outputs, inputs], index: 1))
+        let (bias, residual) = (parameter("bias", [outputs], index: 2), parameter("r", [rows, outputs], index: 3))
+        func exact(_ tensor: Tensor) -> Tensor { Tensor(tensor.values.map(nearest), shape: tensor.shape) }
+        func results(_ x: Tensor, _ weight: Tensor) -> [Tensor] {
+            [
+                linear(x, weight: weight), linear(x, weight: weight, bias: bias.value),
+                linear(addedTo: residual.value, x, weight: weight, bias: bias.value),
+            ]
+        }
+        let found = try Precision.bf16 { results(x.value, weight.value) }
+        for (a, b) in zip(found, results(exact(x.value), exact(weight.value))) {
+            TestSupport.expectClose(a, b, .oneOperator)
+        }
+        // Recorded, the same products are computed otherwise.
+        let recorded = try Precision.bf16 { withGradient { linear(x.value, weight: weight.tensor, bias: bias.value) } }
+        TestSupport.expectClose(found[1], recorded, .oneOperator)
+    }
+
+    /// Without gradients the gated layers keep no float32 matrices, and give the same.
+    @Test func packedGatedLayers() throws {
+        let x = parameter("x", [3, 30, 72], index: 0)
+        let weights = [[200, 72], [200, 72], [72, 200]].enumerated().map { index, shape in
+            parameter("w\(index)", shape, scale: 0.1, index: 1 + index)
+        }
+        func layers(_ weights: [Tensor]) -> Tensor {
+            swiGLU(x.value, gateWeight: weights[0], valueWeight: weights[1], outputWeight: weights[2])
+        }
+        let found = try Precision.bf16 { layers(weights.map(\.value)) }
+        let recorded = try Precision.bf16 { withGradient { layers(weights.map(\.tensor)) } }
+        // A last bit of a sum may round the product of gate and value the other way.
+        TestSupport.expectClose(found, recorded, Self.rounded)
+    }
+
     @Test func gatedLayers() throws {
         let parameters = [
             parameter("x", [2, 40, 64], index: 0), parameter("w1", [96, 64], scale: 0.1, index: 1),

@@ -14,6 +14,27 @@ import Testing
         }
     }
 
+    /// Products with few rows have a kernel of their own, those with more are OpenBLAS's; widths that fill no vector, and more
+    /// outputs than one thread takes.
+    @Test(arguments: [1, 2, 3, 4, 5, 6, 7, 8, 9], [(5, 7), (301, 100), (2000, 33)])
+    func linearLayerOfFewRows(rows: Int, sizes: (outputs: Int, inputs: Int)) {
+        func normal(_ shape: [Int], _ index: Int) -> Tensor {
+            Tensor.normal(shape) { RandomStream(seed: 1, purpose: .test, index: 100 * index + $0) }
+        }
+        let x = normal([rows, sizes.inputs], 0)
+        let (weight, bias) = (normal([sizes.outputs, sizes.inputs], 1), normal([sizes.outputs], 50))
+        let (xs, ws, bs) = (x.values, weight.values, bias.values)
+        let expected = (0..<rows * sizes.outputs).map { place in
+            let (row, output) = (place / sizes.outputs, place % sizes.outputs)
+            return Float(
+                (0..<sizes.inputs).reduce(Double(bs[output])) {
+                    $0 + Double(xs[row * sizes.inputs + $1]) * Double(ws[output * sizes.inputs + $1])
+                })
+        }
+        expectClose(
+            linear(x, weight: weight, bias: bias), Tensor(expected, shape: [rows, sizes.outputs]), .oneOperator)
+    }
+
     @Test(arguments: [
         ("modulated_rms_norm", ModulationPart.attentionShift, ModulationPart.attentionScale),
         ("modulated_rms_norm_second", .feedForwardShift, .feedForwardScale),

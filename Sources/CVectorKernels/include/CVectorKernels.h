@@ -11,6 +11,8 @@
 const char *kernel_instruction_set(void);
 // Whether the processor multiplies bf16.
 bool kernel_processor_has_bfloat16(void);
+// Whether it multiplies whole tiles of bf16 (AMX), many times as fast as vectors.
+bool kernel_processor_has_bfloat16_tiles(void);
 
 #pragma mark Activations
 
@@ -260,6 +262,30 @@ void normalize_columns_forward(
 void normalize_columns_backward(
     size_t rows, size_t columns, const float *normalized, const float *reciprocal, const float *upstream, float *dots,
     float *gradient);
+
+#pragma mark Products of bf16
+
+// Only where kernel_processor_has_bfloat16. A right factor [inner, columns] is packed in panels of 64 columns.
+
+// Numbers that it takes.
+size_t bfloat16_packed_count(size_t columns, size_t inner);
+// Packs a panel from the rows of x, [columns of the panel, inner], which stand stride numbers apart.
+void bfloat16_pack_panel(
+    size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed);
+// c[rows, columns of the panels first_panel ..< last_panel] = a[rows, inner] packed, with a bias added to each row where there
+// is one, or on top of c. bias and c begin at the first panel's first column.
+void bfloat16_packed_product(
+    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const uint16_t *a, size_t a_stride,
+    const uint16_t *packed, const float *bias, bool adds, float *c, size_t c_stride);
+
+#pragma mark Products with few rows
+
+enum { FEW_ROWS = 8 };
+// out[rows, columns] = x[rows, inner] weight[columns, inner]^T, with a bias added to each row where there is one; rows of out are
+// stride floats apart. At most FEW_ROWS rows.
+void multiply_few_rows(
+    size_t rows, size_t columns, size_t inner, size_t stride, const float *x, const float *weight, const float *bias,
+    float *out);
 
 #pragma mark Optimiser
 

@@ -138,9 +138,26 @@ func sumOverTokens(
 ///   - outputWeight: `w2`, [D, inner].
 /// - Returns: [..., D].
 public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor {
+    if let result = packedSwiGLU(x, gateWeight: gateWeight, valueWeight: valueWeight, outputWeight: outputWeight) {
+        return result
+    }
     let gate = linear(x, weight: gateWeight)
     let value = linear(x, weight: valueWeight)
     return gatedLinear(gate: gate, value: value, weight: outputWeight)
+}
+
+/// The same without gradients, in bf16 and with packed weights; nil where it is to be computed otherwise.
+private func packedSwiGLU(
+    _ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor
+) -> Tensor? {
+    let (inner, width) = (gateWeight.shape[0], gateWeight.shape[1])
+    let rows = x.count / width
+    guard x.node == nil, Precision.ofProduct(rows: rows, columns: inner, inner: width) == .bf16 else { return nil }
+    OperatorProfile.begin("swiGLU")
+    defer { OperatorProfile.end() }
+    return BFloat16.gatedProduct(
+        rows: rows, x.rounded(to: BFloat16.self), gateWeight: gateWeight, valueWeight: valueWeight
+    ).map { linearForward($0, shape: x.shape.dropLast() + [inner], weight: outputWeight) }
 }
 
 /// (silu(gate) * value) W^T; the product of gate and value is computed again in the backward pass, not kept.

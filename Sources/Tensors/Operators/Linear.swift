@@ -75,15 +75,10 @@ typealias RowPreparation = (_ target: UnsafeMutablePointer<Float>, _ row: Int, _
 func linearForward<Element: ProductFactor>(
     _ x: Rounded<Element>, shape: [Int], weight: Tensor, bias: Tensor? = nil, prepare: RowPreparation? = nil
 ) -> Tensor {
-    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    let outputs = weight.shape[0]
     let out = Tensor(uninitialized: shape.dropLast() + [outputs])
-    let target = out.storage.pointer
-    MatrixProduct.onAllThreads(
-        rows: out.count / outputs, columns: outputs, inner: inputs, x.matrix(stride: inputs),
-        Element.roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias?.pointer,
-        beta: prepare == nil ? 0 : 1,
-        into: target, stride: outputs,
-        prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(target, row, columns) } } })
+    Element.multiply(
+        rows: out.count / outputs, x, byWeight: weight, bias: bias, into: out.storage.pointer, prepare: prepare)
     return out
 }
 

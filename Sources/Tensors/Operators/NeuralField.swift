@@ -139,10 +139,8 @@ public func neuralField(
     let factors = tokens.rounded(to: BFloat16.self)
     let generated = generators.map { generator in
         let storage = RoundedStorage(count: patches * weightCount)
-        MatrixProduct.roundedOnAllThreads(
-            rows: patches, columns: weightCount, inner: width, factors.matrix(stride: width),
-            BFloat16.roundedWeight(generator.weight).matrix(stride: width, transposed: true),
-            bias: generator.bias.pointer, into: storage.pointer)
+        BFloat16.roundedProduct(
+            rows: patches, factors, byWeight: generator.weight, bias: generator.bias, into: storage.pointer)
         return storage
     }
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {

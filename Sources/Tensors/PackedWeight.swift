@@ -1,0 +1,85 @@
+import CVectorKernels
+
+/// A weight [out, in] in bf16, packed for products x W^T that need no derivative by it: once a model, not once a product.
+///
+/// `@unchecked Sendable`: only its initialiser writes it.
+final class PackedWeight: @unchecked Sendable {
+    private let storage: RoundedStorage
+    private let outputs: Int
+    private let inputs: Int
+
+    /// Columns of the product that are computed together.
+    private static let panelWidth = 64
+    /// Elements of x that stay in the caches while the panels pass.
+    private static let blockSize = 1 << 20
+
+    /// Whether these kernels are what multiplies bf16 fastest here: with AMX oneDNN does.
+    private static let isFaster = kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
+
+    /// The weight packed, now or before; nil where it gathers a gradient, or where something else is faster.
+    static func of(_ weight: Tensor) -> PackedWeight? {
+        guard isFaster, weight.node == nil else { return nil }
+        return weight.storage.packed { PackedWeight(weight) }
+    }
+
+    @inline(never)
+    private init(_ weight: Tensor) {
+        (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        storage = RoundedStorage(count: bfloat16_packed_count(outputs, inputs))
+        let target = UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: UInt16.self)
+        parallelFor(panels) { panel in
+            let columns = columns(of: panel)
+            withWorkspace(columns.count * inputs) { room in
+                round_to_bfloat16(columns.count * inputs, weight.pointer + columns.lowerBound * inputs, room)
+                let rows = UnsafeRawPointer(room).assumingMemoryBound(to: UInt16.self)
+                bfloat16_pack_panel(outputs, inputs, panel, rows, inputs, target)
+            }
+        }
+    }
+
+    private var panels: Int { (outputs + Self.panelWidth - 1) / Self.panelWidth }
+
+    private func columns(of panel: Int) -> Range<Int> {
+        panel * Self.panelWidth..<min(outputs, (panel + 1) * Self.panelWidth)
+    }
+
+    /// Computes some rows of x W^T and the columns of one panel, on the calling thread.
+    ///
+    /// - Parameters:
+    ///   - x: [rows, in].
+    ///   - bias: [out], added to each row.
+    ///   - c: where the first row and column of the result go; rows are `stride` elements apart.
+    ///   - adds: whether the product comes on top of what c holds.
+    func multiply(
+        rows: Range<Int>, panel: Int, _ x: UnsafePointer<BFloat16>, bias: UnsafePointer<Float>?, adds: Bool = false,
+        into c: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        let columns = columns(of: panel)
+        OperatorProfile.count(multiplyAdds: rows.count * columns.count * inputs)
+        bfloat16_packed_product(
+            rows.count, outputs, inputs, panel, panel + 1,
+            UnsafeRawPointer(x + rows.lowerBound * inputs).assumingMemoryBound(to: UInt16.self), inputs,
+            UnsafeRawPointer(storage.pointer).assumingMemoryBound(to: UInt16.self),
+            bias.map { $0 + columns.lowerBound }, adds, c, stride)
+    }
+
+    /// Runs `body` for all rows of x, block by block, and each panel, on all threads.
+    func forEachPanel(rows: Int, _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>) -> Void) {
+        let rowsPerBlock = max(64, Self.blockSize / inputs)
+        let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
+        parallelFor(blocks * panels) { index in
+            let (block, panel) = (index / panels, index % panels)
+            body(block * rowsPerBlock..<min(rows, (block + 1) * rowsPerBlock), panel, columns(of: panel))
+        }
+    }
+
+    /// The same with room of its own for each call: `results` blocks of the size of the rows and columns.
+    func forEachPanel(
+        rows: Int, results: Int,
+        _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>, _ room: UnsafeMutablePointer<Float>) -> Void
+    ) {
+        forEachPanel(rows: rows) { rows, panel, columns in
+            withWorkspace(results * rows.count * columns.count) { body(rows, panel, columns, $0) }
+        }
+    }
+}
