@@ -74,7 +74,7 @@ public final class AdamW {
             averageDecay: averages.first?.decay ?? 0)
         for (index, piece) in pieces.enumerated() {
             let (parameter, start) = (parameters[piece.parameter], piece.range.lowerBound)
-            guard let gradient = parameter.gradient else {
+            guard let gradient = parameter.storedGradient else {
                 preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
             }
             let averages = averages.filter { index < $0.values.count }
@@ -119,7 +119,9 @@ public final class MovingAverage {
 
 /// The Euclidean norm of all gradients together, as `torch.nn.utils.clip_grad_norm_` measures it.
 public func globalGradientNorm(_ parameters: [Parameter]) -> Double {
-    parameters.reduce(0) { $0 + ($1.gradient.map(sumOfSquares) ?? 0) }.squareRoot()
+    parameters.reduce(0) { sum, parameter in
+        sum + (parameter.storedGradient.map { sumOfSquares($0, count: parameter.value.count) } ?? 0)
+    }.squareRoot()
 }
 
 /// The factor that brings gradients of norm `norm` to at most `limit`, as `torch.nn.utils.clip_grad_norm_` has it.

@@ -88,7 +88,8 @@ public final class GradientExchange {
     func gradientNorm() -> Double {
         let own = (0..<layout.buckets).reduce(0.0) { sum, bucket in
             let share = layout.share(of: communicator.rank, bucket: bucket)
-            return sum + sumOfSquares(gradients.tensor(at: share.lowerBound, shape: [share.count]))
+            let elements = gradients.tensor(at: share.lowerBound, shape: [share.count])
+            return sum + sumOfSquares(.float32(elements), count: share.count)
         }
         return communicator.gather(numbers: [own]).reduce(0.0) { $0 + $1[0] }.squareRoot()
     }

@@ -64,7 +64,9 @@ public struct OptimizationStep<Batch> {
         var sum = 0.0
         for (place, batch) in batches.enumerated() {
             let share = Tensor([Float(counts[place]) / Float(total)], shape: [1])
-            let mean = withGradient(upstream: share, observer: place == batches.count - 1 ? observer : nil) {
+            let mean = withGradient(
+                upstream: share, observer: place == batches.count - 1 ? observer : nil, rounds: roundsGradients(batches)
+            ) {
                 let loss = loss(batch)
                 pictures.append(loss.pictures)
                 return loss.mean
@@ -77,6 +79,12 @@ public struct OptimizationStep<Batch> {
         return (
             Float(sums.reduce(0, +) / Double(total)), PictureLosses(pictures).gathered(by: exchange.communicator)
         )
+    }
+
+    /// In bf16 the gradients of large weights are kept as such where nothing is added to them, neither another batch's nor
+    /// another process's. Their rounding is that of the factors they are products of.
+    private func roundsGradients(_ batches: [Batch]) -> Bool {
+        Precision.current == .bf16 && batches.count == 1 && exchange == nil
     }
 
     /// Takes the step.

@@ -27,6 +27,23 @@ struct BFloat16: ProductFactor {
         }
     }
 
+    static func multiply(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>,
+        bias: UnsafePointer<Float>?, roundedInto c: UnsafeMutablePointer<BFloat16>
+    ) {
+        // oneDNN sums up in working memory of the size of a band.
+        MatrixProduct.forEachBand(rows: rows, columns: columns, longest: 2048) { rows, range in
+            OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
+            let (a, b) = (a.from(row: rows.lowerBound), b.from(column: range.lowerBound))
+            let shape = ProductShape(
+                rows: rows.count, columns: range.count, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
+                bStride: b.stride, bIsTransposed: b.transposed, cStride: columns, roundsResult: true)
+            OneDNN.shared.multiply(
+                shape, a.pointer, b.pointer, bias: bias.map { $0 + range.lowerBound },
+                into: c + rows.lowerBound * columns + range.lowerBound, takesBFloat16: true)
+        }
+    }
+
     /// c = x W^T + bias on all threads, rounded.
     static func roundedProduct(
         rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor,
@@ -34,9 +51,9 @@ struct BFloat16: ProductFactor {
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
         guard let packed = PackedWeight.of(weight) else {
-            return MatrixProduct.roundedOnAllThreads(
+            return multiply(
                 rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
-                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias.pointer, into: c)
+                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias.pointer, roundedInto: c)
         }
         packed.forEachPanel(rows: rows, results: 1) { rows, panel, columns, room in
             packed.multiply(
@@ -117,7 +134,7 @@ struct BFloat16: ProductFactor {
 /// A pooled block of bf16.
 ///
 /// `@unchecked Sendable`: only what makes it writes it.
-final class RoundedStorage: @unchecked Sendable {
+package final class RoundedStorage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<BFloat16>
     private let blockSize: Int
 

@@ -56,32 +56,17 @@ enum MatrixProduct {
         }
     }
 
-    /// c[rows, columns] = a b + bias on all threads, rounded to bf16.
-    static func roundedOnAllThreads(
-        rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>, bias: UnsafePointer<Float>,
-        into c: UnsafeMutablePointer<BFloat16>
-    ) {
-        forEachBand(rows: rows, columns: columns) { rows, range in
-            OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
-            let (a, b) = (a.from(row: rows.lowerBound), b.from(column: range.lowerBound))
-            let shape = ProductShape(
-                rows: rows.count, columns: range.count, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
-                bStride: b.stride, bIsTransposed: b.transposed, cStride: columns, roundsResult: true)
-            OneDNN.shared.multiply(
-                shape, a.pointer, b.pointer, bias: bias + range.lowerBound,
-                into: c + rows.lowerBound * columns + range.lowerBound, takesBFloat16: true)
-        }
-    }
-
     /// Runs `body` for bands of the longer side, on all threads.
-    private static func forEachBand(
-        rows: Int, columns: Int, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
+    ///
+    /// - Parameter longest: a band at most.
+    static func forEachBand(
+        rows: Int, columns: Int, longest: Int = .max, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
     ) {
         let byRows = rows >= columns
         let length = byRows ? rows : columns
         // Bands are multiples of 32, which every kernel's register tile divides.
         let bands = max(1, min(Threads.count, length / 32))
-        let band = ((length + bands - 1) / bands + 31) / 32 * 32
+        let band = min(longest, ((length + bands - 1) / bands + 31) / 32 * 32)
         parallelChunks(length, of: band) { body(byRows ? $0 : 0..<rows, byRows ? 0..<columns : $0) }
     }
 }

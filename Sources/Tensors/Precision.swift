@@ -6,7 +6,7 @@ public enum Precision: String, Sendable, CaseIterable {
     /// bfloat16, to the nearest, and to the even one of two that are as near; by oneDNN.
     case bf16
 
-    @TaskLocal static var current = Precision.fp32
+    @TaskLocal package static var current = Precision.fp32
 
     /// That this machine has it.
     ///

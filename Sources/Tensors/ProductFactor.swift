@@ -18,6 +18,11 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
         rows: Int, _ x: Rounded<Self>, byWeight weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
         prepare: RowPreparation?)
 
+    /// c[rows, columns] = a b, with a bias[columns] added to each row where there is one, on all threads and rounded to bf16.
+    static func multiply(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Self>, _ b: Matrix<Self>, bias: UnsafePointer<Float>?,
+        roundedInto c: UnsafeMutablePointer<BFloat16>)
+
     /// The elements of a tensor in this type.
     static func rounded(_ tensor: Tensor) -> Rounded<Self>
 
@@ -150,6 +155,21 @@ extension Float: ProductFactor {
             multiply_few_rows(
                 rows, columns.count, inputs, outputs, x.pointer, weight.pointer + columns.lowerBound * inputs,
                 bias.map { $0.pointer + columns.lowerBound }, c + columns.lowerBound)
+        }
+    }
+
+    static func multiply(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<Float>, _ b: Matrix<Float>, bias: UnsafePointer<Float>?,
+        roundedInto c: UnsafeMutablePointer<BFloat16>
+    ) {
+        parallelChunks(rows, of: max(1, 4 * elementsPerChunk / columns)) { rows in
+            let count = rows.count * columns
+            withWorkspace(count) { room in
+                MatrixProduct.onThisThread(
+                    rows: rows.count, columns: columns, inner: inner, a.from(row: rows.lowerBound), b, bias: bias,
+                    beta: 0, into: room, stride: columns)
+                round_to_bfloat16(count, room, c + rows.lowerBound * columns)
+            }
         }
     }
 

@@ -51,6 +51,34 @@ func setGradient(_ gradient: Tensor, of parameter: Parameter) {
             Tolerance(relative: 2e-5, because: "1 - 0.999 is 1.3e-5 off where 0.999 is a float32"), "second moment")
     }
 
+    /// A gradient that is kept as bf16 gives the step and the norm that the same numbers give as float32.
+    @Test(.whereBFloat16IsHad, arguments: [false, true])
+    func roundedGradientsGiveTheSameStep(isAveraged: Bool) throws {
+        func normal(_ shape: [Int], _ index: Int) -> Tensor {
+            Tensor.normal(shape) { RandomStream(seed: 2, purpose: .test, index: 1000 * index + $0) }
+        }
+        let x = normal([40, 150], 0)
+        func trained(_ rounds: Bool) throws -> (Parameter, MovingAverage, Double) {
+            let parameter = Parameter(name: "weight", value: normal([200, 150], 1))
+            let optimizer = AdamW([parameter], settings: settings)
+            let average = MovingAverage(decay: 0.9, startingFrom: [parameter.value])
+            _ = try Precision.bf16 {
+                withGradient(upstream: nil, observer: nil, rounds: true) { linear(x, weight: parameter.tensor) }
+            }
+            if !rounds { setGradient(try #require(parameter.gradient), of: parameter) }
+            switch parameter.storedGradient {
+            case .bfloat16: #expect(rounds)
+            default: #expect(!rounds)
+            }
+            let norm = globalGradientNorm([parameter])
+            optimizer.update(averages: isAveraged ? [average] : [])
+            return (parameter, average, norm)
+        }
+        let (rounded, whole) = (try trained(true), try trained(false))
+        #expect(rounded.0.value.values == whole.0.value.values && rounded.2 == whole.2 && rounded.2 > 0)
+        #expect(rounded.1.values[0].values == whole.1.values[0].values)
+    }
+
     @Test func theAverageDoesNotChangeTheWeights() throws {
         let (alone, accompanied) = (try parameter(), try parameter())
         let optimizers = [AdamW([alone], settings: settings), AdamW([accompanied], settings: settings)]

@@ -26,20 +26,22 @@ struct BFloat16Tests {
     /// The result of an operator and its gradients by all parameters, from `passes` passes that add up.
     private func result(
         _ precision: Precision, _ parameters: [Parameter], passes: Int = 1, upstream: Tensor? = nil,
-        _ body: () -> Tensor
+        rounds: Bool = false, _ body: () -> Tensor
     ) throws -> Result {
         for parameter in parameters { parameter.clearGradient() }
         return try precision {
             let out = body()
             let upstream = upstream ?? self.parameter("upstream", out.shape, index: 99).value
-            for _ in 0..<passes { withGradient(upstream: upstream, body) }
+            for _ in 0..<passes { withGradient(upstream: upstream, observer: nil, rounds: rounds, body) }
             return Result(out: out, gradients: try parameters.map { try #require($0.gradient).copied() })
         }
     }
 
-    private func expectClose(_ parameters: [Parameter], passes: Int = 1, _ body: () -> Tensor) throws {
+    private func expectClose(
+        _ parameters: [Parameter], passes: Int = 1, rounds: Bool = false, _ body: () -> Tensor
+    ) throws {
         let exact = try result(.fp32, parameters, passes: passes, body)
-        let rounded = try result(.bf16, parameters, passes: passes, body)
+        let rounded = try result(.bf16, parameters, passes: passes, rounds: rounds, body)
         TestSupport.expectClose(rounded.out, exact.out, Self.rounded, "out")
         #expect(rounded.out.values != exact.out.values, "nothing was rounded")
         for (parameter, (a, b)) in zip(parameters, zip(rounded.gradients, exact.gradients)) {
@@ -194,8 +196,8 @@ struct BFloat16Tests {
 
     /// The rounded value of a weight lies where its gradient will: used twice, in a block that is computed again, and in
     /// passes that add up, it must be the weight all the same.
-    @Test(arguments: [false, true], [1, 2])
-    func weightsThatAreReadAgain(recomputes: Bool, passes: Int) throws {
+    @Test(arguments: [(false, 1, false), (false, 2, false), (true, 1, false), (true, 2, false), (true, 2, true)])
+    func weightsThatAreReadAgain(recomputes: Bool, passes: Int, rounds: Bool) throws {
         let weight = parameter("weight", [64, 64], scale: 0.125, index: 0)
         let (x, modulation) = (parameter("x", [2, 64, 64], index: 1), parameter("modulation", [2, 6 * 64], index: 2))
         let norm = parameter("norm", [64], index: 3)
@@ -205,9 +207,43 @@ struct BFloat16Tests {
             let y = linear(silu(linear(fed, weight: weight.tensor)), weight: weight.tensor)
             return gatedResidual(inputs[0], y, modulation: inputs[1], gate: .attentionGate)
         }
-        try expectClose([weight, x, modulation, norm], passes: passes) {
+        try expectClose([weight, x, modulation, norm], passes: passes, rounds: rounds) {
             let inputs = [x.tensor, modulation.tensor]
             return recomputes ? recomputed(inputs, block) : block(inputs)
+        }
+    }
+
+    /// Gradients of weights are kept as bf16 where that is asked for: those of a linear layer, of one with few rows, and of
+    /// the gated layers. What is added to one is added in float32.
+    @Test(arguments: [4, 70])
+    func gradientsThatAreKeptRounded(rows: Int) throws {
+        let parameters = [
+            parameter("x", [rows, 64], index: 0), parameter("w1", [96, 64], scale: 0.1, index: 1),
+            parameter("w3", [96, 64], scale: 0.1, index: 2), parameter("w2", [64, 96], scale: 0.1, index: 3),
+            parameter("bias", [64], index: 4), parameter("weight", [64, 64], scale: 0.1, index: 5),
+        ]
+        let body = {
+            let values = parameters.map(\.tensor)
+            let y = swiGLU(values[0], gateWeight: values[1], valueWeight: values[2], outputWeight: values[3])
+            return linear(y, weight: values[5], bias: values[4])
+        }
+        let whole = try result(.bf16, parameters, body)
+        let found = try result(.bf16, parameters, rounds: true, body)
+        for (place, parameter) in parameters.enumerated() {
+            let isWeight = parameter.name.hasPrefix("w")
+            switch parameter.storedGradient {
+            case .bfloat16: #expect(isWeight, "\(parameter.name)")
+            default: #expect(!isWeight, "\(parameter.name)")
+            }
+            let expected = whole.gradients[place].values
+            #expect(found.gradients[place].values == (isWeight ? expected.map(nearest) : expected), "\(parameter.name)")
+        }
+        let twice = try result(.bf16, parameters, passes: 2, rounds: true, body)
+        for (place, parameter) in parameters.enumerated() {
+            if case .bfloat16 = parameter.storedGradient { Issue.record("\(parameter.name) was added to in bf16") }
+            let expected = zip(found.gradients[place].values, whole.gradients[place].values).map { $0 + $1 }
+            TestSupport.expectClose(
+                twice.gradients[place], Tensor(expected, shape: parameter.value.shape), .oneOperator, parameter.name)
         }
     }
 

@@ -122,6 +122,22 @@ import Testing
         }
     }
 
+    /// In bf16 a batch alone leaves gradients as such; what is summed over batches is float32, as everything is in fp32.
+    @Test(.whereBFloat16IsHad, arguments: [(Precision.bf16, 1), (.bf16, 2), (.fp32, 1)])
+    func gradientsAreRoundedWhereNothingIsAdded(precision: Precision, batches: Int) throws {
+        let model = try model()
+        let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
+        let batch = TrainingBatch(
+            data: Tensor(zeros: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [0.5],
+            labels: [2])
+        try precision { _ = step.gradient([TrainingBatch](repeating: batch, count: batches)) }
+        let rounded = model.parameters.filter {
+            if case .bfloat16 = $0.storedGradient { true } else { false }
+        }
+        #expect(rounded.isEmpty == (precision == .fp32 || batches > 1))
+        #expect(rounded.allSatisfy { $0.value.shape.count == 2 })
+    }
+
     @Test func askedToSkipAStepLeavesTheWeights() throws {
         let model = try model()
         let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))

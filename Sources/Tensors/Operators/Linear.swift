@@ -98,10 +98,16 @@ func linearBackward<Element: ProductFactor>(
             rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
             Element.roundedWeight(weight).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
     }
-    weight.node?.accumulate { pointer, beta in
+    guard let node = weight.node else { return }
+    let (transposed, factor) = (gradient.matrix(stride: outputs, transposed: true), x.matrix(stride: inputs))
+    let isRounded = node.setRounded { pointer in
+        Element.multiply(
+            rows: outputs, columns: inputs, inner: rows, transposed, factor, bias: nil, roundedInto: pointer)
+    }
+    guard !isRounded else { return }
+    node.accumulate { pointer, beta in
         MatrixProduct.onAllThreads(
-            rows: outputs, columns: inputs, inner: rows, gradient.matrix(stride: outputs, transposed: true),
-            x.matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
+            rows: outputs, columns: inputs, inner: rows, transposed, factor, beta: beta, into: pointer, stride: inputs)
     }
 }
 

@@ -24,35 +24,32 @@ public struct AdamWCoefficients: Sendable {
 }
 
 /// One AdamW step of the elements of one parameter from `start` on, as many as the moments have.
-public func adamWStep(
-    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, from start: Int = 0,
+package func adamWStep(
+    _ coefficients: AdamWCoefficients, gradient: StoredGradient, weight: inout Tensor, from start: Int = 0,
     firstMoment: inout Tensor, secondMoment: inout Tensor
 ) {
     OperatorProfile.begin("adamWStep")
     defer { OperatorProfile.end() }
     let (w, m, v) = (weight.uniquePointer() + start, firstMoment.uniquePointer(), secondMoment.uniquePointer())
-    let g = gradient.pointer + start
     withUnsafePointer(to: coefficients.kernel) { kernel in
-        parallelChunks(firstMoment.count, of: elementsPerChunk) { range in
-            let at = range.lowerBound
-            adamw_step_without_average(range.count, kernel, g + at, w + at, m + at, v + at)
+        gradient.forEachChunk(of: firstMoment.count, from: start) { at, count, g in
+            adamw_step_without_average(count, kernel, g, w + at, m + at, v + at)
         }
     }
 }
 
 /// The same, and of the moving average of these elements, in one pass over memory.
-public func adamWStep(
-    _ coefficients: AdamWCoefficients, gradient: Tensor, weight: inout Tensor, from start: Int = 0,
+package func adamWStep(
+    _ coefficients: AdamWCoefficients, gradient: StoredGradient, weight: inout Tensor, from start: Int = 0,
     firstMoment: inout Tensor, secondMoment: inout Tensor, average: inout Tensor
 ) {
     OperatorProfile.begin("adamWStep")
     defer { OperatorProfile.end() }
     let (w, m, v) = (weight.uniquePointer() + start, firstMoment.uniquePointer(), secondMoment.uniquePointer())
-    let (g, a) = (gradient.pointer + start, average.uniquePointer())
+    let a = average.uniquePointer()
     withUnsafePointer(to: coefficients.kernel) { kernel in
-        parallelChunks(firstMoment.count, of: elementsPerChunk) { range in
-            let at = range.lowerBound
-            adamw_step(range.count, kernel, g + at, w + at, m + at, v + at, a + at)
+        gradient.forEachChunk(of: firstMoment.count, from: start) { at, count, g in
+            adamw_step(count, kernel, g, w + at, m + at, v + at, a + at)
         }
     }
 }
@@ -67,16 +64,30 @@ public func follow(_ weight: Tensor, from start: Int = 0, decay: Float, average:
 }
 
 /// The sum of the squares of all elements, in double precision and in a fixed order.
-public func sumOfSquares(_ x: Tensor) -> Double {
+package func sumOfSquares(_ gradient: StoredGradient, count: Int) -> Double {
     OperatorProfile.begin("sumOfSquares")
     defer { OperatorProfile.end() }
-    let chunk = 1 << 18
-    var sums = [Double](repeating: 0, count: (x.count + chunk - 1) / chunk)
+    var sums = [Double](repeating: 0, count: (count + elementsPerChunk - 1) / elementsPerChunk)
     sums.withUnsafeMutableBufferPointer { sums in
         let target = sums.baseAddress!
-        parallelChunks(x.count, of: chunk) { range in
-            target[range.lowerBound / chunk] = sum_of_squares(range.count, x.pointer + range.lowerBound)
+        gradient.forEachChunk(of: count) { at, count, elements in
+            target[at / elementsPerChunk] = sum_of_squares(count, elements)
         }
     }
     return sums.reduce(0, +)
+}
+
+extension StoredGradient {
+    /// Runs `body` for chunks of `count` elements from `start` on, on all threads; it gets a chunk's place behind `start`, its
+    /// size, and its elements as float32.
+    fileprivate func forEachChunk(
+        of count: Int, from start: Int = 0, _ body: (_ at: Int, _ count: Int, UnsafePointer<Float>) -> Void
+    ) {
+        parallelChunks(count, of: elementsPerChunk) { range in
+            withWorkspace(range.count) { room in
+                let elements = elements(start + range.lowerBound..<start + range.upperBound, in: room)
+                body(range.lowerBound, range.count, elements)
+            }
+        }
+    }
 }

@@ -1,0 +1,216 @@
+import CVectorKernels
+
+/// A weight of a model: a name, a value, and the gradient that the last backward pass left.
+///
+/// `@unchecked Sendable`: a parameter is written only between steps, by the thread that trains.
+public final class Parameter: @unchecked Sendable {
+    /// The published name, such as `blocks.0.attn.qkv.weight`.
+    public let name: String
+    public var value: Tensor {
+        didSet { holdsRoundedValue = false }
+    }
+    private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
+    private(set) var hasGradient = false
+    /// Whether the gradient was said to be complete: nothing may be added to it.
+    var isComplete = false
+    /// Memory for the gradient as float32.
+    private var buffer: Tensor?
+    /// Memory for the gradient as bf16 (`Tape.roundsGradients`).
+    private var roundedBuffer: RoundedStorage?
+    /// Which of the two holds the gradient.
+    private var isRounded = false
+    /// Whether the memory of the gradient, before one comes, holds the value as bf16: that for bf16, or else that for float32.
+    private var holdsRoundedValue = false
+
+    public init(name: String, value: Tensor) {
+        self.name = name
+        self.value = value
+    }
+
+    /// The sum of all gradients since `clearGradient`, a copy where it is kept as bf16; nil where none came.
+    public var gradient: Tensor? { storedGradient?.tensor(shape: value.shape) }
+
+    /// The same as it is kept.
+    package var storedGradient: StoredGradient? {
+        guard hasGradient else { return nil }
+        return isRounded ? roundedBuffer.map { .bfloat16($0) } : buffer.map { .float32($0) }
+    }
+
+    /// Forgets the gradient; its memory is kept for the next one.
+    public func clearGradient() { (hasGradient, isComplete, isRounded) = (false, false, false) }
+
+    /// Lets gradients be gathered in memory of the caller's, of the value's shape, from the next one on.
+    package func gatherGradient(in memory: Tensor) {
+        precondition(memory.shape == value.shape, "gradient: \(memory.shape) is no place for that of \(value.shape)")
+        (buffer, holdsRoundedValue) = (memory, false)
+        clearGradient()
+    }
+
+    /// Changes the value in place. (Through `value` itself, code outside this module would change a copy of it.)
+    @discardableResult
+    public func modify<R>(_ body: (inout Tensor) throws -> R) rethrows -> R { try body(&value) }
+
+    /// Moves the value into memory of the caller's.
+    package func move(to memory: FlatMemory, at offset: Int) {
+        let place = memory.tensor(at: offset, shape: value.shape)
+        place.storage.pointer.update(from: value.pointer, count: value.count)
+        value = place
+    }
+
+    /// The value as bf16, in the memory where its gradient will be; nil once that has come.
+    ///
+    /// So it takes no memory of its own. The backward pass reads it for the derivative by the input, before it writes that
+    /// by the weight.
+    fileprivate func roundedInGradient() -> Rounded<BFloat16>? {
+        guard !hasGradient else { return nil }
+        let place: UnsafeMutablePointer<BFloat16>
+        if Tape.roundsGradients {
+            place = roundedMemory().pointer
+        } else {
+            place = UnsafeMutableRawPointer(memory()).assumingMemoryBound(to: BFloat16.self)
+        }
+        if !holdsRoundedValue { roundToBFloat16(value.pointer, count: value.count, into: place) }
+        holdsRoundedValue = true
+        return Rounded(pointer: place, owner: self)
+    }
+
+    private func roundedMemory() -> RoundedStorage {
+        let memory = roundedBuffer ?? RoundedStorage(count: value.count)
+        roundedBuffer = memory
+        return memory
+    }
+
+    /// The memory for the gradient as float32, a copy where someone else still holds it.
+    private func memory() -> UnsafeMutablePointer<Float> {
+        var memory = buffer ?? Tensor(uninitialized: value.shape)
+        // Held here alone, so that it is not copied.
+        buffer = nil
+        let pointer = memory.uniquePointer()
+        buffer = memory
+        return pointer
+    }
+
+    /// Lets `write` add to the gradient; see `GradientNode.accumulate`.
+    fileprivate func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
+        precondition(!isComplete, "gradient: \(name) gets more after it was complete")
+        let pointer = memory()
+        if isRounded, let roundedBuffer {
+            // What more is added is added in float32.
+            bfloat16_to_float(value.count, roundedBuffer.pointer, pointer)
+        }
+        write(pointer, hasGradient ? 1 : 0)
+        (hasGradient, isRounded, holdsRoundedValue) = (true, false, false)
+    }
+
+    /// Lets `write` give all of the gradient as bf16; false where it is to be float32, or where there is some already.
+    fileprivate func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool {
+        guard Tape.roundsGradients, !hasGradient else { return false }
+        write(roundedMemory().pointer)
+        (hasGradient, isRounded, holdsRoundedValue) = (true, true, false)
+        return true
+    }
+
+    /// The value as operators take it: inside `withGradient` it gathers a gradient.
+    public var tensor: Tensor {
+        guard Tape.current != nil || Tape.isRecomputedLater else { return value }
+        return Tensor(shape: value.shape, storage: value.storage, node: node)
+    }
+}
+
+/// Where the gradient of one tensor is summed up during the backward pass.
+///
+/// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
+package final class GradientNode: @unchecked Sendable {
+    let shape: [Int]
+    unowned let parameter: Parameter?
+    private var own: Tensor?
+    /// Of a parameter: how many operators on tapes took it and have not gone back yet.
+    var uses = 0
+
+    init(shape: [Int], parameter: Parameter? = nil) {
+        self.shape = shape
+        self.parameter = parameter
+    }
+
+    /// The value of the parameter whose gradient this is as bf16, where its gradient's memory has room for it.
+    func roundedParameter() -> Rounded<BFloat16>? { parameter?.roundedInGradient() }
+
+    /// Takes the gradient out; nil if nothing came.
+    func take() -> Tensor? {
+        defer { own = nil }
+        return own
+    }
+
+    /// Adds a gradient.
+    package func add(_ gradient: Tensor) {
+        precondition(gradient.shape == shape, "gradient: shape \(gradient.shape) came for a tensor of \(shape)")
+        if parameter == nil, own == nil {
+            own = gradient
+            return
+        }
+        accumulate { pointer, beta in
+            gradient.withUnsafeBuffer { from in
+                parallelChunks(from.count, of: elementsPerChunk) { range in
+                    let source = from.baseAddress! + range.lowerBound
+                    let target = pointer + range.lowerBound
+                    if beta == 0 {
+                        target.update(from: source, count: range.count)
+                    } else {
+                        vector_add(range.count, source, target)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets `write` add to the gradient in place: it computes `new + beta * old`, where beta is 0 for the first
+    /// contribution (the memory then holds nothing to be read) and 1 after that.
+    func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
+        guard let parameter else {
+            let beta: Float = own == nil ? 0 : 1
+            var gradient = own ?? Tensor(uninitialized: shape)
+            own = nil
+            write(gradient.uniquePointer(), beta)
+            own = gradient
+            return
+        }
+        parameter.accumulate(write)
+    }
+
+    /// Lets `write` give the gradient of a parameter as bf16; false where that is not wanted (`Tape.roundsGradients`), and
+    /// `accumulate` is to be called instead.
+    func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool { parameter?.setRounded(write) ?? false }
+
+    /// Lets `write` add to the gradient in place, which starts from zero.
+    func accumulateFromZero(_ write: (UnsafeMutablePointer<Float>) -> Void) {
+        accumulate { pointer, beta in
+            if beta == 0 { pointer.update(repeating: 0, count: shape.reduce(1, *)) }
+            write(pointer)
+        }
+    }
+}
+
+/// The gradient of a parameter as it is kept.
+package enum StoredGradient {
+    case float32(Tensor)
+    case bfloat16(RoundedStorage)
+
+    /// Elements as float32: themselves, or widened into `room`.
+    func elements(_ range: Range<Int>, in room: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
+        switch self {
+        case .float32(let tensor): tensor.pointer + range.lowerBound
+        case .bfloat16(let storage):
+            BFloat16.widened(storage.pointer + range.lowerBound, count: range.count, in: room)
+        }
+    }
+
+    fileprivate func tensor(shape: [Int]) -> Tensor {
+        switch self {
+        case .float32(let tensor): return tensor
+        case .bfloat16(let storage):
+            let tensor = Tensor(uninitialized: shape)
+            bfloat16_to_float(tensor.count, storage.pointer, tensor.storage.pointer)
+            return tensor
+        }
+    }
+}
