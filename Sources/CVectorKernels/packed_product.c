@@ -100,6 +100,42 @@ BFLOAT16 void bfloat16_pack_panel(
     }
 }
 
+INLINE __mmask16 mask_of(size_t columns, size_t column) {
+    return columns - column >= lanes ? 0xffff : (__mmask16)((1u << (columns - column)) - 1);
+}
+
+INLINE __m512 widened(const uint16_t *x, __mmask16 mask) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, x)), 16));
+}
+
+INLINE __m512i rounded(__m512 x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
+
+BFLOAT16 void bfloat16_pack_normalized_columns(
+    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed) {
+    for (size_t column = 0; column < columns; column += lanes) {
+        const __mmask16 mask = mask_of(columns, column);
+        const uint16_t *x = weights + column;
+        __m512 squares = _mm512_setzero_ps();
+        for (size_t row = 0; row < rows; row++) {
+            const __m512 value = widened(x + row * columns, mask);
+            squares = _mm512_fmadd_ps(value, value, squares);
+        }
+        const __m512 norm = _mm512_max_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1e-12f));
+        const __m512 reciprocal = _mm512_div_ps(_mm512_set1_ps(1), norm);
+        const size_t panel = column / panel_columns, step = vectors_of(columns, panel) * 2 * lanes;
+        for (size_t first = 0; first < rows; first += inner_of_block(rows)) {
+            const size_t last = first + smaller(inner_of_block(rows), rows - first);
+            uint16_t *out = packed + packed_offset(columns, rows, panel, first) + column % panel_columns * 2;
+            for (size_t row = first; row < last; row += 2, out += step) {
+                const __m512i even = rounded(_mm512_mul_ps(widened(x + row * columns, mask), reciprocal));
+                const __m512i odd = row + 1 < last
+                    ? rounded(_mm512_mul_ps(widened(x + (row + 1) * columns, mask), reciprocal)) : _mm512_setzero_si512();
+                _mm512_storeu_si512(out, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
+            }
+        }
+    }
+}
+
 // Where the rows of a tile begin; `count` of them are the result's.
 typedef struct { const uint16_t *a[tile_rows]; float *c; size_t c_stride, count; } tile_place;
 
@@ -164,8 +200,7 @@ BFLOAT16 void bfloat16_packed_product(
         const size_t count = smaller(inner_of_block(inner), inner - first);
         for (size_t panel = first_panel; panel < last_panel; panel++) {
             const size_t vectors = vectors_of(columns, panel), column = (panel - first_panel) * panel_columns;
-            const size_t left = columns - panel * panel_columns - (vectors - 1) * lanes;
-            const __mmask16 mask = left >= lanes ? 0xffff : (__mmask16)((1u << left) - 1);
+            const __mmask16 mask = mask_of(columns, panel * panel_columns + (vectors - 1) * lanes);
             const uint16_t *b = packed + packed_offset(columns, inner, panel, first);
             for (size_t row = 0; row < rows; row += tile_rows) {
                 tile_place place = {.c = c + row * c_stride + column, c_stride, smaller(tile_rows, rows - row)};
@@ -181,6 +216,10 @@ BFLOAT16 void bfloat16_packed_product(
 // Without the instructions nothing asks for it (kernel_processor_has_bfloat16).
 void bfloat16_pack_panel(
     size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed) {
+    __builtin_trap();
+}
+void bfloat16_pack_normalized_columns(
+    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed) {
     __builtin_trap();
 }
 void bfloat16_packed_product(

@@ -14,7 +14,7 @@ final class PackedWeight: @unchecked Sendable {
     private static let blockSize = 1 << 20
 
     /// Whether these kernels are what multiplies bf16 fastest here: with AMX oneDNN does.
-    private static let isFaster = kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
+    static let isFaster = kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
 
     /// The weight packed, now or before; nil where it gathers a gradient, or where something else is faster.
     static func of(_ weight: Tensor) -> PackedWeight? {
@@ -37,7 +37,9 @@ final class PackedWeight: @unchecked Sendable {
         }
     }
 
-    private var panels: Int { (outputs + Self.panelWidth - 1) / Self.panelWidth }
+    private var panels: Int { Self.panels(of: outputs) }
+
+    static func panels(of columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
 
     private func columns(of panel: Int) -> Range<Int> {
         panel * Self.panelWidth..<min(outputs, (panel + 1) * Self.panelWidth)

@@ -12,6 +12,8 @@ public struct MemoryEstimate: Sendable {
     public private(set) var activations: Int
     /// What processes can share of the state: moments and moving averages.
     private var shareable: Int
+    /// Gradients of the model's weights, a part of the state.
+    private var gradients: Int
 
     public var total: Int { state + activations }
 
@@ -23,7 +25,14 @@ public struct MemoryEstimate: Sendable {
     init(parameters: Int, averages: Int) {
         state = 4 * parameters * (4 + averages)
         shareable = 4 * parameters * (2 + averages)
+        gradients = 4 * parameters
         activations = 0
+    }
+
+    /// Keeps gradients as bf16, as a step does where nothing is added to them.
+    mutating func roundGradients() {
+        state -= gradients / 2
+        gradients /= 2
     }
 
     /// Leaves to each of so many processes a share of moments and moving averages.
@@ -37,15 +46,16 @@ public struct MemoryEstimate: Sendable {
     ///   - averages: how many moving averages.
     ///   - batch: pictures in a forward pass.
     ///   - size: side of what is diffused.
+    ///   - precision: of what is kept for the backward pass.
     public init(
-        _ architecture: PixNerdArchitecture, parameters: Int, averages: Int, batch: Int, size: Int, recompute: Bool
+        _ architecture: PixNerdArchitecture, parameters: Int, averages: Int, batch: Int, size: Int, recompute: Bool,
+        precision: Precision
     ) {
         self.init(parameters: parameters, averages: averages)
         let tokens = batch * (size / architecture.patchSize) * (size / architecture.patchSize)
         // What the derivatives of a block hold: its input, two norms, queries, keys and values, attention, both outputs.
         let block = 9 * architecture.hiddenSize + 2 * architecture.feedForwardWidth
         let blocks = architecture.conditionedBlocks
-        let held = recompute ? blocks * architecture.hiddenSize + block : blocks * block
         // Generated weights and their gradients.
         let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
         let field = 2 * (architecture.blocks - blocks) * generated
@@ -53,7 +63,10 @@ public struct MemoryEstimate: Sendable {
         let pixels =
             12 * architecture.channels * architecture.patchSize * architecture.patchSize
             + (architecture.head == .linear ? 2 * architecture.hiddenSize : 0)
-        activations = 4 * tokens * (held + block + field + pixels)
+        // Inputs of blocks that are computed again stay float32.
+        let bytes = precision == .bf16 ? 2 : 4
+        let (inputs, kept) = recompute ? (blocks * architecture.hiddenSize, block) : (0, blocks * block)
+        activations = tokens * (4 * (inputs + block + pixels) + bytes * (kept + field))
     }
 
     /// Adds a projector and the features that it aims at.

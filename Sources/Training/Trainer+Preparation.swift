@@ -63,7 +63,11 @@ extension Trainer {
         _ preparation: any TrainingPreparation, _ communicator: Communicator
     ) -> MemoryEstimate {
         var memory = preparation.memory
-        if preparation.configuration.training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        let training = preparation.configuration.training
+        if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        if preparation.configuration.precision == .bf16, training.accumulate == 1, communicator.size == 1 {
+            memory.roundGradients()
+        }
         return memory
     }
 

@@ -272,6 +272,9 @@ size_t bfloat16_packed_count(size_t columns, size_t inner);
 // Packs a panel from the rows of x, [columns of the panel, inner], which stand stride numbers apart.
 void bfloat16_pack_panel(
     size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed);
+// Packs weights[rows, columns] as such a factor, each column divided by max(its norm, 1e-12).
+void bfloat16_pack_normalized_columns(
+    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed);
 // c[rows, columns of the panels first_panel ..< last_panel] = a[rows, inner] packed, with a bias added to each row where there
 // is one, or on top of c. bias and c begin at the first panel's first column.
 void bfloat16_packed_product(

@@ -144,8 +144,11 @@ public func neuralField(
         return storage
     }
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
-        let out = field.evaluate(
-            type, pixels, base: base, generated: generated.map { UnsafePointer($0.pointer) }, weights)
+        let pointers = generated.map { UnsafePointer($0.pointer) }
+        let out =
+            field.precision == .bf16 && PackedWeight.isFaster
+            ? field.evaluatePacked(pixels, base: base, generated: pointers, weights)
+            : field.evaluate(type, pixels, base: base, generated: pointers, weights)
         let node = tokens.node
         let inputs = [pixels, tokens] + generators.flatMap { [$0.weight, $0.bias] } + weights.all
         return Tape.record("neuralField", out, from: inputs) { upstream in

@@ -74,7 +74,8 @@ struct DenoiserPreparation: TrainingPreparation {
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
         var estimate = MemoryEstimate(
             architecture, parameters: architecture.parameterCount, averages: training.emaDecay.count, batch: batch,
-            size: configuration.data.imageSize / reduction, recompute: training.recompute)
+            size: configuration.data.imageSize / reduction, recompute: training.recompute,
+            precision: configuration.precision)
         if let features {
             let side = configuration.data.imageSize / reduction / architecture.patchSize
             estimate.addAlignment(
