@@ -16,6 +16,8 @@ public struct Machine: Sendable {
     public let oneDNN: String?
     /// Which float32 products are left to oneDNN, in multiply-adds; nil for none.
     public let oneDNNSizes: ClosedRange<Int>?
+    /// Whether bf16 products without gradients are this package's own.
+    public let packsWeights: Bool
     /// Why products in bf16 cannot be had, in one sentence; nil where they can.
     public let bfloat16Obstacle: String?
     /// Memory of the machine in bytes.
@@ -28,6 +30,7 @@ public struct Machine: Sendable {
         blasCore = String(cString: openblas_get_corename())
         oneDNN = OneDNN.shared.version
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
+        packsWeights = Precision.packsWeights
         bfloat16Obstacle = OneDNN.shared.obstacle
         memory = ProcessInfo.processInfo.physicalMemory
     }

@@ -13,12 +13,9 @@ final class PackedWeight: @unchecked Sendable {
     /// Elements of x that stay in the caches while the panels pass.
     private static let blockSize = 1 << 20
 
-    /// Whether these kernels are what multiplies bf16 fastest here: with AMX oneDNN does.
-    static let isFaster = kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
-
     /// The weight packed, now or before; nil where it gathers a gradient, or where something else is faster.
     static func of(_ weight: Tensor) -> PackedWeight? {
-        guard isFaster, weight.node == nil else { return nil }
+        guard Precision.packsWeights, weight.node == nil else { return nil }
         return weight.storage.packed { PackedWeight(weight) }
     }
 

@@ -8,6 +8,11 @@ public enum Precision: String, Sendable, CaseIterable {
 
     @TaskLocal package static var current = Precision.fp32
 
+    /// Whether products in bf16 that need no gradient are computed by kernels of our own, from weights that are packed once: on
+    /// processors that multiply vectors. Those that multiply whole tiles (AMX) do more in oneDNN's.
+    @TaskLocal package static var packsWeights =
+        kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
+
     /// That this machine has it.
     ///
     /// - Throws: `PrecisionError`.

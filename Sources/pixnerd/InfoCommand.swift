@@ -80,7 +80,7 @@ struct InfoCommand: ParsableCommand {
             OpenBLAS core    \(machine.blasCore)
             oneDNN           \(machine.oneDNN ?? "not found")
             fp32             \(float32Text(machine))
-            bf16             \(machine.bfloat16Obstacle ?? "by oneDNN, for what is given precision bf16")
+            bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
             """)
         if let warning = machine.warning { print("\n\(warning)") }
@@ -89,6 +89,11 @@ struct InfoCommand: ParsableCommand {
     private var mpiText: String {
         Launch.library.version.map { "\($0), for train, sample, evaluate and bench under mpirun" }
             ?? "not found: without Open MPI's libmpi.so.40 only one process works on a thing"
+    }
+
+    private func bfloat16Text(_ machine: Machine) -> String {
+        "for what is given precision bf16, by oneDNN"
+            + (machine.packsWeights ? "; without gradients from packed weights, by kernels of this program" : "")
     }
 
     private func float32Text(_ machine: Machine) -> String {

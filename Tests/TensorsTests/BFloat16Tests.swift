@@ -120,9 +120,13 @@ struct BFloat16Tests {
         for (a, b) in zip(found, results(exact(x.value), exact(weight.value))) {
             TestSupport.expectClose(a, b, .oneOperator)
         }
-        // Recorded, the same products are computed otherwise.
+        // Recorded, and on other processors, the same products are oneDNN's.
         let recorded = try Precision.bf16 { withGradient { linear(x.value, weight: weight.tensor, bias: bias.value) } }
         TestSupport.expectClose(found[1], recorded, .oneOperator)
+        let unpacked = try Precision.bf16 {
+            Precision.$packsWeights.withValue(false) { results(x.value, weight.value) }
+        }
+        for (a, b) in zip(found, unpacked) { TestSupport.expectClose(a, b, .oneOperator) }
     }
 
     /// Without gradients the gated layers keep no float32 matrices, and give the same.
@@ -136,8 +140,9 @@ struct BFloat16Tests {
         }
         let found = try Precision.bf16 { layers(weights.map(\.value)) }
         let recorded = try Precision.bf16 { withGradient { layers(weights.map(\.tensor)) } }
+        let unpacked = try Precision.bf16 { Precision.$packsWeights.withValue(false) { layers(weights.map(\.value)) } }
         // A last bit of a sum may round the product of gate and value the other way.
-        TestSupport.expectClose(found, recorded, Self.rounded)
+        for other in [recorded, unpacked] { TestSupport.expectClose(found, other, Self.rounded) }
     }
 
     @Test func gatedLayers() throws {
@@ -180,9 +185,8 @@ struct BFloat16Tests {
             parameter("final bias", [3], index: 12),
         ]
         let positions = fieldPositions(height: side, width: side)
-        try expectClose(parameters) {
-            let values = parameters.map(\.tensor)
-            return neuralField(
+        func field(_ values: [Tensor]) -> Tensor {
+            neuralField(
                 values[0], positions: positions, tokens: values[1],
                 generators: [
                     FieldGenerator(weight: values[2], bias: values[3]),
@@ -191,6 +195,11 @@ struct BFloat16Tests {
                 weights: NeuralFieldWeights(
                     embedderWeight: values[6], embedderBias: values[7], norms: [values[8], values[9]],
                     finalNorm: values[10], finalWeight: values[11], finalBias: values[12]))
+        }
+        for packs in [true, false] where !packs || Precision.packsWeights {
+            try Precision.$packsWeights.withValue(packs) {
+                try expectClose(parameters) { field(parameters.map(\.tensor)) }
+            }
         }
     }
 

@@ -146,7 +146,7 @@ public func neuralField(
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let pointers = generated.map { UnsafePointer($0.pointer) }
         let out =
-            field.precision == .bf16 && PackedWeight.isFaster
+            field.precision == .bf16 && Precision.packsWeights
             ? field.evaluatePacked(pixels, base: base, generated: pointers, weights)
             : field.evaluate(type, pixels, base: base, generated: pointers, weights)
         let node = tokens.node

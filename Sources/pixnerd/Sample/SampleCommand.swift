@@ -66,7 +66,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @Option(help: "ema or raw weights; ema where the checkpoint has them.")
     var weights: WeightKind?
 
-    @Option(help: "Of large products: fp32, or bf16 by oneDNN, for up to twice the speed.")
+    @Option(help: "Of large products: fp32, or bf16, which wants oneDNN, for about twice the speed.")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
