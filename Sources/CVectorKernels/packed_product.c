@@ -16,17 +16,25 @@ enum {
     most_inner = 1536,
 };
 
-static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t parts_of(size_t whole, size_t part) { return (whole + part - 1) / part; }
-
-// The inner side is cut into blocks of an even number.
-static size_t inner_of_block(size_t inner) { return 2 * parts_of(inner, 2 * parts_of(inner, most_inner)); }
 
 static size_t padded_columns(size_t columns) { return parts_of(columns, lanes) * lanes; }
 
 size_t bfloat16_packed_count(size_t columns, size_t inner) {
     return padded_columns(columns) * 2 * parts_of(inner, 2);
 }
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define INLINE static inline __attribute__((always_inline)) BFLOAT16
+#define UNROLLED _Pragma("clang loop unroll(full)")
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+// The inner side is cut into blocks of an even number.
+static size_t inner_of_block(size_t inner) { return 2 * parts_of(inner, 2 * parts_of(inner, most_inner)); }
 
 // Where the part of a panel begins that belongs to the block of the inner side from `first` on.
 static size_t packed_offset(size_t columns, size_t inner, size_t panel, size_t first) {
@@ -37,13 +45,6 @@ static size_t packed_offset(size_t columns, size_t inner, size_t panel, size_t f
 static size_t vectors_of(size_t columns, size_t panel) {
     return smaller(panel_vectors, parts_of(columns - panel * panel_columns, lanes));
 }
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define INLINE static inline __attribute__((always_inline)) BFLOAT16
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 // Transposes 16 x 16 pairs.
 INLINE void transpose(__m512i r[lanes]) {

@@ -7,20 +7,22 @@ public final class Parameter: @unchecked Sendable {
     /// The published name, such as `blocks.0.attn.qkv.weight`.
     public let name: String
     public var value: Tensor {
-        didSet { holdsRoundedValue = false }
+        didSet { roundedValuePlace = nil }
     }
     private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
-    private(set) var hasGradient = false
     /// Whether the gradient was said to be complete: nothing may be added to it.
     var isComplete = false
     /// Memory for the gradient as float32.
     private var buffer: Tensor?
     /// Memory for the gradient as bf16 (`Tape.roundsGradients`).
     private var roundedBuffer: RoundedStorage?
-    /// Which of the two holds the gradient.
-    private var isRounded = false
-    /// Whether the memory of the gradient, before one comes, holds the value as bf16: that for bf16, or else that for float32.
-    private var holdsRoundedValue = false
+    private enum Place { case buffer, roundedBuffer }
+    /// Where the gradient is; nil where none came.
+    private var gradientPlace: Place?
+    /// Where the value is as bf16, before the gradient comes.
+    private var roundedValuePlace: Place?
+
+    var hasGradient: Bool { gradientPlace != nil }
 
     public init(name: String, value: Tensor) {
         self.name = name
@@ -32,17 +34,20 @@ public final class Parameter: @unchecked Sendable {
 
     /// The same as it is kept.
     package var storedGradient: StoredGradient? {
-        guard hasGradient else { return nil }
-        return isRounded ? roundedBuffer.map { .bfloat16($0) } : buffer.map { .float32($0) }
+        switch gradientPlace {
+        case .buffer: buffer.map { .float32($0) }
+        case .roundedBuffer: roundedBuffer.map { .bfloat16($0) }
+        case nil: nil
+        }
     }
 
     /// Forgets the gradient; its memory is kept for the next one.
-    public func clearGradient() { (hasGradient, isComplete, isRounded) = (false, false, false) }
+    public func clearGradient() { (gradientPlace, isComplete) = (nil, false) }
 
     /// Lets gradients be gathered in memory of the caller's, of the value's shape, from the next one on.
     package func gatherGradient(in memory: Tensor) {
         precondition(memory.shape == value.shape, "gradient: \(memory.shape) is no place for that of \(value.shape)")
-        (buffer, holdsRoundedValue) = (memory, false)
+        (buffer, roundedValuePlace) = (memory, nil)
         clearGradient()
     }
 
@@ -63,15 +68,15 @@ public final class Parameter: @unchecked Sendable {
     /// by the weight.
     fileprivate func roundedInGradient() -> Rounded<BFloat16>? {
         guard !hasGradient else { return nil }
-        let place: UnsafeMutablePointer<BFloat16>
-        if Tape.roundsGradients {
-            place = roundedMemory().pointer
-        } else {
-            place = UnsafeMutableRawPointer(memory()).assumingMemoryBound(to: BFloat16.self)
-        }
-        if !holdsRoundedValue { roundToBFloat16(value.pointer, count: value.count, into: place) }
-        holdsRoundedValue = true
-        return Rounded(pointer: place, owner: self)
+        let place: Place = Tape.roundsGradients ? .roundedBuffer : .buffer
+        let pointer =
+            switch place {
+            case .buffer: UnsafeMutableRawPointer(memory()).assumingMemoryBound(to: BFloat16.self)
+            case .roundedBuffer: roundedMemory().pointer
+            }
+        if roundedValuePlace != place { roundToBFloat16(value.pointer, count: value.count, into: pointer) }
+        roundedValuePlace = place
+        return Rounded(pointer: pointer, owner: self)
     }
 
     private func roundedMemory() -> RoundedStorage {
@@ -94,19 +99,19 @@ public final class Parameter: @unchecked Sendable {
     fileprivate func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
         precondition(!isComplete, "gradient: \(name) gets more after it was complete")
         let pointer = memory()
-        if isRounded, let roundedBuffer {
+        if case .bfloat16(let rounded) = storedGradient {
             // What more is added is added in float32.
-            bfloat16_to_float(value.count, roundedBuffer.pointer, pointer)
+            bfloat16_to_float(value.count, rounded.pointer, pointer)
         }
         write(pointer, hasGradient ? 1 : 0)
-        (hasGradient, isRounded, holdsRoundedValue) = (true, false, false)
+        (gradientPlace, roundedValuePlace) = (.buffer, nil)
     }
 
     /// Lets `write` give all of the gradient as bf16; false where it is to be float32, or where there is some already.
     fileprivate func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool {
         guard Tape.roundsGradients, !hasGradient else { return false }
         write(roundedMemory().pointer)
-        (hasGradient, isRounded, holdsRoundedValue) = (true, true, false)
+        (gradientPlace, roundedValuePlace) = (.roundedBuffer, nil)
         return true
     }
 
