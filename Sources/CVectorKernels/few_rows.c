@@ -48,7 +48,7 @@ INLINE void multiply_few(
             multiply_few(rows, 1, inner, stride, x, weight + at * inner, bias ? bias + at : NULL, out + at);    \
         }                                                                                                      \
     }
-// As many streams of weights as leave room for the sums in registers.
+// As many streams of weights as leave room for the sums in 32 registers of 512 bits.
 FEW(1, 4) FEW(2, 4) FEW(3, 4) FEW(4, 4) FEW(5, 4) FEW(6, 4) FEW(7, 3) FEW(8, 3)
 
 void multiply_few_rows(

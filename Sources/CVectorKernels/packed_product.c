@@ -9,8 +9,9 @@
 
 enum {
     lanes = 16,
-    panel_vectors = 4,
-    panel_columns = panel_vectors * lanes,
+    panel_columns = BFLOAT16_PANEL_COLUMNS,
+    // With the rows of a tile, as many sums as leave registers for both factors.
+    panel_vectors = panel_columns / lanes,
     tile_rows = 6,
     // A panel of so much of the inner side leaves room in the second-level cache.
     most_inner = 1536,

@@ -105,6 +105,7 @@ public final class GradientExchange {
             communicator.gatherShares(weights.pointer + bucket * layout.bucketSize, count: layout.bucketSize)
         }
         communicator.waitForShares()
+        for parameter in parameters { parameter.valueWasWritten() }
     }
 
     func parameterShape(_ place: Int) -> [Int] { parameters[place].value.shape }

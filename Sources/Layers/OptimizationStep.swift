@@ -81,8 +81,8 @@ public struct OptimizationStep<Batch> {
         )
     }
 
-    /// In bf16 the gradients of large weights are kept as such where nothing is added to them, neither another batch's nor
-    /// another process's. Their rounding is that of the factors they are products of.
+    /// In bf16 the gradients of linear layers' weights are kept as such where nothing is added to them, neither another
+    /// batch's nor another process's.
     private func roundsGradients(_ batches: [Batch]) -> Bool {
         Precision.current == .bf16 && batches.count == 1 && exchange == nil
     }

@@ -21,7 +21,7 @@ struct Matrix<Element: ProductFactor> {
     }
 }
 
-/// Products: of float32 over OpenBLAS, of bf16 over oneDNN.
+/// Products: of float32 over OpenBLAS, of bf16 over oneDNN. (With weights that need no gradient: `PackedWeight`.)
 enum MatrixProduct {
     /// c[rows, columns] = a b + beta c on the calling thread; beta is 0 or 1.
     ///
@@ -58,7 +58,7 @@ enum MatrixProduct {
 
     /// Runs `body` for bands of the longer side, on all threads.
     ///
-    /// - Parameter longest: a band at most.
+    /// - Parameter longest: a band at most, about.
     static func forEachBand(
         rows: Int, columns: Int, longest: Int = .max, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
     ) {
@@ -66,7 +66,9 @@ enum MatrixProduct {
         let length = byRows ? rows : columns
         // Bands are multiples of 32, which every kernel's register tile divides.
         let bands = max(1, min(Threads.count, length / 32))
-        let band = min(longest, ((length + bands - 1) / bands + 31) / 32 * 32)
+        // As many of at most the longest for each thread.
+        let pieces = longest == .max ? bands : bands * ((length + bands * longest - 1) / (bands * longest))
+        let band = ((length + pieces - 1) / pieces + 31) / 32 * 32
         parallelChunks(length, of: band) { body(byRows ? $0 : 0..<rows, byRows ? 0..<columns : $0) }
     }
 }

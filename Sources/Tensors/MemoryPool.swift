@@ -120,7 +120,7 @@ final class Storage: @unchecked Sendable {
         isWritable = false
     }
 
-    /// A part of memory that `owner` keeps alive, and that nothing else writes while this lives.
+    /// A part of memory that `owner` keeps alive; what else writes it says so (`forgetCopies`).
     init(sharing pointer: UnsafeMutablePointer<Float>, of owner: AnyObject) {
         self.pointer = pointer
         blockSize = 0
@@ -146,8 +146,8 @@ final class Storage: @unchecked Sendable {
         }
     }
 
-    /// Says that the elements change.
-    func forgetRounded() {
+    /// Says that the elements change: what was made of them is made anew.
+    func forgetCopies() {
         roundedElements.withLock { $0 = nil }
         packedElements.withLock { $0 = nil }
     }

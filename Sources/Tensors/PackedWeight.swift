@@ -5,18 +5,24 @@ import CVectorKernels
 /// `@unchecked Sendable`: only its initialiser writes it.
 final class PackedWeight: @unchecked Sendable {
     private let storage: RoundedStorage
-    private let outputs: Int
+    let outputs: Int
     private let inputs: Int
 
     /// Columns of the product that are computed together.
-    private static let panelWidth = 64
+    private static let panelWidth = Int(BFLOAT16_PANEL_COLUMNS)
     /// Elements of x that stay in the caches while the panels pass.
     private static let blockSize = 1 << 20
+    /// Of x, and a multiple of those of a tile: so many at least that reading a panel again costs little.
+    private static let fewestRows = 96
 
     /// The weight packed, now or before; nil where it gathers a gradient, or where something else is faster.
     static func of(_ weight: Tensor) -> PackedWeight? {
         guard Precision.packsWeights, weight.node == nil else { return nil }
-        return weight.storage.packed { PackedWeight(weight) }
+        let packed = weight.storage.packed { PackedWeight(weight) }
+        precondition(
+            weight.shape == [packed.outputs, packed.inputs],
+            "PackedWeight: \(weight.shape) was packed as \([packed.outputs, packed.inputs])")
+        return packed
     }
 
     @inline(never)
@@ -64,7 +70,9 @@ final class PackedWeight: @unchecked Sendable {
 
     /// Runs `body` for all rows of x, block by block, and each panel, on all threads.
     func forEachPanel(rows: Int, _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>) -> Void) {
-        let rowsPerBlock = max(64, Self.blockSize / inputs)
+        // Blocks as large as the caches hold, and smaller where there would be too few pieces of work for all threads.
+        let wanted = max(rows * inputs / Self.blockSize, 4 * Threads.count / panels)
+        let rowsPerBlock = max(Self.fewestRows, (rows / max(1, wanted) + 5) / 6 * 6)
         let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
         parallelFor(blocks * panels) { index in
             let (block, panel) = (index / panels, index % panels)

@@ -32,7 +32,7 @@ public final class Parameter: @unchecked Sendable {
     /// The sum of all gradients since `clearGradient`, a copy where it is kept as bf16; nil where none came.
     public var gradient: Tensor? { storedGradient?.tensor(shape: value.shape) }
 
-    /// The same as it is kept.
+    /// The same as it is kept, until `clearGradient`: then its memory is used again.
     package var storedGradient: StoredGradient? {
         switch gradientPlace {
         case .buffer: buffer.map { .float32($0) }
@@ -54,6 +54,12 @@ public final class Parameter: @unchecked Sendable {
     /// Changes the value in place. (Through `value` itself, code outside this module would change a copy of it.)
     @discardableResult
     public func modify<R>(_ body: (inout Tensor) throws -> R) rethrows -> R { try body(&value) }
+
+    /// Says that the memory of the value was written by someone else.
+    package func valueWasWritten() {
+        value.forgetCopies()
+        roundedValuePlace = nil
+    }
 
     /// Moves the value into memory of the caller's.
     package func move(to memory: FlatMemory, at offset: Int) {
@@ -182,8 +188,8 @@ package final class GradientNode: @unchecked Sendable {
         parameter.accumulate(write)
     }
 
-    /// Lets `write` give the gradient of a parameter as bf16; false where that is not wanted (`Tape.roundsGradients`), and
-    /// `accumulate` is to be called instead.
+    /// Lets `write` give the gradient of a parameter as bf16; false where that is not wanted (`Tape.roundsGradients`) or some
+    /// is there already, and `accumulate` is to be called instead.
     func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool { parameter?.setRounded(write) ?? false }
 
     /// Lets `write` add to the gradient in place, which starts from zero.
@@ -200,12 +206,14 @@ package enum StoredGradient {
     case float32(Tensor)
     case bfloat16(RoundedStorage)
 
-    /// Elements as float32: themselves, or widened into `room`.
-    func elements(_ range: Range<Int>, in room: UnsafeMutablePointer<Float>) -> UnsafePointer<Float> {
+    /// Lends elements as float32: themselves, or widened.
+    func withElements(_ range: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
         switch self {
-        case .float32(let tensor): tensor.pointer + range.lowerBound
+        case .float32(let tensor): body(tensor.pointer + range.lowerBound)
         case .bfloat16(let storage):
-            BFloat16.widened(storage.pointer + range.lowerBound, count: range.count, in: room)
+            withWorkspace(range.count) { room in
+                body(BFloat16.widened(storage.pointer + range.lowerBound, count: range.count, in: room))
+            }
         }
     }
 

@@ -3,7 +3,7 @@ import CVectorKernels
 /// What the factors of large products are rounded to. Products are summed up in float32, and everything else is float32.
 public enum Precision: String, Sendable, CaseIterable {
     case fp32
-    /// bfloat16, to the nearest, and to the even one of two that are as near; by oneDNN.
+    /// bfloat16, to the nearest, and to the even one of two that are as near; by oneDNN and, without gradients, `PackedWeight`.
     case bf16
 
     @TaskLocal package static var current = Precision.fp32

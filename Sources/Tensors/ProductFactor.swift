@@ -1,7 +1,7 @@
 import COpenBLAS
 import CVectorKernels
 
-/// A type of numbers that the factors of products have; results are float32.
+/// A type of numbers that the factors of products have; they are summed in float32.
 protocol ProductFactor: BitwiseCopyable, Sendable {
     /// c = a b, c + a b, or a b with a bias added to each row, on the calling thread.
     static func multiply(
@@ -122,6 +122,9 @@ extension Tensor {
 }
 
 extension Float: ProductFactor {
+    /// Whether products with few rows have a kernel that is faster than OpenBLAS; measured with AVX-512.
+    private static let hasRegistersForFewRows = kernel_processor_has_avx512()
+
     static func multiply(
         _ shape: ProductShape, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,
         into c: UnsafeMutablePointer<Float>
@@ -147,7 +150,7 @@ extension Float: ProductFactor {
         prepare: RowPreparation?
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        guard rows <= FEW_ROWS, prepare == nil else {
+        guard rows <= FEW_ROWS, hasRegistersForFewRows, prepare == nil else {
             return multiply(rows: rows, x, byRowsOf: weight, bias: bias, into: c, prepare: prepare)
         }
         OperatorProfile.count(multiplyAdds: rows * outputs * inputs)

@@ -78,11 +78,14 @@ public struct Tensor: Sendable {
     }
 
     private mutating func makeUnique() {
-        guard !(storage.isWritable && isKnownUniquelyReferenced(&storage)) else { return storage.forgetRounded() }
+        guard !(storage.isWritable && isKnownUniquelyReferenced(&storage)) else { return storage.forgetCopies() }
         let copy = Storage(count: count)
         copy.pointer.update(from: storage.pointer, count: count)
         storage = copy
     }
+
+    /// Lets go of what bf16 products keep of the elements.
+    package func forgetCopies() { storage.forgetCopies() }
 
     /// The same elements under another shape.
     public func reshaped(_ shape: [Int]) -> Tensor {

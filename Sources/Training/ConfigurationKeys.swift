@@ -13,7 +13,8 @@ extension Configuration {
         ConfigurationKey("seed", \.seed, "decides weights, noise, times and the order of pictures"),
         .count("threads", \.threads, from: 0, "threads for the products; 0 for all processors"),
         ConfigurationKey(
-            "precision", \.precision, "of large products but convolutions: fp32, or bf16 by oneDNN, for twice the speed"
+            "precision", \.precision,
+            "of large products but convolutions: fp32, or bf16, which wants oneDNN, for twice the speed"
         ),
         ConfigurationKey("kind", \.kind, "what is trained: denoiser, or autoencoder for the latents of later runs"),
         ConfigurationKey("space", \.space, "what is diffused: pixel, or latent (see latent.vae)"),

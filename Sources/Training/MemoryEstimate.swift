@@ -29,10 +29,17 @@ public struct MemoryEstimate: Sendable {
         activations = 0
     }
 
-    /// Keeps gradients as bf16, as a step does where nothing is added to them.
-    mutating func roundGradients() {
-        state -= gradients / 2
-        gradients /= 2
+    /// Takes factors of products as bf16.
+    ///
+    /// - Parameter passes: of a step, on a process of so many `ranks`.
+    mutating func roundFactors(passes: Int, ranks: Int) {
+        if passes == 1, ranks == 1 {
+            // Gradients to which nothing is added are kept as bf16.
+            state -= gradients / 2
+        } else if passes > 1 {
+            // From the second pass on the rounded weights have no place where their gradients will be.
+            state += gradients / 2
+        }
     }
 
     /// Leaves to each of so many processes a share of moments and moving averages.
@@ -101,8 +108,8 @@ public struct MemoryEstimate: Sendable {
     }
 
     /// Adds an encoder that runs in the step.
-    mutating func add(_ encoder: DINOv2Architecture, grid: Int) {
-        state += 4 * encoder.parameterCount
+    mutating func add(_ encoder: DINOv2Architecture, grid: Int, precision: Precision) {
+        state += (precision == .bf16 ? 6 : 4) * encoder.parameterCount
         let tokens = DINOv2.picturesAtOnce * (grid * grid + 1 + encoder.registers)
         // Its tokens, queries, keys, values and norms, and both sides of the inner layer; nothing is kept for a gradient.
         activations += 4 * tokens * (7 * encoder.width + 2 * encoder.feedForwardWidth)

@@ -65,8 +65,9 @@ extension Trainer {
         var memory = preparation.memory
         let training = preparation.configuration.training
         if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
-        if preparation.configuration.precision == .bf16, training.accumulate == 1, communicator.size == 1 {
-            memory.roundGradients()
+        if preparation.configuration.precision == .bf16 {
+            let passes = (training.accumulate + communicator.size - 1) / communicator.size
+            memory.roundFactors(passes: passes, ranks: communicator.size)
         }
         return memory
     }

@@ -19,6 +19,9 @@ extension Trainer {
             try write(picture, "\(name).png", tag: "preview/ema", journal)
         }
         try write(try task.preview(), "\(name)-raw.png", tag: "preview/raw", journal)
+        // What bf16 products keep of weights would only take memory beside the next step's.
+        for weight in (average ?? []) + task.parameters.map(\.value) { weight.forgetCopies() }
+        MemoryPool.shared.releaseKept()
     }
 
     private func write(_ picture: RGBImage, _ name: String, tag: String, _ journal: TrainingJournal) throws {

@@ -28,7 +28,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")
     var mode: BenchmarkMode?
 
-    @Option(help: "Of the products: fp32, or bf16 by oneDNN.")
+    @Option(help: "Of the products: fp32, or bf16, which wants oneDNN.")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption

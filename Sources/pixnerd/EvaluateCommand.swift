@@ -95,7 +95,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     @Option(help: "Writes the statistics of GENERATED to this .npz.")
     var saveGenerated: String?
 
-    @Option(help: "Of the network's large products: fp32, or bf16 by oneDNN.")
+    @Option(help: "Of the network's large products: fp32, or bf16, which wants oneDNN.")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption

@@ -205,7 +205,9 @@ struct BFloat16Tests {
 
     /// The rounded value of a weight lies where its gradient will: used twice, in a block that is computed again, and in
     /// passes that add up, it must be the weight all the same.
-    @Test(arguments: [(false, 1, false), (false, 2, false), (true, 1, false), (true, 2, false), (true, 2, true)])
+    @Test(arguments: [
+        (false, 1, false), (false, 2, false), (true, 1, false), (true, 2, false), (true, 2, true), (false, 1, true),
+    ])
     func weightsThatAreReadAgain(recomputes: Bool, passes: Int, rounds: Bool) throws {
         let weight = parameter("weight", [64, 64], scale: 0.125, index: 0)
         let (x, modulation) = (parameter("x", [2, 64, 64], index: 1), parameter("modulation", [2, 6 * 64], index: 2))

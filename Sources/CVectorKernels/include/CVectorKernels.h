@@ -9,6 +9,8 @@
 
 // The instruction set whose variants of the kernels run here, for a person.
 const char *kernel_instruction_set(void);
+// Whether they have registers of 512 bits.
+bool kernel_processor_has_avx512(void);
 // Whether the processor multiplies bf16.
 bool kernel_processor_has_bfloat16(void);
 // Whether it multiplies whole tiles of bf16 (AMX), many times as fast as vectors.
@@ -265,7 +267,8 @@ void normalize_columns_backward(
 
 #pragma mark Products of bf16
 
-// Only where kernel_processor_has_bfloat16. A right factor [inner, columns] is packed in panels of 64 columns.
+// Only where kernel_processor_has_bfloat16. A right factor [inner, columns] is packed in panels of so many columns.
+enum { BFLOAT16_PANEL_COLUMNS = 64 };
 
 // Numbers that it takes.
 size_t bfloat16_packed_count(size_t columns, size_t inner);
@@ -276,7 +279,7 @@ void bfloat16_pack_panel(
 void bfloat16_pack_normalized_columns(
     size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed);
 // c[rows, columns of the panels first_panel ..< last_panel] = a[rows, inner] packed, with a bias added to each row where there
-// is one, or on top of c. bias and c begin at the first panel's first column.
+// is one, or on top of c without one. bias and c begin at the first panel's first column.
 void bfloat16_packed_product(
     size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const uint16_t *a, size_t a_stride,
     const uint16_t *packed, const float *bias, bool adds, float *c, size_t c_stride);

@@ -138,6 +138,10 @@ func sumOverTokens(
 ///   - outputWeight: `w2`, [D, inner].
 /// - Returns: [..., D].
 public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor {
+    precondition(
+        x.shape.last == gateWeight.shape.last && valueWeight.shape == gateWeight.shape
+            && outputWeight.shape.count == 2 && outputWeight.shape[1] == gateWeight.shape[0],
+        "swiGLU: x \(x.shape), weights \(gateWeight.shape), \(valueWeight.shape) and \(outputWeight.shape) do not fit")
     if let result = packedSwiGLU(x, gateWeight: gateWeight, valueWeight: valueWeight, outputWeight: outputWeight) {
         return result
     }
@@ -147,17 +151,17 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
 }
 
 /// The same without gradients, in bf16 and with packed weights; nil where it is to be computed otherwise.
-private func packedSwiGLU(
-    _ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor
-) -> Tensor? {
+private func packedSwiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor? {
     let (inner, width) = (gateWeight.shape[0], gateWeight.shape[1])
     let rows = x.count / width
-    guard x.node == nil, Precision.ofProduct(rows: rows, columns: inner, inner: width) == .bf16 else { return nil }
+    guard x.node == nil, outputWeight.node == nil,
+        Precision.ofProduct(rows: rows, columns: inner, inner: width) == .bf16,
+        let gate = PackedWeight.of(gateWeight), let value = PackedWeight.of(valueWeight)
+    else { return nil }
     OperatorProfile.begin("swiGLU")
     defer { OperatorProfile.end() }
-    return BFloat16.gatedProduct(
-        rows: rows, x.rounded(to: BFloat16.self), gateWeight: gateWeight, valueWeight: valueWeight
-    ).map { linearForward($0, shape: x.shape.dropLast() + [inner], weight: outputWeight) }
+    let hidden = BFloat16.gatedProduct(rows: rows, x.rounded(to: BFloat16.self), gate: gate, value: value)
+    return linearForward(hidden, shape: x.shape.dropLast() + [inner], weight: outputWeight)
 }
 
 /// (silu(gate) * value) W^T; the product of gate and value is computed again in the backward pass, not kept.

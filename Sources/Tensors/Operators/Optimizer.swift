@@ -2,14 +2,14 @@ import CVectorKernels
 import Foundation
 
 /// What one AdamW step multiplies by.
-public struct AdamWCoefficients: Sendable {
+package struct AdamWCoefficients: Sendable {
     fileprivate var kernel: adamw_coefficients
 
     /// - Parameters:
     ///   - step: the number of this step, from 1, for the correction of the moments' bias.
     ///   - gradientScale: a factor for all gradients, from clipping.
     ///   - averageDecay: of the moving average of the weights.
-    public init(
+    package init(
         learningRate: Float, beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, step: Int,
         gradientScale: Float, averageDecay: Float
     ) {
@@ -84,9 +84,8 @@ extension StoredGradient {
         of count: Int, from start: Int = 0, _ body: (_ at: Int, _ count: Int, UnsafePointer<Float>) -> Void
     ) {
         parallelChunks(count, of: elementsPerChunk) { range in
-            withWorkspace(range.count) { room in
-                let elements = elements(start + range.lowerBound..<start + range.upperBound, in: room)
-                body(range.lowerBound, range.count, elements)
+            withElements(start + range.lowerBound..<start + range.upperBound) {
+                body(range.lowerBound, range.count, $0)
             }
         }
     }

@@ -81,7 +81,7 @@ struct DenoiserPreparation: TrainingPreparation {
             estimate.addAlignment(
                 inputs: architecture.hiddenSize, hidden: configuration.projectorWidth, outputs: features.width,
                 tokens: batch * side * side)
-            if let encoder = features.encoder { estimate.add(encoder, grid: side) }
+            if let encoder = features.encoder { estimate.add(encoder, grid: side, precision: configuration.precision) }
         }
         if let autoencoder = space.autoencoder {
             estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: space.cache == nil)
