@@ -90,13 +90,14 @@ INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t i
 }
 
 BFLOAT16 void bfloat16_pack_panel(
-    size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed) {
+    size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
+    const uint16_t *rows = x;
     const size_t vectors = vectors_of(columns, panel), count = smaller(panel_columns, columns - panel * panel_columns);
     for (size_t first = 0; first < inner; first += inner_of_block(inner)) {
-        uint16_t *out = packed + packed_offset(columns, inner, panel, first);
+        uint16_t *out = (uint16_t *)packed + packed_offset(columns, inner, panel, first);
         for (size_t vector = 0; vector < vectors; vector++) {
             pack_vector(
-                x + vector * lanes * stride + first, stride, smaller(lanes, count - vector * lanes),
+                rows + vector * lanes * stride + first, stride, smaller(lanes, count - vector * lanes),
                 smaller(inner_of_block(inner), inner - first), vectors, out + vector * 2 * lanes);
         }
     }
@@ -112,11 +113,10 @@ INLINE __m512 widened(const uint16_t *x, __mmask16 mask) {
 
 INLINE __m512i rounded(__m512 x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
 
-BFLOAT16 void bfloat16_pack_normalized_columns(
-    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed) {
+BFLOAT16 void bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {
     for (size_t column = 0; column < columns; column += lanes) {
         const __mmask16 mask = mask_of(columns, column);
-        const uint16_t *x = weights + column;
+        const uint16_t *x = (const uint16_t *)weights + column;
         __m512 squares = _mm512_setzero_ps();
         for (size_t row = 0; row < rows; row++) {
             const __m512 value = widened(x + row * columns, mask);
@@ -127,7 +127,8 @@ BFLOAT16 void bfloat16_pack_normalized_columns(
         const size_t panel = column / panel_columns, step = vectors_of(columns, panel) * 2 * lanes;
         for (size_t first = 0; first < rows; first += inner_of_block(rows)) {
             const size_t last = first + smaller(inner_of_block(rows), rows - first);
-            uint16_t *out = packed + packed_offset(columns, rows, panel, first) + column % panel_columns * 2;
+            uint16_t *out =
+                (uint16_t *)packed + packed_offset(columns, rows, panel, first) + column % panel_columns * 2;
             for (size_t row = first; row < last; row += 2, out += step) {
                 const __m512i even = rounded(_mm512_mul_ps(widened(x + row * columns, mask), reciprocal));
                 const __m512i odd = row + 1 < last
@@ -195,19 +196,19 @@ typedef void tile_function(const tile_place *, size_t inner, const uint16_t *b, 
 TILE(1) TILE(2) TILE(3) TILE(4)
 
 BFLOAT16 void bfloat16_packed_product(
-    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const uint16_t *a, size_t a_stride,
-    const uint16_t *packed, const float *bias, bool adds, float *c, size_t c_stride) {
+    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const void *a, size_t a_stride,
+    const void *packed, const float *bias, bool adds, float *c, size_t c_stride) {
     tile_function *const tiles[panel_vectors] = {tile_1, tile_2, tile_3, tile_4};
     for (size_t first = 0; first < inner; first += inner_of_block(inner)) {
         const size_t count = smaller(inner_of_block(inner), inner - first);
         for (size_t panel = first_panel; panel < last_panel; panel++) {
             const size_t vectors = vectors_of(columns, panel), column = (panel - first_panel) * panel_columns;
             const __mmask16 mask = mask_of(columns, panel * panel_columns + (vectors - 1) * lanes);
-            const uint16_t *b = packed + packed_offset(columns, inner, panel, first);
+            const uint16_t *b = (const uint16_t *)packed + packed_offset(columns, inner, panel, first);
             for (size_t row = 0; row < rows; row += tile_rows) {
                 tile_place place = {.c = c + row * c_stride + column, c_stride, smaller(tile_rows, rows - row)};
                 for (size_t i = 0; i < tile_rows; i++) {
-                    place.a[i] = a + (row + smaller(i, place.count - 1)) * a_stride + first;
+                    place.a[i] = (const uint16_t *)a + (row + smaller(i, place.count - 1)) * a_stride + first;
                 }
                 tiles[vectors - 1](&place, count, b, mask, first == 0 && bias ? bias + column : NULL, adds || first > 0);
             }
@@ -217,16 +218,15 @@ BFLOAT16 void bfloat16_packed_product(
 #else
 // Without the instructions nothing asks for it (kernel_processor_has_bfloat16).
 void bfloat16_pack_panel(
-    size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed) {
+    size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
     __builtin_trap();
 }
-void bfloat16_pack_normalized_columns(
-    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed) {
+void bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {
     __builtin_trap();
 }
 void bfloat16_packed_product(
-    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const uint16_t *a, size_t a_stride,
-    const uint16_t *packed, const float *bias, bool adds, float *c, size_t c_stride) {
+    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const void *a, size_t a_stride,
+    const void *packed, const float *bias, bool adds, float *c, size_t c_stride) {
     __builtin_trap();
 }
 #endif

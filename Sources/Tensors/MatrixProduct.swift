@@ -65,10 +65,11 @@ enum MatrixProduct {
         let byRows = rows >= columns
         let length = byRows ? rows : columns
         // Bands are multiples of 32, which every kernel's register tile divides.
-        let bands = max(1, min(Threads.count, length / 32))
+        let threads = max(1, min(Threads.count, length / 32))
+        let share = (length + threads - 1) / threads
         // As many of at most the longest for each thread.
-        let pieces = longest == .max ? bands : bands * ((length + bands * longest - 1) / (bands * longest))
-        let band = ((length + pieces - 1) / pieces + 31) / 32 * 32
+        let bands = threads * ((share - 1) / longest + 1)
+        let band = ((length + bands - 1) / bands + 31) / 32 * 32
         parallelChunks(length, of: band) { body(byRows ? $0 : 0..<rows, byRows ? 0..<columns : $0) }
     }
 }

@@ -29,13 +29,11 @@ final class PackedWeight: @unchecked Sendable {
     private init(_ weight: Tensor) {
         (outputs, inputs) = (weight.shape[0], weight.shape[1])
         storage = RoundedStorage(count: bfloat16_packed_count(outputs, inputs))
-        let target = UnsafeMutableRawPointer(storage.pointer).assumingMemoryBound(to: UInt16.self)
         parallelFor(panels) { panel in
             let columns = columns(of: panel)
             withWorkspace(columns.count * inputs) { room in
                 round_to_bfloat16(columns.count * inputs, weight.pointer + columns.lowerBound * inputs, room)
-                let rows = UnsafeRawPointer(room).assumingMemoryBound(to: UInt16.self)
-                bfloat16_pack_panel(outputs, inputs, panel, rows, inputs, target)
+                bfloat16_pack_panel(outputs, inputs, panel, room, inputs, storage.pointer)
             }
         }
     }
@@ -62,9 +60,7 @@ final class PackedWeight: @unchecked Sendable {
         let columns = columns(of: panel)
         OperatorProfile.count(multiplyAdds: rows.count * columns.count * inputs)
         bfloat16_packed_product(
-            rows.count, outputs, inputs, panel, panel + 1,
-            UnsafeRawPointer(x + rows.lowerBound * inputs).assumingMemoryBound(to: UInt16.self), inputs,
-            UnsafeRawPointer(storage.pointer).assumingMemoryBound(to: UInt16.self),
+            rows.count, outputs, inputs, panel, panel + 1, x + rows.lowerBound * inputs, inputs, storage.pointer,
             bias.map { $0 + columns.lowerBound }, adds, c, stride)
     }
 

@@ -66,6 +66,7 @@ extension Trainer {
         let training = preparation.configuration.training
         if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
         if preparation.configuration.precision == .bf16 {
+            // The most that any of them takes; shares may differ by a picture, and passes with them (`Configuration.plan`).
             let passes = (training.accumulate + communicator.size - 1) / communicator.size
             memory.roundFactors(passes: passes, ranks: communicator.size)
         }

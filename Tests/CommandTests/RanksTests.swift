@@ -232,15 +232,20 @@ struct RanksTests {
         }
     }
 
+    /// Two processes of a run that would not end by itself, once it has saved its third step.
+    private func startEndlessRun(_ name: String, in place: Workplace) throws -> Process {
+        let run = arguments(
+            name, steps: 10_000_000, "training.save_every=1", "training.keep_last=2", "training.preview_every=0")
+        let process = try place.startRanks([run, run])
+        try place.await(process, "runs/\(name)/step-0000003")
+        return process
+    }
+
     @Test(arguments: [SIGTERM, SIGUSR1])
     func aSignalToAnyProcessSavesTheRun(signal: Int32) throws {
         try Workplace.with { place in
             try place.prepareTraining()
-            let run = arguments(
-                "stopped", steps: 10_000_000, "training.save_every=1", "training.keep_last=2",
-                "training.preview_every=0")
-            let process = try place.startRanks([run, run])
-            try place.await(process, "runs/stopped/step-0000003")
+            let process = try startEndlessRun("stopped", in: place)
             // SIGUSR1 to the launcher, which hands it on; SIGTERM to one of the others.
             let target = signal == SIGUSR1 ? process.processIdentifier : try #require(place.rank(1, of: process))
             kill(target, signal)
@@ -253,11 +258,7 @@ struct RanksTests {
     @Test func aProcessThatDiesEndsTheRun() throws {
         try Workplace.with { place in
             try place.prepareTraining()
-            let run = arguments(
-                "dead", steps: 10_000_000, "training.save_every=1", "training.keep_last=2",
-                "training.preview_every=0")
-            let process = try place.startRanks([run, run])
-            try place.await(process, "runs/dead/step-0000003")
+            let process = try startEndlessRun("dead", in: place)
             kill(try #require(place.rank(1, of: process)), SIGKILL)
             let outcome = try place.end(process)
             #expect(outcome.status != 0)

@@ -274,15 +274,14 @@ enum { BFLOAT16_PANEL_COLUMNS = 64 };
 size_t bfloat16_packed_count(size_t columns, size_t inner);
 // Packs a panel from the rows of x, [columns of the panel, inner], which stand stride numbers apart.
 void bfloat16_pack_panel(
-    size_t columns, size_t inner, size_t panel, const uint16_t *x, size_t stride, uint16_t *packed);
+    size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed);
 // Packs weights[rows, columns] as such a factor, each column divided by max(its norm, 1e-12).
-void bfloat16_pack_normalized_columns(
-    size_t rows, size_t columns, const uint16_t *weights, uint16_t *packed);
+void bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed);
 // c[rows, columns of the panels first_panel ..< last_panel] = a[rows, inner] packed, with a bias added to each row where there
 // is one, or on top of c without one. bias and c begin at the first panel's first column.
 void bfloat16_packed_product(
-    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const uint16_t *a, size_t a_stride,
-    const uint16_t *packed, const float *bias, bool adds, float *c, size_t c_stride);
+    size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const void *a, size_t a_stride,
+    const void *packed, const float *bias, bool adds, float *c, size_t c_stride);
 
 #pragma mark Products with few rows
 

@@ -40,8 +40,8 @@ extension FieldLayout {
         let normalized: UnsafeMutablePointer<Float>
         private let hidden: UnsafeMutablePointer<Float>
         private let activated: UnsafeMutablePointer<Float>
-        private let first: UnsafeMutablePointer<UInt16>
-        private let second: UnsafeMutablePointer<UInt16>
+        private let first: UnsafeMutablePointer<BFloat16>
+        private let second: UnsafeMutablePointer<BFloat16>
 
         static func workspace(_ field: FieldLayout) -> Int {
             2 * field.stateCount + 2 * pixelsAtOnce * field.inner
@@ -56,15 +56,14 @@ extension FieldLayout {
             hidden = normalized + field.stateCount
             activated = hidden + pixelsAtOnce * field.inner
             let packed = UnsafeMutableRawPointer(activated + pixelsAtOnce * field.inner)
-            first = packed.assumingMemoryBound(to: UInt16.self)
+            first = packed.assumingMemoryBound(to: BFloat16.self)
             second = first + bfloat16_packed_count(field.inner, field.width)
         }
 
         /// Both generated matrices with columns of unit length.
         func pack(_ generated: UnsafePointer<BFloat16>) {
-            let raw = UnsafeRawPointer(generated).assumingMemoryBound(to: UInt16.self)
-            bfloat16_pack_normalized_columns(field.width, field.inner, raw, first)
-            bfloat16_pack_normalized_columns(field.inner, field.width, raw + field.matrixCount, second)
+            bfloat16_pack_normalized_columns(field.width, field.inner, generated, first)
+            bfloat16_pack_normalized_columns(field.inner, field.width, generated + field.matrixCount, second)
         }
 
         /// state += silu(norm(state) W1) W2 for some pixels.
@@ -80,13 +79,11 @@ extension FieldLayout {
         /// c = a packed, or on top of c; a is rounded in place.
         private func product(
             _ a: UnsafeMutablePointer<Float>, _ rows: Int, columns: Int, inner: Int,
-            _ packed: UnsafeMutablePointer<UInt16>, adds: Bool, into c: UnsafeMutablePointer<Float>
+            _ packed: UnsafeMutablePointer<BFloat16>, adds: Bool, into c: UnsafeMutablePointer<Float>
         ) {
             round_to_bfloat16(rows * inner, a, a)
             bfloat16_packed_product(
-                rows, columns, inner, 0, PackedWeight.panels(of: columns),
-                UnsafeRawPointer(a).assumingMemoryBound(to: UInt16.self),
-                inner, packed, nil, adds, c, columns)
+                rows, columns, inner, 0, PackedWeight.panels(of: columns), a, inner, packed, nil, adds, c, columns)
         }
     }
 }
