@@ -40,21 +40,20 @@ let package = Package(
     ],
     targets: [
         // Floor 0: C libraries and the inner loops in C.
-        .systemLibrary(
-            name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
         .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .target(name: "CBLAS", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CMPI", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "COneDNN"),
         .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPNGShim", dependencies: ["CPNG"]),
         .target(name: "CImageKernels"),
         // Floor 1
-        room("Tensors", ["COneDNN", "COpenBLAS", "CVectorKernels", "CXXHash"]),
+        room("Tensors", ["CBLAS", "COneDNN", "CVectorKernels", "CXXHash"]),
         room("Communication", ["CMPI", "CVectorKernels"]),
         // Floor 2
         room("Layers", ["Communication", "Tensors"]),

@@ -38,12 +38,21 @@ bool kernel_processor_has_avx512(void) {
 #endif
 }
 
+bool kernel_processor_has_avx2(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+    return false;
+#endif
+}
+
 const char *kernel_instruction_set(void) {
 #if defined(__x86_64__)
     if (kernel_processor_has_avx512()) {
         return kernel_processor_has_bfloat16() ? "x86-64-v4 (AVX-512, bf16)" : "x86-64-v4 (AVX-512)";
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "x86-64-v3 (AVX2, FMA)";
+    if (kernel_processor_has_avx2()) return "x86-64-v3 (AVX2, FMA)";
     return "x86-64 (SSE2)";
 #elif defined(__aarch64__)
     return "arm64 (NEON)";

@@ -44,6 +44,15 @@ extension ImageCollection {
         return (0..<taken).map { $0 * samples.count / taken }
     }
 
+    /// The shorter side of pictures, in pixels: the median of at most 32 that are evenly spread; 1 where none can be read.
+    public var usualSide: Int {
+        let reader = PictureReader(fastDecode: false)
+        let sides = evenPlaces(32).compactMap { place in
+            (try? reader.bytes(of: samples[place])).flatMap(PictureFacts.init).map { min($0.width, $0.height) }
+        }
+        return sides.isEmpty ? 1 : max(1, sides.sorted()[sides.count / 2])
+    }
+
     /// Reads the pictures at some places of `samples` at their own sizes, on all threads.
     public func read(_ places: [Int]) -> [Result<RGBImage, ImageError>] {
         // A stretch of pictures for each thread, as a decoder serves picture after picture.

@@ -51,6 +51,8 @@ public final class ParameterStore {
         let model = try make(ParameterScope(store: store, path: ""))
         if let error = store.readError { throw error }
         guard case .load(let tensors) = source else { return model }
+        // What was read is going to multiply matrices; here it can still be said that nothing does.
+        try Precision.fp32.check()
         let known = Set(store.parameters.map(\.name))
         let unexpected = tensors.names.filter { !known.contains($0) }
         guard store.missing.isEmpty && store.misshapen.isEmpty && unexpected.isEmpty else {

@@ -101,8 +101,8 @@ extension PipelineComparison {
         return ComparisonResults(
             name: settings.name, program: program, command: command,
             machine: ComparisonResults.MachineDescription(
-                processor: machine.processor, instructionSet: machine.instructionSet, blas: machine.blas,
-                blasCore: machine.blasCore,
+                processor: machine.processor, instructionSet: machine.instructionSet, blas: machine.blas ?? "none",
+                blasCore: machine.blasCore ?? "its own",
                 threads: asked > 0 ? asked : Threads.count, memory: Double(machine.memory) / 1e9),
             missing: units.filter { !isDone($0) }.map(\.name), isEqual: equality.isEqual, unequal: equality.unequal,
             equal: equality.compared.filter(\.isEqual), differing: equality.differing,

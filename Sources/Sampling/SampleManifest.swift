@@ -112,7 +112,7 @@ public struct SampleManifest: Codable, Equatable, Sendable {
         self.knobs = knobs
         threads = Threads.count
         instructionSet = machine.instructionSet
-        blasCore = machine.blasCore
+        blasCore = machine.blasCore ?? machine.blas ?? "none"
         rounding = "clip(127.5 x + 128)"
         pictures = []
     }

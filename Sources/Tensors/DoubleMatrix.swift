@@ -1,4 +1,4 @@
-import COpenBLAS
+import CBLAS
 
 /// A dense, row-major matrix in double precision, for statistics: products and eigenvalues over OpenBLAS.
 package struct DoubleMatrix: Sendable, Equatable {
@@ -34,17 +34,16 @@ package struct DoubleMatrix: Sendable, Equatable {
             "product: \(a.rows) x \(a.columns) and \(inner) x \(columns) do not fit")
         var result = DoubleMatrix(zeros: a.rows, columns)
         guard !result.values.isEmpty, inner > 0 else { return result }
-        _ = Threads.oneThreadPerProduct
+        _ = MatrixLibrary.isReady
         result.values.withUnsafeMutableBufferPointer { target in
             // Sound: each thread writes rows of its own.
             nonisolated(unsafe) let target = target
             parallelChunks(a.rows, of: band(a.rows)) { rows in
                 a.values.withUnsafeBufferPointer { values in
-                    cblas_dgemm(
-                        CblasRowMajor, CblasNoTrans, transposingSecond ? CblasTrans : CblasNoTrans,
-                        blasint(rows.count), blasint(columns), blasint(inner), 1,
-                        values.baseAddress! + rows.lowerBound * a.columns, blasint(a.columns), b.values,
-                        blasint(b.columns), 0, target.baseAddress! + rows.lowerBound * columns, blasint(columns))
+                    blas_dgemm(
+                        false, transposingSecond, Int64(rows.count), Int64(columns), Int64(inner),
+                        values.baseAddress! + rows.lowerBound * a.columns, Int64(a.columns), b.values,
+                        Int64(b.columns), false, target.baseAddress! + rows.lowerBound * columns, Int64(columns))
                 }
             }
         }
@@ -59,17 +58,17 @@ package struct DoubleMatrix: Sendable, Equatable {
             rows == columns && x.count % max(columns, 1) == 0, "addOuterProducts: \(x.count) for \(rows) x \(columns)")
         guard !x.isEmpty else { return }
         let (count, width) = (x.count / columns, columns)
-        _ = Threads.oneThreadPerProduct
+        _ = MatrixLibrary.isReady
         values.withUnsafeMutableBufferPointer { target in
             // Sound: each thread writes rows of its own. More bands than threads, as the first are the longest.
             nonisolated(unsafe) let target = target
             parallelChunks(width, of: max(Self.band(width) / 4, 32)) { band in
                 let (first, diagonal) = (band.lowerBound, band.lowerBound * width + band.lowerBound)
                 x.withUnsafeBufferPointer { x in
-                    cblas_dgemm(
-                        CblasRowMajor, CblasTrans, CblasNoTrans, blasint(band.count), blasint(width - first),
-                        blasint(count), 1, x.baseAddress! + first, blasint(width), x.baseAddress! + first,
-                        blasint(width), 1, target.baseAddress! + diagonal, blasint(width))
+                    blas_dgemm(
+                        true, false, Int64(band.count), Int64(width - first), Int64(count), x.baseAddress! + first,
+                        Int64(width), x.baseAddress! + first, Int64(width), true, target.baseAddress! + diagonal,
+                        Int64(width))
                 }
             }
         }
@@ -96,24 +95,11 @@ package struct DoubleMatrix: Sendable, Equatable {
         precondition(rows == columns, "symmetricEigen: \(rows) x \(columns) is not square")
         guard rows > 0 else { return ([], vectors ? self : nil) }
         guard values.allSatisfy(\.isFinite) else { return nil }
-        // In LAPACK's order of columns a symmetric matrix is the same, and its eigenvectors stand in our rows.
         var matrix = self
         var eigenvalues = [Double](repeating: 0, count: rows)
-        var (size, status) = (blasint(rows), blasint(0))
-        func call(_ work: inout [Double], _ integers: inout [blasint], count: Int, integerCount: Int) {
-            var (length, integerLength) = (blasint(count), blasint(integerCount))
-            dsyevd_(
-                vectors ? "V" : "N", "U", &size, &matrix.values, &size, &eigenvalues, &work, &length, &integers,
-                &integerLength, &status, 1, 1)
-        }
-        _ = Threads.oneThreadPerProduct
-        // Asked with -1, it says how much memory it works best with.
-        var (work, integers): ([Double], [blasint]) = ([0], [0])
-        call(&work, &integers, count: -1, integerCount: -1)
-        work = [Double](repeating: 0, count: Int(work[0]))
-        integers = [blasint](repeating: 0, count: Int(integers[0]))
-        call(&work, &integers, count: work.count, integerCount: integers.count)
-        return status == 0 ? (eigenvalues, vectors ? matrix : nil) : nil
+        _ = MatrixLibrary.isReady
+        let hasConverged = blas_eigen(Int64(rows), &matrix.values, &eigenvalues, vectors)
+        return hasConverged ? (eigenvalues, vectors ? matrix : nil) : nil
     }
 }
 
@@ -122,11 +108,11 @@ package func productOnThisThread(
     _ a: [Double], _ b: [Double], _ rows: Int, _ inner: Int, _ columns: Int
 ) -> [Double] {
     precondition(a.count == rows * inner && b.count == inner * columns, "productOnThisThread: sizes do not fit")
-    _ = Threads.oneThreadPerProduct
+    _ = MatrixLibrary.isReady
     return [Double](unsafeUninitializedCapacity: rows * columns) { result, count in
-        cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(columns), blasint(inner), 1, a,
-            blasint(inner), b, blasint(columns), 0, result.baseAddress!, blasint(columns))
+        blas_dgemm(
+            false, false, Int64(rows), Int64(columns), Int64(inner), a, Int64(inner), b, Int64(columns), false,
+            result.baseAddress!, Int64(columns))
         count = rows * columns
     }
 }

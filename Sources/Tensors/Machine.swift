@@ -1,4 +1,3 @@
-import COpenBLAS
 import CVectorKernels
 import Foundation
 
@@ -8,10 +7,14 @@ public struct Machine: Sendable {
     public let processor: String
     /// The instruction set of the vector kernels.
     public let instructionSet: String
-    /// OpenBLAS's version and how it was built.
-    public let blas: String
-    /// The processor core that OpenBLAS chose its kernels for.
-    public let blasCore: String
+    /// Name and version of the library that multiplies matrices, or its path where it is not a known one; nil for none.
+    public let blas: String?
+    /// The file of that library.
+    public let blasPath: String?
+    /// The processor core whose kernels OpenBLAS runs, such as "SkylakeX"; nil for other libraries.
+    public let blasCore: String?
+    /// Why there is no library that multiplies matrices, in one sentence; nil where there is one.
+    public let blasObstacle: String?
     /// The version of oneDNN, where it is found.
     public let oneDNN: String?
     /// Which float32 products are left to oneDNN, in multiply-adds; nil for none.
@@ -22,12 +25,19 @@ public struct Machine: Sendable {
     public let bfloat16Obstacle: String?
     /// Memory of the machine in bytes.
     public let memory: UInt64
+    private let library: MatrixLibrary?
 
+    /// Loads the library that multiplies matrices, where this process has not done so yet.
     public init() {
         processor = Self.processorName()
         instructionSet = String(cString: kernel_instruction_set())
-        blas = String(cString: openblas_get_config()).trimmingCharacters(in: .whitespaces)
-        blasCore = String(cString: openblas_get_corename())
+        (library, blasObstacle) =
+            switch MatrixLibrary.shared {
+            case .success(let library): (library, nil)
+            case .failure(let error): (nil, error.description)
+            }
+        blas = library.map { $0.name ?? $0.path }
+        (blasPath, blasCore) = (library?.path, library?.core)
         oneDNN = OneDNN.shared.version
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         packsWeights = Precision.packsWeights
@@ -35,24 +45,21 @@ public struct Machine: Sendable {
         memory = ProcessInfo.processInfo.physicalMemory
     }
 
+    /// Which kernels of OpenBLAS run, why, and which it would have chosen by itself, for a person; nil for other libraries.
+    ///
+    /// OpenBLAS's own choice is found out in another process, which takes some milliseconds.
+    public var kernelChoice: String? { library?.choiceText }
+
+    /// Where products run below what the processor has, or something that is not known computes them: one sentence that says so
+    /// and what to do.
+    public var warning: String? { library?.warning }
+
     private static func processorName() -> String {
         guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return "unknown" }
         for line in text.split(separator: "\n") where line.hasPrefix("model name") {
             return line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
         }
         return "unknown"
-    }
-
-    /// Where OpenBLAS is kept from using what the processor has, one sentence that says so and what to do.
-    public var warning: String? {
-        let fast = ["SKYLAKEX", "COOPERLAKE", "SAPPHIRERAPIDS"]
-        guard instructionSet.hasPrefix("x86-64-v4"), !fast.contains(blasCore.uppercased()) else { return nil }
-        guard let asked = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] else {
-            return "This processor has AVX-512, but OpenBLAS chose its \(blasCore) kernels, which do not use it; "
-                + "a newer OpenBLAS may know the processor."
-        }
-        return "This processor has AVX-512, but OPENBLAS_CORETYPE=\(asked) makes OpenBLAS use its \(blasCore) kernels, "
-            + "which takes about twice the time; unset OPENBLAS_CORETYPE."
     }
 }
 

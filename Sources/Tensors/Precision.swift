@@ -13,16 +13,17 @@ public enum Precision: String, Sendable, CaseIterable {
     @TaskLocal package static var packsWeights =
         kernel_processor_has_bfloat16() && !kernel_processor_has_bfloat16_tiles()
 
-    /// That this machine has it.
+    /// That this machine multiplies matrices in this precision.
     ///
-    /// - Throws: `PrecisionError`.
+    /// - Throws: `MatrixLibraryError` where there is no library for it; `PrecisionError`.
     public func check() throws {
+        _ = try MatrixLibrary.shared.get()
         if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw PrecisionError(description: obstacle) }
     }
 
     /// Computes `body` in this precision; the derivatives of what is recorded in it are computed so, too.
     ///
-    /// - Throws: `PrecisionError` where this machine cannot; what `body` throws.
+    /// - Throws: `MatrixLibraryError` or `PrecisionError` where this machine cannot; what `body` throws.
     public func callAsFunction<R>(_ body: () throws -> R) throws -> R {
         try check()
         return try Self.$current.withValue(self, operation: body)

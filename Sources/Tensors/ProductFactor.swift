@@ -1,4 +1,4 @@
-import COpenBLAS
+import CBLAS
 import CVectorKernels
 
 /// A type of numbers that the factors of products have; they are summed in float32.
@@ -133,16 +133,13 @@ extension Float: ProductFactor {
             OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: false)
             return
         }
-        _ = Threads.oneThreadPerProduct
+        _ = MatrixLibrary.isReady
         if let bias {
             for row in 0..<shape.rows { (c + row * shape.cStride).update(from: bias, count: shape.columns) }
         }
-        cblas_sgemm(
-            CblasRowMajor, shape.aIsTransposed ? CblasTrans : CblasNoTrans,
-            shape.bIsTransposed ? CblasTrans : CblasNoTrans, blasint(shape.rows), blasint(shape.columns),
-            blasint(shape.inner), 1, a, blasint(shape.aStride), b, blasint(shape.bStride),
-            shape.accumulates || bias != nil ? 1 : 0,
-            c, blasint(shape.cStride))
+        blas_sgemm(
+            shape.aIsTransposed, shape.bIsTransposed, Int64(shape.rows), Int64(shape.columns), Int64(shape.inner), a,
+            Int64(shape.aStride), b, Int64(shape.bStride), shape.accumulates || bias != nil, c, Int64(shape.cStride))
     }
 
     static func multiply(

@@ -1,4 +1,3 @@
-import COpenBLAS
 import Dispatch
 import Foundation
 import Synchronization
@@ -18,10 +17,6 @@ public enum Threads {
             configured.store(newValue, ordering: .relaxed)
         }
     }
-
-    /// OpenBLAS always runs on the thread that calls it: products are split by this package, so that its threads and
-    /// OpenBLAS's are never at work at once.
-    static let oneThreadPerProduct: Void = openblas_set_num_threads(1)
 }
 
 /// Runs `body(0) ... body(count - 1)` on all threads; returns when all are done.

@@ -55,7 +55,9 @@ extension KeyedConfiguration {
             let spelling = editDistance(asked.leaf, known.leaf)
             return 2 * (isCut ? min(spelling, 1) : spelling) + (asked.section == known.section ? 0 : 3)
         }
-        return keys.map(\.name).min { distance($0) < distance($1) } ?? ""
+        let names = keys.map(\.name)
+        if let usual = UsualNames.key(of: name), names.contains(usual) { return usual }
+        return names.min { distance($0) < distance($1) } ?? ""
     }
 
     /// Every key with its default and its help, as a table for a person.

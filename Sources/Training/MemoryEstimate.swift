@@ -117,7 +117,7 @@ public struct MemoryEstimate: Sendable {
 
     /// The memory that this process may have in bytes: the machine's, or less where a control group says so.
     public static var available: Int {
-        let machine = Int(clamping: Machine().memory)
+        let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap { path in
             (try? String(contentsOfFile: path, encoding: .utf8))
                 .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }

@@ -128,6 +128,14 @@ public struct PixNerdCheckpoint {
     /// The side of the pictures of training, where the checkpoint holds it.
     public var imageSize: Int? { metadata["image_size"].flatMap { Int($0) } }
 
+    static let fieldSizesKey = "field_sizes"
+
+    /// Sides in pixels at which patches were decoded in training besides that of the pictures; empty for none, or where the
+    /// checkpoint does not say it.
+    public var fieldSizes: [Int] {
+        (metadata[Self.fieldSizesKey] ?? "").split(separator: ",").compactMap { Int($0) }
+    }
+
     /// Channels of what is diffused, where the checkpoint says it.
     var channels: Int? {
         metadata["architecture"].flatMap {

@@ -67,8 +67,17 @@ public final class Trainer {
         defer { progress?.finish() }
         var window = MetricsWindow(batchSize: training.batchSize)
         var savedStep = state.step
+        var forecast = TimeForecast(first: state.step, total: training.steps)
         while state.step < training.steps {
             try step(take, loader, &window)
+            if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
+                progress?.finish()
+                logger.notice(
+                    """
+                    the run will take about \(Progress.duration(seconds)) more on \(Machine().processor), by the speed of its \
+                    first steps
+                    """)
+            }
             if state.step % training.logEvery == 0 || state.step == training.steps {
                 let record = window.record(
                     step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
@@ -98,7 +107,7 @@ public final class Trainer {
     private func makeLoader() -> BatchLoader {
         let training = configuration.training
         return BatchLoader(
-            collection: preparation.pictures, imageSize: configuration.data.imageSize, plan: plan,
+            collection: preparation.pictures, imageSize: preparation.loadedSize, plan: plan,
             seed: configuration.seed,
             startSample: state.step * training.batchSize, workers: configuration.data.workers,
             prefetchBatches: configuration.data.prefetchBatches,

@@ -77,7 +77,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
             try measureLoader(loader)
             return
         }
-        if !json && !isPart { printMachine() }
+        if !isPart { try describeMachine() }
         if let name = work, let mode, let work = Workload.all.first(where: { $0.name == name }) {
             try measure(work, mode, .alone)
             return
@@ -100,10 +100,17 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         }
     }
 
-    private func printMachine() {
+    private func describeMachine() throws {
+        try precision.check()
         let machine = Machine()
-        print("\(machine.processor), \(machine.instructionSet), \(Threads.count) threads, \(machine.blas)")
-        if let warning = machine.warning { print(warning) }
+        makeLogger().noteSlowProducts()
+        guard !json else { return }
+        let library = [machine.blas, machine.blasCore.map { "\($0) kernels" }].compactMap { $0 }
+        print(
+            (["\(machine.processor)", machine.instructionSet, "\(Threads.count) threads"] + library).joined(
+                separator: ", "))
+        // Before the lines of the processes that measure.
+        fflush(nil)
     }
 
     /// Runs one piece of work in a process of its own.
@@ -126,7 +133,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
             throw SharedError(
                 "Under mpirun one piece of work is measured: give --mode train, and of --work one of \(names).")
         }
-        if !json && communicator.isRoot { printMachine() }
+        if communicator.isRoot { try describeMachine() }
         try communicator.agree { try precision.check() }
         try measure(work, mode, communicator)
     }

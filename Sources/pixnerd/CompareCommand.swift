@@ -4,8 +4,10 @@ import Pipelines
 import Training
 
 struct CompareCommand: ParsableCommand {
+    static let name = "compare"
+
     static let configuration = CommandConfiguration(
-        commandName: "compare",
+        commandName: name,
         abstract: "Trains pipelines that differ in their space alone, and measures them alike.",
         discussion: """
             CONFIG is a YAML file; configs/compare-*.yaml are examples. What all pipelines share stands in shared, with the \
@@ -54,6 +56,7 @@ struct CompareCommand: ParsableCommand {
             program: "pixnerd \(PixNerdCommand.configuration.version)", logger: makeLogger())
         if let unit { return try perform(unit, of: comparison) }
         if !reportOnly { try comparison.check() }
+        if !reportOnly { makeLogger().noteSlowProducts() }
         print(comparison.summary)
         fflush(nil)
         var isDone = true

@@ -71,9 +71,9 @@ struct ConvertCommand: ParsableCommand {
         for unreadable in checkpoint.files.flatMap(\.notes.unreadable) {
             logger.warning("\(unreadable.name) is left out: it is \(unreadable.reason), which is not read.")
         }
-        let progress = Progress(total: 100)
+        let progress = Progress(total: 100, isPercentage: true)
         let result = try conversion.write(to: output, metadata: checkpoint.describedMetadata) {
-            progress.show(Int(100 * $0), "per cent written")
+            progress.show(Int(100 * $0), "written")
         }
         progress.finish()
         for (name, count) in result.overflows {

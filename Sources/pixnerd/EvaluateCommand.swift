@@ -158,6 +158,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
 
     private func measure(_ evaluation: Evaluation) throws {
         let logger = makeLogger()
+        logger.noteSlowProducts()
         let progress = Training.Progress(total: evaluation.pictures)
         let details = evaluation.size.map { "pictures of \($0)" } ?? ""
         var isReading = evaluation.pictures > 0

@@ -13,7 +13,8 @@ struct InfoCommand: ParsableCommand {
             Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and
             what is unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions.
             Of an AutoencoderKL: its published kind, scale and fingerprint. Without a checkpoint: processor, instruction
-            set, OpenBLAS and its kernels, threads.
+            set, threads, the library that multiplies matrices (OpenBLAS, or what the environment's PIXNERD_BLAS names) and
+            which of its kernels run.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
@@ -76,14 +77,19 @@ struct InfoCommand: ParsableCommand {
             instruction set  \(machine.instructionSet)
             memory           \(String(format: "%.1f", Double(machine.memory) / 1e9)) GB
             threads          \(Threads.count)
-            OpenBLAS         \(machine.blas)
-            OpenBLAS core    \(machine.blasCore)
+            matmul           \(matmulText(machine))
+            kernels          \(machine.kernelChoice ?? (machine.blas == nil ? "none" : "its own choice"))
             oneDNN           \(machine.oneDNN ?? "not found")
             fp32             \(float32Text(machine))
             bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
             """)
-        if let warning = machine.warning { print("\n\(warning)") }
+        for remark in [machine.blasObstacle, machine.warning].compactMap({ $0 }) { print("\n\(remark)") }
+    }
+
+    private func matmulText(_ machine: Machine) -> String {
+        guard let blas = machine.blas, let path = machine.blasPath else { return "no library found" }
+        return blas == path ? path : "\(blas), \(path)"
     }
 
     private var mpiText: String {
@@ -97,8 +103,9 @@ struct InfoCommand: ParsableCommand {
     }
 
     private func float32Text(_ machine: Machine) -> String {
-        guard let sizes = machine.oneDNNSizes else { return "by OpenBLAS" }
+        guard let library = machine.blas else { return "no library found" }
+        guard let sizes = machine.oneDNNSizes else { return "by \(library)" }
         let ends = [sizes.lowerBound, sizes.upperBound].map { "\($0 >> 20)" }.joined(separator: " to ")
-        return "by OpenBLAS; products of \(ends) million multiply-adds, which it does faster, by oneDNN"
+        return "by \(library); products of \(ends) million multiply-adds, which it does faster, by oneDNN"
     }
 }

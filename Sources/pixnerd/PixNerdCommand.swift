@@ -2,6 +2,8 @@ import ArgumentParser
 import Communication
 import Foundation
 import Logging
+import Tensors
+import Training
 
 @main
 struct PixNerdCommand: ParsableCommand {
@@ -33,7 +35,12 @@ struct PixNerdCommand: ParsableCommand {
     }
 
     private static func parsed() throws -> any ParsableCommand {
-        let command = try parseAsRoot()
+        let command: any ParsableCommand
+        do {
+            command = try parseAsRoot()
+        } catch {
+            throw keyForUnknownOption(error) ?? error
+        }
         guard !Launch.isParallel || command is RankedCommand else {
             throw CommandError(
                 "mpirun has started this command \(Launch.size) times, but it is for one process; start it without.")
@@ -42,11 +49,34 @@ struct PixNerdCommand: ParsableCommand {
     }
 }
 
+extension PixNerdCommand {
+    /// An option of `train` or `compare` that is unknown because a key of the configuration is meant.
+    private static func keyForUnknownOption(_ error: any Error) -> ValidationError? {
+        let arguments = CommandLine.arguments.dropFirst()
+        guard let command = arguments.first, [TrainCommand.name, CompareCommand.name].contains(command) else { return nil }
+        let message = message(for: error)
+        for option in arguments where option.hasPrefix("-") && message.contains("'\(option.prefix { $0 != "=" })'") {
+            guard let key = UsualNames.key(ofOption: option) else { continue }
+            return ValidationError(
+                "\(command) has no option \(option.prefix { $0 != "=" }); set the key in the configuration, or by --set "
+                    + "\(key)=VALUE.")
+        }
+        return nil
+    }
+}
+
 /// An error that a command shows as it is, in one sentence.
 struct CommandError: Error, CustomStringConvertible {
     let description: String
 
     init(_ description: String) { self.description = description }
+}
+
+extension Logger {
+    /// Says, in one line, where products run below what the processor has.
+    func noteSlowProducts() {
+        if let warning = Machine().warning { self.warning("\(warning)") }
+    }
 }
 
 /// The logger of the commands: plain sentences on standard error.

@@ -4,8 +4,10 @@ import Foundation
 import Training
 
 struct TrainCommand: ParsableCommand, RankedCommand {
+    static let name = "train"
+
     static let configuration = CommandConfiguration(
-        commandName: "train",
+        commandName: name,
         abstract: "Trains a model on a folder of pictures.",
         discussion: """
             CONFIG is a YAML file; configs/ has examples. The pictures lie in a folder for each class. The run goes to \
@@ -52,10 +54,12 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             configuration, resume: resume, allowsOtherAutoencoder: vaeOverride, communicator: communicator,
             logger: makeLogger(communicator))
         if communicator.isRoot {
+            makeLogger().noteSlowProducts()
             print(trainer.summary)
             // Into a pipe or a file, too, before the work begins.
             fflush(nil)
         }
+        let (first, start) = (trainer.state.step, Date())
         let finished = try trainer.train(shouldStop: Interruption.watch())
         guard communicator.isRoot else { return }
         let path = trainer.run.path
@@ -66,8 +70,16 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             }
         print(
             finished
-                ? "Trained to step \(trainer.state.step). \(next)"
+                ? "Trained to step \(trainer.state.step)\(speed(trainer, since: first, start)). \(next)"
                 : "Stopped and saved at step \(trainer.state.step). Go on with it: \(resumeCommand(config))")
+    }
+
+    /// How long the steps of this session took, with saving and previews; empty where there were none.
+    private func speed(_ trainer: Trainer, since first: Int, _ start: Date) -> String {
+        let (steps, seconds) = (trainer.state.step - first, Date().timeIntervalSince(start))
+        guard steps > 0, seconds > 0 else { return "" }
+        let rate = Double(steps * trainer.configuration.training.batchSize) / seconds
+        return String(format: " in %.0f s, %.0f pictures/s", seconds, rate)
     }
 
     private func resumeCommand(_ config: String) -> String {

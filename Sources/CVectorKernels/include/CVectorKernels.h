@@ -9,6 +9,8 @@
 
 // The instruction set whose variants of the kernels run here, for a person.
 const char *kernel_instruction_set(void);
+// Whether the processor has AVX2 and FMA.
+bool kernel_processor_has_avx2(void);
 // Whether they have registers of 512 bits.
 bool kernel_processor_has_avx512(void);
 // Whether the processor multiplies bf16.

@@ -39,5 +39,40 @@ public struct FieldRoute: AlignableDenoiser {
         model.velocity(x, seen: seen(x), times: times, labels: labels, tokensAfter: block)
     }
 
+    /// This route for pictures of which only some pixels of each patch are decoded, as in training.
+    ///
+    /// - Parameters:
+    ///   - pixels: of the patches at the density of the whole pictures.
+    ///   - x: the whole pictures, noisy, [B, C, H, W].
+    public func decoding(_ pixels: PatchPixels, of x: Tensor) -> some AlignableDenoiser {
+        PartialField(model: model, seen: seen(x), positions: pixels.positions)
+    }
+
     private func seen(_ x: Tensor) -> Tensor { resizedToNearest(x, height: trainedSize, width: trainedSize) }
+}
+
+/// A PixNerd that is asked for some pixels of each patch, and has seen all.
+private struct PartialField: AlignableDenoiser {
+    let model: PixNerd
+    /// What the transformer sees, [B, C, h, w].
+    let seen: Tensor
+    /// Of the pixels that are decoded, [Q, 64].
+    let positions: Tensor
+
+    var channels: Int { model.channels }
+    var classes: Int { model.classes }
+    var parameters: [Parameter] { model.parameters }
+    var tokenWidth: Int { model.tokenWidth }
+    var tokenBlocks: Int { model.tokenBlocks }
+    var sizeMultiple: Int { seen.shape[2] / model.sizeMultiple }
+
+    func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
+        model.velocity(x, seen: seen, positions: positions, times: times, labels: labels)
+    }
+
+    func velocity(
+        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        model.velocity(x, seen: seen, positions: positions, times: times, labels: labels, tokensAfter: block)
+    }
 }

@@ -56,12 +56,12 @@ public final class PixNerd: AlignableDenoiser {
 
     /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
     func velocity(
-        _ x: Tensor, seen: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int], tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
         precondition(
             (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
         var kept: Tensor?
-        let velocity = velocity(x, seen: seen, times: times, labels: labels) { number, tokens in
+        let velocity = velocity(x, seen: seen, positions: positions, times: times, labels: labels) { number, tokens in
             if number == block { kept = tokens }
         }
         return (velocity, kept!)
@@ -69,15 +69,16 @@ public final class PixNerd: AlignableDenoiser {
 
     /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
     ///
-    /// With a linear head both are the same. Else the grid of patches is that of what is seen; each patch's field is evaluated at as many pixels as the patch has in
-    /// `x`. (The second route to any size: the published text-to-image model decodes so.)
+    /// With a linear head both are the same. Else the grid of patches is that of what is seen; each patch's field is evaluated
+    /// at as many pixels as the patch has in `x`. (The second route to any size: the published text-to-image model decodes so.)
     ///
     /// - Parameters:
     ///   - x: [B, C, H, W]; the rows and columns of the grid divide H and W.
     ///   - seen: [B, C, h, w], of which the patch divides h and w.
+    ///   - positions: features of the positions of a patch's pixels, [Q, 64]; nil for pixels that are evenly spread.
     ///   - afterBlock: sees the tokens that leave each block, [B, N, D]; blocks are counted from 1.
     func velocity(
-        _ x: Tensor, seen: Tensor, times: [Float], labels: [Int],
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int],
         afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
     ) -> Tensor {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
@@ -108,7 +109,8 @@ public final class PixNerd: AlignableDenoiser {
         case .field(let head):
             let pixels = head(
                 fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
-                positions: fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth))
+                positions: positions
+                    ?? fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth))
             return fieldGrid.image(fromPixels: pixels)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: condition))

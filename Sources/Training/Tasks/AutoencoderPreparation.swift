@@ -9,6 +9,7 @@ import Tensors
 /// perceptual part.
 struct AutoencoderPreparation: TrainingPreparation {
     let configuration: Configuration
+    var loadedSize: Int { configuration.data.imageSize }
     let pictures: ImageCollection
     let architecture: AutoencoderArchitecture
     /// What pictures that come back are compared by besides, where the loss has that part.

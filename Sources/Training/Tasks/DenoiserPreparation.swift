@@ -9,6 +9,9 @@ import Tensors
 struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
     let pictures: ImageCollection
+    /// That of training, or where patches are decoded at finer densities the finest of them that the pictures have: their own
+    /// detail is worth more than pictures that were enlarged. Features of an encoder are those of the size of training.
+    let loadedSize: Int
     let space: TrainingSpace
     /// What tokens are aligned with, where they are.
     let features: FeatureSource?
@@ -40,6 +43,8 @@ struct DenoiserPreparation: TrainingPreparation {
         }
         try Self.checkGrid(configuration, patch: patch)
         features = try FeatureSource(configuration, pictures, patch: patch)
+        let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
+        loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
         memory = Self.memory(configuration, architecture, space, features)
         self.configuration = configuration
     }

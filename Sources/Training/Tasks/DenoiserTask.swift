@@ -28,58 +28,83 @@ final class DenoiserTask: TrainingTask {
             encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
     }
 
-    /// The model as steps see it: on the grid of training, whatever density its fields are decoded at.
-    private var denoiser: any AlignableDenoiser {
-        switch model.architecture.head {
-        case .field:
-            FieldRoute(model, trainedSize: configuration.data.imageSize / preparation.space.space.reduction)
-        case .linear: model
-        }
+    /// The grid of training, on which patches may be decoded at any density; nil for a linear head, which has one alone.
+    private var route: FieldRoute? {
+        guard model.architecture.head == .field else { return nil }
+        return FieldRoute(model, trainedSize: configuration.data.imageSize / preparation.space.space.reduction)
+    }
+
+    /// A batch, and the model as the step sees it.
+    private struct Batch {
+        let pictures: TrainingBatch
+        let denoiser: any AlignableDenoiser
     }
 
     func makeStepper(
         optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
-        let take = FlowMatchingStep(
-            model: denoiser, alignment: alignment, optimizer: optimizer, averages: averages, gradientClip: gradientClip,
-            exchange: exchange)
+        let alignment = alignment
+        let take = OptimizationStep<Batch>(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.pictures.data.shape[0]
+        ) { batch in
+            alignment.map { alignedLoss(batch.denoiser, batch.pictures, $0) }
+                ?? flowMatchingLoss(batch.denoiser, batch.pictures)
+        }
         return { loaded, plan, step, shouldSkip in
             let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
             return TrainingStepResult(
-                result: try take(batches, of: plan.step, shouldSkip: shouldSkip), times: batches.flatMap(\.times))
+                result: try take(batches, of: plan.step, shouldSkip: shouldSkip), times: batches.flatMap(\.pictures.times))
         }
     }
 
     /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
-    private func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> TrainingBatch {
+    private func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> Batch {
         let (seed, training) = (configuration.seed, configuration.training)
         @Sendable func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
             RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
         }
-        let data = atFieldSize(try preparation.space.data(of: loaded) { stream(.latents, $0) }, step: step)
-        return TrainingBatch(
-            data: data, noise: Tensor.normal(data.shape) { stream(.noise, $0) },
-            times: (0..<loaded.count).map { index in
-                var numbers = stream(.times, index)
-                return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
-            },
-            labels: loaded.labels.enumerated().map { index, label in
-                var numbers = stream(.labelDropout, index)
-                return numbers.nextUniform() < training.labelDropout ? model.nullLabel : label
-            }, features: try preparation.features?.features(of: loaded))
+        var density = RandomStream(seed: seed, purpose: .fieldSize, step: step)
+        let data = atFieldSize(try preparation.space.data(of: loaded) { stream(.latents, $0) }, &density)
+        let noise = Tensor.normal(data.shape) { stream(.noise, $0) }
+        let times = (0..<loaded.count).map { index in
+            var numbers = stream(.times, index)
+            return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
+        }
+        let labels = loaded.labels.enumerated().map { index, label in
+            var numbers = stream(.labelDropout, index)
+            return numbers.nextUniform() < training.labelDropout ? model.nullLabel : label
+        }
+        let features = try preparation.features?.features(of: loaded)
+        func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
+            Batch(
+                pictures: TrainingBatch(data: data, noise: noise, times: times, labels: labels, features: features),
+                denoiser: denoiser)
+        }
+        guard let route else { return batch(data, noise, model) }
+        let pixels = decodedPixels(data.shape, &density)
+        guard pixels.isPart else { return batch(data, noise, route) }
+        let whole = FlowPath.point(data: data, noise: noise, times: times)
+        return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole))
     }
 
     /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
-    /// that of the pictures.
-    private func atFieldSize(_ data: Tensor, step: Int) -> Tensor {
+    /// that of training.
+    private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
         let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
         guard sizes.count > 1 else { return data }
-        var stream = RandomStream(seed: configuration.seed, purpose: .fieldSize, step: step)
         let (height, width) = (
             sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
         )
         guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
         return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
+    }
+
+    /// As many pixels of each patch as it has at the size of training, so that finer patches take no more time.
+    private func decodedPixels(_ shape: [Int], _ stream: inout RandomStream) -> PatchPixels {
+        let patch = model.architecture.patchSize
+        let grid = configuration.data.imageSize / preparation.space.space.reduction / patch
+        return PatchPixels(ofPatch: shape[2] / grid, shape[3] / grid, atMost: patch, &stream)
     }
 
     /// Pictures of the first classes from fixed seeds.
@@ -118,6 +143,9 @@ final class DenoiserTask: TrainingTask {
                 "guidance": String(sampling.guidance),
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),
+                "sampling_steps": String(sampling.steps),
+                PixNerdCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
+                    .joined(separator: ","),
             ]
         ) { own, _ in own }
         if let autoencoder = preparation.space.autoencoder {

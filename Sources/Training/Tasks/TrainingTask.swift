@@ -85,6 +85,8 @@ protocol TrainingPreparation {
     /// Complete: what was left to be found out is filled in.
     var configuration: Configuration { get }
     var pictures: ImageCollection { get }
+    /// Side in pixels at which pictures are loaded.
+    var loadedSize: Int { get }
     var memory: MemoryEstimate { get }
     /// What the model is, in lines for a person.
     var description: [(name: String, text: String)] { get }

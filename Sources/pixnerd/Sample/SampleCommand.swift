@@ -91,6 +91,10 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
         let work = try communicator.agree { try prepare(logger) }
+        if communicator.isRoot {
+            logger.noteSlowProducts()
+            if let warning = work.warning { logger.warning("\(warning)") }
+        }
         let (plan, size, settings) = (work.plan, work.size, work.settings)
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
@@ -107,13 +111,19 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
         }
         var progress: Training.Progress?
+        let start = Date()
         try work.sample(
             isDone: { output.holds($0) },
             afterStep: { moment in
                 guard communicator.isRoot else { return }
-                let bar = progress ?? Training.Progress(total: moment.total)
+                let bar = progress ?? Training.Progress(total: moment.total, start: start)
                 progress = bar
-                bar.show(moment.done, "\(plan.requests.count) pictures of \(size.height) x \(size.width)")
+                let count = plan.requests.count
+                let last = count - moment.first > plan.batch ? moment.first + plan.batch : count
+                bar.show(
+                    moment.done,
+                    "pictures \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of \(settings.steps)  "
+                        + "\(size.height) x \(size.width)")
                 trajectory?.record(moment)
                 try preview?.show(moment, of: settings.steps)
             },
@@ -122,7 +132,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         try output.finish()
         guard communicator.isRoot else { return }
         try trajectory?.finish()
-        print("\(plan.requests.count) pictures are in \(out).")
+        print(plan.requests.count == 1 ? "1 picture is in \(out)." : "\(plan.requests.count) pictures are in \(out).")
     }
 
     /// Everything that pictures are made from, found and checked.
@@ -130,6 +140,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let plan: SamplePlan
         let size: PictureSize
         let settings: SamplingSettings
+        /// That the model never saw pictures of this size.
+        let warning: String?
         /// Makes the pictures, as `samplePictures`.
         let sample:
             (
@@ -168,13 +180,12 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
         }
         let reduction = autoencoder?.model.reduction ?? 1
-        let denoiser = try sizes.denoiser(model, trained: file.imageSize, reduction: reduction, checkpoint)
-        let multiple = denoiser.sizeMultiple * reduction
-        let size = try sizes.pictureSize(multiple: multiple, trained: file.imageSize, checkpoint)
+        let choice = try sizes.choice(model, file, reduction: reduction, checkpoint)
+        let (denoiser, size) = (choice.denoiser, choice.size)
         if size.isCropped {
             logger.notice(
                 """
-                \(size.height) x \(size.width) does not divide by \(multiple): sampled at \
+                \(size.height) x \(size.width) does not divide by \(denoiser.sizeMultiple * reduction): sampled at \
                 \(size.canvasHeight) x \(size.canvasWidth) and cut from the middle
                 """)
         }
@@ -185,13 +196,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             try autoencoder.map { try latents.space($0, size, logger: logger) } ?? PixelSpace()
         let noise = try sampling.noiseSource(count: requests.count, shape: size.noiseShape(in: space))
         let knobs = try knobs(
-            hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, size, settings, autoencoder?.identity)
+            hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, choice, settings, autoencoder?.identity)
         let plan = SamplePlan(
             path: out, requests: requests, names: names,
             manifest: SampleManifest(
                 program: "pixnerd \(PixNerdCommand.configuration.version)", checkpoint: checkpoint, knobs: knobs),
             overwrites: overwrite)
-        return Work(plan: plan, size: size, settings: settings) { isDone, afterStep, receive in
+        return Work(plan: plan, size: size, settings: settings, warning: choice.warning) { isDone, afterStep, receive in
             try samplePictures(
                 denoiser, in: space, requests, size: size, settings: settings, batchSize: plan.batch, noise: noise,
                 isDone: isDone, afterStep: afterStep, receive: receive)
@@ -199,12 +210,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     }
 
     private func knobs(
-        hash: String, _ kind: WeightKind, _ size: PictureSize, _ settings: SamplingSettings,
+        hash: String, _ kind: WeightKind, _ choice: SizeOptions.Choice, _ settings: SamplingSettings,
         _ autoencoder: AutoencoderIdentity?
     ) throws -> SampleKnobs {
-        SampleKnobs(
+        let size = choice.size
+        return SampleKnobs(
             checkpointHash: hash, weights: kind.rawValue, height: size.height, width: size.width,
-            canvasHeight: size.canvasHeight, canvasWidth: size.canvasWidth, route: sizes.route.rawValue,
+            canvasHeight: size.canvasHeight, canvasWidth: size.canvasWidth, route: choice.route.rawValue,
             sampler: sampling.sampler.rawValue, order: sampling.sampler == .adams ? sampling.order : nil,
             steps: settings.steps, lastStep: settings.lastStep, shift: settings.shift,
             guidance: settings.guidance.scales, guidanceTimes: settings.guidance.times,

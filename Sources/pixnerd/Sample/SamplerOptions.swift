@@ -20,8 +20,12 @@ enum NoiseName: String, ExpressibleByArgument, CaseIterable {
 
 /// How noise becomes a picture.
 struct SamplerOptions: ParsableArguments {
-    @Option(help: "Evaluations of the model for each picture.")
-    var steps = 100
+    @Option(
+        help: """
+            Sampling steps; heun-exact evaluates the model twice in each, guidance twice as often again (default: the run's, \
+            else 100).
+            """)
+    var steps: Int?
 
     @Option(
         help: """
@@ -47,9 +51,10 @@ struct SamplerOptions: ParsableArguments {
     var initialNoise: String?
 
     @Option(
+        name: [.long, .customLong("cfg")],
         help: """
-            Strength of the guidance towards the class; 1 is none. The run's own, or 3.5, where not given. A list such as \
-            1.5,3,2 has one for each interval of --guidance-interval.
+            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as 1.5,3,2 has \
+            one for each interval of --guidance-interval.
             """)
     var guidance: String?
 
@@ -68,7 +73,7 @@ struct SamplerOptions: ParsableArguments {
     var shift: String?
 
     func validate() throws {
-        guard (1...1_000_000).contains(steps) else {
+        if let steps, !Self.stepRange.contains(steps) {
             throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
         }
         guard (1...4).contains(order) else { throw ValidationError("--order is \(order); it must be from 1 to 4.") }
@@ -82,6 +87,8 @@ struct SamplerOptions: ParsableArguments {
             throw ValidationError("--shift is \(shift); a number greater than 0, or auto, is expected.")
         }
     }
+
+    private static let stepRange = 1...1_000_000
 
     /// nan for what is no number.
     private static func numbers(_ text: String) -> [Float] {
@@ -98,8 +105,13 @@ struct SamplerOptions: ParsableArguments {
     ) throws -> SamplingSettings {
         let shift = try shift(metadata, size: size, trained: trained, checkpoint)
         return SamplingSettings(
-            sampler: solver, steps: steps, guidance: try guidance(metadata, checkpoint), shift: shift,
+            sampler: solver, steps: steps ?? Self.steps(of: metadata), guidance: try guidance(metadata, checkpoint), shift: shift,
             lastStep: lastStep)
+    }
+
+    /// As many as the run of the checkpoint samples its previews with.
+    private static func steps(of metadata: [String: String]) -> Int {
+        metadata["sampling_steps"].flatMap { Int($0) }.flatMap { stepRange.contains($0) ? $0 : nil } ?? 100
     }
 
     private var solver: Sampler {

@@ -1,0 +1,103 @@
+import CBLAS
+
+extension MatrixLibrary {
+    /// Names that systems give OpenBLAS.
+    private static let names = ["libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so"]
+
+    /// Loads the library with kernels that are right.
+    ///
+    /// - Throws: one sentence where none can be loaded, or none computes right.
+    static func load(environment: [String: String]) throws(MatrixLibraryError) -> MatrixLibrary {
+        let asked = environment["PIXNERD_BLAS"].flatMap { $0.isEmpty ? nil : $0 }
+        let usersCore = environment["OPENBLAS_CORETYPE"].flatMap { $0.isEmpty ? nil : $0 }
+        let best = OpenBLASCore.best
+        let wasLoaded = (asked.map { [$0] } ?? names).contains { blas_is_resident($0) }
+        // nil leaves the choice to what decides it without this package.
+        var attempts: [OpenBLASCore?] = usersCore != nil || wasLoaded || best == nil ? [nil] : []
+        attempts += best?.ladder ?? []
+        var mistakes: [Mistake] = []
+        while true {
+            let attempt = attempts.removeFirst()
+            let file = try open(asked.map { [$0] } ?? names, attempt, isAsked: asked != nil)
+            let core = blas_core().map { String(cString: $0) }
+            let level = core.map(OpenBLASCore.init(named:))
+            if let attempt, let level, level < attempt, !attempts.isEmpty {
+                // An OpenBLAS that does not know the name falls back to anything; it may know the next.
+                try close(file)
+                continue
+            }
+            guard let wrong = blas_wrong_result() else {
+                let reason: Reason =
+                    if core == nil { .otherLibrary } else if !mistakes.isEmpty { .check } else if let usersCore {
+                        .environment(usersCore)
+                    } else if wasLoaded { .process } else { attempt == nil ? .openBLAS : .processor }
+                return MatrixLibrary(
+                    file: file, path: String(cString: blas_path()), name: blas_name().map { String(cString: $0) },
+                    core: core, reason: reason, mistakes: mistakes)
+            }
+            mistakes.append(Mistake(core: core ?? "", result: String(cString: wrong)))
+            // The kernels that are left are lower ones; other libraries have none to choose from.
+            attempts.removeAll { attempt in attempt.map { level == nil || $0 >= level! } ?? true }
+            guard !attempts.isEmpty else { throw uselessError(mistakes) }
+            try close(file)
+        }
+    }
+
+    /// Loads the first of these files that there is.
+    private static func open(
+        _ files: [String], _ core: OpenBLASCore?, isAsked: Bool
+    ) throws(MatrixLibraryError) -> String {
+        var reasons: [String] = []
+        for file in files {
+            var text = [CChar](repeating: 0, count: 512)
+            let status = blas_open(file, core?.rawValue, &text, text.count)
+            let reason = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            switch status {
+            case blas_ready: return file
+            case blas_unusable:
+                throw MatrixLibraryError(
+                    description: "\(file) cannot multiply matrices: \(reason); "
+                        + (isAsked ? "let PIXNERD_BLAS name" : "install OpenBLAS, or let PIXNERD_BLAS name")
+                        + " a library with the CBLAS interface and LAPACK.")
+            default: reasons.append(reason)
+            }
+        }
+        guard isAsked else {
+            throw MatrixLibraryError(
+                description: "OpenBLAS, which multiplies matrices, was not found (\(reasons[0])); install it (Debian and "
+                    + "Ubuntu: libopenblas0; Fedora and Arch: openblas), or let PIXNERD_BLAS name a library with the "
+                    + "CBLAS interface.")
+        }
+        throw MatrixLibraryError(
+            description: "PIXNERD_BLAS names \(files[0]), which cannot be loaded (\(reasons[0])); name a library with the "
+                + "CBLAS interface, such as libopenblas.so.0, or unset it.")
+    }
+
+    /// Lets the library be loaded anew with other kernels.
+    private static func close(_ file: String) throws(MatrixLibraryError) {
+        let core = blas_core().map { String(cString: $0) } ?? ""
+        guard !blas_close() else { return }
+        throw MatrixLibraryError(
+            description: "\(file) runs its \(core) kernels, which are not right for this processor, and cannot be loaded "
+                + "anew in this process; set OPENBLAS_CORETYPE to lower ones before the program starts, such as Haswell.")
+    }
+
+    private static func uselessError(_ mistakes: [Mistake]) -> MatrixLibraryError {
+        let path = String(cString: blas_path())
+        let name = blas_name().map { "\(String(cString: $0)) (\(path))" } ?? path
+        let kernels = mistakes.map(\.core).filter { !$0.isEmpty }
+        let list = kernels.isEmpty ? "" : " with its kernels for \(kernels.joined(separator: ", "))"
+        return MatrixLibraryError(
+            description: "\(name) computes wrong results on this processor\(list): \(mistakes[0].result); let "
+                + "PIXNERD_BLAS name another library, such as a newer OpenBLAS.")
+    }
+
+    /// The core that OpenBLAS chooses by itself; nil where that is not known. Takes a process of its own for a moment.
+    var detectedCore: String? {
+        guard core != nil else { return nil }
+        var text = [CChar](repeating: 0, count: 64)
+        blas_detected_core(file, &text, text.count)
+        let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? nil : name
+    }
+}
