@@ -5,10 +5,8 @@ PIXNERD := .build/release/pixnerd
 SHAPES := datasets/shapes
 RUN := checkpoints/shapes
 SAMPLES := $(RUN)/samples
-
-# What the package links with, by the names of pkg-config and of Debian's packages.
-LIBRARIES := openblas libpng libturbojpeg libgif libzip libxxhash
-DEBIAN_PACKAGES := pkg-config libopenblas-dev libpng-dev libturbojpeg0-dev libgif-dev libzip-dev libxxhash-dev
+# More options of the quickstart's training, such as --set training.steps=100.
+OPTIONS :=
 
 .PHONY: help quickstart compare-shapes build packages test lint format fixtures bench bench-peers clean
 
@@ -25,10 +23,11 @@ help:
 	@echo "make clean        remove what was built"
 
 quickstart: build
+	@$(PIXNERD) info && echo
 	@test -d $(SHAPES) || $(PIXNERD) dataset shapes --out $(SHAPES)
-	@test -d $(RUN) && resume=--resume; $(PIXNERD) train configs/shapes.yaml $$resume
+	@resume=; test ! -d $(RUN) || resume=--resume; $(PIXNERD) train configs/shapes.yaml $$resume $(OPTIONS)
 	@for size in 32 48 64; do \
-		$(PIXNERD) sample $(RUN) --route field --size $$size --steps 50 --out $(SAMPLES)/$${size}x$$size.png --overwrite; \
+		$(PIXNERD) sample $(RUN) --size $$size --out $(SAMPLES)/$${size}x$$size.png --overwrite || exit 1; \
 	done
 	@echo
 	@echo "Pictures at three sizes are in $(SAMPLES)/; how the run went is in $(RUN)/previews/ and metrics.jsonl."
@@ -43,17 +42,7 @@ build: packages
 	@$(BUILD)
 
 packages:
-	@command -v swift > /dev/null || { echo "Swift is not installed; get Swift 6.2 or later from swift.org."; exit 1; }
-	@if command -v pkg-config > /dev/null && pkg-config --exists $(LIBRARIES); then :; \
-	elif command -v apt-get > /dev/null; then \
-		sudo=; test "$$(id -u)" = 0 || sudo=sudo; \
-		echo "Installing $(DEBIAN_PACKAGES)"; \
-		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq $(DEBIAN_PACKAGES); \
-	else \
-		echo "Install pkg-config and the development files of OpenBLAS, libpng, libjpeg-turbo (TurboJPEG), giflib, libzip and xxHash"; \
-		echo "(Fedora: pkgconf openblas-devel libpng-devel turbojpeg-devel giflib-devel libzip-devel xxhash-devel; Arch: pkgconf openblas libpng libjpeg-turbo giflib libzip xxhash)."; \
-		exit 1; \
-	fi
+	@scripts/prepare.sh
 
 test: packages
 	swift test -c release

@@ -23,6 +23,8 @@ public struct Machine: Sendable {
     public let packsWeights: Bool
     /// Why products in bf16 cannot be had, in one sentence; nil where they can.
     public let bfloat16Obstacle: String?
+    /// Whether the processor multiplies bf16, which oneDNN would make use of.
+    public let hasBFloat16: Bool
     /// Memory of the machine in bytes.
     public let memory: UInt64
     private let library: MatrixLibrary?
@@ -42,6 +44,7 @@ public struct Machine: Sendable {
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         packsWeights = Precision.packsWeights
         bfloat16Obstacle = OneDNN.shared.obstacle
+        hasBFloat16 = kernel_processor_has_bfloat16()
         memory = ProcessInfo.processInfo.physicalMemory
     }
 

@@ -14,7 +14,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         commandName: "bench",
         abstract: "Measures the speed of training and sampling against this machine's limit.",
         discussion: """
-            The limit is the rate of the model's own large products, measured in the same process. Each piece of work
+            The limit is the rate of the model's own large products, measured in the same process. Each piece of work \
             runs in a process of its own, so that its peak memory is its own.
 
               pixnerd bench

@@ -18,7 +18,8 @@ struct CompareCommand: ParsableCommand {
             report.html. Ctrl-C stops; the same command goes on.
 
               pixnerd compare configs/compare-shapes.yaml
-              pixnerd compare configs/compare-cifar10.yaml --set data.root=PATH/cifar10/train \\
+              pixnerd compare configs/compare-cifar10.yaml \\
+                --set data.root=PATH/cifar10/train \\
                 --set evaluation.reference=PATH/cifar10/test
             """)
 

@@ -31,11 +31,12 @@ struct ConvertCommand: ParsableCommand {
         commandName: "convert",
         abstract: "Turns a checkpoint of PyTorch or of a run into one .safetensors file.",
         discussion: """
-            Both sets of weights keep their published names, denoiser.* and ema_denoiser.*; one of them becomes a state
+            Both sets of weights keep their published names, denoiser.* and ema_denoiser.*; one of them becomes a state \
             dict without a prefix, which a PyTorch model takes: load_state_dict(safetensors.torch.load_file(OUT)).
 
               pixnerd convert model.ckpt model.safetensors
-              pixnerd convert checkpoints/shapes shapes-ema.safetensors --weights ema --dtype bf16
+              pixnerd convert checkpoints/shapes shapes-ema.safetensors \\
+                --weights ema --dtype bf16
             """)
 
     @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")

@@ -15,7 +15,7 @@ struct DatasetCommand: ParsableCommand {
             commandName: "shapes",
             abstract: "Makes a folder of coloured shapes, \(ShapesDataset.classes.count) classes of them, from a seed.",
             discussion: """
-                  pixnerd dataset shapes --out datasets/shapes --size 32
+                  pixnerd dataset shapes --out datasets/shapes --size 64
                 """)
 
         @Option(help: "The folder to make; it must not hold anything yet.")
@@ -25,7 +25,7 @@ struct DatasetCommand: ParsableCommand {
         var perClass = 500
 
         @Option(help: "Side of the pictures in pixels.")
-        var size = 32
+        var size = 64
 
         @Option(help: "Decides the pictures.")
         var seed: UInt64 = 0

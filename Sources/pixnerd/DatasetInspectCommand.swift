@@ -8,7 +8,8 @@ struct DatasetInspectCommand: ParsableCommand {
         commandName: "inspect",
         abstract: "Reads every picture of a data set and tells what it holds and what is wrong with it.",
         discussion: """
-              pixnerd dataset inspect datasets/shapes --image-size 32 --contact-sheet sheet.png
+              pixnerd dataset inspect datasets/shapes --image-size 32 \\
+                --contact-sheet sheet.png
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
             """)
 

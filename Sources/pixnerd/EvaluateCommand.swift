@@ -39,7 +39,8 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
 
             Started by Open MPI's mpirun, all processes send pictures through the network; rank 0 alone reads them.
 
-              mpirun -n 4 --hostfile hosts pixnerd evaluate datasets/mine samples.npz --weights inception.pth
+              mpirun -n 4 --hostfile hosts pixnerd evaluate datasets/mine samples.npz \\
+                --weights inception.pth
             """)
 
     @Argument(help: "The real pictures, or statistics of them.")

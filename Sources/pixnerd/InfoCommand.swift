@@ -10,11 +10,13 @@ struct InfoCommand: ParsableCommand {
         commandName: "info",
         abstract: "Tells what a checkpoint holds; without one, what the products run on.",
         discussion: """
-            Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and
-            what is unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions.
-            Of an AutoencoderKL: its published kind, scale and fingerprint. Without a checkpoint: processor, instruction
-            set, threads, the library that multiplies matrices (OpenBLAS, or what the environment's PIXNERD_BLAS names) and
-            which of its kernels run.
+            Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and what is \
+            unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions. Of an \
+            AutoencoderKL: its published kind, scale and fingerprint.
+
+            Without a checkpoint: processor, instruction set, threads, the library that does the matrix multiplications \
+            (OpenBLAS, or what the environment's PIXNERD_BLAS names), which of its kernels run and why, and what else is \
+            installed.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
@@ -79,7 +81,7 @@ struct InfoCommand: ParsableCommand {
             threads          \(Threads.count)
             matmul           \(matmulText(machine))
             kernels          \(machine.kernelChoice ?? (machine.blas == nil ? "none" : "its own choice"))
-            oneDNN           \(machine.oneDNN ?? "not found")
+            oneDNN           \(machine.oneDNN ?? missingOneDNNText(machine))
             fp32             \(float32Text(machine))
             bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
@@ -94,7 +96,13 @@ struct InfoCommand: ParsableCommand {
 
     private var mpiText: String {
         Launch.library.version.map { "\($0), for train, sample, evaluate and bench under mpirun" }
-            ?? "not found: without Open MPI's libmpi.so.40 only one process works on a thing"
+            ?? "Open MPI not found, which is only needed to work on several machines (Debian, Ubuntu: openmpi-bin)"
+    }
+
+    private func missingOneDNNText(_ machine: Machine) -> String {
+        machine.hasBFloat16
+            ? "not found; it would speed up this processor's training, and bf16 needs it (Debian, Ubuntu: libdnnl2 or libdnnl3)"
+            : "not found, and of no use on this processor, which does not multiply bf16"
     }
 
     private func bfloat16Text(_ machine: Machine) -> String {

@@ -79,7 +79,7 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         let (steps, seconds) = (trainer.state.step - first, Date().timeIntervalSince(start))
         guard steps > 0, seconds > 0 else { return "" }
         let rate = Double(steps * trainer.configuration.training.batchSize) / seconds
-        return String(format: " in %.0f s, %.0f pictures/s", seconds, rate)
+        return String(format: " in %.*f s, %.0f pictures/s", seconds < 10 ? 1 : 0, seconds, rate)
     }
 
     private func resumeCommand(_ config: String) -> String {

@@ -30,9 +30,11 @@ struct VerifyCommand: ParsableCommand {
             decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
               pixnerd verify model.safetensors reference.safetensors
-              pixnerd verify aligned.ckpt aligned-run.safetensors --repa-layer 8 --repa-weight 0.5
+              pixnerd verify aligned.ckpt aligned-run.safetensors \\
+                --repa-layer 8 --repa-weight 0.5
               pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
-              pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors --tolerance 1e-3
+              pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors \\
+                --tolerance 1e-3
               pixnerd verify sd-vae-ft-mse vae-reference.safetensors
             """)
 

@@ -45,4 +45,41 @@ import Testing
             }
         }
     }
+
+    /// Examples can be copied as they stand, and paragraphs are wrapped once.
+    @Test(arguments: [
+        "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
+        "dataset inspect", "encode", "encode features", "encode latents", "vae", "vae check", "vae compare",
+    ])
+    func helpIsWrappedAsItIsMeant(command: String) throws {
+        try Workplace.with { place in
+            let help = try place.run(command.split(separator: " ").map(String.init) + ["--help"]).output
+            let lines = help.split(separator: "\n", omittingEmptySubsequences: false).prefix { !$0.hasPrefix("USAGE") }
+            for (line, next) in zip(lines, lines.dropFirst()) {
+                #expect(line.count <= 80, "\(line)")
+                let isExample = line.hasPrefix("  pixnerd") || line.hasPrefix("  mpirun")
+                if isExample {
+                    let goesOn = next.hasPrefix("    ")
+                    #expect(goesOn == line.hasSuffix("\\"), "\(line)\n\(next)")
+                    #expect(next.isEmpty || next.hasPrefix("  "), "\(line)\n\(next)")
+                } else if let word = next.split(separator: " ").first, !line.isEmpty, !next.hasPrefix(" ") {
+                    #expect(line.count + word.count >= 78, "\(line)\n\(next)")
+                }
+            }
+        }
+    }
+
+    /// Names that other programs have for what is a key here, or another option.
+    @Test(arguments: [
+        (["train", "a.yaml", "--steps", "100"], "--set training.steps=VALUE"),
+        (["train", "a.yaml", "--lr=1e-4"], "--set training.learning_rate=VALUE"),
+        (["train", "a.yaml", "--batch-size", "8"], "--set training.batch_size=VALUE"),
+        (["compare", "a.yaml", "--epochs", "3"], "--set training.steps=VALUE"),
+    ])
+    func usualNamesOfOptionsLeadToKeys(arguments: [String], advice: String) throws {
+        try Workplace.with { place in
+            let outcome = try place.run(arguments)
+            #expect(outcome.status == 64 && outcome.errors.contains(advice), "\(outcome.errors)")
+        }
+    }
 }

@@ -133,6 +133,26 @@ struct RanksTests {
         }
     }
 
+    /// Slow kernels are said by one rank, in each command that works under mpirun.
+    @Test(.enabled(if: Machine().instructionSet.contains("AVX"), "slow kernels are known on x86-64 with AVX2"))
+    func slowKernelsAreSaidByOneRank() throws {
+        try Workplace.with { place in
+            try place.train()
+            let commands = [
+                arguments("slow", steps: 1), ["sample", "runs/tiny", "--out", "a.png", "--steps", "1"],
+                ["evaluate", "shapes", "shapes"],
+            ]
+            for command in commands {
+                // env hands the variable to each process that mpirun starts.
+                let program = ["env", "OPENBLAS_CORETYPE=Prescott", try Workplace.program()]
+                let outcome = try place.end(place.launch(["-n", "2"] + program + command))
+                #expect(outcome.status == 0, "\(command): \(outcome.errors)")
+                let said = outcome.errors.split(separator: "\n").filter { $0.contains("OPENBLAS_CORETYPE=Prescott makes") }
+                #expect(said.count == 1, "\(command): \(outcome.errors)")
+            }
+        }
+    }
+
     @Test func theSameLayoutComputesTheSameBits() throws {
         try Workplace.with { place in
             try place.prepareTraining()

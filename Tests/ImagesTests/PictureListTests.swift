@@ -49,4 +49,16 @@ import Testing
         let absent = #expect(throws: ImageError.self) { try ImageCollection.pictures(below: folder.path + "/absent") }
         #expect(absent?.description.contains("absent") == true)
     }
+
+    /// The median of the shorter sides; what is no picture does not count.
+    @Test func theUsualSideIsThatOfMostPictures() throws {
+        let folder = try TemporaryFolder()
+        for (index, (width, height)) in [(20, 30), (40, 12), (25, 24), (90, 80), (3, 2)].enumerated() {
+            try folder.write(
+                ImageFile.encodePNG(syntheticPicture(width: width, height: height, kind: 0)), to: "\(index).png")
+        }
+        try folder.write(Array("no picture".utf8), to: "5.png")
+        // 2, 12, 20, 24, 80
+        #expect(try ImageCollection.pictures(below: folder.path).usualSide == 20)
+    }
 }

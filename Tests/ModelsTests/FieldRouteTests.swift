@@ -61,4 +61,18 @@ import Testing
         #expect(resizedToNearest(row, height: 1, width: 3).values == [0, 1, 3])
         #expect(resizedToNearest(row, height: 2, width: 8).values == [0, 0, 1, 1, 2, 3, 3, 4, 0, 0, 1, 1, 2, 3, 3, 4])
     }
+
+    /// Some pixels of each patch get the velocity that they have among all.
+    @Test func somePixelsAreDecodedAsAllAre() throws {
+        let model = try PixNerdTests.model("tiny")
+        let x = Tensor.normal([2, 3, 28, 36]) { RandomStream(seed: 3, purpose: .test, index: $0) }
+        let (route, times, labels) = (FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], [1, 0])
+        var stream = RandomStream(seed: 1, purpose: .fieldSize)
+        let pixels = PatchPixels(ofPatch: 7, 9, atMost: 4, &stream)
+        let part = route.decoding(pixels, of: x).velocity(pixels(x), times: times, labels: labels)
+        let whole = pixels(route.velocity(x, times: times, labels: labels))
+        #expect(part.shape == [2, 3, 16, 16])
+        // Products with fewer rows may sum in another order.
+        expectClose(part, whole, .network)
+    }
 }

@@ -10,7 +10,8 @@ struct EncodeFeaturesCommand: ParsableCommand {
             A run reads them by repa.features; it must see the middle of each picture (data.crop: center) unmirrored \
             (data.flip: false), at the same size. The same command goes on with work that was stopped.
 
-              pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine --out datasets/mine-features
+              pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine \\
+                --out datasets/mine-features
               pixnerd train configs/imagenet256-b16.yaml --set data.root=datasets/mine \\
                 --set repa.features=datasets/mine-features
             """)

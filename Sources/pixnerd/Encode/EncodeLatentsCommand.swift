@@ -11,9 +11,11 @@ struct EncodeLatentsCommand: ParsableCommand {
             latent.cache; it must see the middle of each picture (data.crop: center), mirrored or not, at the same size. \
             The same command goes on with work that was stopped.
 
-              pixnerd encode latents sd-vae-ft-ema datasets/mine --out datasets/mine-latents
-              pixnerd train configs/imagenet256-latent.yaml --set data.root=datasets/mine \\
-                --set latent.vae=sd-vae-ft-ema --set latent.cache=datasets/mine-latents
+              pixnerd encode latents sd-vae-ft-ema datasets/mine \\
+                --out datasets/mine-latents
+              pixnerd train configs/imagenet256-latent-b2.yaml \\
+                --set data.root=datasets/mine --set latent.vae=sd-vae-ft-ema \\
+                --set latent.cache=datasets/mine-latents
             """)
 
     @Argument(help: "An autoencoder: a directory of diffusers', a file, or a run of kind autoencoder.")

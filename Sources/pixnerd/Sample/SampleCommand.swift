@@ -25,7 +25,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             Started by Open MPI's mpirun, all processes make the same pictures together, a batch each in turn; rank 0 \
             writes them.
 
-              mpirun -n 4 --hostfile hosts pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+              mpirun -n 4 --hostfile hosts pixnerd sample checkpoints/shapes \\
+                --count 50000 --out samples.npz
             """)
 
     @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")

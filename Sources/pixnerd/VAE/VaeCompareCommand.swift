@@ -18,8 +18,10 @@ struct VaeCompareCommand: ParsableCommand {
             --out draws some of the pictures, and for each autoencoder what comes back and the differences around grey, \
             as many times as the label says.
 
-              pixnerd vae compare sd-vae-ft-mse checkpoints/my-autoencoder datasets/mine --out vaes.png
-              pixnerd vae compare sdxl-vae datasets/mine --size 512 --count 64 --features inception.pth --json
+              pixnerd vae compare sd-vae-ft-mse checkpoints/my-autoencoder datasets/mine \\
+                --out vaes.png
+              pixnerd vae compare sdxl-vae datasets/mine --size 512 --count 64 \\
+                --features inception.pth --json
             """)
 
     @Argument(

@@ -1,0 +1,50 @@
+import TestSupport
+import Testing
+
+@testable import Tensors
+
+@Suite struct PatchPixelsTests {
+    private func drawn(_ height: Int, _ width: Int, atMost side: Int, step: Int = 0) -> PatchPixels {
+        var stream = RandomStream(seed: 1, purpose: .fieldSize, step: step)
+        return PatchPixels(ofPatch: height, width, atMost: side, &stream)
+    }
+
+    @Test func rowsAndColumnsAreDrawnEvenly() {
+        var counts = [Int](repeating: 0, count: 12)
+        for step in 0..<3000 {
+            let pixels = drawn(12, 6, atMost: 8, step: step)
+            #expect(pixels.rows.count == 8 && pixels.columns == Array(0..<6))
+            #expect(pixels.rows == Set(pixels.rows).sorted() && pixels.rows.allSatisfy { (0..<12).contains($0) })
+            for row in pixels.rows { counts[row] += 1 }
+        }
+        // 2000 each is expected, with a standard deviation of 26.
+        #expect(counts.allSatisfy { abs($0 - 2000) < 130 }, "\(counts)")
+        #expect(!drawn(8, 8, atMost: 8).isPart && drawn(9, 8, atMost: 8).isPart)
+    }
+
+    @Test func pixelsAndPositionsAreThoseOfTheWholePatch() {
+        let (height, width, rows, columns) = (5, 7, 2, 3)
+        let pixels = drawn(height, width, atMost: 3)
+        let image = Tensor(
+            (0..<2 * 2 * rows * height * columns * width).map(Float.init),
+            shape: [2, 2, rows * height, columns * width])
+        let whole = PatchGrid(shape: image.shape, rows: rows, columns: columns).pixels(image)
+        let part = pixels(image)
+        #expect(part.shape == [2, 2, rows * 3, columns * 3])
+        let own = PatchGrid(shape: part.shape, rows: rows, columns: columns).pixels(part)
+        let places = pixels.rows.flatMap { row in pixels.columns.map { row * width + $0 } }
+        for patch in 0..<whole.shape[0] {
+            for (place, source) in places.enumerated() {
+                for channel in 0..<2 {
+                    #expect(
+                        own.values[(patch * places.count + place) * 2 + channel]
+                            == whole.values[(patch * height * width + source) * 2 + channel])
+                }
+            }
+        }
+        let (all, positions) = (fieldPositions(height: height, width: width).values, pixels.positions.values)
+        for (place, source) in places.enumerated() {
+            #expect(positions[place * 64..<(place + 1) * 64] == all[source * 64..<(source + 1) * 64])
+        }
+    }
+}
