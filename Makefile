@@ -1,6 +1,7 @@
 # The two commands of a newcomer: `make quickstart` and `make test`. `make help` lists the rest.
 
-BUILD := swift build -c release --product pixnerd
+# With Swift's own libraries inside, so that the program runs on hosts without Swift.
+BUILD := swift build -c release --product pixnerd --static-swift-stdlib
 PIXNERD := .build/release/pixnerd
 SHAPES := datasets/shapes
 RUN := checkpoints/shapes

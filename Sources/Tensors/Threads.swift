@@ -29,6 +29,8 @@ package func parallelFor(_ count: Int, _ body: (Int) -> Void) {
         for index in 0..<count { body(index) }
         return
     }
+    guard !WorkerPool.shared.run(count, helpers: workers - 1, body) else { return }
+    // Inside another loop, or beside one.
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
         // Sound: concurrentPerform returns only after every call of the closure has.

@@ -18,6 +18,15 @@ bool kernel_processor_has_bfloat16(void);
 // Whether it multiplies whole tiles of bf16 (AMX), many times as fast as vectors.
 bool kernel_processor_has_bfloat16_tiles(void);
 
+// Lets the processor rest for a moment while a thread waits for another.
+static inline void kernel_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
 #pragma mark Activations
 
 // out = x sigmoid(x)
