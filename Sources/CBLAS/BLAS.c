@@ -102,7 +102,8 @@ static void identify(void) {
         mkl_version(version, sizeof version - 1);
         // "Intel(R) oneAPI Math Kernel Library Version 2023.1-Product Build ..."
         const char *number = strstr(version, "Version ");
-        snprintf(api.name, sizeof api.name, "MKL %.*s", number ? (int)strcspn(number + 8, "- ") : 0, number ? number + 8 : "");
+        number = number ? number + 8 : "";
+        snprintf(api.name, sizeof api.name, "MKL %.*s", (int)strcspn(number, "- "), number);
     }
 }
 

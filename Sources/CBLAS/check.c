@@ -32,31 +32,31 @@ static int64_t element(const sums *sum, int64_t inner, int64_t i, int64_t j) {
 static int before(int64_t i, int64_t j) { return (int)((i + 2 * j) % 9) - 4; }
 
 // Rows of all matrices are a few elements further apart than they are long.
-#define CHECK(multiply, number)                                                                                          \
-    static bool multiply##_is_right(bool a_form, bool b_form, bool adds, int64_t m, int64_t n, int64_t inner) {            \
-        const int64_t a_stride = (a_form ? m : inner) + margin, b_stride = (b_form ? inner : n) + margin;                  \
-        const int64_t c_stride = n + margin;                                                                               \
-        number *a = calloc((size_t)((a_form ? inner : m) * a_stride), sizeof *a);                                          \
-        number *b = calloc((size_t)((b_form ? n : inner) * b_stride), sizeof *b);                                          \
-        number *c = calloc((size_t)(m * c_stride), sizeof *c);                                                             \
-        bool right = a && b && c;                                                                                          \
-        for (int64_t i = 0; right && i < m; i++) {                                                                         \
-            for (int64_t k = 0; k < inner; k++) a[a_form ? k * a_stride + i : i * a_stride + k] = p(i) * q(k) + r(i);      \
-            for (int64_t j = 0; j < c_stride; j++) c[i * c_stride + j] = j < n ? before(i, j) : stray;                     \
-        }                                                                                                                  \
-        for (int64_t k = 0; right && k < inner; k++) {                                                                     \
-            for (int64_t j = 0; j < n; j++) b[b_form ? j * b_stride + k : k * b_stride + j] = s(k) * t(j) + u(j);          \
-        }                                                                                                                  \
-        const sums sum = sums_over(inner);                                                                                 \
-        if (right) multiply(a_form, b_form, m, n, inner, a, a_stride, b, b_stride, adds, c, c_stride);                     \
-        for (int64_t i = 0; right && i < m; i++) {                                                                         \
-            for (int64_t j = 0; right && j < c_stride; j++) {                                                              \
-                const int64_t own = element(&sum, inner, i, j) + (adds ? before(i, j) : 0);                                \
-                right = c[i * c_stride + j] == (number)(j < n ? own : stray);                                              \
-            }                                                                                                              \
-        }                                                                                                                  \
-        free(a), free(b), free(c);                                                                                         \
-        return right;                                                                                                      \
+#define CHECK(multiply, number)                                                                                       \
+    static bool multiply##_is_right(bool a_form, bool b_form, bool adds, int64_t m, int64_t n, int64_t inner) {       \
+        const int64_t a_stride = (a_form ? m : inner) + margin, b_stride = (b_form ? inner : n) + margin;             \
+        const int64_t c_stride = n + margin;                                                                          \
+        number *a = calloc((size_t)((a_form ? inner : m) * a_stride), sizeof *a);                                     \
+        number *b = calloc((size_t)((b_form ? n : inner) * b_stride), sizeof *b);                                     \
+        number *c = calloc((size_t)(m * c_stride), sizeof *c);                                                        \
+        bool right = a && b && c;                                                                                     \
+        for (int64_t i = 0; right && i < m; i++) {                                                                    \
+            for (int64_t k = 0; k < inner; k++) a[a_form ? k * a_stride + i : i * a_stride + k] = p(i) * q(k) + r(i); \
+            for (int64_t j = 0; j < c_stride; j++) c[i * c_stride + j] = j < n ? before(i, j) : stray;                \
+        }                                                                                                             \
+        for (int64_t k = 0; right && k < inner; k++) {                                                                \
+            for (int64_t j = 0; j < n; j++) b[b_form ? j * b_stride + k : k * b_stride + j] = s(k) * t(j) + u(j);     \
+        }                                                                                                             \
+        const sums sum = sums_over(inner);                                                                            \
+        if (right) multiply(a_form, b_form, m, n, inner, a, a_stride, b, b_stride, adds, c, c_stride);                \
+        for (int64_t i = 0; right && i < m; i++) {                                                                    \
+            for (int64_t j = 0; right && j < c_stride; j++) {                                                         \
+                const int64_t own = element(&sum, inner, i, j) + (adds ? before(i, j) : 0);                           \
+                right = c[i * c_stride + j] == (number)(j < n ? own : stray);                                         \
+            }                                                                                                         \
+        }                                                                                                             \
+        free(a), free(b), free(c);                                                                                    \
+        return right;                                                                                                 \
     }
 CHECK(blas_sgemm, float)
 CHECK(blas_dgemm, double)

@@ -57,12 +57,18 @@ public struct Machine: Sendable {
     /// and what to do.
     public var warning: String? { library?.warning }
 
+    /// The name in /proc/cpuinfo. Virtual machines often give one without a number, which family and model then tell apart.
     private static func processorName() -> String {
         guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return "unknown" }
-        for line in text.split(separator: "\n") where line.hasPrefix("model name") {
-            return line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
+        func value(_ key: String) -> String? {
+            text.split(separator: "\n").first { $0.prefix { $0 != ":" }.trimmingCharacters(in: .whitespaces) == key }
+                .flatMap { $0.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) }
         }
-        return "unknown"
+        guard let name = value("model name") else { return "unknown" }
+        guard !name.contains(where: \.isNumber), let family = value("cpu family"), let model = value("model") else {
+            return name
+        }
+        return "\(name) (family \(family), model \(model))"
     }
 }
 

@@ -64,12 +64,14 @@ extension MatrixLibrary {
         }
         guard isAsked else {
             throw MatrixLibraryError(
-                description: "OpenBLAS, which multiplies matrices, was not found (\(reasons[0])); install it (Debian and "
+                description:
+                    "OpenBLAS, which multiplies matrices, was not found (\(reasons[0])); install it (Debian and "
                     + "Ubuntu: libopenblas0; Fedora and Arch: openblas), or let PIXNERD_BLAS name a library with the "
                     + "CBLAS interface.")
         }
         throw MatrixLibraryError(
-            description: "PIXNERD_BLAS names \(files[0]), which cannot be loaded (\(reasons[0])); name a library with the "
+            description:
+                "PIXNERD_BLAS names \(files[0]), which cannot be loaded (\(reasons[0])); name a library with the "
                 + "CBLAS interface, such as libopenblas.so.0, or unset it.")
     }
 
@@ -78,8 +80,10 @@ extension MatrixLibrary {
         let core = blas_core().map { String(cString: $0) } ?? ""
         guard !blas_close() else { return }
         throw MatrixLibraryError(
-            description: "\(file) runs its \(core) kernels, which are not right for this processor, and cannot be loaded "
-                + "anew in this process; set OPENBLAS_CORETYPE to lower ones before the program starts, such as Haswell.")
+            description:
+                "\(file) runs its \(core) kernels, which are not right for this processor, and cannot be loaded "
+                + "anew in this process; set OPENBLAS_CORETYPE to lower ones before the program starts, such as Haswell."
+        )
     }
 
     private static func uselessError(_ mistakes: [Mistake]) -> MatrixLibraryError {

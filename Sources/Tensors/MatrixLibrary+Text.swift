@@ -24,7 +24,8 @@ extension MatrixLibrary {
     var warning: String? {
         guard let core else {
             guard name == nil else { return nil }
-            return "\(path) is none of the libraries that this program knows (OpenBLAS, BLIS, MKL), so its speed may be far "
+            return
+                "\(path) is none of the libraries that this program knows (OpenBLAS, BLIS, MKL), so its speed may be far "
                 + "below the processor's; compare pixnerd bench with and without PIXNERD_BLAS."
         }
         let openBLAS = name ?? "OpenBLAS"

@@ -39,7 +39,9 @@ final class WorkerPool: Sendable {
     ///
     /// - Returns: false where another loop runs; then nothing was done.
     func run(_ count: Int, helpers: Int, _ body: (Int) -> Void) -> Bool {
-        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else { return false }
+        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+            return false
+        }
         defer { isBusy.store(false, ordering: .releasing) }
         while threads.load(ordering: .relaxed) < helpers { startThread() }
         let looks = Self.looks(threads: helpers + 1)
@@ -92,7 +94,10 @@ final class WorkerPool: Sendable {
             var all = sigset_t()
             sigfillset(&all)
             pthread_sigmask(SIG_BLOCK, &all, nil)
-            while true { waitForPlaces(); work() }
+            while true {
+                waitForPlaces()
+                work()
+            }
         }
         thread.name = "pixnerd worker"
         thread.start()

@@ -3,7 +3,8 @@ package enum UsualNames {
     private static let keys: [String: String] = [
         "lr": "training.learning_rate",
         "bs": "training.batch_size", "batch": "training.batch_size",
-        "epochs": "training.steps", "epoch": "training.steps", "iterations": "training.steps", "iters": "training.steps",
+        "epochs": "training.steps", "epoch": "training.steps", "iterations": "training.steps",
+        "iters": "training.steps",
         "max_steps": "training.steps", "num_steps": "training.steps", "max_iters": "training.steps",
         "wd": "training.weight_decay",
         "ema": "training.ema_decay",

@@ -101,7 +101,8 @@ struct InfoCommand: ParsableCommand {
 
     private func missingOneDNNText(_ machine: Machine) -> String {
         machine.hasBFloat16
-            ? "not found; it would speed up this processor's training, and bf16 needs it (Debian, Ubuntu: libdnnl2 or libdnnl3)"
+            ? "not found; on this processor it allows bf16, in which large models train up to twice as fast (Debian, Ubuntu: "
+                + "libdnnl2 or libdnnl3)"
             : "not found, and of no use on this processor, which does not multiply bf16"
     }
 

@@ -53,7 +53,9 @@ extension PixNerdCommand {
     /// An option of `train` or `compare` that is unknown because a key of the configuration is meant.
     private static func keyForUnknownOption(_ error: any Error) -> ValidationError? {
         let arguments = CommandLine.arguments.dropFirst()
-        guard let command = arguments.first, [TrainCommand.name, CompareCommand.name].contains(command) else { return nil }
+        guard let command = arguments.first, [TrainCommand.name, CompareCommand.name].contains(command) else {
+            return nil
+        }
         let message = message(for: error)
         for option in arguments where option.hasPrefix("-") && message.contains("'\(option.prefix { $0 != "=" })'") {
             guard let key = UsualNames.key(ofOption: option) else { continue }

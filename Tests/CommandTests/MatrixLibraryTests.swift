@@ -55,7 +55,8 @@ struct MatrixLibraryTests {
     @Test func kernelsAreThoseOfTheProcessor() throws {
         try Workplace.with { place in
             let (line, all) = try place.kernels(with: [:])
-            let names = ladder![0] == "Cooperlake" ? ["Cooperlake", "SkylakeX", "SapphireRapids"] : [ladder![0], "Zen"]
+            let names =
+                ladder![0] == "Cooperlake" ? ["Cooperlake", "SkylakeX", "SapphireRapids"] : [ladder![0], "Zen"]
             #expect(names.contains { line.lowercased().contains("  \($0), chosen for".lowercased()) }, "\(line)")
             #expect(all.output.contains("matmul           OpenBLAS "))
             #expect(!all.output.contains("a fraction of the speed"))
@@ -91,7 +92,8 @@ struct MatrixLibraryTests {
             let refused = try place.run(["train", "tiny.yaml", "--set", "name=other"], with: none)
             #expect(refused.isExit && refused.status == 1)
             expectSentence(
-                String(refused.errors.split(separator: "\n").first ?? ""), naming: [path, "wrong results", "PIXNERD_BLAS"])
+                String(refused.errors.split(separator: "\n").first ?? ""),
+                naming: [path, "wrong results", "PIXNERD_BLAS"])
             #expect(!place.exists("runs/other"), "nothing is begun")
         }
     }
@@ -108,9 +110,11 @@ struct MatrixLibraryTests {
         try Workplace.with { place in
             let path = try #require(StandIn.path)
             let (line, all) = try place.kernels(with: ["PIXNERD_BLAS": path, "OPENBLAS_CORETYPE": "Prescott"])
-            #expect(line.contains(" Prescott, set by OPENBLAS_CORETYPE; this program would run \(ladder![0])"), "\(line)")
+            #expect(
+                line.contains(" Prescott, set by OPENBLAS_CORETYPE; this program would run \(ladder![0])"), "\(line)")
             expectSentence(
-                String(all.output.split(separator: "\n").last ?? ""), naming: ["OPENBLAS_CORETYPE=Prescott", "unset it"])
+                String(all.output.split(separator: "\n").last ?? ""),
+                naming: ["OPENBLAS_CORETYPE=Prescott", "unset it"])
         }
     }
 
@@ -121,7 +125,8 @@ struct MatrixLibraryTests {
             try place.prepareTraining()
             let outcome = try place.run(["train", "tiny.yaml"], with: ["PIXNERD_BLAS": path])
             #expect(outcome.status == 0, "\(outcome.errors)")
-            #expect(outcome.errors.split(separator: "\n").count { $0.hasPrefix("warning: \(path) is none of the") } == 1)
+            #expect(
+                outcome.errors.split(separator: "\n").count { $0.hasPrefix("warning: \(path) is none of the") } == 1)
         }
     }
 
@@ -142,7 +147,8 @@ struct MatrixLibraryTests {
                     #expect(outcome.isExit && outcome.status != 0 && outcome.output == "", "\(command) \(outcome)")
                     let lines = outcome.errors.split(separator: "\n")
                     #expect(lines.count == 1, "\(outcome.errors)")
-                    expectSentence(String((lines.first ?? "").dropFirst("Error: ".count)), naming: [needed, "PIXNERD_BLAS"])
+                    expectSentence(
+                        String((lines.first ?? "").dropFirst("Error: ".count)), naming: [needed, "PIXNERD_BLAS"])
                 }
                 let info = try place.run(["info"], with: ["PIXNERD_BLAS": library])
                 #expect(info.status == 0 && info.output.contains("no library found"))

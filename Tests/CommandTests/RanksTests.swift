@@ -147,7 +147,9 @@ struct RanksTests {
                 let program = ["env", "OPENBLAS_CORETYPE=Prescott", try Workplace.program()]
                 let outcome = try place.end(place.launch(["-n", "2"] + program + command))
                 #expect(outcome.status == 0, "\(command): \(outcome.errors)")
-                let said = outcome.errors.split(separator: "\n").filter { $0.contains("OPENBLAS_CORETYPE=Prescott makes") }
+                let said = outcome.errors.split(separator: "\n").filter {
+                    $0.contains("OPENBLAS_CORETYPE=Prescott makes")
+                }
                 #expect(said.count == 1, "\(command): \(outcome.errors)")
             }
         }

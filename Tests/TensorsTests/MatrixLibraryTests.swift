@@ -12,7 +12,8 @@ import Testing
 
     /// Names as OpenBLAS spells them, and one that is newer than this list.
     @Test(arguments: [
-        ("Zen", OpenBLASCore.haswell), ("Excavator", .sandybridge), ("Core2", .prescott), ("SapphireRapids", .cooperlake),
+        ("Zen", OpenBLASCore.haswell), ("Excavator", .sandybridge), ("Core2", .prescott),
+        ("SapphireRapids", .cooperlake),
         ("Novalake", .cooperlake),
     ])
     func namesHaveLevels(name: String, level: OpenBLASCore) {

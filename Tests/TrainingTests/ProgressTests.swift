@@ -70,7 +70,9 @@ import Testing
     }
 
     /// Each suggestion is a key that there is.
-    @Test(arguments: ["lr", "bs", "epochs", "wd", "ema", "cfg", "data", "resolution", "num_workers", "dim", "depth", "heads"])
+    @Test(arguments: [
+        "lr", "bs", "epochs", "wd", "ema", "cfg", "data", "resolution", "num_workers", "dim", "depth", "heads",
+    ])
     func suggestionsAreKeys(name: String) throws {
         let key = try #require(UsualNames.key(of: name))
         #expect(Configuration.keys.contains { $0.name == key })

@@ -1,8 +1,8 @@
 // Matrix multiplication by a BLAS library that is loaded when the program runs: nothing here needs one to build or start.
 //
 // Any library with the CBLAS interface serves: OpenBLAS (also as PyPI's scipy-openblas packages name its functions), BLIS, MKL.
-// LAPACK's dsyevd_ may be in it or in a library of its own. Integers may have 32 or 64 bits there. All functions but blas_detected_core expect that blas_open
-// gave blas_ready.
+// LAPACK's dsyevd_ may be in it or in a library of its own. Integers may have 32 or 64 bits there. All functions but
+// blas_is_resident and blas_detected_core expect that blas_open gave blas_ready.
 #ifndef PIXNERD_BLAS_H
 #define PIXNERD_BLAS_H
 

@@ -54,7 +54,8 @@ final class DenoiserTask: TrainingTask {
         return { loaded, plan, step, shouldSkip in
             let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
             return TrainingStepResult(
-                result: try take(batches, of: plan.step, shouldSkip: shouldSkip), times: batches.flatMap(\.pictures.times))
+                result: try take(batches, of: plan.step, shouldSkip: shouldSkip),
+                times: batches.flatMap(\.pictures.times))
         }
     }
 

@@ -105,7 +105,8 @@ struct SamplerOptions: ParsableArguments {
     ) throws -> SamplingSettings {
         let shift = try shift(metadata, size: size, trained: trained, checkpoint)
         return SamplingSettings(
-            sampler: solver, steps: steps ?? Self.steps(of: metadata), guidance: try guidance(metadata, checkpoint), shift: shift,
+            sampler: solver, steps: steps ?? Self.steps(of: metadata), guidance: try guidance(metadata, checkpoint),
+            shift: shift,
             lastStep: lastStep)
     }
 

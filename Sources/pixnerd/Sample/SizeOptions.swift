@@ -72,11 +72,14 @@ struct SizeOptions: ParsableArguments {
         default:
             "\(checkpoint) was trained at \(trained) x \(trained) and never saw \(asked) by more or fewer patches, so the "
                 + "pictures may not hold together; "
-                + (fieldSizes.isEmpty ? "sample at --size \(trained)." : "--route field was trained for sides of \(list).")
+                + (fieldSizes.isEmpty
+                    ? "sample at --size \(trained)." : "--route field was trained for sides of \(list).")
         }
     }
 
-    private static func nearest(_ sides: [Int], _ side: Int) -> Int { sides.min { abs($0 - side) < abs($1 - side) } ?? side }
+    private static func nearest(_ sides: [Int], _ side: Int) -> Int {
+        sides.min { abs($0 - side) < abs($1 - side) } ?? side
+    }
 
     private func denoiser(
         _ model: PixNerd, _ route: SizeRoute, trained: Int?, reduction: Int, _ checkpoint: String
