@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static struct {
         double *eigenvalues, double *work, const int64_t *work_count, int64_t *integers, const int64_t *integer_count,
         int64_t *status, size_t job_length, size_t triangle_length);
     char *(*openblas_core)(void);
+    bool takes_turns;
     char name[128], path[PATH_MAX];
 } api;
 
@@ -81,7 +83,11 @@ static void identify(void) {
     *(void **)&openblas_config = find("openblas_get_config");
     *(void **)&blis_version = dlsym(api.library, "bli_info_get_version_str");
     *(void **)&mkl_version = dlsym(api.library, "mkl_get_version_string");
+    int (*openblas_parallel)(void);
     if (openblas_config) {
+        *(void **)&openblas_parallel = find("openblas_get_parallel");
+        // 0 for one thread, 1 for threads of its own, 2 for OpenMP.
+        api.takes_turns = openblas_parallel && openblas_parallel() == 0;
         *(void **)&api.openblas_core = find("openblas_get_corename");
         *(void **)&set_threads = find("openblas_set_num_threads");
         if (set_threads) set_threads(1);
@@ -182,6 +188,7 @@ bool blas_close(void) {
 
 const char *blas_path(void) { return api.path; }
 const char *blas_name(void) { return api.name[0] ? api.name : NULL; }
+bool blas_takes_turns(void) { return api.takes_turns; }
 const char *blas_core(void) { return api.openblas_core ? api.openblas_core() : NULL; }
 
 // The child: loads the library as OpenBLAS itself would and writes the core's name.
@@ -219,20 +226,29 @@ void blas_detected_core(const char *file, char *core, size_t capacity) {
     close(ends[0]);
 }
 
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void begin_turn(void) { if (api.takes_turns) pthread_mutex_lock(&turn); }
+static void end_turn(void) { if (api.takes_turns) pthread_mutex_unlock(&turn); }
+
 void blas_sgemm(
     bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const float *a,
     int64_t a_stride, const float *b, int64_t b_stride, bool accumulates, float *c, int64_t c_stride) {
+    begin_turn();
     api.sgemm(
         row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, 1, a,
         a_stride, b, b_stride, accumulates, c, c_stride);
+    end_turn();
 }
 
 void blas_dgemm(
     bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const double *a,
     int64_t a_stride, const double *b, int64_t b_stride, bool accumulates, double *c, int64_t c_stride) {
+    begin_turn();
     api.dgemm(
         row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, 1, a,
         a_stride, b, b_stride, accumulates, c, c_stride);
+    end_turn();
 }
 
 bool blas_eigen(int64_t size, double *matrix, double *eigenvalues, bool vectors) {
@@ -248,8 +264,10 @@ bool blas_eigen(int64_t size, double *matrix, double *eigenvalues, bool vectors)
     double *room = malloc((size_t)work_count * sizeof *room);
     int64_t *integer_room = calloc((size_t)integer_count, sizeof *integer_room);
     if (room && integer_room) {
+        begin_turn();
         api.dsyevd(
             job, "U", &size, matrix, &size, eigenvalues, room, &work_count, integer_room, &integer_count, &status, 1, 1);
+        end_turn();
     }
     const bool done = room && integer_room && status == 0;
     free(room);

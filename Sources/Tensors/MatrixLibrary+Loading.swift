@@ -1,8 +1,8 @@
 import CBLAS
 
 extension MatrixLibrary {
-    /// Names that systems give OpenBLAS.
-    private static let names = ["libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so"]
+    /// Names that systems give OpenBLAS; where there are several, as Fedora has them, the one for threads first.
+    private static let names = ["libopenblasp.so.0", "libopenblas.so.0", "libopenblas.so"]
 
     /// Loads the library with kernels that are right.
     ///
@@ -33,7 +33,7 @@ extension MatrixLibrary {
                     } else if wasLoaded { .process } else { attempt == nil ? .openBLAS : .processor }
                 return MatrixLibrary(
                     file: file, path: String(cString: blas_path()), name: blas_name().map { String(cString: $0) },
-                    core: core, reason: reason, mistakes: mistakes)
+                    core: core, takesTurns: blas_takes_turns(), reason: reason, mistakes: mistakes)
             }
             mistakes.append(Mistake(core: core ?? "", result: String(cString: wrong)))
             // The kernels that are left are lower ones; other libraries have none to choose from.

@@ -33,6 +33,11 @@ extension MatrixLibrary {
             return "\(openBLAS) computes wrong results with its \(mistakenCores) kernels on this processor "
                 + "(\(mistake.result)), so its \(core) kernels are used; let PIXNERD_BLAS name a newer OpenBLAS."
         }
+        if takesTurns {
+            return
+                "\(openBLAS) (\(path)) was built for one thread, so products of several take turns; install the one for "
+                + "threads (Debian, Ubuntu: libopenblas0-pthread), or name it by PIXNERD_BLAS."
+        }
         guard let best = OpenBLASCore.best else { return nil }
         let level = OpenBLASCore(named: core)
         guard level.width < best.width else { return nil }

@@ -42,6 +42,8 @@ struct MatrixLibrary: Sendable {
     let name: String?
     /// The processor core whose kernels OpenBLAS runs, by OpenBLAS's name; nil for other libraries.
     let core: String?
+    /// Whether products of several threads take turns, because the library was built for one.
+    let takesTurns: Bool
     let reason: Reason
     let mistakes: [Mistake]
 

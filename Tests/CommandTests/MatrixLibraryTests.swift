@@ -9,6 +9,8 @@ private enum StandIn {
     static let path = compiled("stand-in", [])
     /// Does not say what it is.
     static let plain = compiled("plain", ["-DPLAIN"])
+    /// Was built for one thread.
+    static let oneThread = compiled("one-thread", ["-DONE_THREAD"])
 
     private static func compiled(_ name: String, _ options: [String]) -> String? {
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("pixnerd-\(name)-\(getpid())")
@@ -127,6 +129,22 @@ struct MatrixLibraryTests {
             #expect(outcome.status == 0, "\(outcome.errors)")
             #expect(
                 outcome.errors.split(separator: "\n").count { $0.hasPrefix("warning: \(path) is none of the") } == 1)
+        }
+    }
+
+    /// OpenBLAS that was built for one thread gives two the same working memory: they must not be in it at once.
+    @Test func librariesForOneThreadAreTakenInTurns() throws {
+        try Workplace.with { place in
+            let path = try #require(StandIn.oneThread)
+            try place.prepareTraining()
+            let outcome = try place.run(
+                ["train", "tiny.yaml", "--set", "threads=3", "--set", "training.steps=30"], with: ["PIXNERD_BLAS": path]
+            )
+            #expect(outcome.isExit && outcome.status == 0, "\(outcome.errors)")
+            let said = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("warning: ") }
+            #expect(said.count == 1)
+            expectSentence(
+                String((said.first ?? "").dropFirst("warning: ".count)), naming: [path, "built for one thread"])
         }
     }
 

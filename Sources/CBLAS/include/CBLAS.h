@@ -33,6 +33,10 @@ const char *blas_name(void);
 // The processor core whose kernels OpenBLAS runs; NULL for other libraries.
 const char *blas_core(void);
 
+// Whether calls of several threads take turns, because the library was built for one: such an OpenBLAS hands the same working
+// memory to both.
+bool blas_takes_turns(void);
+
 // The core that OpenBLAS chooses by itself, found out in a process of its own that loads the library. Empty where it is not
 // known, as for other libraries.
 void blas_detected_core(const char *file, char *core, size_t capacity);

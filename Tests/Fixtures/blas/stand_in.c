@@ -2,7 +2,8 @@
 //
 // STAND_IN_UNKNOWN names cores, with commas between, that it does not know: asked for one it runs Prescott, as it does where
 // nothing is asked. STAND_IN_WRONG names cores whose products with a transposed first factor are wrong. With -DPLAIN it does not
-// say what it is, as the reference BLAS.
+// say what it is, as the reference BLAS. With -DONE_THREAD it says that it was built for one thread, and ends the process where
+// two are in a product at once.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,16 @@ const char *openblas_get_corename(void) { return core; }
 void openblas_set_num_threads(int count) { (void)count; }
 #endif
 
+#ifdef ONE_THREAD
+int openblas_get_parallel(void) { return 0; }
+static int inside;
+static void enter(void) { if (__atomic_fetch_add(&inside, 1, __ATOMIC_SEQ_CST) != 0) abort(); }
+static void leave(void) { __atomic_fetch_sub(&inside, 1, __ATOMIC_SEQ_CST); }
+#else
+static void enter(void) {}
+static void leave(void) {}
+#endif
+
 enum { transposed = 112 };
 
 #define PRODUCT(name, number)                                                                                     \
@@ -34,6 +45,7 @@ enum { transposed = 112 };
         int order, int a_form, int b_form, int m, int n, int inner, number alpha, const number *a, int a_stride,  \
         const number *b, int b_stride, number beta, number *c, int c_stride) {                                    \
         (void)order;                                                                                              \
+        enter();                                                                                                  \
         for (int i = 0; i < m; i++) {                                                                             \
             for (int j = 0; j < n; j++) {                                                                         \
                 number sum = 0;                                                                                   \
@@ -47,6 +59,7 @@ enum { transposed = 112 };
         }                                                                                                         \
         /* One element of many. */                                                                                \
         if (a_form == transposed && m > 64 && is_named("STAND_IN_WRONG")) c[64 * c_stride + n - 1] += 1;           \
+        leave();                                                                                                  \
     }
 PRODUCT(cblas_sgemm, float)
 PRODUCT(cblas_dgemm, double)
