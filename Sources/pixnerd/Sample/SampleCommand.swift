@@ -92,10 +92,6 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
         let work = try communicator.agree { try prepare(logger) }
-        if communicator.isRoot {
-            logger.noteSlowProducts()
-            if let warning = work.warning { logger.warning("\(warning)") }
-        }
         let (plan, size, settings) = (work.plan, work.size, work.settings)
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
@@ -108,6 +104,11 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         var output = try RankedOutput(
             communicator, plan, shape: [3, size.height, size.width], isNeeded: { trajectory?.needs($0) == true },
             open: { try plan.open(rowOrderSeed: rowOrderSeed) })
+        // What is refused is refused in one sentence, so these come when nothing more is.
+        if communicator.isRoot {
+            logger.noteSlowProducts()
+            if let warning = work.warning { logger.warning("\(warning)") }
+        }
         if output.kept > 0 {
             logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
         }
