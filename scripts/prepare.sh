@@ -23,6 +23,8 @@ missing() {
     rm -f "$object"
     # Loaded when the program runs, so that neither headers nor a link are needed.
     [ -n "${PIXNERD_BLAS-}" ] || ldconfig -p 2> /dev/null | grep -q 'libopenblasp\{0,1\}\.so' || echo libopenblas0
+    # By which Swift gets the packages that this one depends on.
+    command -v git > /dev/null || echo git ca-certificates
     command -v pkg-config > /dev/null || echo pkg-config
     for library in libpng:libpng-dev libturbojpeg:libturbojpeg0-dev libgif:libgif-dev libzip:libzip-dev libxxhash:libxxhash-dev; do
         pkg-config --exists "${library%:*}" 2> /dev/null || echo "${library#*:}"
@@ -30,8 +32,8 @@ missing() {
 }
 
 install_packages() {
-    command -v apt-get > /dev/null || fail "Install what Debian calls $packages (Fedora: gcc-c++ openblas pkgconf libpng-devel \
-turbojpeg-devel giflib-devel libzip-devel xxhash-devel; Arch: gcc openblas pkgconf libpng libjpeg-turbo giflib libzip xxhash)."
+    command -v apt-get > /dev/null || fail "Install what Debian calls $packages (Fedora: gcc-c++ git openblas pkgconf libpng-devel \
+turbojpeg-devel giflib-devel libzip-devel xxhash-devel; Arch: gcc git openblas pkgconf libpng libjpeg-turbo giflib libzip xxhash)."
     if [ "$(id -u)" = 0 ]; then
         sudo=
     elif ! command -v sudo > /dev/null; then
