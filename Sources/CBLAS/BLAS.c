@@ -231,25 +231,18 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 static void begin_turn(void) { if (api.takes_turns) pthread_mutex_lock(&turn); }
 static void end_turn(void) { if (api.takes_turns) pthread_mutex_unlock(&turn); }
 
-void blas_sgemm(
-    bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const float *a,
-    int64_t a_stride, const float *b, int64_t b_stride, bool accumulates, float *c, int64_t c_stride) {
-    begin_turn();
-    api.sgemm(
-        row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, 1, a,
-        a_stride, b, b_stride, accumulates, c, c_stride);
-    end_turn();
-}
-
-void blas_dgemm(
-    bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const double *a,
-    int64_t a_stride, const double *b, int64_t b_stride, bool accumulates, double *c, int64_t c_stride) {
-    begin_turn();
-    api.dgemm(
-        row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, 1, a,
-        a_stride, b, b_stride, accumulates, c, c_stride);
-    end_turn();
-}
+#define MULTIPLY(name, function, number)                                                                              \
+    void name(                                                                                                        \
+        bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const number *a,    \
+        int64_t a_stride, const number *b, int64_t b_stride, bool accumulates, number *c, int64_t c_stride) {         \
+        begin_turn();                                                                                                 \
+        function(                                                                                                     \
+            row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, \
+            1, a, a_stride, b, b_stride, accumulates, c, c_stride);                                                   \
+        end_turn();                                                                                                   \
+    }
+MULTIPLY(blas_sgemm, api.sgemm, float)
+MULTIPLY(blas_dgemm, api.dgemm, double)
 
 bool blas_eigen(int64_t size, double *matrix, double *eigenvalues, bool vectors) {
     // In LAPACK's order of columns a symmetric matrix is the same, and its eigenvectors stand in our rows.

@@ -19,7 +19,7 @@ extension MatrixLibrary {
         while true {
             let attempt = attempts.removeFirst()
             let file = try open(asked.map { [$0] } ?? names, attempt, isAsked: asked != nil)
-            let core = blas_core().map { String(cString: $0) }
+            let core = text(blas_core())
             let level = core.map(OpenBLASCore.init(named:))
             if let attempt, let level, level < attempt, !attempts.isEmpty {
                 // An OpenBLAS that does not know the name falls back to anything; it may know the next.
@@ -32,7 +32,7 @@ extension MatrixLibrary {
                         .environment(usersCore)
                     } else if wasLoaded { .process } else { attempt == nil ? .openBLAS : .processor }
                 return MatrixLibrary(
-                    file: file, path: String(cString: blas_path()), name: blas_name().map { String(cString: $0) },
+                    file: file, path: String(cString: blas_path()), name: text(blas_name()),
                     core: core, takesTurns: blas_takes_turns(), reason: reason, mistakes: mistakes)
             }
             mistakes.append(Mistake(core: core ?? "", result: String(cString: wrong)))
@@ -49,9 +49,8 @@ extension MatrixLibrary {
     ) throws(MatrixLibraryError) -> String {
         var reasons: [String] = []
         for file in files {
-            var text = [CChar](repeating: 0, count: 512)
-            let status = blas_open(file, core?.rawValue, &text, text.count)
-            let reason = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            var status = blas_ready
+            let reason = text(capacity: 512) { status = blas_open(file, core?.rawValue, $0, $1) }
             switch status {
             case blas_ready: return file
             case blas_unusable:
@@ -77,7 +76,7 @@ extension MatrixLibrary {
 
     /// Lets the library be loaded anew with other kernels.
     private static func close(_ file: String) throws(MatrixLibraryError) {
-        let core = blas_core().map { String(cString: $0) } ?? ""
+        let core = text(blas_core()) ?? ""
         guard !blas_close() else { return }
         throw MatrixLibraryError(
             description:
@@ -88,7 +87,7 @@ extension MatrixLibrary {
 
     private static func uselessError(_ mistakes: [Mistake]) -> MatrixLibraryError {
         let path = String(cString: blas_path())
-        let name = blas_name().map { "\(String(cString: $0)) (\(path))" } ?? path
+        let name = text(blas_name()).map { "\($0) (\(path))" } ?? path
         let kernels = mistakes.map(\.core).filter { !$0.isEmpty }
         let list = kernels.isEmpty ? "" : " with its kernels for \(kernels.joined(separator: ", "))"
         return MatrixLibraryError(
@@ -99,9 +98,20 @@ extension MatrixLibrary {
     /// The core that OpenBLAS chooses by itself; nil where that is not known. Takes a process of its own for a moment.
     var detectedCore: String? {
         guard core != nil else { return nil }
-        var text = [CChar](repeating: 0, count: 64)
-        blas_detected_core(file, &text, text.count)
-        let name = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let name = Self.text(capacity: 64) { blas_detected_core(file, $0, $1) }
         return name.isEmpty ? nil : name
+    }
+
+    private static func text(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
+
+    /// The text that `fill` writes into room for `capacity` bytes, its end among them.
+    private static func text(
+        capacity: Int, _ fill: (_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Void
+    ) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: capacity) { room in
+            room.initialize(repeating: 0)
+            fill(room.baseAddress!, capacity)
+            return String(cString: room.baseAddress!)
+        }
     }
 }

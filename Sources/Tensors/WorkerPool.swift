@@ -18,8 +18,9 @@ final class WorkerPool: Sendable {
     private let sleepers = Atomic(0)
     private let callerSleeps = Atomic(false)
     private let threads = Atomic(0)
-    /// Guards both conditions.
+    /// Told when places open.
     private let lock = NSCondition()
+    /// Told when a thread has left a loop whose caller sleeps.
     private let done = NSCondition()
     private let job = Job()
 

@@ -21,7 +21,6 @@ package enum UsualNames {
         "dim": "model.hidden_size", "width": "model.hidden_size", "hidden_dim": "model.hidden_size",
         "depth": "model.num_blocks", "layers": "model.num_blocks", "num_layers": "model.num_blocks",
         "heads": "model.num_groups", "num_heads": "model.num_groups",
-        "num_classes": "model.num_classes",
         "mixed_precision": "precision", "dtype": "precision", "amp": "precision",
         "output_dir": "directory", "outdir": "directory",
     ]

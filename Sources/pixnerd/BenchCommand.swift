@@ -103,7 +103,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     private func describeMachine() throws {
         try precision.check()
         let machine = Machine()
-        makeLogger().noteSlowProducts()
+        makeLogger().noteSlowProducts(on: machine)
         guard !json else { return }
         let library = [machine.blas, machine.blasCore.map { "\($0) kernels" }].compactMap { $0 }
         print(

@@ -76,8 +76,8 @@ struct CommandError: Error, CustomStringConvertible {
 
 extension Logger {
     /// Says, in one line, where products run below what the processor has.
-    func noteSlowProducts() {
-        if let warning = Machine().warning { self.warning("\(warning)") }
+    func noteSlowProducts(on machine: Machine = Machine()) {
+        if let warning = machine.warning { self.warning("\(warning)") }
     }
 }
 

@@ -56,7 +56,7 @@ private struct PartialField: AlignableDenoiser {
     let model: PixNerd
     /// What the transformer sees, [B, C, h, w].
     let seen: Tensor
-    /// Of the pixels that are decoded, [Q, 64].
+    /// Position features of the decoded pixels of a patch, [Q, 64].
     let positions: Tensor
 
     var channels: Int { model.channels }

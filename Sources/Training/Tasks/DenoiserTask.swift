@@ -83,7 +83,7 @@ final class DenoiserTask: TrainingTask {
                 denoiser: denoiser)
         }
         guard let route else { return batch(data, noise, model) }
-        let pixels = decodedPixels(data.shape, &density)
+        let pixels = decodedPixels(data.shape, route, &density)
         guard pixels.isPart else { return batch(data, noise, route) }
         let whole = FlowPath.point(data: data, noise: noise, times: times)
         return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole))
@@ -102,10 +102,11 @@ final class DenoiserTask: TrainingTask {
     }
 
     /// As many pixels of each patch as it has at the size of training, so that finer patches take no more time.
-    private func decodedPixels(_ shape: [Int], _ stream: inout RandomStream) -> PatchPixels {
-        let patch = model.architecture.patchSize
-        let grid = configuration.data.imageSize / preparation.space.space.reduction / patch
-        return PatchPixels(ofPatch: shape[2] / grid, shape[3] / grid, atMost: patch, &stream)
+    private func decodedPixels(_ shape: [Int], _ route: FieldRoute, _ stream: inout RandomStream) -> PatchPixels {
+        // Patches along a side.
+        let grid = route.sizeMultiple
+        return PatchPixels(
+            ofPatch: shape[2] / grid, shape[3] / grid, atMost: model.architecture.patchSize, &stream)
     }
 
     /// Pictures of the first classes from fixed seeds.
