@@ -10,10 +10,10 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-/// The tests of one room, under `Tests/<room>Tests`.
+/// The tests of the module `PixNerd<name>`, under `Tests/<name>Tests`.
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        name: "\(name)Tests", dependencies: [.byName(name: "PixNerd\(name)"), "PixNerdTestSupport"] + dependencies,
         swiftSettings: strict)
 }
 
@@ -27,9 +27,10 @@ let package = Package(
         .library(
             name: "PixNerdKit",
             targets: [
-                "Tensors", "Communication", "Layers", "Checkpoints", "Images", "Models", "Diffusion", "Sampling",
-                "Training",
-                "Evaluation", "Pipelines", "Benchmarking",
+                "PixNerdTensors", "PixNerdDistributed", "PixNerdLayers", "PixNerdCheckpoints", "PixNerdImages",
+                "PixNerdModels", "PixNerdDiffusion", "PixNerdSampling",
+                "PixNerdTraining",
+                "PixNerdEvaluation", "PixNerdComparison", "PixNerdBenchmarking",
             ]),
     ],
     dependencies: [
@@ -40,45 +41,55 @@ let package = Package(
     ],
     targets: [
         // Floor 0: C libraries and the inner loops in C.
-        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CPixNerdPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
-            name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
-        .systemLibrary(name: "CGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
-        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
-        .systemLibrary(name: "CZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
-        .target(name: "CBLAS", cSettings: [.define("_GNU_SOURCE")]),
-        .target(name: "CMPI", cSettings: [.define("_GNU_SOURCE")]),
-        .target(name: "COneDNN"),
-        .target(name: "CVectorKernels", cSettings: [.define("_GNU_SOURCE")]),
-        .target(name: "CPNGShim", dependencies: ["CPNG"]),
-        .target(name: "CImageKernels"),
+            name: "CPixNerdTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CPixNerdGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
+        .systemLibrary(name: "CPixNerdXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+        .systemLibrary(name: "CPixNerdZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
+        .target(name: "CPixNerdBLAS", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CPixNerdMPI", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CPixNerdOneDNN"),
+        .target(name: "CPixNerdKernels", cSettings: [.define("_GNU_SOURCE")]),
+        .target(name: "CPixNerdPNGShim", dependencies: ["CPixNerdPNG"]),
         // Floor 1
-        room("Tensors", ["CBLAS", "COneDNN", "CVectorKernels", "CXXHash"]),
-        room("Communication", ["CMPI", "CVectorKernels"]),
+        room("PixNerdTensors", ["CPixNerdBLAS", "CPixNerdOneDNN", "CPixNerdKernels", "CPixNerdXXHash"]),
+        room("PixNerdDistributed", ["CPixNerdMPI", "CPixNerdKernels"]),
         // Floor 2
-        room("Layers", ["Communication", "Tensors"]),
-        room("Checkpoints", ["Tensors", "CZip"]),
-        room("Images", ["Tensors", "CGIF", "CImageKernels", "CPNGShim", "CTurboJPEG", logging]),
+        room("PixNerdLayers", ["PixNerdDistributed", "PixNerdTensors"]),
+        room("PixNerdCheckpoints", ["PixNerdTensors", "CPixNerdZip"]),
+        room(
+            "PixNerdImages",
+            ["PixNerdTensors", "CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTurboJPEG", logging]),
         // Floor 3
-        room("Models", ["Layers", "Checkpoints", "Tensors"]),
-        room("Diffusion", ["Images", "Layers", "Tensors"]),
+        room("PixNerdModels", ["PixNerdLayers", "PixNerdCheckpoints", "PixNerdTensors"]),
+        room("PixNerdDiffusion", ["PixNerdImages", "PixNerdLayers", "PixNerdTensors"]),
         // Floor 4
         room(
-            "Training",
+            "PixNerdTraining",
             [
-                "Checkpoints", "Communication", "Diffusion", "Images", "Layers", "Models", "Tensors", logging,
+                "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion", "PixNerdImages", "PixNerdLayers",
+                "PixNerdModels", "PixNerdTensors", logging,
                 .product(name: "Yams", package: "Yams"),
             ]),
         room(
-            "Evaluation",
-            ["CVectorKernels", "Checkpoints", "Communication", "Diffusion", "Images", "Models", "Tensors"]),
-        room("Sampling", ["Checkpoints", "Communication", "Diffusion", "Images", "Tensors"]),
-        room("Benchmarking", ["Communication", "Diffusion", "Layers", "Models", "Tensors"]),
+            "PixNerdEvaluation",
+            [
+                "CPixNerdBLAS", "CPixNerdKernels", "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion",
+                "PixNerdImages", "PixNerdModels", "PixNerdTensors",
+            ]),
+        room(
+            "PixNerdSampling",
+            ["PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion", "PixNerdImages", "PixNerdTensors"]),
+        room(
+            "PixNerdBenchmarking",
+            ["PixNerdDistributed", "PixNerdDiffusion", "PixNerdLayers", "PixNerdModels", "PixNerdTensors"]),
         // Floor 5
         room(
-            "Pipelines",
+            "PixNerdComparison",
             [
-                "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Tensors", "Training",
+                "PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdEvaluation", "PixNerdImages", "PixNerdModels",
+                "PixNerdSampling", "PixNerdTensors", "PixNerdTraining",
                 logging,
                 .product(name: "Mustache", package: "swift-mustache"),
             ]),
@@ -86,29 +97,40 @@ let package = Package(
         .executableTarget(
             name: "pixnerd",
             dependencies: [
-                "Benchmarking", "Checkpoints", "Communication", "Diffusion", "Evaluation", "Images", "Layers", "Models",
-                "Pipelines", "Sampling", "Tensors", "Training",
+                "PixNerdBenchmarking", "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion",
+                "PixNerdEvaluation", "PixNerdImages", "PixNerdLayers", "PixNerdModels",
+                "PixNerdComparison", "PixNerdSampling", "PixNerdTensors", "PixNerdTraining",
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // Tests
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints", "Tensors"], path: "Tests/TestSupport",
+            name: "PixNerdTestSupport", dependencies: ["PixNerdCheckpoints", "PixNerdTensors"],
+            path: "Tests/PixNerdTestSupport",
             swiftSettings: strict),
-        tests(of: "Tensors", ["CVectorKernels"]),
-        tests(of: "Communication"),
+        tests(of: "Tensors", ["CPixNerdKernels"]),
+        tests(of: "Distributed"),
         tests(of: "Layers"),
-        tests(of: "Checkpoints", ["Models", "Training"]),
+        tests(of: "Checkpoints", ["PixNerdModels", "PixNerdTraining"]),
         tests(of: "Images"),
         tests(of: "Models"),
-        tests(of: "Diffusion", ["Models"]),
-        tests(of: "Evaluation", ["Checkpoints", "Diffusion", "Images", "Models", "Tensors"]),
-        tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Tensors"]),
-        tests(of: "Training", ["Diffusion", "Images", "Layers", "Models", logging, memoryLogging]),
-        tests(of: "Pipelines", ["Evaluation", "Images", "Models", "Training", logging, memoryLogging]),
+        tests(of: "Diffusion", ["PixNerdModels"]),
+        tests(
+            of: "Evaluation",
+            ["PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdImages", "PixNerdModels", "PixNerdTensors"]),
+        tests(of: "Sampling", ["PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdImages", "PixNerdTensors"]),
+        tests(
+            of: "Training",
+            ["PixNerdDiffusion", "PixNerdImages", "PixNerdLayers", "PixNerdModels", logging, memoryLogging]),
+        tests(
+            of: "Comparison",
+            ["PixNerdEvaluation", "PixNerdImages", "PixNerdModels", "PixNerdTraining", logging, memoryLogging]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["pixnerd", "Checkpoints", "Images", "Layers", "Models", "Tensors", "TestSupport"],
+            dependencies: [
+                "pixnerd", "PixNerdCheckpoints", "PixNerdImages", "PixNerdLayers", "PixNerdModels", "PixNerdTensors",
+                "PixNerdTestSupport",
+            ],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Communication
 import Foundation
 import Logging
-import Tensors
-import Training
+import PixNerdDistributed
+import PixNerdTensors
+import PixNerdTraining
 
 @main
 struct PixNerdCommand: ParsableCommand {

@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// A name stands for a whole file or for none.

@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Every element type that is read, from bytes written by hand.

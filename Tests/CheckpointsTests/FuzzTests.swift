@@ -1,5 +1,5 @@
-import Checkpoints
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// Damaged files: whatever is done to them, they are read or refused in one sentence, quickly and in little memory.

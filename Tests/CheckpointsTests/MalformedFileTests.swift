@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Files that are not what they should be give one sentence and never more.

@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// Files of numpy, as numpy wrote them; `make_npz_fixtures.py` makes them anew.

@@ -1,5 +1,5 @@
-import Checkpoints
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// Pickles that PyTorch never wrote.

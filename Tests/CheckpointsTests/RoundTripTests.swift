@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// What is written is read back to the bit.

@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 
 /// The bytes of a `.safetensors` file made by hand: the header may be anything.
 func safetensorsBytes(_ header: String, _ data: [UInt8] = []) -> [UInt8] {

@@ -1,6 +1,6 @@
-import Checkpoints
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Parts of a checkpoint under shorter names.

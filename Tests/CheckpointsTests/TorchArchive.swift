@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// Uncompressed zip files in the layout of torch.save, made and taken apart without the code under test.

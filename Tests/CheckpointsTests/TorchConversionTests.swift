@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// `pixnerd convert` and `pixnerd info` below the command line.
 @Suite struct TorchConversionTests {

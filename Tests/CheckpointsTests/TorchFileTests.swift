@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Files that torch.save wrote; `Tests/Fixtures/make_torch_fixtures.py` makes them.
 @Suite struct TorchFileTests {

@@ -1,5 +1,5 @@
-import Checkpoints
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// What the commands that take any model do with an autoencoder.

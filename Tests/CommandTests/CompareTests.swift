@@ -1,5 +1,5 @@
 import Foundation
-import TestSupport
+import PixNerdTestSupport
 import Testing
 
 /// `pixnerd compare` with its units in processes of their own.

@@ -1,4 +1,4 @@
-import TestSupport
+import PixNerdTestSupport
 import Testing
 
 /// Encoders from the command line: what they are, whether they agree, and runs that are aligned with them.

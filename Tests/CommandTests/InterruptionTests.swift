@@ -1,6 +1,6 @@
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// A run that is ended from outside loses nothing that was saved, and goes on as if nothing had happened.

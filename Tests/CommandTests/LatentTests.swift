@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Images
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdTestSupport
 import Testing
 
 /// Autoencoders, latents that are encoded ahead, and runs in them, from the command line.

@@ -1,7 +1,7 @@
 import Foundation
-import Images
-import Tensors
-import TestSupport
+import PixNerdImages
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// A library with OpenBLAS's interface, compiled for these tests; see its source for what it can be made to do.

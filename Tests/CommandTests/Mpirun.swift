@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import Tensors
+import PixNerdCheckpoints
+import PixNerdTensors
 import Testing
 
 /// Open MPI's launcher, where it is installed.

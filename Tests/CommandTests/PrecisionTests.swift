@@ -1,6 +1,6 @@
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// `--precision bf16` where it can be had and where not.

@@ -1,6 +1,6 @@
-import Checkpoints
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// A checkpoint by PyTorch's and Lightning's conventions, sampled as a user does it, gives what the reference gives.

@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Several processes that Open MPI starts do together what one does.

@@ -1,6 +1,6 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// What `pixnerd sample` refuses.

@@ -1,5 +1,5 @@
 import Foundation
-import TestSupport
+import PixNerdTestSupport
 import Testing
 
 /// Sizes and routes that a model was trained for, and others.

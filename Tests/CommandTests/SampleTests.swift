@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
-import Images
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// What `pixnerd sample` makes beside the usual.

@@ -1,4 +1,4 @@
-import TestSupport
+import PixNerdTestSupport
 import Testing
 
 /// What `pixnerd train` and `pixnerd dataset` refuse.

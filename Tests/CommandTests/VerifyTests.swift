@@ -1,5 +1,5 @@
-import Checkpoints
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
 import Testing
 
 /// `pixnerd verify` says by its exit status whether numbers agree.

@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
-import Layers
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTestSupport
 import Testing
 
 /// How a command ended.

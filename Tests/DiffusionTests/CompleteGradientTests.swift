@@ -1,7 +1,7 @@
-import Diffusion
-import Layers
-import Models
-import Tensors
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
 import Testing
 
 /// Who sums gradients of several processes is told of each one when, and only when, nothing more is added to it.

@@ -1,9 +1,9 @@
-import Checkpoints
-import Diffusion
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Every sampler against an independent statement in PyTorch, nine steps from the seeds 11, 12 and 13.

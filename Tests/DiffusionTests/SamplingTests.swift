@@ -1,10 +1,10 @@
-import Checkpoints
-import Diffusion
-import Images
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 @Suite struct SamplingTests {

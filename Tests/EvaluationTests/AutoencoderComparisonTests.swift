@@ -1,11 +1,11 @@
-import Checkpoints
-import Diffusion
-import Evaluation
 import Foundation
-import Images
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdEvaluation
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Pictures through autoencoders and back.

@@ -1,10 +1,10 @@
-import Checkpoints
-import Evaluation
 import Foundation
-import Images
+import PixNerdCheckpoints
+import PixNerdEvaluation
+import PixNerdImages
+import PixNerdTensors
+import PixNerdTestSupport
 import Synchronization
-import Tensors
-import TestSupport
 import Testing
 
 /// Whole evaluations, with a network that is a mere projection.

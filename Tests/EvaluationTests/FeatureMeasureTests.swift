@@ -1,7 +1,7 @@
-import Evaluation
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdEvaluation
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Distances between features against scipy, torch-fidelity and pytorch-fid.

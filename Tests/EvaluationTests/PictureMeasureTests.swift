@@ -1,7 +1,7 @@
-import Evaluation
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdEvaluation
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Measures of pixels against scikit-image, scipy and numpy.

@@ -1,7 +1,7 @@
-import Checkpoints
-import Evaluation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdEvaluation
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Numbers of reference implementations; `make_evaluation_fixtures.py` makes them anew.

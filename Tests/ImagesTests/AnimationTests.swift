@@ -1,6 +1,6 @@
 import Foundation
-import Images
-import TestSupport
+import PixNerdImages
+import PixNerdTestSupport
 import Testing
 
 @Suite struct AnimationTests {

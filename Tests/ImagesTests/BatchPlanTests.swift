@@ -1,7 +1,7 @@
 import Foundation
-import Images
 import Logging
-import TestSupport
+import PixNerdImages
+import PixNerdTestSupport
 import Testing
 
 /// Which samples processes read.

@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// Reading PNG and JPEG files as Pillow reads them, and refusing what is not one.

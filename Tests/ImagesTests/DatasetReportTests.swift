@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// What is told about a data set before anyone trains on it.

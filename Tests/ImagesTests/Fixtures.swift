@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// Files made by Tests/Fixtures/make_image_fixtures.py.

@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// Which files a picture folder holds, in which order, and what is said when it is not laid out as expected.

@@ -1,6 +1,6 @@
 import Foundation
-import Images
-import TestSupport
+import PixNerdImages
+import PixNerdTestSupport
 import Testing
 
 /// Damaged pictures: whatever is done to them, they are read or refused in one sentence, quickly and in little memory.

@@ -1,4 +1,4 @@
-import Images
+import PixNerdImages
 import Testing
 
 /// Sheets of pictures with labels.

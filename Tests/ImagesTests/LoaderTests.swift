@@ -1,6 +1,6 @@
 import Foundation
-import Images
 import Logging
+import PixNerdImages
 import Testing
 
 /// Batches in an order that depends on the seed alone, whatever the threads do and whatever is wrong with the files.

@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// Pictures without classes, wherever they lie below a folder.

@@ -1,4 +1,4 @@
-import Images
+import PixNerdImages
 import Testing
 
 /// Resampling and the centre crop, byte for byte as Pillow computes them.

@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// The dataset that is made from a seed.

@@ -1,5 +1,5 @@
 import Foundation
-import Images
+import PixNerdImages
 import Testing
 
 /// WebDataset shards: which pictures they hold, where, and what is said when something is wrong with one.

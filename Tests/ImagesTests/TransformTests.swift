@@ -1,5 +1,5 @@
-import Images
 import Logging
+import PixNerdImages
 import Testing
 
 /// Random crops and flips, byte for byte as the published procedures make them from the same random numbers.

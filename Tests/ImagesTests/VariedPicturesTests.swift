@@ -1,4 +1,4 @@
-import Images
+import PixNerdImages
 import Testing
 
 /// Fifty pictures of many sizes and kinds in one shard, cropped as Pillow crops them.

@@ -1,7 +1,7 @@
-import Checkpoints
-import Layers
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Gives a parameter this gradient and no other.

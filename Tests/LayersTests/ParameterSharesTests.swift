@@ -1,6 +1,6 @@
-import Layers
-import Tensors
-import TestSupport
+import PixNerdLayers
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// How parameters are cut into buckets, and those into shares of processes.

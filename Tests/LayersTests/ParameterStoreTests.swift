@@ -1,6 +1,6 @@
-import Layers
-import Tensors
-import TestSupport
+import PixNerdLayers
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Tensors in memory.

@@ -1,7 +1,7 @@
-import Checkpoints
 import Foundation
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTestSupport
 import Testing
 
 /// What is wrong with an autoencoder on disk is said in one sentence.

@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Autoencoders that diffusers wrote, against what diffusers computes with them.

@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Random small encoders of both sources against PyTorch, at the grid of their positions and at others.

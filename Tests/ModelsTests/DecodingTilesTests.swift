@@ -1,7 +1,7 @@
-import Checkpoints
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Decoding in overlapping tiles.

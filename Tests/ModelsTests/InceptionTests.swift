@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// The network of FID against pytorch-fid and torch-fidelity, with weights by a formula.

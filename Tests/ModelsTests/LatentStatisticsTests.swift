@@ -1,7 +1,7 @@
 import Foundation
-import Models
-import Tensors
-import TestSupport
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Mean and deviation of latents, and what they tell of a scale.

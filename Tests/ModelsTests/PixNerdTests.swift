@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// PixNerd against the reference in PyTorch.

@@ -1,7 +1,7 @@
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Whole networks in bf16 beside float32.

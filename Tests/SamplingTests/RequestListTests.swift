@@ -1,5 +1,5 @@
-import Diffusion
-import Sampling
+import PixNerdDiffusion
+import PixNerdSampling
 import Testing
 
 @Suite struct RequestListTests {

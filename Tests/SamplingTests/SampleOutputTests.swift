@@ -1,10 +1,10 @@
-import Checkpoints
-import Diffusion
 import Foundation
-import Images
-import Sampling
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdSampling
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Where sampled pictures go: what is kept, what is refused, and what the files hold.

@@ -1,7 +1,7 @@
-import CVectorKernels
+import CPixNerdKernels
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Operators in bf16 beside float32, and what is rounded where.
@@ -42,10 +42,10 @@ struct BFloat16Tests {
     ) throws {
         let exact = try result(.fp32, parameters, passes: passes, body)
         let rounded = try result(.bf16, parameters, passes: passes, rounds: rounds, body)
-        TestSupport.expectClose(rounded.out, exact.out, Self.rounded, "out")
+        PixNerdTestSupport.expectClose(rounded.out, exact.out, Self.rounded, "out")
         #expect(rounded.out.values != exact.out.values, "nothing was rounded")
         for (parameter, (a, b)) in zip(parameters, zip(rounded.gradients, exact.gradients)) {
-            TestSupport.expectClose(a, b, Self.rounded, parameter.name)
+            PixNerdTestSupport.expectClose(a, b, Self.rounded, parameter.name)
         }
     }
 
@@ -67,8 +67,8 @@ struct BFloat16Tests {
             .filter { !$0.isNaN && $0.magnitude < 3e38 && $0.magnitude > 1e-30 }
         var bits = [UInt16](repeating: 0, count: values.count)
         var back = [Float](repeating: 0, count: values.count)
-        round_to_bfloat16(values.count, values, &bits)
-        bfloat16_to_float(values.count, bits, &back)
+        pn_round_to_bfloat16(values.count, values, &bits)
+        pn_bfloat16_to_float(values.count, bits, &back)
         for (value, found) in zip(values, back) where value.magnitude < 3e38 {
             #expect(found == nearest(value), "\(value)")
         }
@@ -76,7 +76,7 @@ struct BFloat16Tests {
         // In place, and what is not a number.
         var inPlace = values + [.nan, Float(bitPattern: 0x7f80_0001), Float(bitPattern: 0xffff_ffff)]
         inPlace.withUnsafeMutableBufferPointer { memory in
-            round_to_bfloat16(memory.count, memory.baseAddress, memory.baseAddress)
+            pn_round_to_bfloat16(memory.count, memory.baseAddress, memory.baseAddress)
             let found = UnsafeRawPointer(memory.baseAddress!).assumingMemoryBound(to: UInt16.self)
             #expect(bits.indices.allSatisfy { found[$0] == bits[$0] })
             for i in bits.count..<memory.count { #expect(Float(bitPattern: UInt32(found[i]) << 16).isNaN) }
@@ -94,9 +94,9 @@ struct BFloat16Tests {
         let sum = try result(.fp32, [bias], upstream: upstream, body)
         (x.value, weight.value) = (exact(x.value), exact(weight.value))
         let expected = try result(.fp32, [x, weight], upstream: exact(upstream), body)
-        TestSupport.expectClose(found.out, expected.out, .oneOperator)
-        TestSupport.expectClose(found.gradients[0], expected.gradients[0], .oneOperator)
-        TestSupport.expectClose(found.gradients[1], expected.gradients[1], .oneOperator)
+        PixNerdTestSupport.expectClose(found.out, expected.out, .oneOperator)
+        PixNerdTestSupport.expectClose(found.gradients[0], expected.gradients[0], .oneOperator)
+        PixNerdTestSupport.expectClose(found.gradients[1], expected.gradients[1], .oneOperator)
         #expect(found.gradients[2].values == sum.gradients[0].values, "the bias is summed in float32")
     }
 
@@ -118,15 +118,15 @@ struct BFloat16Tests {
         }
         let found = try Precision.bf16 { results(x.value, weight.value) }
         for (a, b) in zip(found, results(exact(x.value), exact(weight.value))) {
-            TestSupport.expectClose(a, b, .oneOperator)
+            PixNerdTestSupport.expectClose(a, b, .oneOperator)
         }
         // Recorded, and on other processors, the same products are oneDNN's.
         let recorded = try Precision.bf16 { withGradient { linear(x.value, weight: weight.tensor, bias: bias.value) } }
-        TestSupport.expectClose(found[1], recorded, .oneOperator)
+        PixNerdTestSupport.expectClose(found[1], recorded, .oneOperator)
         let unpacked = try Precision.bf16 {
             Precision.$packsWeights.withValue(false) { results(x.value, weight.value) }
         }
-        for (a, b) in zip(found, unpacked) { TestSupport.expectClose(a, b, .oneOperator) }
+        for (a, b) in zip(found, unpacked) { PixNerdTestSupport.expectClose(a, b, .oneOperator) }
     }
 
     /// Without gradients the gated layers keep no float32 matrices, and give the same.
@@ -142,7 +142,7 @@ struct BFloat16Tests {
         let recorded = try Precision.bf16 { withGradient { layers(weights.map(\.tensor)) } }
         let unpacked = try Precision.bf16 { Precision.$packsWeights.withValue(false) { layers(weights.map(\.value)) } }
         // A last bit of a sum may round the product of gate and value the other way.
-        for other in [recorded, unpacked] { TestSupport.expectClose(found, other, Self.rounded) }
+        for other in [recorded, unpacked] { PixNerdTestSupport.expectClose(found, other, Self.rounded) }
     }
 
     @Test func gatedLayers() throws {
@@ -163,7 +163,7 @@ struct BFloat16Tests {
         let norms = (1...2).map { parameter("norm", [headWidth], index: $0) }
         let table = rotaryTable(headWidth: headWidth, rows: rows, columns: columns)
         try expectClose(isRotary ? [qkv] + norms : [qkv]) {
-            guard isRotary else { return Tensors.attention(qkv.tensor, heads: heads) }
+            guard isRotary else { return PixNerdTensors.attention(qkv.tensor, heads: heads) }
             return rotaryAttention(
                 qkv.tensor, queryNorm: norms[0].tensor, keyNorm: norms[1].tensor, heads: heads, table: table)
         }
@@ -253,7 +253,7 @@ struct BFloat16Tests {
         for (place, parameter) in parameters.enumerated() {
             if case .bfloat16 = parameter.storedGradient { Issue.record("\(parameter.name) was added to in bf16") }
             let expected = zip(found.gradients[place].values, whole.gradients[place].values).map { $0 + $1 }
-            TestSupport.expectClose(
+            PixNerdTestSupport.expectClose(
                 twice.gradients[place], Tensor(expected, shape: parameter.value.shape), .oneOperator, parameter.name)
         }
     }

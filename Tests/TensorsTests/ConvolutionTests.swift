@@ -1,5 +1,5 @@
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Convolution and its derivatives against float64 in PyTorch, and across its ways of cutting the work.

@@ -1,6 +1,6 @@
-import Checkpoints
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// The operators of an encoder and of the loss that aligns with it, against float64 in PyTorch.

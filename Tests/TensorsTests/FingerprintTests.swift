@@ -1,4 +1,4 @@
-import Tensors
+import PixNerdTensors
 import Testing
 
 @Suite struct FingerprintTests {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Tensors
+@testable import PixNerdTensors
 
 @Suite struct OpenBLASCoreTests {
     @Test func laddersGoDown() {

@@ -1,7 +1,7 @@
-import TestSupport
+import PixNerdTestSupport
 import Testing
 
-@testable import Tensors
+@testable import PixNerdTensors
 
 @Suite struct PatchPixelsTests {
     private func drawn(_ height: Int, _ width: Int, atMost side: Int, step: Int = 0) -> PatchPixels {

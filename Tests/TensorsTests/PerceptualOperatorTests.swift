@@ -1,5 +1,5 @@
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Rectified convolution, pooling and the distance of directions, against float64 in PyTorch.

@@ -1,5 +1,5 @@
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// The operators over planes of pixels, and their derivatives, against float64 in PyTorch.

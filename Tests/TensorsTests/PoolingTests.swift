@@ -1,5 +1,5 @@
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Pooling and convolution among other channels, against the sums themselves.

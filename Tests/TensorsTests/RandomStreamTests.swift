@@ -1,6 +1,6 @@
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 @Suite struct RandomStreamTests {

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import Tensors
+@testable import PixNerdTensors
 
 @Suite struct WorkerPoolTests {
     /// How often each index was taken.

@@ -1,10 +1,10 @@
-import Checkpoints
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Aligned training and encoders against what PyTorch computed.
 @Suite struct AlignedReferenceTests {

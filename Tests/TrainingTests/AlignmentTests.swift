@@ -1,10 +1,10 @@
-import Checkpoints
 import Foundation
-import Images
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Runs that are aligned with an encoder of some thousand random weights.
 @Suite struct AlignmentTests {

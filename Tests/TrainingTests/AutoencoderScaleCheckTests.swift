@@ -1,12 +1,12 @@
-import Checkpoints
-import Diffusion
 import Foundation
-import Images
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What the scale of an autoencoder makes of pictures' latents.
 @Suite struct AutoencoderScaleCheckTests {

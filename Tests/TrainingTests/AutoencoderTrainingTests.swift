@@ -1,12 +1,12 @@
-import Checkpoints
-import Diffusion
 import Foundation
-import Images
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Runs of kind autoencoder.
 @Suite struct AutoencoderTrainingTests {

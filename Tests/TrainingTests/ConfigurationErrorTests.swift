@@ -1,8 +1,8 @@
-import Diffusion
 import Foundation
-import TestSupport
+import PixNerdDiffusion
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What is wrong with a configuration is said in one sentence with the place, the key, and what is expected.
 @Suite struct ConfigurationErrorTests {

@@ -1,9 +1,9 @@
-import Diffusion
 import Foundation
-import Models
-import TestSupport
+import PixNerdDiffusion
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Values of configurations: defaults, files, settings and presets.
 @Suite struct ConfigurationTests {

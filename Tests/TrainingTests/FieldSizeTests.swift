@@ -1,10 +1,10 @@
-import Checkpoints
 import Foundation
-import Images
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdTestSupport
 import Testing
 
-@testable import Training
+@testable import PixNerdTraining
 
 /// Training at several densities.
 @Suite struct FieldSizeTests {

@@ -1,9 +1,9 @@
-import Checkpoints
-import Diffusion
-import Layers
-import Models
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTestSupport
 import Testing
 
 /// Single steps of training, against PyTorch and where numbers are not finite.

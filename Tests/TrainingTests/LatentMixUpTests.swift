@@ -1,10 +1,10 @@
-import Checkpoints
 import Foundation
-import Images
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What is mixed up between autoencoders, scales, latents that were kept, and runs is caught, and named.
 @Suite struct LatentMixUpTests {

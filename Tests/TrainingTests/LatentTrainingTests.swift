@@ -1,10 +1,10 @@
-import Checkpoints
 import Foundation
-import Images
-import Models
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdImages
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Runs in the latents of an autoencoder, encoded in the step or ahead.
 @Suite struct LatentTrainingTests {

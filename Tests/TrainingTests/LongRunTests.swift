@@ -1,9 +1,9 @@
-import Checkpoints
 import Foundation
-import Tensors
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTensors
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What keeps a run of weeks going: several averages, few saved steps, full disks.
 @Suite struct LongRunTests {

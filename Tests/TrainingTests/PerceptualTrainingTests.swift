@@ -1,9 +1,9 @@
 import Foundation
 import Logging
-import Models
-import TestSupport
+import PixNerdModels
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Training of autoencoders with a perceptual part.
 @Suite struct PerceptualTrainingTests {

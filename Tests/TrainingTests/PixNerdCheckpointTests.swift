@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What a checkpoint may be: a run, a step, a file with both sets of weights, with one, or with bare names.
 @Suite struct PixNerdCheckpointTests {

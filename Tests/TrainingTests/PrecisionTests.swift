@@ -1,7 +1,7 @@
-import Tensors
-import TestSupport
+import PixNerdTensors
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Whole runs in bf16.
 @Suite(.whereBFloat16IsHad)

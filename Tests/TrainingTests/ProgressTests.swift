@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Training
+@testable import PixNerdTraining
 
 @Suite struct ProgressTests {
     private let line = ProgressLine(

@@ -1,8 +1,8 @@
-import Checkpoints
-import Layers
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What `pixnerd verify` computes agrees with PyTorch, and sees where it would not.
 @Suite struct ReferenceCheckTests {

@@ -1,7 +1,7 @@
 import Foundation
-import TestSupport
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Directories of runs: what is there stays, and a step is there whole or not at all.
 @Suite struct RunDirectoryTests {

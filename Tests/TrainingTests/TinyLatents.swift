@@ -1,11 +1,11 @@
-import Checkpoints
-import Diffusion
 import Foundation
-import Images
-import Models
-import Tensors
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTraining
 import Testing
-import Training
 
 /// Autoencoders and latents of some hundred weights, beside the tiny runs.
 extension TinyRuns {

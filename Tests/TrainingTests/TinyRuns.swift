@@ -1,10 +1,10 @@
 import Foundation
-import Images
 import InMemoryLogging
 import Logging
-import TestSupport
+import PixNerdImages
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Runs of a model of some thousand parameters on pictures of shapes, all in a directory of a test's own.
 struct TinyRuns {

@@ -1,8 +1,8 @@
 import Foundation
-import Images
-import TestSupport
+import PixNerdImages
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// Runs are reproducible to the bit, whatever happens on the way.
 @Suite struct TrainerTests {

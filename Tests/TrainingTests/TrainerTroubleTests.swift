@@ -1,8 +1,8 @@
-import Checkpoints
 import Foundation
-import TestSupport
+import PixNerdCheckpoints
+import PixNerdTestSupport
+import PixNerdTraining
 import Testing
-import Training
 
 /// What goes wrong in a run is said in one sentence, and what was saved stays.
 @Suite struct TrainerTroubleTests {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Models
-import Training
+import PixNerdModels
+import PixNerdTraining
 
 struct EncodeFeaturesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

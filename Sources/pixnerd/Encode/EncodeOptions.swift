@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
-import Images
 import Logging
-import Training
+import PixNerdImages
+import PixNerdTraining
 
 /// What is encoded, and where to.
 struct EncodeOptions: ParsableArguments {

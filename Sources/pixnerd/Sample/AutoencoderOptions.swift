@@ -1,8 +1,8 @@
 import ArgumentParser
-import Diffusion
 import Logging
-import Models
-import Training
+import PixNerdDiffusion
+import PixNerdModels
+import PixNerdTraining
 
 /// How the latents of a model that was trained in latents become pictures.
 struct AutoencoderOptions: ParsableArguments {

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Diffusion
-import Sampling
+import PixNerdDiffusion
+import PixNerdSampling
 
 extension LabelChoice: ExpressibleByArgument {}
 

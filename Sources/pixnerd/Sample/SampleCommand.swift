@@ -1,13 +1,13 @@
 import ArgumentParser
-import Checkpoints
-import Communication
-import Diffusion
 import Foundation
-import Layers
 import Logging
-import Sampling
-import Tensors
-import Training
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdDistributed
+import PixNerdLayers
+import PixNerdSampling
+import PixNerdTensors
+import PixNerdTraining
 
 struct SampleCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
@@ -112,13 +112,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         if output.kept > 0 {
             logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
         }
-        var progress: Training.Progress?
+        var progress: PixNerdTraining.Progress?
         let start = Date()
         try work.sample(
             isDone: { output.holds($0) },
             afterStep: { moment in
                 guard communicator.isRoot else { return }
-                let bar = progress ?? Training.Progress(total: moment.total, start: start)
+                let bar = progress ?? PixNerdTraining.Progress(total: moment.total, start: start)
                 progress = bar
                 let count = plan.requests.count
                 let last = count - moment.first > plan.batch ? moment.first + plan.batch : count

@@ -1,7 +1,7 @@
 import ArgumentParser
-import Checkpoints
-import Diffusion
-import Tensors
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdTensors
 
 /// The samplers by the names of their options.
 enum SamplerName: String, ExpressibleByArgument, CaseIterable {

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Diffusion
-import Images
-import Layers
-import Models
-import Training
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTraining
 
 /// How a picture of another size than that of training is made.
 enum SizeRoute: String, ExpressibleByArgument, CaseIterable {

@@ -1,8 +1,8 @@
 import ArgumentParser
-import Diffusion
-import Images
-import Models
-import Training
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTraining
 
 struct VaeCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import Foundation
-import Training
+import PixNerdTraining
 
 /// The latents of an autoencoder as a person reads of them.
 struct VaeCheckTable {

@@ -1,9 +1,9 @@
 import ArgumentParser
-import Evaluation
 import Foundation
-import Images
-import Models
-import Training
+import PixNerdEvaluation
+import PixNerdImages
+import PixNerdModels
+import PixNerdTraining
 
 struct VaeCompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

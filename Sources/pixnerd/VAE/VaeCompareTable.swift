@@ -1,5 +1,5 @@
-import Evaluation
 import Foundation
+import PixNerdEvaluation
 
 /// A comparison of autoencoders as a person reads it: a row for each measure, a column for each autoencoder.
 struct VaeCompareTable {

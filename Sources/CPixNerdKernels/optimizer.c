@@ -1,0 +1,37 @@
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the moving average of the weights in one pass.
+#include "kernel.h"
+
+// The new weight; both pn_moments move in place.
+INLINE float adamw_weight(
+    struct pn_adamw_coefficients c, float gradient, float weight, float *first_moment, float *second_moment) {
+    RELAXED
+    const float g = gradient * c.gradient_scale;
+    const float m = *first_moment + (1.0f - c.beta1) * (g - *first_moment);
+    const float v = c.beta2 * *second_moment + (1.0f - c.beta2) * g * g;
+    *first_moment = m;
+    *second_moment = v;
+    return weight * c.decay - c.step_size * m / (square_root(v) * c.second_correction + c.epsilon);
+}
+
+KERNEL void pn_adamw_step(
+    size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
+    float *restrict weight, float *restrict first_moment, float *restrict second_moment, float *restrict average) {
+    RELAXED
+    const struct pn_adamw_coefficients c = *coefficients;
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        weight[i] = adamw_weight(c, gradient[i], weight[i], first_moment + i, second_moment + i);
+        average[i] = c.average_decay * average[i] + (1.0f - c.average_decay) * weight[i];
+    }
+}
+
+KERNEL void pn_adamw_step_without_average(
+    size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
+    float *restrict weight, float *restrict first_moment, float *restrict second_moment) {
+    RELAXED
+    const struct pn_adamw_coefficients c = *coefficients;
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        weight[i] = adamw_weight(c, gradient[i], weight[i], first_moment + i, second_moment + i);
+    }
+}

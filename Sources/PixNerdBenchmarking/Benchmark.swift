@@ -1,0 +1,143 @@
+import Foundation
+import PixNerdDistributed
+import PixNerdLayers
+import PixNerdTensors
+
+/// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
+public struct BenchmarkResult: Codable, Sendable {
+    public var peer = "pixnerd"
+    public var work: String
+    public var mode: String
+    public var precision: String
+    public var threads: Int
+    public var imagesPerSecond: Double
+    /// Of a step, the median.
+    public var seconds: Double
+    public var peakGB: Double
+    /// Of a step, as the published code computes it.
+    public var multiplyAdds: Int
+    /// The rate of the model's own large products, measured in the same process just before and after.
+    public var gemmGflops: Double
+    /// The rate of the step over that.
+    public var ratio: Double
+    /// Blocks that the pool asked from the system during the measured steps.
+    public var systemAllocations: Int
+    /// Processes, where there are several; speed and rates are of all of them, threads and memory of one.
+    public var ranks: Int?
+    /// Of several: seconds of a step in which gradients were summed, and the share of them that was hidden.
+    public var exchangeSeconds: Double?
+    public var exchangeHidden: Double?
+
+    enum CodingKeys: String, CodingKey {
+        case peer, work, mode, precision, threads, seconds, ratio, ranks
+        case imagesPerSecond = "images_per_second"
+        case peakGB = "peak_gb"
+        case multiplyAdds = "multiply_adds"
+        case gemmGflops = "gemm_gflops"
+        case systemAllocations = "system_allocations"
+        case exchangeSeconds = "exchange_seconds"
+        case exchangeHidden = "exchange_hidden"
+    }
+}
+
+/// Measures pieces of work.
+public struct Benchmark {
+    public let work: Workload
+    public let mode: BenchmarkMode
+    public let precision: Precision
+    public let repeats: Int
+    private let step: (Int) throws -> Void
+    private let communicator: Communicator
+    private let exchangeTimes: () -> ExchangeTimes?
+
+    /// Builds the model and its input.
+    ///
+    /// - Parameter ranks: the processes that do it together; where there are several, the work is shared in this mode.
+    public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int, ranks: BenchmarkRanks) {
+        self.work = work
+        self.mode = mode
+        self.precision = precision
+        self.repeats = repeats
+        communicator = ranks.communicator
+        if communicator.size > 1, let shared = work.prepareShared?(ranks) {
+            (step, exchangeTimes) = (shared.step, shared.exchangeTimes)
+        } else {
+            (step, exchangeTimes) = (work.prepare(mode), { nil })
+        }
+    }
+
+    /// Two steps to warm up, then the median of `repeats`.
+    ///
+    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    public func run() throws -> BenchmarkResult { try precision { try measured() } }
+
+    private func measured() throws -> BenchmarkResult {
+        let before = productRate(work.products)
+        // What only that took is not the work's.
+        MemoryPool.shared.releaseKept()
+        for index in 0..<2 { try step(index) }
+        _ = exchangeTimes()
+        let allocations = MemoryPool.shared.statistics.systemAllocations
+        var seconds: [Double] = []
+        for index in 0..<repeats { seconds.append(try time { try step(2 + index) }) }
+        let allocated = MemoryPool.shared.statistics.systemAllocations - allocations
+        let peak = Double(peakResidentMemory()) / 1e9
+        let exchange = exchangeTimes()
+        let rates = communicator.gather(numbers: [max(before, productRate(work.products))])
+        let rate = rates.reduce(0) { $0 + $1[0] }
+        let median = seconds.median
+        let multiplyAdds = work.multiplyAdds(mode)
+        return BenchmarkResult(
+            work: work.name, mode: mode.rawValue, precision: precision.rawValue, threads: Threads.count,
+            imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,
+            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated,
+            ranks: communicator.size > 1 ? communicator.size : nil,
+            exchangeSeconds: exchange.map { $0.sums / .seconds(repeats) },
+            exchangeHidden: exchange?.hidden)
+    }
+
+    /// Where the time of `repeats` steps goes.
+    ///
+    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    public func profile() throws -> [OperatorProfile.Entry] { try precision { try profiled() } }
+
+    private func profiled() throws -> [OperatorProfile.Entry] {
+        for index in 0..<2 { try step(index) }
+        OperatorProfile.start()
+        for index in 0..<repeats { try step(2 + index) }
+        return OperatorProfile.stop()
+    }
+}
+
+/// The rate of products of these shapes in operations (two a multiply-add) a second, each shape weighed by its share.
+func productRate(_ products: [(rows: Int, columns: Int, inner: Int, count: Int)]) -> Double {
+    var (operations, seconds) = (0.0, 0.0)
+    for product in products {
+        let a = Tensor(repeating: 0.5, shape: [product.rows, product.inner])
+        let weight = Tensor(repeating: 0.25, shape: [product.columns, product.inner])
+        let once = 2 * Double(product.rows) * Double(product.columns) * Double(product.inner)
+        // Long enough for the clock, and for the processor to reach its speed.
+        let calls = max(1, Int(2e10 / once))
+        let times = (0..<5).map { _ in
+            time { for _ in 0..<calls { _ = linear(a, weight: weight) } } / Double(calls)
+        }
+        operations += Double(product.count) * once
+        seconds += Double(product.count) * times.median
+    }
+    return operations / seconds
+}
+
+/// The seconds that `body` takes.
+func time(_ body: () throws -> Void) rethrows -> Double {
+    let duration = try ContinuousClock().measure(body).components
+    return Double(duration.seconds) + Double(duration.attoseconds) * 1e-18
+}
+
+extension [Double] {
+    var median: Double {
+        let sorted = self.sorted()
+        guard !sorted.isEmpty else { return .nan }
+        return sorted.count % 2 == 1
+            ? sorted[sorted.count / 2] : (sorted[sorted.count / 2 - 1] + sorted[sorted.count / 2]) / 2
+    }
+}

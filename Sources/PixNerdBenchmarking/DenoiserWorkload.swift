@@ -1,0 +1,91 @@
+import PixNerdDiffusion
+import PixNerdDistributed
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+
+extension Workload {
+    /// A PixNerd that predicts the velocity of square pictures, or is trained to.
+    static func denoiser(
+        _ name: String, hiddenSize: Int, heads: Int, blocks: Int, conditioned: Int, patch: Int = 16, field: Int = 64,
+        classes: Int = 1000, size: Int, batch: Int
+    ) -> Workload {
+        // The sizes of the pieces of work are fixed and sound.
+        let architecture = try! PixNerdArchitecture(
+            hiddenSize: hiddenSize, heads: heads, blocks: blocks, conditionedBlocks: conditioned, patchSize: patch,
+            fieldWidth: field, classes: classes)
+        return Workload(
+            name: name, batch: batch, modes: [.forward, .train],
+            products: products(architecture, tokens: batch * (size / patch) * (size / patch)),
+            multiplyAdds: { mode in
+                // The backward pass takes two products for each of the forward pass.
+                batch * (mode == .train ? 3 : 1) * architecture.multiplyAdds(height: size, width: size)
+            },
+            prepare: { mode in
+                guard mode == .train else { return prepareForward(architecture, size: size, batch: batch) }
+                let alone = BenchmarkRanks(communicator: .alone, sharesOptimizer: false)
+                return prepareTraining(architecture, size: size, batch: batch, alone).step
+            }, prepareShared: { prepareTraining(architecture, size: size, batch: batch, $0) })
+    }
+
+    private static func products(
+        _ architecture: PixNerdArchitecture, tokens: Int
+    ) -> [(rows: Int, columns: Int, inner: Int, count: Int)] {
+        let (width, inner) = (architecture.hiddenSize, architecture.feedForwardWidth)
+        let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
+        let (blocks, fields) = (architecture.conditionedBlocks, architecture.blocks - architecture.conditionedBlocks)
+        return [
+            (tokens, 3 * width, width, blocks), (tokens, width, width, blocks), (tokens, inner, width, 2 * blocks),
+            (tokens, width, inner, blocks), (tokens, generated, width, fields),
+        ]
+    }
+
+    private static func prepareForward(
+        _ architecture: PixNerdArchitecture, size: Int, batch: Int
+    ) -> (_ step: Int) throws -> Void {
+        let model = PixNerd(architecture, seed: 0)
+        let data = noise([batch, model.channels, size, size], step: -1)
+        let labels = labels(0..<batch, of: model)
+        return { _ = model.velocity(data, times: times(0..<batch, step: $0), labels: labels) }
+    }
+
+    private static func prepareTraining(
+        _ architecture: PixNerdArchitecture, size: Int, batch: Int, _ ranks: BenchmarkRanks
+    ) -> SharedWork {
+        let model = PixNerd(architecture, seed: 0)
+        let communicator = ranks.communicator
+        let share = batch * communicator.rank / communicator.size..<batch * (communicator.rank + 1) / communicator.size
+        let shape = [share.count, model.channels, size, size]
+        let data = noise(shape, step: -1)
+        let labels = labels(share, of: model)
+        let exchange =
+            communicator.size > 1
+            ? GradientExchange(model.parameters, over: communicator, sharesUpdate: ranks.sharesOptimizer) : nil
+        MemoryPool.shared.releaseKept()
+        let optimizer = AdamW(model.parameters, settings: AdamW.Settings(), pieces: exchange?.pieces)
+        var take = FlowMatchingStep(model: model, optimizer: optimizer, exchange: exchange)
+        take.measuresGradient = false
+        return SharedWork(
+            step: { step in
+                let noise = noise(shape, step: step)
+                let pass = TrainingBatch(data: data, noise: noise, times: times(share, step: step), labels: labels)
+                _ = try take([pass], of: batch)
+            }, exchangeTimes: { exchange?.takeTimes() })
+    }
+
+    private static func labels(_ places: Range<Int>, of model: PixNerd) -> [Int] {
+        places.map { $0 * 7 % model.classes }
+    }
+
+    private static func times(_ places: Range<Int>, step: Int) -> [Float] {
+        places.map { index in
+            var stream = RandomStream(seed: 1, purpose: .times, step: step, index: index)
+            return TimeSampling.logNormal.draw(&stream)
+        }
+    }
+}
+
+/// Standard normal numbers.
+func noise(_ shape: [Int], step: Int) -> Tensor {
+    Tensor.normal(shape) { RandomStream(seed: 1, purpose: .noise, step: step, index: $0) }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import PixNerdTensors
+
+/// Writes `.safetensors` files that PyTorch users and this program read alike.
+public enum SafetensorsWriter {
+    /// A tensor that is still to be written.
+    package struct Item {
+        let name: String
+        let type: ElementType
+        let shape: [Int]
+        /// Hands over all bytes in order, in as many parts as it likes.
+        let write: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+
+        var byteCount: Int { shape.reduce(type.size, *) }
+
+        package init(
+            name: String, type: ElementType, shape: [Int],
+            write: @escaping ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
+        ) {
+            self.name = name
+            self.type = type
+            self.shape = shape
+            self.write = write
+        }
+
+        /// Numbers as float32, of a tensor that is fetched when it is written.
+        package init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
+            self.init(name: name, type: .float32, shape: shape) { write in
+                try tensor().withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+            }
+        }
+
+        /// Integers as int64.
+        package init(name: String, shape: [Int], values: [Int]) {
+            self.init(name: name, type: .int64, shape: shape) { write in
+                try values.map { Int64($0).littleEndian }.withUnsafeBytes(write)
+            }
+        }
+    }
+
+    /// Writes tensors; the file appears whole or not at all.
+    ///
+    /// - Parameters:
+    ///   - tensors: names and tensors in the order in which they are stored.
+    ///   - type: float32, or float16 or bfloat16, to which the tensors are rounded.
+    ///   - integers: names with shape and values of int64 tensors.
+    ///   - metadata: strings for `__metadata__`; `format: pt` is added, by which transformers and diffusers know it.
+    /// - Throws: `CheckpointError` naming the path where writing fails; what stood there stays.
+    public static func write(
+        _ tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
+        integers: [(name: String, shape: [Int], values: [Int])] = [], metadata: [String: String] = [:],
+        to path: String
+    ) throws {
+        let integers = integers.map { Item(name: $0.name, shape: $0.shape, values: $0.values) }
+        let floats = tensors.map { name, tensor in
+            guard type != .float32 else { return Item(name: name, shape: tensor.shape) { tensor } }
+            return Item(name: name, type: type, shape: tensor.shape) { write in
+                var copy = tensor.copied()
+                _ = try copy.withUnsafeMutableBuffer { try narrow($0, to: type, write) }
+            }
+        }
+        try write(integers + floats, metadata: metadata, to: path)
+    }
+
+    /// Writes tensors one after the other, wider elements first, so that each is aligned to its own size.
+    package static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
+        let widths = [8, 4, 2, 1]
+        let items = widths.flatMap { width in items.filter { $0.type.size == width } }
+        var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { own, _ in own }]
+        var offset = 0
+        for item in items {
+            let end = offset + item.byteCount
+            header[item.name] = ["dtype": item.type.rawValue, "shape": item.shape, "data_offsets": [offset, end]]
+            offset = end
+        }
+        var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys, .withoutEscapingSlashes])
+        // The data begins at a multiple of 64 bytes, so that a mapped file can be used in place.
+        json.append(Data(repeating: UInt8(ascii: " "), count: (64 - (8 + json.count) % 64) % 64))
+
+        try AtomicFile.write(to: path) { file in
+            var length = UInt64(json.count).littleEndian
+            try withUnsafeBytes(of: &length) { try file.append($0) }
+            try json.withUnsafeBytes { try file.append($0) }
+            for item in items {
+                var written = 0
+                try item.write { bytes in
+                    written += bytes.count
+                    try file.append(bytes)
+                }
+                precondition(
+                    written == item.byteCount,
+                    "SafetensorsWriter: \(written) bytes of \(item.name), expected \(item.byteCount)")
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Foundation
+import PixNerdTensors
+
+/// The elements of a tensor as a file stores them, in row-major order.
+///
+/// `@unchecked Sendable`: the bytes are only read, and `owner` keeps them.
+public struct StoredElements: @unchecked Sendable {
+    public let type: ElementType
+    public let shape: [Int]
+    private let bytes: UnsafeRawBufferPointer
+    private let owner: AnyObject
+
+    /// - Parameters:
+    ///   - bytes: as many as the type and the shape say.
+    ///   - owner: keeps the bytes as long as it lives.
+    init(type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+        self.type = type
+        self.shape = shape
+        self.bytes = bytes
+        self.owner = owner
+    }
+
+    public var count: Int { bytes.count / type.size }
+
+    /// Reads the bytes in place.
+    public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+        try withExtendedLifetime(owner) { try body(bytes) }
+    }
+
+    /// The elements as float32: in place where that is what they are, else converted.
+    ///
+    /// - Precondition: there is at least one.
+    func tensor() -> Tensor {
+        let shape = shape.isEmpty ? [1] : shape
+        if type == .float32, Int(bitPattern: bytes.baseAddress!) % MemoryLayout<Float>.alignment == 0 {
+            return Tensor(
+                borrowing: bytes.baseAddress!.assumingMemoryBound(to: Float.self), shape: shape, owner: owner)
+        }
+        var tensor = Tensor(uninitialized: shape)
+        tensor.withUnsafeMutableBuffer { floats(from: 0, into: $0) }
+        return tensor
+    }
+
+    /// Converts the elements from `first` on until `target` is full.
+    ///
+    /// - Precondition: there are that many.
+    public func floats(from first: Int, into target: UnsafeMutableBufferPointer<Float>) {
+        func fill<T>(_ type: T.Type, _ value: (T) -> Float) {
+            let start = first * MemoryLayout<T>.size
+            for i in target.indices {
+                target[i] = value(bytes.loadUnaligned(fromByteOffset: start + i * MemoryLayout<T>.size, as: type))
+            }
+        }
+        withExtendedLifetime(owner) {
+            switch type {
+            case .float64: fill(Double.self) { Float($0) }
+            case .float32: fill(Float.self) { $0 }
+            case .float16:
+                convertHalves(
+                    UnsafeRawBufferPointer(rebasing: bytes[2 * first..<2 * (first + target.count)]), into: target)
+            case .bfloat16: fill(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+            case .int64: fill(Int64.self) { Float($0) }
+            case .int32: fill(Int32.self) { Float($0) }
+            case .int16: fill(Int16.self) { Float($0) }
+            case .int8: fill(Int8.self) { Float($0) }
+            case .uint8, .bool: fill(UInt8.self) { Float($0) }
+            }
+        }
+    }
+
+    /// The elements in double precision.
+    public func doubles() -> [Double] {
+        if type == .float64 {
+            return withUnsafeBytes { bytes in
+                (0..<count).map { bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Double>.size, as: Double.self) }
+            }
+        }
+        if let integers = integers() { return integers.map(Double.init) }
+        var floats = [Float](repeating: 0, count: count)
+        floats.withUnsafeMutableBufferPointer { self.floats(from: 0, into: $0) }
+        return floats.map(Double.init)
+    }
+
+    /// The elements of an integer type; nil for floating point.
+    func integers() -> [Int]? {
+        func read<T: BinaryInteger>(_ type: T.Type) -> [Int] {
+            withExtendedLifetime(owner) {
+                (0..<count).map { Int(bytes.loadUnaligned(fromByteOffset: $0 * MemoryLayout<T>.size, as: type)) }
+            }
+        }
+        switch type {
+        case .int64: return read(Int64.self)
+        case .int32: return read(Int32.self)
+        case .int16: return read(Int16.self)
+        case .int8: return read(Int8.self)
+        case .uint8, .bool: return read(UInt8.self)
+        case .float64, .float32, .float16, .bfloat16: return nil
+        }
+    }
+}
+
+/// Copies a strided view to row-major order.
+///
+/// - Parameters:
+///   - offset: of the first element, in elements, as are the strides.
+///   - size: bytes of an element, 1, 2, 4 or 8.
+func gather(
+    _ source: UnsafeRawBufferPointer, _ offset: Int, _ shape: [Int], _ strides: [Int], size: Int,
+    into target: UnsafeMutableRawBufferPointer
+) {
+    func copy<T>(_ type: T.Type) {
+        let (columns, step) = (shape.last ?? 1, strides.last ?? 1)
+        let rows = shape.dropLast().reduce(1, *)
+        var index = [Int](repeating: 0, count: max(shape.count - 1, 0))
+        var start = offset
+        for row in 0..<rows {
+            for column in 0..<columns {
+                let value = source.loadUnaligned(fromByteOffset: (start + column * step) * size, as: type)
+                target.storeBytes(of: value, toByteOffset: (row * columns + column) * size, as: type)
+            }
+            // The next row, like an odometer.
+            for axis in index.indices.reversed() {
+                index[axis] += 1
+                start += strides[axis]
+                if index[axis] < shape[axis] { break }
+                start -= shape[axis] * strides[axis]
+                index[axis] = 0
+            }
+        }
+    }
+    switch size {
+    case 1: copy(UInt8.self)
+    case 2: copy(UInt16.self)
+    case 4: copy(UInt32.self)
+    default: copy(UInt64.self)
+    }
+}
+
+/// A block of memory that is freed with the object.
+///
+/// `@unchecked Sendable`: it is written by who made it, before anybody else has it.
+final class ByteBlock: @unchecked Sendable {
+    let bytes: UnsafeMutableRawBufferPointer
+
+    init(count: Int) { bytes = .allocate(byteCount: max(count, 1), alignment: 64) }
+
+    deinit { bytes.deallocate() }
+}

@@ -1,0 +1,194 @@
+import CPixNerdZip
+import Foundation
+
+/// A zip file, read through libzip from mapped memory.
+///
+/// libzip does not tell where the data of an entry lies. But it reads the file through our `ZipBytes`, so that the
+/// place of the first byte that it reads of an uncompressed entry is known, and the rest is used where it lies in the
+/// mapping: no second zip parser that might disagree with libzip's, and no copy. Checksums of such entries are not
+/// looked at, as PyTorch does not either: files saved without checksums are sound.
+///
+/// `@unchecked Sendable`: libzip's handle is used under `lock`.
+final class ZipArchive: @unchecked Sendable {
+    struct Entry {
+        fileprivate let index: UInt64
+        fileprivate let method: Int32
+        fileprivate let isEncrypted: Bool
+        fileprivate let compressedSize: Int
+        /// Bytes of its contents.
+        let size: Int
+    }
+
+    /// Bytes and the object that keeps them.
+    struct Contents {
+        let bytes: UnsafeRawBufferPointer
+        let owner: AnyObject
+    }
+
+    private let file: MappedFile
+    private let source: ZipBytes
+    private let handle: OpaquePointer
+    private let lock = NSLock()
+    let entries: [String: Entry]
+
+    /// More than deflate can do: it writes at least a bit for 129 bytes.
+    private static let largestRatio = 1100
+
+    /// - Throws: `CheckpointError` where libzip cannot read the file's directory.
+    init(_ file: MappedFile) throws {
+        self.file = file
+        source = ZipBytes(file.bytes)
+        handle = try source.open(path: file.path)
+        do {
+            entries = try Self.list(handle, path: file.path)
+        } catch {
+            zip_discard(handle)
+            throw error
+        }
+    }
+
+    deinit { zip_discard(handle) }
+
+    private static func list(_ handle: OpaquePointer, path: String) throws -> [String: Entry] {
+        var entries: [String: Entry] = [:]
+        for index in 0..<UInt64(max(0, zip_get_num_entries(handle, 0))) {
+            var status = zip_stat_t()
+            guard zip_stat_index(handle, index, 0, &status) == 0, let bytes = status.name else { continue }
+            let name = String(cString: bytes)
+            guard let size = Int(exactly: status.size), let compressed = Int(exactly: status.comp_size) else {
+                throw CheckpointError("\(path) is damaged: its entry \(name) has an impossible size.")
+            }
+            let entry = Entry(
+                index: index, method: Int32(status.comp_method), isEncrypted: status.encryption_method != 0,
+                compressedSize: compressed, size: size)
+            guard entries.updateValue(entry, forKey: name) == nil else {
+                throw CheckpointError("\(path) is damaged: its entry \(name) stands there twice.")
+            }
+        }
+        return entries
+    }
+
+    /// The contents of an entry: in place where they are not compressed.
+    ///
+    /// - Throws: `CheckpointError` where they are cut short or packed in a way that is not read.
+    func contents(_ name: String) throws -> Contents {
+        let entry = try entry(name)
+        return try lock.withLock {
+            if entry.method == ZIP_CM_STORE, let contents = try place(of: entry, name) { return contents }
+            return try unpacked(entry, name)
+        }
+    }
+
+    /// Whether the contents of an entry lie in the file as they are.
+    func isStored(_ name: String) -> Bool { entries[name]?.method == ZIP_CM_STORE }
+
+    /// Reads an entry from its beginning, unpacking as much as is asked for.
+    func reader(_ name: String) throws -> EntryReader {
+        let entry = try entry(name)
+        return try lock.withLock { EntryReader(archive: self, name: name, stream: try stream(entry, name, flags: 0)) }
+    }
+
+    /// An entry that can be read.
+    private func entry(_ name: String) throws -> Entry {
+        guard let entry = entries[name] else {
+            throw CheckpointError("\(file.path) is not whole: it lacks the entry \(name).")
+        }
+        guard !entry.isEncrypted, entry.method == ZIP_CM_STORE || entry.method == ZIP_CM_DEFLATE else {
+            throw CheckpointError(
+                "\(file.path): the entry \(name) is encrypted or packed by the method \(entry.method), "
+                    + "which is not read; save the file again without.")
+        }
+        guard entry.compressedSize <= file.bytes.count else { throw cutShort(name) }
+        let ratio = entry.size / max(entry.compressedSize, 1)
+        guard entry.method == ZIP_CM_STORE ? entry.size == entry.compressedSize : ratio <= Self.largestRatio else {
+            throw CheckpointError(
+                "\(file.path) is damaged: the entry \(name) cannot make \(entry.size) bytes of "
+                    + "\(entry.compressedSize).")
+        }
+        return entry
+    }
+
+    /// Where the bytes of an uncompressed entry lie; nil where libzip's reading does not show it.
+    private func place(of entry: Entry, _ name: String) throws -> Contents? {
+        guard entry.size > 0 else { return nil }
+        let stream = try stream(entry, name, flags: UInt32(ZIP_FL_COMPRESSED))
+        defer { zip_fclose(stream) }
+        var byte: UInt8 = 0
+        source.lastRead = nil
+        guard zip_fread(stream, &byte, 1) == 1, let read = source.lastRead, read.count == 1 else { return nil }
+        guard entry.size <= file.bytes.count - read.lowerBound else { throw cutShort(name) }
+        let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[read.lowerBound..<read.lowerBound + entry.size])
+        return Contents(bytes: bytes, owner: file)
+    }
+
+    private func unpacked(_ entry: Entry, _ name: String) throws -> Contents {
+        let stream = try stream(entry, name, flags: 0)
+        defer { zip_fclose(stream) }
+        let block = ByteBlock(count: entry.size)
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: block.bytes.prefix(entry.size))
+        guard Self.fill(bytes, from: stream) == bytes.count, Self.isAtEnd(stream) else { throw cutShort(name) }
+        return Contents(bytes: UnsafeRawBufferPointer(bytes), owner: block)
+    }
+
+    /// Reads until `bytes` is full or the entry ends.
+    ///
+    /// - Returns: the number of bytes read.
+    private static func fill(_ bytes: UnsafeMutableRawBufferPointer, from stream: OpaquePointer) -> Int {
+        var filled = 0
+        while filled < bytes.count {
+            let part = min(bytes.count - filled, 1 << 24)
+            let count = zip_fread(stream, bytes.baseAddress! + filled, UInt64(part))
+            guard count > 0 else { break }
+            filled += Int(count)
+        }
+        return filled
+    }
+
+    /// Whether nothing is left of an entry; at the end libzip compares the checksum.
+    private static func isAtEnd(_ stream: OpaquePointer) -> Bool {
+        var byte: UInt8 = 0
+        return zip_fread(stream, &byte, 1) == 0
+    }
+
+    /// An entry that is read from its beginning on; used by one thread.
+    final class EntryReader {
+        private let archive: ZipArchive
+        private let name: String
+        private let stream: OpaquePointer
+
+        // Never inlined: see MappedFile.
+        @inline(never)
+        fileprivate init(archive: ZipArchive, name: String, stream: OpaquePointer) {
+            self.archive = archive
+            self.name = name
+            self.stream = stream
+        }
+
+        deinit { _ = archive.lock.withLock { zip_fclose(stream) } }
+
+        /// Reads until `bytes` is full or the entry ends.
+        ///
+        /// - Returns: the number of bytes read.
+        func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+            archive.lock.withLock { ZipArchive.fill(bytes, from: stream) }
+        }
+
+        /// - Throws: `CheckpointError` unless all of the entry has been read and its checksum is right.
+        func finish() throws {
+            guard archive.lock.withLock({ ZipArchive.isAtEnd(stream) }) else { throw archive.cutShort(name) }
+        }
+    }
+
+    private func stream(_ entry: Entry, _ name: String, flags: UInt32) throws -> OpaquePointer {
+        guard let stream = zip_fopen_index(handle, entry.index, flags) else {
+            let reason = zip_get_error(handle).map { String(cString: zip_error_strerror($0)) } ?? "unknown"
+            throw CheckpointError("\(file.path): the entry \(name) cannot be read: \(reason).")
+        }
+        return stream
+    }
+
+    func cutShort(_ name: String) -> CheckpointError {
+        CheckpointError(
+            "\(file.path): the entry \(name) is cut short or damaged; download or save the file again.")
+    }
+}

@@ -1,0 +1,181 @@
+import Foundation
+import PixNerdDiffusion
+import PixNerdEvaluation
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTraining
+
+/// A space, and what pictures become that go into it and back.
+public struct SpaceRecord: Codable, Sendable {
+    public let channels: Int
+    public let reduction: Int
+    /// Of the autoencoder; nil in pixels, as are the others.
+    public let parameters: Int?
+    /// Multiply-adds of a picture.
+    public let encoding: Int?
+    public let decoding: Int?
+    public let encodedPerSecond: Double?
+    public let decodedPerSecond: Double?
+    /// Between the pictures and what came back, one by one.
+    public let roundTrip: EvaluationReport
+}
+
+extension PipelineComparison {
+    /// The folder or shards that sampled pictures are compared with.
+    var reference: String {
+        settings.evaluation.reference.isEmpty
+            ? pipelines[0].configuration.data.root : settings.evaluation.reference
+    }
+
+    var referenceLimit: Int {
+        let evaluation = settings.evaluation
+        return evaluation.referencePictures > 0 ? evaluation.referencePictures : 2 * evaluation.pictures
+    }
+
+    /// The network whose features are compared, where there is one.
+    private func extractor() throws -> (any FeatureExtractor)? {
+        let evaluation = settings.evaluation
+        guard !evaluation.features.isEmpty else { return nil }
+        switch evaluation.network {
+        case .inception: return try InceptionExtractor(path: evaluation.features, input: evaluation.backend)
+        case .dinov2: return try DINOv2Extractor(path: evaluation.features)
+        }
+    }
+
+    private func evaluationSettings(_ pipeline: Pipeline) -> Evaluation.Settings {
+        let (evaluation, side) = (settings.evaluation, pipeline.configuration.data.imageSize)
+        var result = Evaluation.Settings()
+        result.seed = evaluation.seed
+        result.batch = evaluation.batch
+        result.resamples = evaluation.resamples
+        result.size = PictureExtent(height: side, width: side)
+        result.patch = seamPeriod(pipeline)
+        return result
+    }
+
+    /// The side of a token in pixels, where seams of that period can be told.
+    private func seamPeriod(_ pipeline: Pipeline) -> Int? {
+        let side = pipeline.configuration.data.imageSize
+        return pipeline.tokenSide.flatMap { PatchSeam.isMeasurable(patch: $0, height: side, width: side) ? $0 : nil }
+    }
+
+    /// Of the network's file of weights, where there is one.
+    static func featuresHash(_ evaluation: ComparisonSettings.EvaluationSection) throws -> String? {
+        guard !evaluation.features.isEmpty else { return nil }
+        switch evaluation.network {
+        case .inception: return try Fingerprint.text(ofFile: evaluation.features)
+        case .dinov2: return try Fingerprint.text(ofFile: DINOv2File(path: evaluation.features).tensors.path)
+        }
+    }
+
+    /// What decides a measure beside the pictures that are measured.
+    func measuringSettings(_ pipeline: Pipeline) -> [String: String] {
+        let evaluation = settings.evaluation
+        var result = [
+            "reference": reference, "seed": "\(evaluation.seed)", "resamples": "\(evaluation.resamples)",
+            "size": "\(pipeline.configuration.data.imageSize)", "patch": "\(seamPeriod(pipeline) ?? 0)",
+        ]
+        if let featuresHash {
+            result["features"] = featuresHash
+            result["network"] = "\(evaluation.network.rawValue), \(evaluation.backend.rawValue)"
+        }
+        return result
+    }
+
+    /// Compares sampled pictures with the reference.
+    func evaluate(_ pipeline: Pipeline, samples: String) throws -> EvaluationReport {
+        try evaluate(
+            EvaluationSource(path: reference, limit: referenceLimit), EvaluationSource(path: samples),
+            evaluationSettings(pipeline))
+    }
+
+    private func evaluate(
+        _ real: EvaluationSource, _ generated: EvaluationSource, _ settings: Evaluation.Settings
+    ) throws -> EvaluationReport {
+        let features = self.settings.evaluation.features
+        let evaluation = try Evaluation(
+            real: real, generated: generated, extractor: extractor(), weights: features.isEmpty ? nil : features,
+            keepingRealFeaturesIn: "\(self.settings.path)/reference-features", settings: settings)
+        let progress = Progress(total: evaluation.pictures)
+        defer { progress.finish() }
+        return try evaluation.run(
+            program: program, progress: { progress.show($0, "pictures read") },
+            unreadable: { logger.warning("Skipping an unreadable picture: \($0)") }
+        ).report
+    }
+
+    /// Sends pictures of the reference into a pipeline's space and back, and measures what that takes.
+    func roundTrip(_ pipeline: Pipeline) throws -> SpaceRecord {
+        let side = pipeline.configuration.data.imageSize
+        let autoencoder =
+            pipeline.configuration.space == .latent
+            ? try AutoencoderCheckpoint(path: pipeline.configuration.latent.autoencoder).loadForColour() : nil
+        var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
+        var (encoding, decoding) = (Duration.zero, Duration.zero)
+        var timed = 0
+        let (clock, batches) = (ContinuousClock(), try roundTripBatches(side: side))
+        for (place, batch) in batches.enumerated() {
+            let pictures = PixelSpace().encode(batch)
+            originals += roundedPictures(pictures)
+            guard let autoencoder else {
+                returned += roundedPictures(PixelSpace().decode(pictures))
+                continue
+            }
+            let start = clock.now
+            // The mean, which is what becomes of a picture without chance.
+            let latents = autoencoder.encode(pictures).mean
+            let middle = clock.now
+            returned += roundedPictures(autoencoder.decode(latents))
+            // The first batch also warms up, unless it is the only one.
+            guard place > 0 || batches.count == 1 else { continue }
+            encoding += middle - start
+            decoding += clock.now - middle
+            timed += batch.count
+        }
+        let (before, after) = (originalsPath(pipeline.name), roundTripPath(pipeline.name))
+        try PictureArray.write(originals, to: before)
+        try PictureArray.write(returned, to: after)
+        var pairs = evaluationSettings(pipeline)
+        pairs.arePairs = true
+        func rate(_ duration: Duration) -> Double? {
+            autoencoder == nil ? nil : Double(timed) / (duration / .seconds(1))
+        }
+        let architecture = autoencoder?.architecture
+        return SpaceRecord(
+            channels: architecture?.latentChannels ?? PixelSpace().channels, reduction: architecture?.reduction ?? 1,
+            parameters: architecture?.parameterCount,
+            encoding: architecture?.encodingMultiplyAdds(height: side, width: side),
+            decoding: architecture?.decodingMultiplyAdds(height: side, width: side), encodedPerSecond: rate(encoding),
+            decodedPerSecond: rate(decoding),
+            roundTrip: try evaluate(EvaluationSource(path: before), EvaluationSource(path: after), pairs))
+    }
+
+    /// Where the pictures that go into a space are.
+    func originalsPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/originals.npz" }
+
+    /// Where what came back is.
+    func roundTripPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/round-trips.npz" }
+
+    /// Pictures of the reference, taken evenly from all of it.
+    private func roundTripBatches(side: Int) throws -> [LoadedBatch] {
+        let collection = try ImageCollection.pictures(below: reference)
+        let reader = SquareReader(collection, imageSize: side)
+        let (total, size) = (collection.samples.count, settings.evaluation.batch)
+        let count = min(settings.evaluation.roundTrips, total)
+        let pictures = (0..<count).compactMap { place -> LoadedBatch? in
+            let index = place * total / count
+            return reader.read(index..<index + 1) { logger.warning("Skipping an unreadable picture: \($0)") }
+        }
+        guard pictures.count >= 2 else {
+            throw ComparisonError(
+                "\(reference) holds \(pictures.count) pictures that can be read; at least 2 are needed.")
+        }
+        return stride(from: 0, to: pictures.count, by: size).map { start in
+            let part = pictures[start..<min(start + size, pictures.count)]
+            return LoadedBatch(
+                pixels: part.flatMap(\.pixels), labels: part.flatMap(\.labels), indices: part.flatMap(\.indices),
+                imageSize: side)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdImages
+
+/// Pictures of one size in `arr_0` of an `.npz`, uint8 [N, H, W, 3].
+enum PictureArray {
+    private static let name = "arr_0"
+
+    /// - Throws: `CheckpointError` naming the path.
+    static func write(_ pictures: [RGBImage], to path: String) throws {
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
+        let file = try NpzWriter(path: path, arrays: [NpzWriter.Array(name, .uint8, shape)])
+        for picture in pictures { try picture.pixels.withUnsafeBytes { try file.append($0) } }
+        try file.finish()
+    }
+
+    /// - Throws: `CheckpointError` where they are not there.
+    static func read(_ path: String) throws -> [RGBImage] {
+        let file = try NpzFile(path: path)
+        guard let shape = file.shape(of: name), shape.count == 4, shape[3] == 3 else {
+            throw ComparisonError("\(path) holds no pictures; remove it, and it is made anew.")
+        }
+        var pictures: [RGBImage] = []
+        let size = shape[1] * shape[2] * 3
+        try file.forEachRows(of: name, 64) { bytes, rows in
+            for row in 0..<rows.count {
+                pictures.append(
+                    RGBImage(width: shape[2], height: shape[1], pixels: Array(bytes[row * size..<(row + 1) * size])))
+            }
+        }
+        return pictures
+    }
+}

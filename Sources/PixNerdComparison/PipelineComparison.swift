@@ -1,0 +1,224 @@
+import Foundation
+import Logging
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+import PixNerdTraining
+
+/// Pipelines that are trained, sampled and measured alike, and what has been found of them so far.
+///
+/// Work is done in units, each of which is recorded when it is finished; what is recorded with the settings that are asked for
+/// is not done again. Units are meant to run in processes of their own, so that the memory of one does not count for another.
+public struct PipelineComparison {
+    public let settings: ComparisonSettings
+    public let pipelines: [Pipeline]
+    public let equality: Equality
+    let records: Records
+    let program: String
+    let logger: Logger
+    /// Of the weights of the network whose features are compared, where there is one.
+    let featuresHash: String?
+
+    /// - Parameter program: what reports call this program, such as `pixnerd 0.1.0`.
+    /// - Throws: one sentence where pictures cannot be found or a measured step will not be there.
+    public init(_ configuration: ComparisonConfiguration, program: String, logger: Logger) throws {
+        settings = configuration.settings
+        self.program = program
+        self.logger = logger
+        records = Records(path: "\(configuration.settings.path)/records")
+        featuresHash = try Self.featuresHash(settings.evaluation)
+        var classes: [String: Int] = [:]
+        var pipelines = configuration.pipelines
+        for index in pipelines.indices where pipelines[index].configuration.model.classes == 0 {
+            let root = pipelines[index].configuration.data.root
+            guard !root.isEmpty else {
+                throw ConfigurationError(
+                    "data.root is not set; name a folder with a folder of pictures for each class, such as --set "
+                        + "data.root=datasets/shapes.")
+            }
+            let count = try classes[root] ?? ImageCollection.open(root: root).classes.count
+            classes[root] = count
+            pipelines[index].configuration.model.classes = count
+        }
+        self.pipelines = pipelines
+        equality = Equality(pipelines)
+        for pipeline in pipelines { try checkSteps(pipeline) }
+    }
+
+    private func checkSteps(_ pipeline: Pipeline) throws {
+        let training = pipeline.configuration.training
+        guard pipeline.isTaken || training.keepLast == 0 else {
+            throw ConfigurationError(
+                "training.keep_last is \(training.keepLast) in \(pipeline.name), but saved steps are measured; leave it "
+                    + "out.")
+        }
+        guard let other = settings.evaluation.checkpoints.first(where: { !isSaved($0, pipeline) }) else { return }
+        let saves =
+            pipeline.isTaken
+            ? "\(pipeline.run.path) has \(pipeline.run.savedSteps.map(String.init).joined(separator: ", "))"
+            : "training.steps is \(training.steps) and training.save_every \(training.saveEvery)"
+        throw ConfigurationError(
+            "evaluation.checkpoints holds \(other), which \(pipeline.name) does not save: \(saves).")
+    }
+
+    /// Whether a pipeline's run saves a step.
+    private func isSaved(_ step: Int, _ pipeline: Pipeline) -> Bool {
+        guard !pipeline.isTaken else { return pipeline.run.savedSteps.contains(step) }
+        let training = pipeline.configuration.training
+        return step == training.steps || step < training.steps && step % training.saveEvery == 0
+    }
+
+    /// The steps of a pipeline that are measured, of which the last one always is the last.
+    func measuredSteps(_ pipeline: Pipeline) -> [Int] {
+        let training = pipeline.configuration.training
+        let asked = settings.evaluation.checkpoints
+        let earlier =
+            !asked.isEmpty
+            ? asked.sorted()
+            : pipeline.isTaken
+                ? pipeline.run.savedSteps
+                : Array(stride(from: training.saveEvery, to: training.steps, by: training.saveEvery))
+        return earlier.filter { $0 < training.steps } + [training.steps]
+    }
+
+    /// Everything that is to be done, in order: all that is trained, then the last steps, and then the way there.
+    public var units: [ComparisonUnit] {
+        let training = pipelines.flatMap { pipeline -> [ComparisonUnit] in
+            let own = ComparisonUnit.training(pipeline: pipeline.name)
+            return pipeline.autoencoder == nil ? [own] : [.autoencoder(pipeline: pipeline.name), own]
+        }
+        let spaces = pipelines.map { ComparisonUnit.space(pipeline: $0.name) }
+        let ways = pipelines.map { ComparisonUnit.trajectory(pipeline: $0.name) }
+        let last = pipelines.flatMap { measuring($0, measuredSteps($0).suffix(1)) }
+        let earlier = pipelines.flatMap { measuring($0, measuredSteps($0).dropLast().reversed()) }
+        return training + spaces + last + ways + earlier
+    }
+
+    private func measuring(_ pipeline: Pipeline, _ steps: some Sequence<Int>) -> [ComparisonUnit] {
+        steps.flatMap { step in
+            settings.evaluation.guidance.flatMap { guidance -> [ComparisonUnit] in
+                [
+                    .sampling(pipeline: pipeline.name, step: step, guidance: guidance),
+                    .evaluation(pipeline: pipeline.name, step: step, guidance: guidance),
+                ]
+            }
+        }
+    }
+
+    /// That every run could begin, before the first one does.
+    ///
+    /// - Throws: one sentence that says what is wrong with which pipeline.
+    public func check() throws {
+        _ = try ImageCollection.pictures(below: reference)
+        for pipeline in pipelines where !pipeline.isTaken {
+            if let autoencoder = pipeline.autoencoder { try Trainer.check(autoencoder) }
+            if let side = pipeline.tokenSide,
+                let problem = sizeProblem(pipeline.configuration.data.imageSize, multiple: side)
+            {
+                throw ConfigurationError("data.image_size in \(pipeline.name) \(problem)")
+            }
+            // Where its autoencoder is not trained yet, what is left is checked when it is.
+            if pipeline.autoencoder == nil { try Trainer.check(pipeline.configuration) }
+            _ = try pipeline.configuration.architecture(
+                channels: pipeline.autoencoder?.autoencoder.latentChannels ?? 3)
+        }
+    }
+
+    /// What is compared, in a few lines for a person.
+    public var summary: String {
+        let width = pipelines.map(\.name.count).max() ?? 0
+        let sides = pipelines.map { pipeline -> String in
+            let configuration = pipeline.configuration
+            let head = configuration.space == .pixel ? "\(configuration.model.head.rawValue) head" : "latents"
+            return pipeline.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+                + "\(head), \(pipeline.tokens.map(String.init) ?? "unknown") tokens, to step \(configuration.training.steps)"
+                + (pipeline.isTaken ? ", as it is in \(pipeline.run.path)" : "")
+        }
+        let verdict =
+            equality.isEqual
+            ? "Everything but space and head is equal."
+            : "NOT EQUAL: " + equality.unequal.map(\.sentence).joined(separator: "; ") + "."
+        return ([settings.path] + sides + [verdict]).joined(separator: "\n")
+    }
+
+    func pipeline(_ name: String) -> Pipeline {
+        guard let found = pipelines.first(where: { $0.name == name }) else {
+            preconditionFailure("PipelineComparison: there is no pipeline \(name)")
+        }
+        return found
+    }
+
+    /// Whether a unit is recorded with the settings that are asked for.
+    public func isDone(_ unit: ComparisonUnit) -> Bool {
+        // What cannot be told is not done, and doing it says why.
+        guard let settings = try? recordSettings(unit) else { return false }
+        switch unit {
+        case .autoencoder, .training: return records.value(unit.name, settings, as: TrainingCost.self) != nil
+        case .space: return records.value(unit.name, settings, as: SpaceRecord.self) != nil
+        case .sampling: return records.value(unit.name, settings, as: SamplingCost.self) != nil
+        case .evaluation: return records.value(unit.name, settings, as: EvaluationRecord.self) != nil
+        case .trajectory: return records.value(unit.name, settings, as: TrajectoryRecord.self) != nil
+        }
+    }
+
+    /// Does a unit in this process and records it.
+    ///
+    /// - Parameter shouldStop: asked now and then; where it says so, the work ends in a state that it goes on from.
+    /// - Returns: whether it was finished.
+    public func perform(_ unit: ComparisonUnit, shouldStop: () -> Bool) throws -> Bool {
+        let pipeline = pipeline(unit.pipeline)
+        if pipeline.configuration.threads > 0 { Threads.count = pipeline.configuration.threads }
+        func keep(_ value: some Codable) throws { try records.keep(unit.name, recordSettings(unit), value) }
+        do {
+            switch unit {
+            case .autoencoder:
+                guard let configuration = pipeline.autoencoder else { return true }
+                guard try train(configuration, shouldStop) else { return false }
+                try keep(try autoencoderCost(configuration))
+            case .training:
+                guard try pipeline.isTaken || train(pipeline.configuration, shouldStop) else { return false }
+                try keep(try trainingCost(pipeline))
+            case .space: try keep(try roundTrip(pipeline))
+            case .sampling(_, let step, let guidance):
+                try keep(
+                    try pipeline.configuration.precision {
+                        try sample(pipeline, step: step, guidance: guidance, shouldStop: shouldStop)
+                    })
+            case .evaluation(_, let step, let guidance):
+                try keep(
+                    EvaluationRecord(
+                        report: try evaluate(pipeline, samples: samplesPath(pipeline.name, step, guidance))))
+            case .trajectory:
+                try keep(
+                    try pipeline.configuration.precision {
+                        try trajectory(pipeline, step: measuredSteps(pipeline).last ?? 0)
+                    })
+            }
+        } catch is StopRequest {
+            return false
+        }
+        return true
+    }
+}
+
+extension PipelineComparison {
+    /// Does everything that is not recorded yet.
+    ///
+    /// - Parameters:
+    ///   - shouldStop: asked before each unit.
+    ///   - perform: does a unit, in this process by `perform(_:shouldStop:)` or in another; says whether it was finished.
+    /// - Returns: whether everything is done.
+    public func run(shouldStop: () -> Bool, perform: (ComparisonUnit) throws -> Bool) throws -> Bool {
+        let units = units
+        for (place, unit) in units.enumerated() where !isDone(unit) {
+            guard !shouldStop() else { return false }
+            logger.notice("[\(place + 1)/\(units.count)] \(unit.description)")
+            guard try perform(unit) else { return false }
+            guard isDone(unit) else {
+                throw ComparisonError("\(unit.description): this was done, but \(records.path) does not hold it.")
+            }
+        }
+        return true
+    }
+}

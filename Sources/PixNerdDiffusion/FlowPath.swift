@@ -1,0 +1,60 @@
+import Foundation
+import PixNerdLayers
+import PixNerdTensors
+
+/// How training times are drawn before the shift.
+public enum TimeSampling: String, Sendable, CaseIterable {
+    /// Uniform in [0, 1).
+    case uniform
+    /// sigmoid(normal): more often in the middle (Esser et al., arXiv 2403.03206, section 3.1).
+    case logNormal = "lognormal"
+
+    /// One time from a stream.
+    public func draw(_ stream: inout RandomStream) -> Float {
+        switch self {
+        case .uniform: stream.nextUniform()
+        case .logNormal: 1 / (1 + expf(-stream.nextNormalPair().0))
+        }
+    }
+}
+
+/// t / (t + (1 - t) shift): with a shift above 1 more time is spent near noise (t = 0), as larger pictures need.
+///
+/// (Esser et al., arXiv 2403.03206, section 5.3.2, with time running the other way.)
+public func shiftedTime(_ time: Float, by shift: Float) -> Float {
+    time / (time + (1 - time) * shift)
+}
+
+/// The shift for pictures of another size than that of training: in proportion to the square root of the pixels, which
+/// leaves a picture's own signal as noisy as it was (Esser et al., arXiv 2403.03206, section 5.3.2).
+///
+/// - Parameters:
+///   - shift: that serves the pictures of training.
+///   - pixels: of the pictures to be made; `trained`: of those of training.
+public func shiftForSize(_ shift: Float, pixels: Int, trained: Int) -> Float {
+    shift * (Float(pixels) / Float(trained)).squareRoot()
+}
+
+/// The straight path from noise (t = 0) to data (t = 1): x_t = t x + (1 - t) e with velocity x - e.
+public enum FlowPath {
+    /// - Parameters:
+    ///   - data: [B, C, H, W].
+    ///   - noise: of the same shape.
+    ///   - times: B times in [0, 1].
+    public static func point(data: Tensor, noise: Tensor, times: [Float]) -> Tensor {
+        Tensor.combination(times, data, times.map { 1 - $0 }, noise)
+    }
+
+    public static func velocity(data: Tensor, noise: Tensor) -> Tensor {
+        Tensor.combination(1, data, -1, noise)
+    }
+}
+
+/// The mean squared error of the velocity (Lipman et al., arXiv 2210.02747, equation 9, for the straight path).
+public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> TrainingLoss {
+    let prediction = denoiser.velocity(
+        FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
+        labels: batch.labels)
+    let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
+    return TrainingLoss(mean: flow.mean, pictures: PictureLosses(flow: flow.pictures))
+}

@@ -1,0 +1,119 @@
+import Foundation
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdTensors
+
+/// Pictures through one autoencoder and back, and what is measured on the way.
+struct RoundTrip {
+    private let model: Autoencoder
+    private let path: String
+    private var decoded: [PixelBatch] = []
+    private var (noise, similarity): ([Double], [Double]) = ([], [])
+    private var spectrum: PowerSpectrum?
+    private var features = GaussianAccumulator()
+    private var extractorTitle: String?
+    /// The sum over pictures of the divergence in nats.
+    private var divergence = 0.0
+    /// Seconds a picture of each batch.
+    private var (encodingSeconds, decodingSeconds): ([Double], [Double]) = ([], [])
+    /// Bytes beside the weights, at most.
+    private var activations = 0
+
+    init(_ model: Autoencoder, path: String) {
+        (self.model, self.path) = (model, path)
+        // So that what another autoencoder left does not serve this one.
+        MemoryPool.shared.releaseKept()
+    }
+
+    /// - Throws: `EvaluationError` where what comes back is not finite.
+    mutating func add(_ batch: PixelBatch, _ extractor: (any FeatureExtractor)?) throws {
+        let pictures = PixelSpace().encode(
+            batch.pixels, count: batch.count, height: batch.height, width: batch.width)
+        let before = MemoryPool.shared.statistics.bytesInUse
+        MemoryPool.shared.beginPeak()
+        let start = ContinuousClock.now
+        let moments = model.moments(pictures)
+        let latents = gaussianParts(moments).mean
+        let middle = ContinuousClock.now
+        let back = model.decode(latents)
+        let end = ContinuousClock.now
+        activations = max(activations, MemoryPool.shared.statistics.peakBytesInUse - before)
+        guard back.isFinite else {
+            throw EvaluationError(
+                "\(path) decodes to numbers that are not finite; its weights or those pictures are damaged.")
+        }
+        encodingSeconds.append((middle - start) / .seconds(1) / Double(batch.count))
+        decodingSeconds.append((end - middle) / .seconds(1) / Double(batch.count))
+        divergence += Double(gaussianDivergence(moments).scalar) * Double(batch.count)
+        add(batch, PixelBatch(roundedPictures(back)), extractor)
+    }
+
+    private mutating func add(_ original: PixelBatch, _ back: PixelBatch?, _ extractor: (any FeatureExtractor)?) {
+        guard let back else { return }
+        noise += PairMeasures.peakSignalToNoise(original, back)
+        if min(back.height, back.width) >= PairMeasures.smallestSide {
+            similarity += PairMeasures.structuralSimilarity(original, back)
+        }
+        if min(back.height, back.width) >= PowerSpectrum.smallestSide {
+            if spectrum == nil { spectrum = PowerSpectrum(height: back.height, width: back.width) }
+            spectrum?.add(back)
+        }
+        if let extractor {
+            features.add(extractor(back).pool)
+            extractorTitle = extractor.distanceTitles.frechet
+        }
+        decoded.append(back)
+    }
+
+    /// Some of the pictures that came back.
+    func pictures(_ places: [Int]) -> [RGBImage] { decoded.pictures(places) }
+
+    /// All that was measured, in the order in which it is shown.
+    func measures(_ originals: RoundTripOriginals) throws -> [EvaluationReport.Measure] {
+        let (count, first) = (originals.count, decoded[0])
+        let pixels = Double(count * first.height * first.width)
+        var measures = [PairComparison.mean("psnr", "PSNR, dB", noise, note: "mean of \(count) pictures")]
+        if !similarity.isEmpty {
+            measures.append(PairComparison.mean("ssim", "SSIM", similarity, note: "mean of \(count) pictures"))
+        }
+        if let (a, b) = pair(originals.spectrum, spectrum) {
+            measures.append(measure("spectrum", "Power spectrum, dB", PowerSpectrum.distance(a.mean(), b.mean())))
+        }
+        if let (distance, title) = pair(originals.distance, extractorTitle) {
+            let found = features.statistics()
+            let note =
+                count <= found.dimensions ? "\(count) pictures are too few for \(found.dimensions) features" : nil
+            measures.append(measure("rfid", title == "FID" ? "rFID" : title, try distance(found), note: note))
+        }
+        return measures + [
+            measure(
+                "bits", "Bits a pixel", divergence / log(2) / pixels,
+                note: "divergence of the latents, without a scale, from the standard normal"),
+            measure("encoding_seconds", "Seconds to encode", Self.median(encodingSeconds), note: "a picture"),
+            measure("decoding_seconds", "Seconds to decode", Self.median(decodingSeconds), note: "a picture"),
+            measure(
+                "peak_memory_gb", "Peak memory, GB", Double(4 * model.parameterCount + activations) / 1e9,
+                note: "weights, and what encoding and decoding a batch takes"),
+        ]
+    }
+
+    private static func median(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    }
+}
+
+extension [PixelBatch] {
+    /// Pictures by their places in all batches together.
+    func pictures(_ places: [Int]) -> [RGBImage] {
+        places.compactMap { place in
+            var rest = place
+            for batch in self {
+                guard rest >= batch.count else { return batch.picture(rest) }
+                rest -= batch.count
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,196 @@
+import PixNerdTensors
+
+/// Sliced Wasserstein distance between patches of pictures, level by level of their Laplacian pyramids (Karras et al.,
+/// "Progressive growing of GANs", ICLR 2018, section 5).
+///
+/// A descriptor is a patch of 7 x 7 pixels and three channels at a random place. Of each side the channels are brought to
+/// mean 0 and variance 1. The distance is that of their projections on random directions, averaged over these. It depends
+/// on how many pictures there are.
+public enum SlicedWasserstein {
+    /// The side of a patch.
+    package static let side = 7
+    /// Numbers in a descriptor.
+    package static let width = 3 * side * side
+
+    /// Whether pictures of a size can hold descriptors.
+    public static func isMeasurable(height: Int, width: Int) -> Bool { min(height, width) >= 16 }
+
+    /// Descriptors of one side.
+    public struct Descriptors: Sendable {
+        /// Heights and widths of the levels, the finest first.
+        public let sizes: [(height: Int, width: Int)]
+        /// [pictures x patchesPerPicture, channel, row, column] of each level, those of a picture together.
+        package private(set) var levels: [[Float]]
+        public let patchesPerPicture: Int
+        public private(set) var pictures = 0
+        private let seed: UInt64
+
+        /// - Parameters:
+        ///   - expected: how many pictures will come; there are 128 descriptors of each, as in the paper, or as many
+        ///     as make 2^17 in all.
+        ///   - seed: decides the places.
+        public init(height: Int, width: Int, expected: Int, seed: UInt64) {
+            precondition(SlicedWasserstein.isMeasurable(height: height, width: width), "SlicedWasserstein: too small")
+            sizes = (0..<LaplacianPyramid.levelCount(height: height, width: width)).map { (height >> $0, width >> $0) }
+            patchesPerPicture = min(128, max(1, (1 << 17) / max(expected, 1)))
+            levels = Array(repeating: [], count: sizes.count)
+            self.seed = seed
+        }
+
+        /// Adds pictures of the size.
+        public mutating func add(_ batch: PixelBatch) {
+            precondition(
+                batch.height == sizes[0].height && batch.width == sizes[0].width, "Descriptors: another size")
+            let parts = parallelMap(batch.count) { descriptors(of: batch, picture: $0) }
+            for level in levels.indices {
+                for part in parts { levels[level] += part[level] }
+            }
+            pictures += batch.count
+        }
+
+        /// Both sets' descriptors, of which there are as many for each picture.
+        func joined(with other: Descriptors) -> Descriptors {
+            precondition(patchesPerPicture == other.patchesPerPicture, "Descriptors: other numbers of patches")
+            var result = self
+            for level in levels.indices { result.levels[level] += other.levels[level] }
+            result.pictures += other.pictures
+            return result
+        }
+
+        /// Of each level, those of one picture.
+        private func descriptors(of batch: PixelBatch, picture: Int) -> [[Float]] {
+            var stream = RandomStream(seed: seed, purpose: .evaluation, step: 2, index: pictures + picture)
+            return LaplacianPyramid(batch, picture: picture).levels.map { planes in
+                var values: [Float] = []
+                values.reserveCapacity(patchesPerPicture * SlicedWasserstein.width)
+                for _ in 0..<patchesPerPicture {
+                    let top = stream.nextInteger(below: planes[0].height - SlicedWasserstein.side + 1)
+                    let left = stream.nextInteger(below: planes[0].width - SlicedWasserstein.side + 1)
+                    for plane in planes {
+                        for row in top..<top + SlicedWasserstein.side {
+                            let start = row * plane.width + left
+                            values += plane.values[start..<start + SlicedWasserstein.side].lazy.map { Float($0) }
+                        }
+                    }
+                }
+                return values
+            }
+        }
+    }
+
+    /// What the distances of one level came to.
+    public struct Distance: Sendable {
+        public let height: Int
+        public let width: Int
+        /// 1000 times the distance, as it is published.
+        public let value: Double
+        /// The same of each resample.
+        public let resampled: [Double]
+    }
+
+    /// The distances of all levels.
+    ///
+    /// - Parameters:
+    ///   - directions: on how many directions patches are projected; 512 in the paper.
+    ///   - seed: decides them.
+    ///   - resamples: how often each generated picture counts in further distances, for an interval.
+    public static func distances(
+        real: Descriptors, generated: Descriptors, directions: Int = 512, seed: UInt64, resamples: [[Int]] = []
+    ) -> [Distance] {
+        precondition(
+            real.sizes.elementsEqual(generated.sizes, by: ==) && real.pictures > 0 && generated.pictures > 0,
+            "SlicedWasserstein: the two sides have other sizes, or no pictures")
+        return real.sizes.indices.map { level in
+            let directions = randomDirections(directions, seed: seed, level: level)
+            let (base, resampled) = distance(
+                normalized(real.levels[level]), normalized(generated.levels[level]), directions: directions,
+                resamples: resamples, rowsTogether: generated.patchesPerPicture)
+            return Distance(
+                height: real.sizes[level].height, width: real.sizes[level].width, value: 1000 * base,
+                resampled: resampled.map { 1000 * $0 })
+        }
+    }
+
+    /// Directions of length 1, evenly over the sphere, [count, width].
+    private static func randomDirections(_ count: Int, seed: UInt64, level: Int) -> Tensor {
+        var directions = Tensor(uninitialized: [count, width])
+        directions.withUnsafeMutableBuffer { values in
+            var stream = RandomStream(seed: seed, purpose: .evaluation, step: 3, index: level)
+            stream.fillNormal(values)
+            for direction in 0..<count {
+                let range = direction * width..<(direction + 1) * width
+                let length = range.reduce(Float(0)) { $0 + values[$1] * values[$1] }.squareRoot()
+                for i in range { values[i] /= length }
+            }
+        }
+        return directions
+    }
+
+    /// Descriptors with each channel brought to mean 0 and variance 1 over all of them, [N, width].
+    package static func normalized(_ descriptors: [Float]) -> Tensor {
+        let channel = side * side
+        var tensor = Tensor(descriptors, shape: [descriptors.count / width, width])
+        tensor.withUnsafeMutableBuffer { values in
+            for first in stride(from: 0, to: width, by: channel) {
+                var (sum, squares) = (0.0, 0.0)
+                let starts = stride(from: first, to: values.count, by: width)
+                for start in starts {
+                    for i in start..<start + channel { sum += Double(values[i]) }
+                }
+                let count = Double(values.count / 3)
+                let mean = sum / count
+                for start in starts {
+                    for i in start..<start + channel {
+                        squares += (Double(values[i]) - mean) * (Double(values[i]) - mean)
+                    }
+                }
+                // A channel that never changes stays 0.
+                let scale = squares > 0 ? 1 / (squares / count).squareRoot() : 0
+                for start in starts {
+                    for i in start..<start + channel { values[i] = Float((Double(values[i]) - mean) * scale) }
+                }
+            }
+        }
+        return tensor
+    }
+
+    /// The mean over directions of the distance between projections.
+    ///
+    /// - Parameters:
+    ///   - real, generated: [N, d] and [M, d].
+    ///   - directions: [K, d].
+    ///   - resamples: for each further distance how often each generated row counts.
+    ///   - together: how many generated rows, one after the other, count alike: those of a picture.
+    package static func distance(
+        _ real: Tensor, _ generated: Tensor, directions: Tensor, resamples: [[Int]] = [], rowsTogether together: Int = 1
+    ) -> (base: Double, resampled: [Double]) {
+        let (n, m, count) = (real.shape[0], generated.shape[0], directions.shape[0])
+        let weights = weights(resamples, rows: m / together, together: together)
+        var sums = [Double](repeating: 0, count: weights.columns)
+        let directionsAtOnce = 32
+        for first in stride(from: 0, to: count, by: directionsAtOnce) {
+            let some = directions.rows(first..<min(first + directionsAtOnce, count))
+            let (a, b) = (linear(some, weight: real, bias: nil), linear(some, weight: generated, bias: nil))
+            let distances = parallelMap(some.shape[0]) { direction in
+                let x = SortedNumbers(a, direction * n..<(direction + 1) * n)
+                let y = SortedNumbers(b, direction * m..<(direction + 1) * m)
+                return x.distances(to: y, rowsOf: together, weights: weights)
+            }
+            // In the order of the directions, so that the sum does not depend on the threads.
+            for part in distances {
+                for i in sums.indices { sums[i] += part[i] / Double(count) }
+            }
+        }
+        return (sums[0], Array(sums.dropFirst()))
+    }
+
+    /// What a generated row weighs of 1 in all, [rows, 1 + resamples]: alike in the first column.
+    private static func weights(_ resamples: [[Int]], rows: Int, together: Int) -> DoubleMatrix {
+        var weights = DoubleMatrix(zeros: rows, 1 + resamples.count)
+        for (column, counts) in ([[Int](repeating: 1, count: rows)] + resamples).enumerated() {
+            let total = Double(counts.reduce(0, +) * together)
+            for row in 0..<rows { weights[row, column] = Double(counts[row]) / total }
+        }
+        return weights
+    }
+}

@@ -1,0 +1,117 @@
+import CPixNerdTurboJPEG
+import Foundation
+
+/// Decodes JPEG files to 8-bit RGB, with the accurate integer DCT and smooth chroma upsampling as in Pillow.
+///
+/// One thread uses it for picture after picture; setting up libjpeg-turbo takes longer than decoding a small one.
+final class JPEGDecoder {
+    private var handle: tjhandle?
+    /// For CMYK, which becomes RGB afterwards.
+    private let inks = ByteBlock()
+
+    // See ByteBlock.
+    @inline(never)
+    init() {}
+
+    deinit {
+        if let handle { tjDestroy(handle) }
+    }
+
+    /// What a JPEG file holds.
+    ///
+    /// - Throws: `ImageError` when it is cut short, has no size, or is of a kind that is not read.
+    static func layout(of bytes: UnsafeRawBufferPointer, name: String) throws -> (
+        width: Int, height: Int, layout: JPEGLayout
+    ) {
+        let layout = JPEGLayout(bytes)
+        guard layout.isComplete else {
+            throw ImageError("\(name) is cut short: the JPEG data end before the picture does.")
+        }
+        guard let (width, height) = layout.size else {
+            throw ImageError("\(name) is a damaged JPEG file: it has no frame header.")
+        }
+        try ImageFile.checkSize(width: width, height: height, name: name)
+        guard [1, 3, 4].contains(layout.components) else {
+            throw ImageError(
+                "\(name) is a JPEG file with \(layout.components) components: expected 1 (grey), 3 (colour) or 4"
+                    + " (CMYK).")
+        }
+        return (width, height, layout)
+    }
+
+    /// How many columns or rows of a side are left when the decoder halves a picture, at most three times.
+    static func halved(_ side: Int, times: Int) -> Int {
+        (side + (1 << times) - 1) >> times
+    }
+
+    /// Decodes all pixels, or a smaller picture.
+    ///
+    /// - Parameters:
+    ///   - width: columns of the file's picture.
+    ///   - height: rows of the file's picture.
+    ///   - halvings: how often the picture is halved by decoding fewer frequencies, 0 ... 3.
+    ///   - isQuick: take shortcuts in the DCT and in chroma that change pixels by a few levels.
+    ///   - output: room for `halved(width) * halved(height) * 3` bytes.
+    func decode(
+        _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, components: Int, halvings: Int = 0,
+        isQuick: Bool = false, into output: UnsafeMutablePointer<UInt8>, name: String
+    ) throws {
+        // The memory of the decoder is in use to the end.
+        defer { withExtendedLifetime(self) {} }
+        let width = Self.halved(width, times: halvings)
+        let height = Self.halved(height, times: halvings)
+        let flags = TJFLAG_LIMITSCANS | (isQuick ? TJFLAG_FASTDCT | TJFLAG_FASTUPSAMPLE : TJFLAG_ACCURATEDCT)
+        guard components == 4 else {
+            try decompress(
+                bytes, width: width, height: height, format: TJPF_RGB, flags: flags, into: output, name: name)
+            return
+        }
+        let stored = inks.reserve(width * height * 4)
+        try decompress(bytes, width: width, height: height, format: TJPF_CMYK, flags: flags, into: stored, name: name)
+        Self.convert(inks: stored, count: width * height, into: output)
+    }
+
+    private func decompress(
+        _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, format: TJPF, flags: Int32,
+        into output: UnsafeMutablePointer<UInt8>, name: String
+    ) throws {
+        if handle == nil { handle = tjInitDecompress() }
+        guard let handle else {
+            throw ImageError("\(name) cannot be decoded: there is not enough memory for a JPEG decoder.")
+        }
+        let status = tjDecompress2(
+            handle, bytes.assumingMemoryBound(to: UInt8.self).baseAddress, UInt(bytes.count), output, Int32(width), 0,
+            Int32(height), Int32(format.rawValue), flags)
+        // A warning (extraneous bytes, a damaged block) still gives a whole picture, which Pillow accepts as well.
+        if status != 0 && tjGetErrorCode(handle) != Int32(TJERR_WARNING.rawValue) {
+            let reason = String(cString: tjGetErrorStr2(handle))
+            throw ImageError("\(name) is a damaged JPEG file: the decoder says \"\(reason)\".")
+        }
+    }
+
+    /// RGB from CMYK whose values are stored inverted (255 is no ink), as Adobe programs write it: colour times black.
+    private static func convert(
+        inks: UnsafePointer<UInt8>, count: Int, into output: UnsafeMutablePointer<UInt8>
+    ) {
+        for i in 0..<count {
+            let black = Int(inks[4 * i + 3])
+            for channel in 0..<3 {
+                // Pillow goes through ink amounts, and rounds what the ink takes away from the light.
+                let taken = black * (255 - Int(inks[4 * i + channel]))
+                output[3 * i + channel] = UInt8(black - (taken + 127) / 255)
+            }
+        }
+    }
+}
+
+/// Decodes a JPEG file.
+func decodeJPEG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
+    let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
+    let decoder = JPEGDecoder()
+    let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+        try decoder.decode(
+            bytes, width: width, height: height, components: layout.components, into: buffer.baseAddress!, name: name)
+        count = width * height * 3
+    }
+    return RGBImage(width: width, height: height, pixels: pixels)
+}

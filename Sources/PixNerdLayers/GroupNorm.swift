@@ -1,0 +1,24 @@
+import PixNerdTensors
+
+/// GroupNorm over the channels of pictures, as `torch.nn.GroupNorm`.
+public struct GroupNorm: Sendable {
+    /// [channels]
+    public let weight: Parameter
+    /// [channels]
+    public let bias: Parameter
+    public let groups: Int
+    public let epsilon: Double
+
+    /// - Precondition: `groups` divides `channels`.
+    public init(_ scope: ParameterScope, channels: Int, groups: Int, epsilon: Double = 1e-6) {
+        weight = scope.parameter("weight", shape: [channels], .ones)
+        bias = scope.parameter("bias", shape: [channels], .zeros)
+        self.groups = groups
+        self.epsilon = epsilon
+    }
+
+    /// x [B, channels, H, W] normalised, and x sigmoid(x) of that where `silu` is asked for.
+    public func callAsFunction(_ x: Tensor, silu: Bool = false) -> Tensor {
+        groupNorm(x, weight: weight.tensor, bias: bias.tensor, groups: groups, silu: silu, epsilon: epsilon)
+    }
+}

@@ -1,0 +1,36 @@
+import PixNerdTensors
+
+/// x W^T + b over the last axis.
+public struct Linear: Sendable {
+    /// [out, in]
+    public let weight: Parameter
+    /// [out]
+    public let bias: Parameter?
+
+    /// - Parameters:
+    ///   - scope: where `weight` and `bias` are.
+    ///   - weightInitializer, biasInitializer: how they start; as `torch.nn.Linear` does where nil.
+    public init(
+        _ scope: ParameterScope, inputs: Int, outputs: Int, bias hasBias: Bool = true,
+        weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil
+    ) {
+        let usual = Initializer.linearDefault(inputs: inputs)
+        weight = scope.parameter("weight", shape: [outputs, inputs], weightInitializer ?? usual)
+        bias = hasBias ? scope.parameter("bias", shape: [outputs], biasInitializer ?? usual) : nil
+    }
+
+    /// x [..., in] to [..., out].
+    public func callAsFunction(_ x: Tensor) -> Tensor {
+        linear(x, weight: weight.tensor, bias: bias?.tensor)
+    }
+}
+
+/// The weight of an RMSNorm; the norm itself is part of the operators that use it.
+public struct RMSNormWeight: Sendable {
+    /// [width]
+    public let weight: Parameter
+
+    public init(_ scope: ParameterScope, width: Int) {
+        weight = scope.parameter("weight", shape: [width], .ones)
+    }
+}

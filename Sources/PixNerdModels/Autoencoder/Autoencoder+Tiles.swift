@@ -1,0 +1,65 @@
+import PixNerdTensors
+
+extension Autoencoder {
+    /// Pictures from latents without a scale, tile by tile, without a gradient.
+    ///
+    /// Beside the result, memory is that of decoding one tile of every picture. Where one tile covers all, or none are
+    /// given, the result is that of `decode(_:)`; otherwise it is not exact (see `DecodingTiles`).
+    ///
+    /// - Parameter latents: [B, c, h, w].
+    /// - Returns: [B, C, f h, f w], about -1 ... 1.
+    public func decode(_ latents: Tensor, tiles: DecodingTiles?) -> Tensor {
+        precondition(latents.shape.count == 4, "Autoencoder: latents \(latents.shape) are not [B, c, h, w]")
+        let (height, width) = (latents.shape[2], latents.shape[3])
+        guard let tiles, tiles.isNeeded(height: height, width: width) else { return decode(latents) }
+        let f = architecture.reduction
+        var pictures = Tensor(zeros: [latents.shape[0], architecture.channels, f * height, f * width])
+        let columns = tiles.spans(length: width, reduction: f)
+        for rows in tiles.spans(length: height, reduction: f) {
+            for columns in columns {
+                let tile = decode(latents.detached.part(rows: rows.latents, columns: columns.latents))
+                pictures.add(
+                    tile, row: rows.latents.lowerBound * f, column: columns.latents.lowerBound * f,
+                    weights: (rows.weights, columns.weights))
+            }
+        }
+        return pictures
+    }
+}
+
+extension Tensor {
+    /// A part of each plane of [B, C, H, W], copied.
+    fileprivate func part(rows: Range<Int>, columns: Range<Int>) -> Tensor {
+        let (height, width) = (shape[2], shape[3])
+        var part = Tensor(uninitialized: [shape[0], shape[1], rows.count, columns.count])
+        withUnsafeBuffer { source in
+            part.withUnsafeMutableBuffer { target in
+                for line in 0..<shape[0] * shape[1] * rows.count {
+                    let row = line / rows.count * height + rows.lowerBound + line % rows.count
+                    let start = row * width + columns.lowerBound
+                    (target.baseAddress! + line * columns.count).update(
+                        from: source.baseAddress! + start, count: columns.count)
+                }
+            }
+        }
+        return part
+    }
+
+    /// Adds a weighted tile [B, C, h, w] whose upper left corner is at a row and column of this [B, C, H, W].
+    fileprivate mutating func add(_ tile: Tensor, row: Int, column: Int, weights: (rows: [Float], columns: [Float])) {
+        let (height, width) = (shape[2], shape[3])
+        let (tileHeight, tileWidth) = (tile.shape[2], tile.shape[3])
+        withUnsafeMutableBuffer { target in
+            tile.withUnsafeBuffer { source in
+                weights.columns.withUnsafeBufferPointer { columnWeights in
+                    for line in 0..<tile.count / tileWidth {
+                        let weight = weights.rows[line % tileHeight]
+                        let start = (line / tileHeight * height + row + line % tileHeight) * width + column
+                        let (to, from) = (target.baseAddress! + start, source.baseAddress! + line * tileWidth)
+                        for i in 0..<tileWidth { to[i] += weight * columnWeights[i] * from[i] }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+import PixNerdLayers
+import PixNerdTensors
+
+/// PixNerd, class-conditional (arXiv 2507.23268): a patch transformer whose tokens are the weights of a small MLP for
+/// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
+public final class PixNerd: AlignableDenoiser {
+    public let architecture: PixNerdArchitecture
+    public let parameters: [Parameter]
+    private let layers: PixNerdLayers
+    /// Whether training keeps only the inputs of the transformer blocks and computes the rest again in the backward
+    /// pass: a quarter more time for a fraction of the memory.
+    public let recomputesBlocks: Bool
+
+    /// A model with fresh weights, initialised as the published code does.
+    public convenience init(_ architecture: PixNerdArchitecture, seed: UInt64, recomputesBlocks: Bool = false) {
+        // Initialising never throws: only loading does.
+        try! self.init(architecture, source: .initialize(seed: seed), recomputesBlocks)
+    }
+
+    /// A model with the weights of a checkpoint, whose names are the published ones without a prefix.
+    ///
+    /// - Parameter channels: of what a linear head diffuses, where known; see `PixNerdArchitecture`.
+    /// - Throws: `ArchitectureError` where the sizes cannot be read off the tensors; `CheckpointMismatch` with all
+    ///   missing, left-over and misshapen tensors.
+    public convenience init(
+        loading source: any TensorSource, channels: Int? = nil, recomputesBlocks: Bool = false
+    ) throws {
+        try self.init(
+            PixNerdArchitecture(readFrom: source, channels: channels), source: .load(source), recomputesBlocks)
+    }
+
+    private init(_ architecture: PixNerdArchitecture, source: ParameterStore.Source, _ recomputesBlocks: Bool) throws {
+        self.architecture = architecture
+        self.recomputesBlocks = recomputesBlocks
+        (layers, parameters) = try ParameterStore.build(source) { root in
+            (PixNerdLayers(root, architecture), root.parameters)
+        }
+    }
+
+    public var channels: Int { architecture.channels }
+    public var classes: Int { architecture.classes }
+    public var sizeMultiple: Int { architecture.patchSize }
+
+    public var tokenWidth: Int { architecture.hiddenSize }
+    public var tokenBlocks: Int { architecture.conditionedBlocks }
+
+    public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
+        velocity(x, seen: x, times: times, labels: labels)
+    }
+
+    public func velocity(
+        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        velocity(x, seen: x, times: times, labels: labels, tokensAfter: block)
+    }
+
+    /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
+    func velocity(
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int], tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor) {
+        precondition(
+            (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
+        var kept: Tensor?
+        let velocity = velocity(x, seen: seen, positions: positions, times: times, labels: labels) { number, tokens in
+            if number == block { kept = tokens }
+        }
+        return (velocity, kept!)
+    }
+
+    /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
+    ///
+    /// With a linear head both are the same. Else the grid of patches is that of what is seen; each patch's field is evaluated
+    /// at as many pixels as the patch has in `x`. (The second route to any size: the published text-to-image model decodes so.)
+    ///
+    /// - Parameters:
+    ///   - x: [B, C, H, W]; the rows and columns of the grid divide H and W.
+    ///   - seen: [B, C, h, w], of which the patch divides h and w.
+    ///   - positions: features of the positions of a patch's pixels, [Q, 64]; nil for pixels that are evenly spread.
+    ///   - afterBlock: sees the tokens that leave each block, [B, N, D]; blocks are counted from 1.
+    func velocity(
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int],
+        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
+    ) -> Tensor {
+        let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
+        precondition(
+            architecture.head == .field || seen.shape == x.shape,
+            "PixNerd: a linear head has no other densities than that of what is seen")
+        let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
+        precondition(
+            times.count == grid.batch && labels.count == grid.batch && fieldGrid.batch == grid.batch
+                && grid.channels == channels && fieldGrid.channels == channels,
+            "PixNerd: x \(x.shape), \(times.count) times and \(labels.count) labels do not fit "
+                + "\(channels) channels")
+        let table = rotaryTable(
+            headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
+        let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
+        let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
+
+        var tokens = layers.patchEmbedder(grid.tokens(seen))
+        for (index, block) in layers.blocks.enumerated() {
+            tokens =
+                recomputesBlocks
+                ? recomputed([tokens, condition]) { block($0[0], condition: $0[1], table: table) }
+                : block(tokens, condition: condition, table: table)
+            afterBlock(index + 1, tokens)
+        }
+
+        switch layers.head {
+        case .field(let head):
+            let pixels = head(
+                fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
+                positions: positions
+                    ?? fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth))
+            return fieldGrid.image(fromPixels: pixels)
+        case .linear(let head):
+            return grid.image(fromTokens: head(tokens, condition: condition))
+        }
+    }
+}

@@ -1,0 +1,155 @@
+import Foundation
+import PixNerdTensors
+
+/// An architecture that cannot be built, in one sentence for a person.
+public struct ArchitectureError: Error, CustomStringConvertible, Sendable {
+    public let description: String
+}
+
+/// What the last tokens of a patch transformer become.
+public enum PixNerdHead: String, Sendable, CaseIterable, Codable {
+    /// The weights of a small MLP for each patch, as PixNerd has it.
+    case field
+    /// The patch itself through one matrix, as in DiT: the published latent denoiser that PixNerd grew out of (Wang et al.,
+    /// DDT, arXiv 2504.05741).
+    case linear
+}
+
+/// The sizes of a PixNerd. The keys of its JSON are the arguments of the published classes.
+public struct PixNerdArchitecture: Sendable, Equatable {
+    /// D, the width of the tokens.
+    public var hiddenSize: Int
+    public var heads: Int
+    /// Transformer blocks and field blocks together.
+    public var blocks: Int
+    /// Transformer blocks among them.
+    public var conditionedBlocks: Int
+    /// P, the side of a patch in pixels.
+    public var patchSize: Int
+    public var channels: Int
+    public var head: PixNerdHead
+    /// F, the width of the field; 0 with a linear head.
+    public var fieldWidth: Int
+    /// r, the inner width of a field block over F; 0 with a linear head.
+    public var fieldRatio: Int
+    public var classes: Int
+
+    enum CodingKeys: String, CodingKey {
+        case hiddenSize = "hidden_size"
+        case heads = "num_groups"
+        case blocks = "num_blocks"
+        case conditionedBlocks = "num_cond_blocks"
+        case patchSize = "patch_size"
+        case channels = "in_channels"
+        case head
+        case fieldWidth = "hidden_size_x"
+        case fieldRatio = "nerf_mlpratio"
+        case classes = "num_classes"
+    }
+
+    /// - Parameters:
+    ///   - blocks: with a linear head there are none beside the transformer's, and the number is not looked at.
+    ///   - fieldWidth: not looked at with a linear head, as `fieldRatio` is not.
+    /// - Throws: `ArchitectureError` naming the size that cannot be.
+    public init(
+        hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
+        head: PixNerdHead = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000
+    ) throws {
+        self.hiddenSize = hiddenSize
+        self.heads = heads
+        self.blocks = head == .field ? blocks : conditionedBlocks
+        self.conditionedBlocks = conditionedBlocks
+        self.patchSize = patchSize
+        self.channels = channels
+        self.head = head
+        self.fieldWidth = head == .field ? fieldWidth : 0
+        self.fieldRatio = head == .field ? fieldRatio : 0
+        self.classes = classes
+        try validate()
+    }
+
+    /// The published sizes, by name.
+    public static let presets: [String: (hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int)] = [
+        "B/16": (768, 12, 14, 12),
+        "L/16": (1024, 16, 24, 22),
+        "XL/16": (1152, 16, 30, 26),
+    ]
+
+    /// A published size, with patches of 16 pixels.
+    ///
+    /// - Throws: `ArchitectureError` where there is no such preset.
+    public init(preset: String, classes: Int = 1000) throws {
+        guard let sizes = Self.presets[preset] else {
+            throw ArchitectureError(
+                description: "There is no preset \(preset); the presets are "
+                    + "\(Self.presets.keys.sorted().joined(separator: ", ")).")
+        }
+        try self.init(
+            hiddenSize: sizes.hiddenSize, heads: sizes.heads, blocks: sizes.blocks,
+            conditionedBlocks: sizes.conditionedBlocks, classes: classes)
+    }
+
+    private func validate() throws {
+        let sizes = [
+            ("hidden_size", hiddenSize), ("num_groups", heads), ("num_blocks", blocks),
+            ("num_cond_blocks", conditionedBlocks), ("patch_size", patchSize), ("in_channels", channels),
+            ("num_classes", classes),
+        ]
+        let fieldSizes = head == .field ? [("hidden_size_x", fieldWidth), ("nerf_mlpratio", fieldRatio)] : []
+        for (name, value) in sizes + fieldSizes where value < 1 {
+            throw ArchitectureError(description: "\(name) is \(value); it must be at least 1.")
+        }
+        guard hiddenSize % heads == 0, hiddenSize / heads % 4 == 0 else {
+            throw ArchitectureError(
+                description: "hidden_size \(hiddenSize) over num_groups \(heads) must be a multiple of 4, "
+                    + "since rotary positions turn pairs along two axes.")
+        }
+        guard head == .linear || conditionedBlocks < blocks else {
+            throw ArchitectureError(
+                description: "num_cond_blocks \(conditionedBlocks) must be less than num_blocks \(blocks): "
+                    + "the rest are the blocks of the field.")
+        }
+    }
+
+    /// The inner width of the gated MLP of a transformer block.
+    public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
+
+    /// How many parameters a model of these sizes has.
+    public var parameterCount: Int {
+        let (width, inner, field) = (hiddenSize, feedForwardWidth, fieldWidth)
+        let attention = 4 * width * width + width + 2 * (width / heads)
+        let block = 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
+        let patchValues = channels * patchSize * patchSize
+        let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (classes + 1) * width
+        let transformer = conditionedBlocks * block + embedders
+        switch head {
+        case .field:
+            let fieldBlock = (width + 1) * 2 * field * field * fieldRatio + field
+            return transformer + (blocks - conditionedBlocks) * fieldBlock + (channels + 64 + 1) * field + field
+                + (field + 1) * channels
+        case .linear:
+            return transformer + (width + 1) * (2 * width + patchValues)
+        }
+    }
+
+    /// Multiply-adds of one forward pass for one picture, as the published code computes it.
+    public func multiplyAdds(height: Int, width: Int) -> Int {
+        let tokens = height / patchSize * (width / patchSize)
+        let pixels = patchSize * patchSize
+        let block =
+            tokens * (4 * hiddenSize * hiddenSize + 3 * hiddenSize * feedForwardWidth) + 2 * tokens * tokens
+            * hiddenSize
+            + 6 * hiddenSize * hiddenSize
+        let patches = tokens * channels * pixels * hiddenSize
+        let transformer = conditionedBlocks * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize
+        switch head {
+        case .field:
+            let generated = 2 * fieldWidth * fieldWidth * fieldRatio
+            let fieldBlock = tokens * (hiddenSize * generated + pixels * generated)
+            return transformer + (blocks - conditionedBlocks) * fieldBlock
+                + tokens * pixels * fieldWidth * (channels + 64 + channels)
+        case .linear:
+            return transformer + patches + 2 * hiddenSize * hiddenSize
+        }
+    }
+}

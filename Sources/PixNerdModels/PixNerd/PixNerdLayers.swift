@@ -1,0 +1,114 @@
+import PixNerdLayers
+import PixNerdTensors
+
+/// The layers of a PixNerd under their published names.
+struct PixNerdLayers: Sendable {
+    let patchEmbedder: Linear
+    let timeInput: Linear
+    let timeOutput: Linear
+    let classTable: Parameter
+    let blocks: [DiTBlock]
+    let head: Head
+
+    enum Head {
+        case field(FieldHead)
+        case linear(LinearHead)
+    }
+
+    init(_ root: ParameterScope, _ architecture: PixNerdArchitecture) {
+        let width = architecture.hiddenSize
+        let (isField, field) = (architecture.head == .field, architecture.fieldWidth)
+        let patchValues = architecture.channels * architecture.patchSize * architecture.patchSize
+        let embedding = Initializer.normal(standardDeviation: 0.02)
+        let pixelEmbedder =
+            isField
+            ? Linear(root / "x_embedder" / "embedder" / 0, inputs: architecture.channels + 64, outputs: field) : nil
+        patchEmbedder = Linear(
+            root / (isField ? "s_embedder" : "x_embedder") / "proj", inputs: patchValues, outputs: width,
+            weightInitializer: .xavierUniform(inputs: patchValues, outputs: width), biasInitializer: .zeros)
+        let time = root / "t_embedder" / "mlp"
+        timeInput = Linear(time / 0, inputs: 256, outputs: width, weightInitializer: embedding)
+        timeOutput = Linear(time / 2, inputs: width, outputs: width, weightInitializer: embedding)
+        classTable = (root / "y_embedder" / "embedding_table").parameter(
+            "weight", shape: [architecture.classes + 1, width], embedding)
+        let final = root / "final_layer"
+        guard let pixelEmbedder else {
+            head = .linear(LinearHead(final, width: width, patchValues: patchValues))
+            blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
+            return
+        }
+        let finalNorm = RMSNormWeight(final / "norm", width: field)
+        let finalLinear = Linear(
+            final / "linear", inputs: field, outputs: architecture.channels, weightInitializer: .zeros,
+            biasInitializer: .zeros)
+        blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
+        head = .field(
+            FieldHead(
+                pixelEmbedder: pixelEmbedder, finalNorm: finalNorm, finalLinear: finalLinear,
+                blocks: (architecture.conditionedBlocks..<architecture.blocks).map { index in
+                    FieldHead.Block(root / "blocks" / index, architecture)
+                }))
+    }
+}
+
+/// Tokens as the weights of a small MLP for each patch.
+struct FieldHead: Sendable {
+    let pixelEmbedder: Linear
+    let finalNorm: RMSNormWeight
+    let finalLinear: Linear
+    let blocks: [Block]
+
+    /// One layer of the field: what makes its two matrices from a token, and its norm.
+    struct Block: Sendable {
+        let generator: Linear
+        let norm: RMSNormWeight
+
+        init(_ scope: ParameterScope, _ architecture: PixNerdArchitecture) {
+            let field = architecture.fieldWidth
+            generator = Linear(
+                scope / "param_generator1" / 0, inputs: architecture.hiddenSize,
+                outputs: 2 * field * field * architecture.fieldRatio)
+            norm = RMSNormWeight(scope / "norm", width: field)
+        }
+    }
+
+    /// - Parameters:
+    ///   - pixels: [B N, P P, C], noisy.
+    ///   - tokens: [B, N, D].
+    ///   - positions: of the pixels in a patch, [P P, 64].
+    /// - Returns: [B N, P P, C], the velocity.
+    func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
+        let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])
+        return neuralField(
+            pixels, positions: positions, tokens: tokens,
+            generators: blocks.map {
+                FieldGenerator(weight: $0.generator.weight.tensor, bias: $0.generator.bias!.tensor)
+            },
+            weights: NeuralFieldWeights(
+                embedderWeight: pixelEmbedder.weight.tensor, embedderBias: pixelEmbedder.bias!.tensor,
+                norms: blocks.map(\.norm.weight.tensor), finalNorm: finalNorm.weight.tensor,
+                finalWeight: finalLinear.weight.tensor, finalBias: finalLinear.bias!.tensor))
+    }
+}
+
+/// Tokens as the patches themselves, through one matrix (Peebles and Xie, arXiv 2212.09748, section 3.2).
+struct LinearHead: Sendable {
+    private let modulation: Linear
+    private let linear: Linear
+
+    init(_ scope: ParameterScope, width: Int, patchValues: Int) {
+        modulation = Linear(
+            scope / "adaLN_modulation" / 0, inputs: width, outputs: 2 * width, weightInitializer: .zeros,
+            biasInitializer: .zeros)
+        linear = Linear(
+            scope / "linear", inputs: width, outputs: patchValues, weightInitializer: .zeros, biasInitializer: .zeros)
+    }
+
+    /// - Parameters:
+    ///   - tokens: [B, N, D].
+    ///   - condition: [B, D].
+    /// - Returns: [B, N, C P P], each patch channel by channel.
+    func callAsFunction(_ tokens: Tensor, condition: Tensor) -> Tensor {
+        linear(modulatedLayerNorm(tokens, modulation: modulation(condition)))
+    }
+}

@@ -1,0 +1,64 @@
+import Foundation
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdTensors
+
+/// A folder with a PNG for each picture, such as `ring-seed3.png`, and `manifest.json`.
+///
+/// Pictures that were made with the same knobs are kept: a run that was stopped goes on, and more requests add to it.
+struct PictureFolder: SampleOutput {
+    private let plan: SamplePlan
+    private let files: [String]
+    private var isThere: [Bool]
+    let kept: Int
+
+    init(_ plan: SamplePlan) throws {
+        self.plan = plan
+        files = plan.requests.map { request in
+            "\(plan.name(of: request).replacingOccurrences(of: "/", with: "_"))-seed\(request.seed).png"
+        }
+        let paths = files.map { "\(plan.path)/\($0)" }
+        guard Set(paths).count == paths.count else {
+            throw SamplingError("--classes or --seeds names the same picture twice; name each class and seed once.")
+        }
+        var manifest = plan.manifest
+        manifest.pictures = zip(plan.requests, files).map { plan.entry($0, file: $1) }
+        let manifestPath = "\(plan.path)/manifest.json"
+        if !plan.overwrites, FileManager.default.fileExists(atPath: manifestPath) {
+            let earlier = try SampleManifest(path: manifestPath)
+            try manifest.expectSameKnobs(as: earlier, in: plan.path)
+            let known = Set(earlier.pictures.compactMap(\.file))
+            let taken = zip(files, paths).first { !known.contains($0) && FileManager.default.fileExists(atPath: $1) }
+            if let taken { try plan.expectFree([taken.1]) }
+            let asked = Set(files)
+            manifest.pictures = earlier.pictures.filter { !asked.contains($0.file ?? "") } + manifest.pictures
+            Self.removeHalfWritten(known, in: plan.path)
+            isThere = paths.map { FileManager.default.fileExists(atPath: $0) }
+        } else {
+            try plan.expectFree(paths)
+            isThere = files.map { _ in false }
+        }
+        kept = isThere.count { $0 }
+        try plan.makeFolder(plan.path)
+        try manifest.write(to: manifestPath)
+    }
+
+    /// What a stopped run left of the picture that it was writing.
+    private static func removeHalfWritten(_ files: Set<String>, in folder: String) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasSuffix(".partial") && files.contains(where: { name.hasPrefix("\($0).") }) {
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
+    }
+
+    func holds(_ requests: Range<Int>) -> Bool { isThere[requests].allSatisfy { $0 } }
+
+    mutating func write(_ pixels: Tensor, first: Int) throws {
+        for (place, picture) in zip(first..., roundedPictures(pixels)) where !isThere[place] {
+            try ImageFile.writePNG(picture, to: "\(plan.path)/\(files[place])")
+            isThere[place] = true
+        }
+    }
+
+    func finish() {}
+}

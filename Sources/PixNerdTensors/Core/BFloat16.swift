@@ -1,0 +1,84 @@
+import CPixNerdKernels
+
+/// A number of 16 bits: the upper half of a float32.
+struct BFloat16: ProductFactor {
+    let bits: UInt16
+
+    static func multiply(
+        _ shape: ProductShape, _ a: UnsafePointer<BFloat16>, _ b: UnsafePointer<BFloat16>,
+        bias: UnsafePointer<Float>?, into c: UnsafeMutablePointer<Float>
+    ) {
+        OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: true)
+    }
+
+    static func rounded(_ tensor: Tensor) -> Rounded<BFloat16> {
+        tensor.storage.rounded { RoundedStorage(of: tensor) }.elements
+    }
+
+    static func roundedWeight(_ tensor: Tensor) -> Rounded<BFloat16> {
+        tensor.node?.roundedParameter() ?? rounded(tensor)
+    }
+
+    static func rounded(
+        _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
+    ) -> UnsafePointer<BFloat16> {
+        pn_round_to_bfloat16(count, x, room)
+        return UnsafePointer(UnsafeMutableRawPointer(room).assumingMemoryBound(to: BFloat16.self))
+    }
+
+    static func place(
+        _ place: UnsafeMutablePointer<BFloat16>, or room: UnsafeMutablePointer<Float>
+    ) -> UnsafeMutablePointer<Float> { room }
+
+    static func computed(
+        count: Int, _ fill: (_ range: Range<Int>, _ out: UnsafeMutablePointer<Float>) -> Void
+    ) -> Rounded<BFloat16> {
+        let storage = RoundedStorage(count: count)
+        parallelChunks(count, of: elementsPerChunk) { range in
+            withWorkspace(range.count) { out in
+                fill(range, out)
+                pn_round_to_bfloat16(range.count, out, storage.pointer + range.lowerBound)
+            }
+        }
+        return storage.elements
+    }
+
+    static func widened(
+        _ x: UnsafePointer<BFloat16>, rows: Int, width: Int, stride: Int, in room: UnsafeMutablePointer<Float>
+    ) -> (pointer: UnsafePointer<Float>, stride: Int) {
+        for row in 0..<rows { pn_bfloat16_to_float(width, x + row * stride, room + row * width) }
+        return (UnsafePointer(room), width)
+    }
+}
+
+/// A pooled block of bf16.
+///
+/// `@unchecked Sendable`: only what makes it writes it.
+package final class RoundedStorage: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<BFloat16>
+    private let blockSize: Int
+
+    /// For elements that are written before anything reads them.
+    @inline(never)
+    init(count: Int) {
+        let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<BFloat16>.stride)
+        pointer = block.bindMemory(to: BFloat16.self, capacity: count)
+        blockSize = size
+    }
+
+    fileprivate convenience init(of tensor: Tensor) {
+        self.init(count: tensor.count)
+        roundToBFloat16(tensor.pointer, count: tensor.count, into: pointer)
+    }
+
+    var elements: Rounded<BFloat16> { Rounded(pointer: pointer, owner: self) }
+
+    deinit { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }
+}
+
+/// Rounds on all threads.
+func roundToBFloat16(_ x: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<BFloat16>) {
+    parallelChunks(count, of: elementsPerChunk) { range in
+        pn_round_to_bfloat16(range.count, x + range.lowerBound, target + range.lowerBound)
+    }
+}

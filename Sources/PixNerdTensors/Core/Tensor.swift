@@ -1,0 +1,180 @@
+import CPixNerdKernels
+
+/// A dense, row-major array of float32 with a shape.
+///
+/// A value: copies share memory until one of them is written. Images are [B, C, H, W], tokens [B, N, D], weights of
+/// linear layers [out, in], as in PyTorch. A tensor that was computed inside `withGradient` from parameters remembers
+/// how its gradient goes back.
+public struct Tensor: Sendable {
+    public let shape: [Int]
+    private(set) var storage: Storage
+    /// Where the gradient of this tensor is gathered; nil outside `withGradient` and for constants.
+    package let node: GradientNode?
+
+    init(shape: [Int], storage: Storage, node: GradientNode? = nil) {
+        self.shape = shape
+        self.storage = storage
+        self.node = node
+    }
+
+    /// A tensor whose contents the caller writes before anything reads them.
+    public init(uninitialized shape: [Int]) {
+        precondition(shape.allSatisfy { $0 > 0 }, "Tensor: shape \(shape) has a side that is not positive")
+        self.init(shape: shape, storage: Storage(count: shape.reduce(1, *)))
+    }
+
+    public init(zeros shape: [Int]) {
+        self.init(repeating: 0, shape: shape)
+    }
+
+    public init(repeating value: Float, shape: [Int]) {
+        self.init(uninitialized: shape)
+        storage.pointer.update(repeating: value, count: count)
+    }
+
+    /// - Precondition: `values` has as many elements as the shape.
+    public init(_ values: [Float], shape: [Int]) {
+        self.init(uninitialized: shape)
+        precondition(values.count == count, "Tensor: \(values.count) values do not fill the shape \(shape)")
+        values.withUnsafeBufferPointer { storage.pointer.update(from: $0.baseAddress!, count: count) }
+    }
+
+    /// A tensor over memory that `owner` keeps alive, such as a mapped file; it is copied when it is written.
+    public init(borrowing pointer: UnsafePointer<Float>, shape: [Int], owner: AnyObject) {
+        self.init(shape: shape, storage: Storage(borrowing: pointer, owner: owner))
+    }
+
+    public var count: Int { shape.reduce(1, *) }
+
+    /// The elements in row-major order, copied out.
+    public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    /// The only element of a tensor that has one.
+    public var scalar: Float {
+        precondition(count == 1, "scalar: a tensor of shape \(shape) has more than one element")
+        return pointer[0]
+    }
+
+    /// For reading; valid while this tensor lives.
+    var pointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
+
+    /// Reads the elements in place.
+    public func withUnsafeBuffer<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
+        try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(start: pointer, count: count)) }
+    }
+
+    /// Writes the elements in place, copying first if the memory is shared or borrowed.
+    public mutating func withUnsafeMutableBuffer<R>(
+        _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
+    ) rethrows -> R {
+        makeUnique()
+        return try body(UnsafeMutableBufferPointer(start: storage.pointer, count: count))
+    }
+
+    /// For writing: the memory, after a copy if another tensor shares it.
+    mutating func uniquePointer() -> UnsafeMutablePointer<Float> {
+        makeUnique()
+        return storage.pointer
+    }
+
+    private mutating func makeUnique() {
+        guard !(storage.isWritable && isKnownUniquelyReferenced(&storage)) else { return storage.forgetCopies() }
+        let copy = Storage(count: count)
+        copy.pointer.update(from: storage.pointer, count: count)
+        storage = copy
+    }
+
+    /// Lets go of what bf16 products keep of the elements.
+    package func forgetCopies() { storage.forgetCopies() }
+
+    /// The same elements under another shape.
+    public func reshaped(_ shape: [Int]) -> Tensor {
+        precondition(
+            shape.reduce(1, *) == count, "reshaped: \(self.shape) has other elements than \(shape)")
+        let result = Tensor(shape: shape, storage: storage)
+        return Tape.record("reshaped", result, from: [self]) { upstream in
+            node?.add(upstream.reshaped(self.shape))
+        }
+    }
+
+    /// The same elements without a gradient.
+    public var detached: Tensor { Tensor(shape: shape, storage: storage) }
+
+    /// A copy in memory of its own.
+    public func copied() -> Tensor {
+        let copy = Tensor(uninitialized: shape)
+        copy.storage.pointer.update(from: pointer, count: count)
+        return copy
+    }
+
+    /// Rows `range` along the first axis, copied.
+    public func rows(_ range: Range<Int>) -> Tensor {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= shape[0] && !range.isEmpty,
+            "rows: \(range) is not inside the first axis of \(shape)")
+        let stride = count / shape[0]
+        let result = Tensor(uninitialized: [range.count] + shape.dropFirst())
+        result.storage.pointer.update(from: pointer + range.lowerBound * stride, count: range.count * stride)
+        return result
+    }
+
+    /// Elements `range` in row-major order, copied.
+    package func elements(_ range: Range<Int>) -> Tensor {
+        precondition(
+            range.lowerBound >= 0 && range.upperBound <= count && !range.isEmpty,
+            "elements: \(range) is not inside a tensor of \(shape)")
+        let result = Tensor(uninitialized: [range.count])
+        result.storage.pointer.update(from: pointer + range.lowerBound, count: range.count)
+        return result
+    }
+
+    /// Tensors of equal trailing shape joined along the first axis.
+    public static func concatenated(_ parts: [Tensor]) -> Tensor {
+        precondition(!parts.isEmpty, "concatenated: there is nothing to join")
+        let tail = parts[0].shape.dropFirst()
+        precondition(
+            parts.allSatisfy { $0.shape.dropFirst() == tail },
+            "concatenated: shapes \(parts.map(\.shape)) differ behind the first axis")
+        let result = Tensor(uninitialized: [parts.reduce(0) { $0 + $1.shape[0] }] + tail)
+        var at = result.storage.pointer
+        for part in parts {
+            at.update(from: part.pointer, count: part.count)
+            at += part.count
+        }
+        return result
+    }
+
+    /// alpha x + beta y, without a gradient: samplers are made of it.
+    public static func combination(_ alpha: Float, _ x: Tensor, _ beta: Float, _ y: Tensor) -> Tensor {
+        combination([Float](repeating: alpha, count: x.shape[0]), x, [Float](repeating: beta, count: x.shape[0]), y)
+    }
+
+    /// alpha x + beta y with factors of its own for each picture, that is for each index along the first axis.
+    public static func combination(_ alpha: [Float], _ x: Tensor, _ beta: [Float], _ y: Tensor) -> Tensor {
+        precondition(
+            x.shape == y.shape && alpha.count == x.shape[0] && beta.count == x.shape[0],
+            "combination: shapes \(x.shape) and \(y.shape) with \(alpha.count) and \(beta.count) factors do not fit")
+        let result = Tensor(uninitialized: x.shape)
+        let size = x.count / x.shape[0]
+        parallelFor(x.shape[0]) { picture in
+            let at = picture * size
+            pn_linear_combination(
+                size, alpha[picture], x.pointer + at, beta[picture], y.pointer + at, result.storage.pointer + at)
+        }
+        return result
+    }
+
+    /// Standard normal numbers, each index along the first axis from a stream of its own.
+    public static func normal(_ shape: [Int], streams: (_ index: Int) -> RandomStream) -> Tensor {
+        let result = Tensor(uninitialized: shape)
+        let size = result.count / shape[0]
+        parallelFor(shape[0]) { index in
+            var stream = streams(index)
+            stream.fillNormal(UnsafeMutableBufferPointer(start: result.storage.pointer + index * size, count: size))
+        }
+        return result
+    }
+
+    /// Whether every element and its square are finite: nothing can be computed on with others.
+    public var isFinite: Bool { pn_sum_of_squares(count, pointer).isFinite }
+}

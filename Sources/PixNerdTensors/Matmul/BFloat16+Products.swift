@@ -1,0 +1,87 @@
+import CPixNerdKernels
+
+/// Products of bf16 on all threads: with packed weights by kernels of our own, else by oneDNN.
+extension BFloat16 {
+    static func multiply(
+        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor?,
+        into c: UnsafeMutablePointer<Float>, prepare: RowPreparation?
+    ) {
+        guard let packed = PackedWeight.of(weight) else {
+            return multiply(rows: rows, x, byRowsOf: weight, bias: bias, into: c, prepare: prepare)
+        }
+        let outputs = weight.shape[0]
+        packed.forEachPanel(rows: rows) { rows, panel, columns in
+            if let prepare { for row in rows { prepare(c, row, columns) } }
+            packed.multiply(
+                rows: rows, panel: panel, x.pointer, bias: bias?.pointer, adds: prepare != nil,
+                into: c + rows.lowerBound * outputs + columns.lowerBound, stride: outputs)
+        }
+    }
+
+    static func multiply(
+        rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>,
+        bias: UnsafePointer<Float>?, roundedInto c: UnsafeMutablePointer<BFloat16>
+    ) {
+        // oneDNN sums up in working memory of the size of a band.
+        MatrixProduct.forEachBand(rows: rows, columns: columns, longest: 2048) { rows, range in
+            OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
+            let (a, b) = (a.from(row: rows.lowerBound), b.from(column: range.lowerBound))
+            let shape = ProductShape(
+                rows: rows.count, columns: range.count, inner: inner, aStride: a.stride, aIsTransposed: a.transposed,
+                bStride: b.stride, bIsTransposed: b.transposed, cStride: columns, roundsResult: true)
+            OneDNN.shared.multiply(
+                shape, a.pointer, b.pointer, bias: bias.map { $0 + range.lowerBound },
+                into: c + rows.lowerBound * columns + range.lowerBound, takesBFloat16: true)
+        }
+    }
+
+    /// c = x W^T + bias on all threads, rounded.
+    static func roundedProduct(
+        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor,
+        into c: UnsafeMutablePointer<BFloat16>
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        guard let packed = PackedWeight.of(weight) else {
+            return multiply(
+                rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
+                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias.pointer, roundedInto: c)
+        }
+        packed.forEachPanel(rows: rows, results: 1) { rows, panel, columns, room in
+            packed.multiply(
+                rows: rows, panel: panel, x.pointer, bias: bias.pointer, into: room, stride: columns.count)
+            roundRows(room, rows: rows, columns: columns, into: c, stride: outputs)
+        }
+    }
+
+    /// silu(x W1^T) * (x W3^T) on all threads, rounded, without float32 matrices between.
+    ///
+    /// - Parameters:
+    ///   - gate: W1.
+    ///   - value: W3, of the same shape.
+    static func gatedProduct(
+        rows: Int, _ x: Rounded<BFloat16>, gate: PackedWeight, value: PackedWeight
+    ) -> Rounded<BFloat16> {
+        let outputs = gate.outputs
+        let storage = RoundedStorage(count: rows * outputs)
+        gate.forEachPanel(rows: rows, results: 3) { rows, panel, columns, room in
+            let count = rows.count * columns.count
+            for (place, factor) in [gate, value].enumerated() {
+                factor.multiply(
+                    rows: rows, panel: panel, x.pointer, bias: nil, into: room + place * count, stride: columns.count)
+            }
+            pn_silu_gate_forward(count, room, room + count, room + 2 * count)
+            roundRows(room + 2 * count, rows: rows, columns: columns, into: storage.pointer, stride: outputs)
+        }
+        return storage.elements
+    }
+
+    /// Rounds [rows, columns] to their places in a matrix.
+    private static func roundRows(
+        _ x: UnsafePointer<Float>, rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<BFloat16>,
+        stride: Int
+    ) {
+        for (place, row) in rows.enumerated() {
+            pn_round_to_bfloat16(columns.count, x + place * columns.count, c + row * stride + columns.lowerBound)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import CPixNerdKernels
+
+/// The sizes of one convolution, and how its output is cut into tiles.
+struct ConvolutionPlan {
+    let batch: Int
+    let inputs: Int
+    let outputs: Int
+    let walk: pn_convolution_walk
+    let isPointwise: Bool
+    /// The way with fewer multiplications, where it pays.
+    let winograd: WinogradConvolution?
+    /// The same for the derivative by the input, which is a convolution of the derivative by the output.
+    let backwardWinograd: WinogradConvolution?
+
+    init(x: Tensor, weight: Tensor, bias: Tensor?, stride: Int, padding: ConvolutionPadding) {
+        precondition(
+            x.shape.count == 4 && weight.shape.count == 4 && x.shape[1] == weight.shape[1]
+                && bias?.shape ?? [weight.shape[0]] == [weight.shape[0]] && stride > 0,
+            "convolution: x \(x.shape), weight \(weight.shape), bias \(String(describing: bias?.shape)), "
+                + "stride \(stride) do not fit")
+        let (height, width) = (x.shape[2], x.shape[3])
+        let (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
+        let freeHeight = height + padding.top + padding.bottom - kernelHeight
+        let freeWidth = width + padding.left + padding.right - kernelWidth
+        precondition(
+            freeHeight >= 0 && freeWidth >= 0,
+            "convolution: a filter of \(kernelHeight) x \(kernelWidth) is larger than x \(x.shape) with \(padding)")
+        (batch, inputs, outputs) = (x.shape[0], x.shape[1], weight.shape[0])
+        walk = pn_convolution_walk(
+            height: height, width: width, kernel_height: kernelHeight, kernel_width: kernelWidth, stride: stride,
+            top: padding.top, left: padding.left, out_height: freeHeight / stride + 1,
+            out_width: freeWidth / stride + 1)
+        winograd =
+            WinogradConvolution.pays(batch: batch, inputs: inputs, walk: walk)
+            ? WinogradConvolution(batch: batch, inputs: inputs, outputs: outputs, walk: walk) : nil
+        // Padding by more than the filter reaches would need a crop instead.
+        let reach = kernelHeight - 1
+        var backward = walk
+        (backward.height, backward.width) = (walk.out_height, walk.out_width)
+        (backward.out_height, backward.out_width) = (height, width)
+        (backward.top, backward.left) = (max(0, reach - padding.top), max(0, reach - padding.left))
+        let fits = padding.top <= reach && padding.left <= reach
+        backwardWinograd =
+            fits && WinogradConvolution.pays(batch: batch, inputs: outputs, walk: backward)
+            ? WinogradConvolution(batch: batch, inputs: outputs, outputs: inputs, walk: backward) : nil
+        isPointwise = kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == .none
+    }
+
+    var outputShape: [Int] { [batch, outputs, walk.out_height, walk.out_width] }
+    var inputPlane: Int { walk.height * walk.width }
+    var outputPlane: Int { walk.out_height * walk.out_width }
+    /// How many numbers of a channel the filter sees at once.
+    var taps: Int { walk.kernel_height * walk.kernel_width }
+    /// The length of a filter.
+    var inner: Int { inputs * taps }
+
+    /// A part of the output that is computed at once: several whole pictures, or some rows of one.
+    struct Tile {
+        let pictures: Range<Int>
+        let rows: Range<Int>
+        let pixels: Int
+    }
+
+    /// The tiles of `pictures`: few enough pixels that their columns stay in the cache, and enough of them that the
+    /// product's own packing of the weights does not count.
+    ///
+    /// - Parameter parts: at least so many tiles, where there are pixels enough.
+    func tiles(of pictures: Range<Int>, parts: Int) -> [Tile] {
+        let share = (pictures.count * outputPlane + parts - 1) / parts
+        let most = min(share, min(max((1 << 20) / inner, 256), 4096))
+        if outputPlane <= most {
+            let together = most / outputPlane
+            return stride(from: pictures.lowerBound, to: pictures.upperBound, by: together).map { first in
+                let range = first..<min(first + together, pictures.upperBound)
+                return Tile(pictures: range, rows: 0..<walk.out_height, pixels: range.count * outputPlane)
+            }
+        }
+        let rows = max(1, most / walk.out_width)
+        return pictures.flatMap { picture in
+            stride(from: 0, to: walk.out_height, by: rows).map { first in
+                let range = first..<min(first + rows, walk.out_height)
+                return Tile(pictures: picture..<picture + 1, rows: range, pixels: range.count * walk.out_width)
+            }
+        }
+    }
+
+    /// out = bias + weight * x, with factors of a type; Winograd's are float32, since differences of pixels are rounded there.
+    ///
+    /// - Parameters:
+    ///   - pictureStride: floats from one picture of `out` to the next, where these lie in something larger.
+    ///   - rectified: what is negative becomes 0.
+    func multiply<Element: ProductFactor>(
+        _ x: UnsafePointer<Float>, weight: Tensor, as type: Element.Type, bias: UnsafePointer<Float>?,
+        into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
+    ) {
+        let pictureStride = pictureStride ?? outputs * outputPlane
+        if let winograd {
+            winograd.withFilters(weight.pointer) {
+                winograd.multiply(
+                    x, filters: $0, bias: bias, into: out, pictureStride: pictureStride, rectified: rectified)
+            }
+            return
+        }
+        let tiles = tiles(of: 0..<batch, parts: Threads.count)
+        let weight = weight.rounded(to: type)
+        parallelFor(tiles.count) { index in
+            let tile = tiles[index]
+            withColumns(x, of: tile, channels: 0..<inputs, as: type) { columns in
+                withOutput(out, pictureStride, of: tile) { target, stride in
+                    for channel in 0..<outputs {
+                        (target + channel * stride).update(repeating: bias?[channel] ?? 0, count: tile.pixels)
+                    }
+                    MatrixProduct.onThisThread(
+                        rows: outputs, columns: tile.pixels, inner: inner, weight.matrix(stride: inner), columns,
+                        beta: 1, into: target, stride: stride)
+                    if rectified { pn_relu_rows(outputs, tile.pixels, stride, target) }
+                }
+            }
+        }
+    }
+
+    /// Lends the columns [channels kh kw, pixels] of a tile: the input itself where the filter is a single number and nothing
+    /// is rounded.
+    func withColumns<Element: ProductFactor>(
+        _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, as type: Element.Type,
+        _ body: (Matrix<Element>) -> Void
+    ) {
+        func first(_ picture: Int) -> UnsafePointer<Float> {
+            x + (picture * inputs + channels.lowerBound) * inputPlane
+        }
+        if isPointwise && tile.pictures.count == 1 && type == Float.self {
+            let input = first(tile.pictures.lowerBound) + tile.rows.lowerBound * walk.width
+            body(Matrix(type.inPlace(input), stride: inputPlane))
+            return
+        }
+        let count = channels.count * taps * tile.pixels
+        withWorkspace(count) { columns in
+            withUnsafePointer(to: walk) { walk in
+                for (place, picture) in tile.pictures.enumerated() {
+                    pn_convolution_columns(
+                        walk, channels.count, tile.rows.lowerBound, tile.rows.count, first(picture), tile.pixels,
+                        columns + place * outputPlane)
+                }
+            }
+            body(Matrix(type.roundedInPlace(columns, count: count), stride: tile.pixels))
+        }
+    }
+
+    /// Lends the place [O, pixels] of a tile's output: the output itself, or memory from which several pictures are
+    /// put in their places afterwards.
+    private func withOutput(
+        _ out: UnsafeMutablePointer<Float>, _ pictureStride: Int, of tile: Tile,
+        _ body: (_ target: UnsafeMutablePointer<Float>, _ stride: Int) -> Void
+    ) {
+        if tile.pictures.count == 1 {
+            let first = tile.pictures.lowerBound * pictureStride + tile.rows.lowerBound * walk.out_width
+            body(out + first, outputPlane)
+            return
+        }
+        withWorkspace(outputs * tile.pixels) { target in
+            body(target, tile.pixels)
+            for (place, picture) in tile.pictures.enumerated() {
+                for channel in 0..<outputs {
+                    (out + picture * pictureStride + channel * outputPlane).update(
+                        from: target + channel * tile.pixels + place * outputPlane, count: outputPlane)
+                }
+            }
+        }
+    }
+}

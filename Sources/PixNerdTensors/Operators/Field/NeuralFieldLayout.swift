@@ -1,0 +1,177 @@
+import CPixNerdKernels
+
+/// Sizes of a field, and the steps that forward and backward pass share.
+struct FieldLayout {
+    let patches: Int
+    /// Q, pixels of a patch.
+    let pixels: Int
+    let channels: Int
+    /// F, the width of the field.
+    let width: Int
+    /// F r, the inner width of a block.
+    let inner: Int
+    let features: Int
+    let blocks: Int
+    let epsilon: Float
+
+    /// - Parameter weightCount: generated weights of a patch for one block.
+    init(pixels: Tensor, positions: Tensor, weightCount: Int, weights: NeuralFieldWeights, epsilon: Float) {
+        precondition(
+            pixels.shape.count == 3 && positions.shape.count == 2 && positions.shape[0] == pixels.shape[1]
+                && weights.embedderWeight.shape[1] == pixels.shape[2] + positions.shape[1],
+            "neuralField: pixels \(pixels.shape), positions \(positions.shape) and embedder "
+                + "\(weights.embedderWeight.shape) do not fit")
+        (patches, self.pixels, channels) = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+        width = weights.embedderWeight.shape[0]
+        precondition(
+            weightCount % (2 * width * width) == 0,
+            "neuralField: \(weightCount) generated weights a patch do not fit a width of \(width)")
+        inner = weightCount / (2 * width)
+        features = positions.shape[1]
+        blocks = weights.norms.count
+        self.epsilon = epsilon
+    }
+
+    /// Generated weights of a patch for one block.
+    var weightCount: Int { 2 * matrixCount }
+    /// Of the products with generated weights.
+    var precision: Precision { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
+    /// Values in the pixels of one patch.
+    var pixelCount: Int { pixels * channels }
+    /// Values in the state of one patch.
+    var stateCount: Int { pixels * width }
+    /// Values in the hidden layer of one patch.
+    var hiddenCount: Int { pixels * inner }
+    /// Values in one generated matrix.
+    var matrixCount: Int { width * inner }
+    var forwardWorkspace: Int { 2 * stateCount + 2 * hiddenCount + 4 * matrixCount + inner + width }
+
+    /// c[Q, columns] = a[Q, inner] b[inner, columns] + beta c
+    func product<Element: ProductFactor>(
+        _ a: UnsafePointer<Element>, _ b: UnsafePointer<Element>, _ inner: Int, _ columns: Int, beta: Float = 0,
+        into c: UnsafeMutablePointer<Float>
+    ) {
+        MatrixProduct.onThisThread(
+            rows: pixels, columns: columns, inner: inner, Matrix(a, stride: inner), Matrix(b, stride: columns),
+            beta: beta, into: c, stride: columns)
+    }
+
+    /// The part of the embedding that is the same for every patch: positions W_p^T + b, [Q, F].
+    func embeddedPositions(_ positions: Tensor, _ weights: NeuralFieldWeights) -> Tensor {
+        let base = Tensor(uninitialized: [pixels, width])
+        for pixel in 0..<pixels {
+            (base.storage.pointer + pixel * width).update(from: weights.embedderBias.pointer, count: width)
+        }
+        MatrixProduct.onThisThread(
+            rows: pixels, columns: width, inner: features, Matrix(positions.pointer, stride: features),
+            Matrix(weights.embedderWeight.pointer + channels, stride: channels + features, transposed: true), beta: 1,
+            into: base.storage.pointer, stride: width)
+        return base
+    }
+
+    /// state = base + pixels W_c^T
+    func embed(
+        _ pixels: Tensor, _ patch: Int, base: Tensor, _ weights: NeuralFieldWeights,
+        into state: UnsafeMutablePointer<Float>
+    ) {
+        state.update(from: base.pointer, count: stateCount)
+        MatrixProduct.onThisThread(
+            rows: self.pixels, columns: width, inner: channels,
+            Matrix(pixels.pointer + patch * pixelCount, stride: channels),
+            Matrix(weights.embedderWeight.pointer, stride: channels + features, transposed: true), beta: 1,
+            into: state, stride: width)
+    }
+
+    /// Both matrices of a block with columns of unit length; `reciprocals` gets inner + width factors, `room` has place for
+    /// the generated weights of a patch.
+    func normalizeWeights<Source: ProductFactor>(
+        _ generated: UnsafePointer<Source>, _ patch: Int, _ first: UnsafeMutablePointer<Float>,
+        _ second: UnsafeMutablePointer<Float>, _ reciprocals: UnsafeMutablePointer<Float>,
+        room: UnsafeMutablePointer<Float>
+    ) {
+        let raw = Source.widened(generated + patch * weightCount, count: weightCount, in: room)
+        pn_normalize_columns_forward(width, inner, raw, first, reciprocals)
+        pn_normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
+    }
+
+    /// One block: state += silu(norm(state) W1) W2, leaving what its derivative needs in the other places: `normalized` and
+    /// `activated` rounded in place, and both matrices, which are rounded into their rooms.
+    func blockForward<Element: ProductFactor>(
+        _ type: Element.Type, norm: Tensor, state: UnsafeMutablePointer<Float>,
+        normalized: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
+        activated: UnsafeMutablePointer<Float>, first: UnsafeMutablePointer<Float>,
+        second: UnsafeMutablePointer<Float>, firstRoom: UnsafeMutablePointer<Float>,
+        secondRoom: UnsafeMutablePointer<Float>
+    ) {
+        pn_rms_norm_forward(pixels, width, epsilon, state, norm.pointer, normalized)
+        product(
+            type.roundedInPlace(normalized, count: stateCount), type.rounded(first, count: matrixCount, in: firstRoom),
+            width, inner, into: hidden)
+        pn_silu_forward(hiddenCount, hidden, activated)
+        product(
+            type.roundedInPlace(activated, count: hiddenCount),
+            type.rounded(second, count: matrixCount, in: secondRoom), inner, width, beta: 1, into: state)
+    }
+
+    /// The velocities of all patches, [M, Q, C].
+    func evaluate<Element: ProductFactor, Source: ProductFactor>(
+        _ type: Element.Type, _ pixels: Tensor, base: Tensor, generated: [UnsafePointer<Source>],
+        _ weights: NeuralFieldWeights
+    ) -> Tensor {
+        let out = Tensor(uninitialized: pixels.shape)
+        parallelChunks(patches, of: 4) { patches in
+            withWorkspace(forwardWorkspace) { workspace in
+                let plan = FieldForwardPlan(self, workspace)
+                for patch in patches {
+                    embed(pixels, patch, base: base, weights, into: plan.state)
+                    for (block, generated) in generated.enumerated() {
+                        normalizeWeights(
+                            generated, patch, plan.first, plan.second, plan.reciprocals, room: plan.generated)
+                        blockForward(
+                            type, norm: weights.norms[block], state: plan.state, normalized: plan.normalized,
+                            hidden: plan.hidden, activated: plan.activated, first: plan.first, second: plan.second,
+                            firstRoom: plan.first, secondRoom: plan.second)
+                    }
+                    readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * pixelCount)
+                }
+            }
+        }
+        return out
+    }
+
+    /// out[Q, C] = norm(state) W_f^T + b_f; `normalized` gets norm(state).
+    func readOut(
+        _ state: UnsafePointer<Float>, _ normalized: UnsafeMutablePointer<Float>, _ weights: NeuralFieldWeights,
+        into out: UnsafeMutablePointer<Float>
+    ) {
+        pn_rms_norm_forward(pixels, width, epsilon, state, weights.finalNorm.pointer, normalized)
+        let bias = weights.finalBias.pointer
+        for pixel in 0..<pixels { (out + pixel * channels).update(from: bias, count: channels) }
+        MatrixProduct.onThisThread(
+            rows: pixels, columns: channels, inner: width, Matrix(normalized, stride: width),
+            Matrix(weights.finalWeight.pointer, stride: width, transposed: true), beta: 1, into: out, stride: channels)
+    }
+}
+
+/// Where the forward pass of a patch keeps what it computes.
+private struct FieldForwardPlan {
+    let state: UnsafeMutablePointer<Float>
+    let normalized: UnsafeMutablePointer<Float>
+    let hidden: UnsafeMutablePointer<Float>
+    let activated: UnsafeMutablePointer<Float>
+    let first: UnsafeMutablePointer<Float>
+    let second: UnsafeMutablePointer<Float>
+    let generated: UnsafeMutablePointer<Float>
+    let reciprocals: UnsafeMutablePointer<Float>
+
+    init(_ field: FieldLayout, _ workspace: UnsafeMutablePointer<Float>) {
+        state = workspace
+        normalized = state + field.stateCount
+        hidden = normalized + field.stateCount
+        activated = hidden + field.hiddenCount
+        first = activated + field.hiddenCount
+        second = first + field.matrixCount
+        generated = second + field.matrixCount
+        reciprocals = generated + field.weightCount
+    }
+}

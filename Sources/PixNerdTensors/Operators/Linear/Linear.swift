@@ -1,0 +1,167 @@
+import CPixNerdKernels
+
+/// x W^T + b over the last axis.
+///
+/// - Parameters:
+///   - x: [..., in].
+///   - weight: [out, in].
+///   - bias: [out], or none.
+/// - Returns: [..., out].
+public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    guard let bias else { return linear(x, weight: weight, startingFrom: []) }
+    precondition(bias.shape == [weight.shape[0]], "linear: bias \(bias.shape) does not fit weight \(weight.shape)")
+    return linear(x, weight: weight, bias: bias, startingFrom: [bias], backward: { addBiasGradient(bias, $0) })
+}
+
+/// residual + x W^T + b over the last axis: what a block of a transformer ends with, in one pass.
+///
+/// - Parameters:
+///   - residual: [..., out].
+///   - x: [..., in].
+///   - weight: [out, in].
+///   - bias: [out].
+/// - Returns: [..., out].
+public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: Tensor) -> Tensor {
+    let outputs = weight.shape[0]
+    precondition(
+        bias.shape == [outputs] && residual.shape == x.shape.dropLast() + [outputs],
+        "linear: residual \(residual.shape) and bias \(bias.shape) do not fit x \(x.shape), weight \(weight.shape)")
+    return linear(x, weight: weight, startingFrom: [residual, bias]) { (target, row, columns) in
+        let at = row * outputs + columns.lowerBound
+        pn_add(columns.count, residual.pointer + at, bias.pointer + columns.lowerBound, target + at)
+    } backward: { upstream in
+        residual.node?.add(upstream)
+        addBiasGradient(bias, upstream)
+    }
+}
+
+/// x W^T + b, or x W^T on top of what `prepare` writes into a row of the result, for some of its columns.
+///
+/// - Parameters:
+///   - bias: [out], where nothing is prepared.
+///   - start: what `prepare` computes from; `backward` adds their gradients.
+private func linear(
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, startingFrom start: [Tensor], prepare: RowPreparation? = nil,
+    backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
+) -> Tensor {
+    OperatorProfile.begin("linear")
+    defer { OperatorProfile.end() }
+    let (outputs, inputs) = (weight.shape[0], weight.shape.last!)
+    precondition(
+        weight.shape.count == 2 && x.shape.last == inputs, "linear: x \(x.shape), weight \(weight.shape) do not fit")
+    func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let factor = x.rounded(to: type)
+        let out = linearForward(factor, shape: x.shape, weight: weight, bias: bias, prepare: prepare)
+        let node = x.node
+        return Tape.record("linear", out, from: [x, weight] + start) { upstream in
+            linearBackward(
+                factor, weight: weight, upstream: upstream.rounded(to: type), rows: upstream.count / outputs
+            ) { node?.accumulate($0) }
+            backward(upstream)
+        }
+    }
+    return switch Precision.ofProduct(rows: x.count / inputs, columns: outputs, inner: inputs) {
+    case .fp32: product(Float.self)
+    case .bf16: product(BFloat16.self)
+    }
+}
+
+/// Writes what a product is added to into some columns of a row of the result.
+typealias RowPreparation = (_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void
+
+/// x W^T + b, or x W^T on top of what `prepare` writes; without a gradient.
+///
+/// - Parameter shape: of x, [..., in].
+func linearForward<Element: ProductFactor>(
+    _ x: Rounded<Element>, shape: [Int], weight: Tensor, bias: Tensor? = nil, prepare: RowPreparation? = nil
+) -> Tensor {
+    let outputs = weight.shape[0]
+    let out = Tensor(uninitialized: shape.dropLast() + [outputs])
+    Element.multiply(
+        rows: out.count / outputs, x, byWeight: weight, bias: bias, into: out.storage.pointer, prepare: prepare)
+    return out
+}
+
+/// The derivatives of x W^T: adds that by the weight to its gradient.
+///
+/// - Parameters:
+///   - upstream: the derivative by the result, [rows, out].
+///   - addInputGradient: gets what adds that by x to a gradient: `new + beta * old`.
+func linearBackward<Element: ProductFactor>(
+    _ x: Rounded<Element>, weight: Tensor, upstream gradient: Rounded<Element>, rows: Int,
+    addInputGradient: (_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) -> Void
+) {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+    // First, since the rounded weight may lie where its gradient will.
+    addInputGradient { pointer, beta in
+        MatrixProduct.onAllThreads(
+            rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
+            Element.roundedWeight(weight).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
+    }
+    guard let node = weight.node else { return }
+    let (transposed, factor) = (gradient.matrix(stride: outputs, transposed: true), x.matrix(stride: inputs))
+    let isRounded = node.setRounded { pointer in
+        Element.multiply(
+            rows: outputs, columns: inputs, inner: rows, transposed, factor, bias: nil, roundedInto: pointer)
+    }
+    guard !isRounded else { return }
+    node.accumulate { pointer, beta in
+        MatrixProduct.onAllThreads(
+            rows: outputs, columns: inputs, inner: rows, transposed, factor, beta: beta, into: pointer, stride: inputs)
+    }
+}
+
+/// Adds the derivative by a bias, the sums of the columns, to its gradient.
+private func addBiasGradient(_ bias: Tensor, _ upstream: Tensor) {
+    addBiasGradient(bias, upstream.rounded(to: Float.self), rows: upstream.count / bias.count)
+}
+
+/// The same of a derivative in the type of the factors of products.
+func addBiasGradient<Element: ProductFactor>(_ bias: Tensor, _ upstream: Rounded<Element>, rows: Int) {
+    bias.node?.accumulateFromZero { pointer in
+        addColumnSums(of: upstream.pointer, rows: rows, columns: bias.count, into: pointer)
+    }
+}
+
+/// sums[columns] += the sums of the columns; each thread takes a band of columns.
+func addColumnSums<Element: ProductFactor>(
+    of x: UnsafePointer<Element>, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>
+) {
+    parallelChunks(columns, of: max(64, elementsPerChunk / max(rows, 1))) { range in
+        let most = min(rows, 128)
+        withWorkspace(most * range.count) { room in
+            for row in stride(from: 0, to: rows, by: most) {
+                let count = min(most, rows - row)
+                let band = Element.widened(
+                    x + row * columns + range.lowerBound, rows: count, width: range.count, stride: columns, in: room)
+                pn_column_sums(count, range.count, band.stride, band.pointer, sums + range.lowerBound)
+            }
+        }
+    }
+}
+
+/// Rows of a table picked by index.
+///
+/// - Parameters:
+///   - table: [K, D].
+///   - indices: B values in 0 ..< K.
+/// - Returns: [B, D].
+public func embedding(_ table: Tensor, indices: [Int]) -> Tensor {
+    OperatorProfile.begin("embedding")
+    defer { OperatorProfile.end() }
+    let width = table.shape[1]
+    precondition(
+        indices.allSatisfy { (0..<table.shape[0]).contains($0) },
+        "embedding: an index of \(indices) is outside the table \(table.shape)")
+    let out = Tensor(uninitialized: [indices.count, width])
+    for (row, index) in indices.enumerated() {
+        (out.storage.pointer + row * width).update(from: table.pointer + index * width, count: width)
+    }
+    return Tape.record("embedding", out, from: [table]) { upstream in
+        table.node?.accumulateFromZero { pointer in
+            for (row, index) in indices.enumerated() {
+                pn_accumulate(width, upstream.pointer + row * width, pointer + index * width)
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import CPixNerdKernels
+
+/// GroupNorm over the channels of pictures, and SiLU behind it where asked for, in one pass over memory.
+///
+/// - Parameters:
+///   - x: [B, C, H, W].
+///   - weight, bias: [C].
+///   - groups: how many groups of neighbouring channels share mean and variance; divides C.
+///   - silu: whether x sigmoid(x) of the result is returned.
+/// - Returns: [B, C, H, W]. (Wu and He, arXiv 1803.08494.)
+public func groupNorm(
+    _ x: Tensor, weight: Tensor, bias: Tensor, groups: Int, silu: Bool = false, epsilon: Double = 1e-6
+) -> Tensor {
+    OperatorProfile.begin("groupNorm")
+    defer { OperatorProfile.end() }
+    let layout = GroupLayout(x: x, groups: groups)
+    precondition(
+        weight.shape == [layout.channels] && bias.shape == [layout.channels],
+        "groupNorm: weight \(weight.shape) and bias \(bias.shape) do not fit x \(x.shape)")
+    let out = Tensor(uninitialized: x.shape)
+    // Mean and reciprocal deviation of each group of each picture.
+    let statistics = Tensor(uninitialized: [layout.batch * groups, 2])
+    parallelFor(layout.batch * groups) { index in
+        let (mean, reciprocal) = layout.statistics(of: index, x.pointer, epsilon: epsilon)
+        statistics.storage.pointer[2 * index] = Float(mean)
+        statistics.storage.pointer[2 * index + 1] = Float(reciprocal)
+        layout.forEachPlane(of: index) { channel, at in
+            let scale = Float(reciprocal) * weight.pointer[channel]
+            let shift = bias.pointer[channel] - Float(mean) * scale
+            if silu {
+                pn_affine_silu_forward(layout.plane, scale, shift, x.pointer + at, out.storage.pointer + at)
+            } else {
+                pn_affine_forward(layout.plane, scale, shift, x.pointer + at, out.storage.pointer + at)
+            }
+        }
+    }
+    return Tape.record("groupNorm", out, from: [x, weight, bias]) { upstream in
+        let gradient = Tensor(uninitialized: x.shape)
+        // Sums of the upstream, and of the upstream times the normalised x, of each channel of each picture.
+        let sums = Tensor(uninitialized: [layout.batch, 2, layout.channels])
+        parallelFor(layout.batch * groups) { index in
+            layout.backward(
+                of: index, x: x.pointer, weight: weight.pointer, bias: bias.pointer,
+                mean: statistics.pointer[2 * index], reciprocal: statistics.pointer[2 * index + 1], silu: silu,
+                upstream: upstream.pointer, gradient: gradient.storage.pointer,
+                sums: sums.storage.pointer + index / groups * 2 * layout.channels)
+        }
+        for (parameter, part) in [(bias, 0), (weight, 1)] {
+            parameter.node?.accumulateFromZero { pointer in
+                pn_column_sums(
+                    layout.batch, layout.channels, 2 * layout.channels, sums.pointer + part * layout.channels, pointer)
+            }
+        }
+        x.node?.add(gradient)
+    }
+}
+
+/// Where the groups lie in [B, C, H, W]; group `index` counts through the groups of all pictures.
+private struct GroupLayout {
+    let batch: Int
+    let channels: Int
+    let plane: Int
+    let groups: Int
+
+    init(x: Tensor, groups: Int) {
+        precondition(
+            x.shape.count == 4 && groups > 0 && x.shape[1] % groups == 0,
+            "groupNorm: \(groups) groups do not divide the channels of x \(x.shape)")
+        (batch, channels, plane) = (x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
+        self.groups = groups
+    }
+
+    private var channelsPerGroup: Int { channels / groups }
+    private var groupSize: Int { channelsPerGroup * plane }
+
+    /// Calls `body` with each channel of a group and where its plane begins.
+    func forEachPlane(of index: Int, _ body: (_ channel: Int, _ offset: Int) -> Void) {
+        for place in 0..<channelsPerGroup {
+            body(index % groups * channelsPerGroup + place, index * groupSize + place * plane)
+        }
+    }
+
+    func statistics(
+        of index: Int, _ x: UnsafePointer<Float>, epsilon: Double
+    ) -> (mean: Double, reciprocal: Double) {
+        var (mean, variance) = (0.0, 0.0)
+        pn_moments(groupSize, x + index * groupSize, &mean, &variance)
+        return (mean, 1 / (variance + epsilon).squareRoot())
+    }
+
+    /// The derivative by x, and the sums [2, C] over the group's planes from which those by bias and weight come.
+    func backward(
+        of index: Int, x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
+        mean: Float, reciprocal: Float, silu: Bool, upstream: UnsafePointer<Float>,
+        gradient: UnsafeMutablePointer<Float>, sums: UnsafeMutablePointer<Float>
+    ) {
+        var (pull, normalizedPull) = (0.0, 0.0)
+        forEachPlane(of: index) { channel, at in
+            if silu {
+                let scale = reciprocal * weight[channel]
+                pn_affine_silu_backward(
+                    plane, scale, bias[channel] - mean * scale, x + at, upstream + at, gradient + at)
+            } else {
+                (gradient + at).update(from: upstream + at, count: plane)
+            }
+            var (sum, normalizedSum) = (0.0, 0.0)
+            pn_normalized_sums(plane, mean, reciprocal, x + at, gradient + at, &sum, &normalizedSum)
+            sums[channel] = Float(sum)
+            sums[channels + channel] = Float(normalizedSum)
+            pull += sum * Double(weight[channel])
+            normalizedPull += normalizedSum * Double(weight[channel])
+        }
+        // r (g w - mean(g w) - n mean(g w n)) with n = (x - mean) r
+        let share = Double(reciprocal) / Double(groupSize)
+        let slope = -share * normalizedPull * Double(reciprocal)
+        let shift = -share * pull - slope * Double(mean)
+        forEachPlane(of: index) { channel, at in
+            pn_affine_combination(
+                plane, reciprocal * weight[channel], Float(slope), Float(shift), x + at, gradient + at)
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+
+/// Training of an autoencoder whose latents denoisers are then trained in.
+///
+/// A saved step is a directory of diffusers': `config.json`, with the scaling factor that was measured, and the averaged
+/// weights; what training goes on from lies beside them.
+final class AutoencoderTask: TrainingTask {
+    private let preparation: AutoencoderPreparation
+    private let model: Autoencoder
+    private let loss: AutoencoderLoss
+
+    /// The trained weights in the directory of a step.
+    static let rawFile = "raw.safetensors"
+    /// The averaged weights, which others read.
+    private static let averageFile = "diffusion_pytorch_model.safetensors"
+    /// Pictures in a preview.
+    private static let previewPictures = 12
+
+    init(_ preparation: AutoencoderPreparation, _ model: Autoencoder) throws {
+        self.preparation = preparation
+        self.model = model
+        let section = preparation.configuration.autoencoder
+        loss = AutoencoderLoss(
+            section.reconstruction, divergenceWeight: section.divergenceWeight,
+            perceptual: preparation.perceptual.map { ($0, section.perceptualWeight) })
+    }
+
+    private var configuration: Configuration { preparation.configuration }
+
+    var parameters: [Parameter] { model.parameters }
+    var companions: [Parameter] { [] }
+    var origins: TrainingOrigins { TrainingOrigins(perceptual: preparation.perceptual?.fingerprint) }
+
+    func makeStepper(
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
+    ) -> TrainingStepper {
+        typealias Batch = (pictures: Tensor, noise: Tensor)
+        let (model, loss, seed) = (model, loss, configuration.seed)
+        let take = OptimizationStep<Batch>(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.pictures.shape[0]
+        ) { batch in
+            let value = loss(model, batch.pictures, noise: batch.noise)
+            var parts = [
+                "reconstruction": value.pictures, "divergence": value.pictures.map { _ in value.divergence },
+            ]
+            parts["perceptual"] = value.perceptual
+            return TrainingLoss(mean: value.loss, pictures: PictureLosses(parts))
+        }
+        return { loaded, plan, step, shouldSkip in
+            let batches: [Batch] = loaded.withPlaces(plan).map { part in
+                let pictures = PixelSpace().encode(part.batch)
+                let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
+                    RandomStream(seed: seed, purpose: .latents, step: step, index: part.first + index)
+                }
+                return (pictures, noise)
+            }
+            return TrainingStepResult(result: try take(batches, of: plan.step, shouldSkip: shouldSkip))
+        }
+    }
+
+    /// Pictures of training, taken evenly, and below them what comes back through the means of their latents.
+    func preview() throws -> RGBImage {
+        let pictures = preparation.pictures
+        let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
+        var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
+        for place in pictures.evenPlaces(Self.previewPictures) {
+            guard let batch = reader.read([place], unreadable: { _ in }) else { continue }
+            let picture = PixelSpace().encode(batch)
+            originals += roundedPictures(picture)
+            returned += roundedPictures(model.decode(model.encode(picture).mean))
+        }
+        guard !originals.isEmpty else {
+            throw TrainingError("None of the pictures in \(pictures.root) that a preview shows can be read.")
+        }
+        return ImageGrid.make(rows: [("picture", originals), ("round trip", returned)])
+    }
+
+    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+        try SafetensorsWriter.write(
+            zip(parameters, weights).map { SafetensorsWriter.Item(name: $0.name, shape: $0.value.shape, tensor: $1) },
+            // What PyTorch's loaders look for.
+            metadata: metadata.merging(["format": "pt"]) { own, _ in own }, to: "\(directory)/\(Self.fileName(set))")
+        guard case .average = set else { return }
+        let json = try AutoencoderCheckpoint.configuration(
+            model.architecture, scale: try withWeights(weights.map { $0() }) { try measuredScale() },
+            sampleSize: configuration.data.imageSize)
+        try AtomicFile.write(to: "\(directory)/config.json") { file in
+            try json.withUnsafeBytes { try file.append($0) }
+        }
+    }
+
+    /// What brings each channel of the latents of pictures of training to mean 0 and deviation 1 (Rombach et al., arXiv
+    /// 2112.10752, appendix G, by channel).
+    private func measuredScale() throws -> LatentScale {
+        let statistics = try LatentStatistics(
+            of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
+        guard let scale = statistics.scale else {
+            throw TrainingError(
+                "The autoencoder's latents have deviations \(statistics.channelDeviations); it cannot be used.")
+        }
+        return scale
+    }
+
+    private static func fileName(_ set: WeightSet) -> String {
+        switch set {
+        case .raw: rawFile
+        case .average: averageFile
+        case .otherAverage(let decay): "ema-\(decay).safetensors"
+        }
+    }
+
+    func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {
+        let file = try SafetensorsFile(path: "\(directory)/\(Self.fileName(set))")
+        return try Autoencoder(model.architecture, loading: file).parameters.map(\.value)
+    }
+}

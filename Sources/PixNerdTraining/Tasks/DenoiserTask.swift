@@ -1,0 +1,188 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+
+/// Training of a denoiser by flow matching, in pixels or latents.
+final class DenoiserTask: TrainingTask {
+    private let preparation: DenoiserPreparation
+    private let model: PixNerd
+    /// How the model's tokens are aligned, where they are.
+    private let alignment: Alignment?
+
+    init(_ preparation: DenoiserPreparation, _ model: PixNerd, _ alignment: Alignment?) {
+        self.preparation = preparation
+        self.model = model
+        self.alignment = alignment
+    }
+
+    private var configuration: Configuration { preparation.configuration }
+
+    var parameters: [Parameter] { model.parameters }
+    var companions: [Parameter] { alignment?.projector.parameters ?? [] }
+    var origins: TrainingOrigins {
+        TrainingOrigins(
+            encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
+    }
+
+    /// The grid of training, on which patches may be decoded at any density; nil for a linear head, which has one alone.
+    private var route: FieldRoute? {
+        guard model.architecture.head == .field else { return nil }
+        return FieldRoute(model, trainedSize: configuration.data.imageSize / preparation.space.space.reduction)
+    }
+
+    /// A batch, and the model as the step sees it.
+    private struct Batch {
+        let pictures: TrainingBatch
+        let denoiser: any AlignableDenoiser
+    }
+
+    func makeStepper(
+        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
+    ) -> TrainingStepper {
+        let alignment = alignment
+        let take = OptimizationStep<Batch>(
+            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
+            count: \.pictures.data.shape[0]
+        ) { batch in
+            alignment.map { alignedLoss(batch.denoiser, batch.pictures, $0) }
+                ?? flowMatchingLoss(batch.denoiser, batch.pictures)
+        }
+        return { loaded, plan, step, shouldSkip in
+            let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
+            return TrainingStepResult(
+                result: try take(batches, of: plan.step, shouldSkip: shouldSkip),
+                times: batches.flatMap(\.pictures.times))
+        }
+    }
+
+    /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
+    private func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> Batch {
+        let (seed, training) = (configuration.seed, configuration.training)
+        @Sendable func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
+            RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
+        }
+        var density = RandomStream(seed: seed, purpose: .fieldSize, step: step)
+        let data = atFieldSize(try preparation.space.data(of: loaded) { stream(.latents, $0) }, &density)
+        let noise = Tensor.normal(data.shape) { stream(.noise, $0) }
+        let times = (0..<loaded.count).map { index in
+            var numbers = stream(.times, index)
+            return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
+        }
+        let labels = loaded.labels.enumerated().map { index, label in
+            var numbers = stream(.labelDropout, index)
+            return numbers.nextUniform() < training.labelDropout ? model.nullLabel : label
+        }
+        let features = try preparation.features?.features(of: loaded)
+        func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
+            Batch(
+                pictures: TrainingBatch(data: data, noise: noise, times: times, labels: labels, features: features),
+                denoiser: denoiser)
+        }
+        guard let route else { return batch(data, noise, model) }
+        let pixels = decodedPixels(data.shape, route, &density)
+        guard pixels.isPart else { return batch(data, noise, route) }
+        let whole = FlowPath.point(data: data, noise: noise, times: times)
+        return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole))
+    }
+
+    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
+    /// that of training.
+    private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
+        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
+        guard sizes.count > 1 else { return data }
+        let (height, width) = (
+            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
+        )
+        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
+        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
+    }
+
+    /// As many pixels of each patch as it has at the size of training, so that finer patches take no more time.
+    private func decodedPixels(_ shape: [Int], _ route: FieldRoute, _ stream: inout RandomStream) -> PatchPixels {
+        // Patches along a side.
+        let grid = route.sizeMultiple
+        return PatchPixels(
+            ofPatch: shape[2] / grid, shape[3] / grid, atMost: model.architecture.patchSize, &stream)
+    }
+
+    /// Pictures of the first classes from fixed seeds.
+    func preview() throws -> RGBImage {
+        let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
+        let labels = 0..<min(sampling.classes, classes.count)
+        let requests = labels.flatMap { label in
+            (0..<sampling.perClass).map { PictureRequest(label: label, seed: UInt64($0)) }
+        }
+        var sampled: [RGBImage] = []
+        let size = configuration.data.imageSize
+        // Guidance doubles the pictures, so that half a batch of them takes no more memory than training does.
+        try samplePictures(
+            model, in: preparation.space.space, requests, size: PictureSize(height: size, width: size),
+            settings: sampling.settings,
+            batchSize: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
+        ) { pixels, _ in sampled += roundedPictures(pixels) }
+        let rows = labels.map { label in
+            (
+                label: Optional(classes[label]),
+                images: Array(sampled[label * sampling.perClass..<(label + 1) * sampling.perClass])
+            )
+        }
+        return ImageGrid.make(rows: rows)
+    }
+
+    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let sampling = configuration.sampling
+        var metadata = metadata.merging(
+            [
+                "architecture": String(decoding: try encoder.encode(model.architecture), as: UTF8.self),
+                "classes": String(decoding: try encoder.encode(preparation.pictures.classes), as: UTF8.self),
+                // How its previews are sampled, which is how it is sampled where nothing else is asked for.
+                "guidance": String(sampling.guidance),
+                "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
+                "shift": String(sampling.shift),
+                "sampling_steps": String(sampling.steps),
+                PixNerdCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
+                    .joined(separator: ","),
+            ]
+        ) { own, _ in own }
+        if let autoencoder = preparation.space.autoencoder {
+            metadata[PixNerdCheckpoint.autoencoderKey] = autoencoder.identity.json
+        }
+        var others: [SafetensorsWriter.Item] = []
+        if case .raw = set, let alignment {
+            others = companions.map { companion in
+                SafetensorsWriter.Item(
+                    name: PixNerdCheckpoint.projectorPrefix + companion.name, shape: companion.value.shape
+                ) { companion.value }
+            }
+            metadata["repa_layer"] = String(alignment.layer)
+            metadata["repa_weight"] = String(alignment.weight)
+        }
+        let kind = set.kind
+        try SafetensorsWriter.write(
+            zip(parameters, weights).map {
+                SafetensorsWriter.Item(name: kind.prefix + $0.name, shape: $0.value.shape, tensor: $1)
+            } + others, metadata: metadata,
+            to: "\(directory)/\(fileName(set))")
+    }
+
+    private func fileName(_ set: WeightSet) -> String {
+        if case .otherAverage(let decay) = set { "ema-\(decay).safetensors" } else { set.kind.fileName }
+    }
+
+    func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {
+        let file = try SafetensorsFile(path: "\(directory)/\(fileName(set))")
+        let average = try PixNerd(
+            loading: TensorSubset(file, prefix: WeightKind.ema.prefix), channels: model.channels)
+        return average.parameters.map(\.value)
+    }
+}
+
+extension WeightSet {
+    fileprivate var kind: WeightKind { if case .raw = self { .raw } else { .ema } }
+}

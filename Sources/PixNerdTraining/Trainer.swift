@@ -1,0 +1,196 @@
+import Foundation
+import Logging
+import PixNerdDiffusion
+import PixNerdDistributed
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+
+/// Trains a denoiser or an autoencoder on pictures, and keeps its run directory.
+public final class Trainer {
+    public var configuration: Configuration { preparation.configuration }
+    public let run: RunDirectory
+    public private(set) var state: TrainingState
+    let preparation: any TrainingPreparation
+    let task: any TrainingTask
+    /// The processes that train together.
+    let communicator: Communicator
+    /// How they join their gradients; nil for one alone.
+    let exchange: GradientExchange?
+    private let logger: Logger
+
+    /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
+    ///
+    /// - Parameters:
+    ///   - configuration: what is asked for; 0 classes become as many as the pictures have.
+    ///   - resume: go on with the run directory that is there.
+    ///   - allowsOtherAutoencoder: also go on where the run's latents are of another autoencoder.
+    ///   - communicator: the processes that train together, each of which calls this. Rank 0 alone has the run directory.
+    /// - Throws: one sentence where something of the above cannot be had.
+    public init(
+        _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false,
+        communicator: Communicator = .alone, logger: Logger
+    ) throws {
+        self.communicator = communicator
+        self.logger = logger
+        preparation = try Self.prepared(
+            configuration, communicator, allowsOtherAutoencoder: allowsOtherAutoencoder)
+        if configuration.threads > 0 { Threads.count = configuration.threads }
+        (run, task, state, exchange) = try Self.begin(preparation, communicator, resume: resume, logger)
+        try communicator.agree {
+            if communicator.isRoot { try run.writeConfiguration(preparation.configuration) }
+        }
+    }
+
+    /// Trains to the last step, saving on the way and at the end.
+    ///
+    /// - Parameter shouldStop: asked after each step; where it says so the state is saved and the run ends early.
+    /// - Returns: whether the run came to its last step.
+    /// - Throws: one sentence where the run cannot go on; what was saved before stays.
+    @discardableResult
+    public func train(shouldStop: () -> Bool = { false }) throws -> Bool {
+        try configuration.precision { try trainInPrecision(shouldStop: shouldStop) }
+    }
+
+    private func trainInPrecision(shouldStop: () -> Bool) throws -> Bool {
+        let training = configuration.training
+        let journal = try communicator.agree {
+            communicator.isRoot ? try TrainingJournal(run: run, resumingAt: state.step) : nil
+        }
+        let loader = makeLoader()
+        defer { loader.stop() }
+        let take = task.makeStepper(
+            optimizer: state.optimizer, averages: state.averages,
+            gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil, exchange: exchange)
+        let progress = communicator.isRoot ? Progress(total: training.steps, first: state.step) : nil
+        defer { progress?.finish() }
+        var window = MetricsWindow(batchSize: training.batchSize)
+        var savedStep = state.step
+        var forecast = TimeForecast(first: state.step, total: training.steps)
+        while state.step < training.steps {
+            try step(take, loader, &window)
+            if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
+                progress?.finish()
+                logger.notice(
+                    """
+                    the run will take about \(Progress.duration(seconds)) more on \(Machine().processor), by the speed of its \
+                    first steps
+                    """)
+            }
+            if state.step % training.logEvery == 0 || state.step == training.steps {
+                let record = window.record(
+                    step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
+                    skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
+                    exchange: exchange?.takeTimes())
+                try keepGoing("the metrics") { try journal?.write(record) }
+                progress?.show(state.step, record.line)
+            }
+            if state.step % training.saveEvery == 0 || state.step == training.steps {
+                try window.excluding { try save() }
+                savedStep = state.step
+            }
+            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
+                try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
+            }
+            if state.step < training.steps && communicator.any(shouldStop()) { break }
+        }
+        if savedStep != state.step { try save() }
+        progress?.finish()
+        reportTroubles(loader)
+        return state.step == training.steps
+    }
+
+    /// This process's pictures of a step.
+    private var plan: BatchPlan { configuration.plan(communicator) }
+
+    private func makeLoader() -> BatchLoader {
+        let training = configuration.training
+        return BatchLoader(
+            collection: preparation.pictures, imageSize: preparation.loadedSize, plan: plan,
+            seed: configuration.seed,
+            startSample: state.step * training.batchSize, workers: configuration.data.workers,
+            prefetchBatches: configuration.data.prefetchBatches,
+            prefetchBytes: configuration.data.prefetchMegabytes << 20,
+            transform: ImageTransform(crop: configuration.data.crop, flip: configuration.data.flip),
+            fastDecode: configuration.data.fastDecode, logger: logger)
+    }
+
+    private func step(_ take: TrainingStepper, _ loader: BatchLoader, _ window: inout MetricsWindow) throws {
+        let training = configuration.training
+        let plan = plan
+        let loaded = try plan.sizes.map { _ in try loader.next() }
+        state.optimizer.settings.learningRate = Float(
+            Double(training.learningRate)
+                * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
+        for (average, decay) in zip(state.averages, training.emaDecay) {
+            // The average follows faster while there is little to average.
+            average.decay =
+                training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
+        }
+        var outliers = state.outliers
+        do {
+            var result = try take(loaded, plan, state.step) { outliers.isOutlier($0) }
+            result.times = result.times.map { communicator.gather(numbers: $0).flatMap { $0 } }
+            window.add(result)
+        } catch let error as NotFiniteError {
+            // On every process, since the gradients are the same.
+            throw SharedError(failure(error.description).description)
+        }
+        state.outliers = outliers
+        state.step += 1
+    }
+
+    /// Saves the state, and removes the saved steps that need not be kept.
+    private func save() throws {
+        try communicator.agree { try checkIsFinite() }
+        let training = configuration.training
+        try keepGoing("step \(state.step)") {
+            try state.withWholeTensors(exchange) { tensor in
+                try run.save(step: state.step) { directory in
+                    try state.save(
+                        task, configuration, classNames: preparation.pictures.classes, to: directory, tensor: tensor)
+                }
+                try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
+            }
+        }
+    }
+
+    /// Runs `body` on every process; where it fails, ends the run or goes on with a message, as the configuration says.
+    private func keepGoing(_ what: String, _ body: () throws -> Void) throws {
+        do {
+            try communicator.agree(body)
+        } catch {
+            let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
+            guard configuration.training.onSaveFailure == .goOn else {
+                throw SharedError(failure("\(what) could not be saved: \(reason)").description)
+            }
+            if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training goes on.") }
+        }
+    }
+
+    /// What ended the run, with where to go on.
+    private func failure(_ reason: String) -> TrainingError {
+        let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
+        return TrainingError(reason + saved + ".")
+    }
+
+    /// Keeps a state that training cannot go on from out of checkpoints and previews.
+    private func checkIsFinite() throws {
+        let parameters = state.optimizer.parameters
+        let weights = parameters.map { ($0.name, $0.value) }
+        let names = state.optimizer.pieces.map { parameters[$0.parameter].name }
+        let averages = state.averages.flatMap { zip(names, $0.values) }
+        guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }
+        throw failure(
+            "step \(state.step): the weight \(bad.0) is not finite after it; "
+                + "lower the learning rate or clip gradients")
+    }
+
+    private func reportTroubles(_ loader: BatchLoader) {
+        if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable pictures were skipped") }
+        if communicator.isRoot && state.outliers.skipped > 0 {
+            logger.warning("\(state.outliers.skipped) steps were skipped for the norm of their gradient")
+        }
+    }
+}

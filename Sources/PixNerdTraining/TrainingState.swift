@@ -1,0 +1,214 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdDistributed
+import PixNerdLayers
+import PixNerdTensors
+
+/// How far a run is: optimiser, moving averages, step, and what else decides later steps.
+public struct TrainingState {
+    /// Of the model's parameters, and then of what is trained beside it.
+    let optimizer: AdamW
+    /// One for each decay; the first is sampled from.
+    let averages: [MovingAverage]
+    /// Steps done, skipped ones included.
+    public internal(set) var step = 0
+    var outliers: OutlierDetector
+
+    /// What `state.json` holds.
+    fileprivate struct Record: Codable {
+        var step: Int
+        var optimizerStep: Int
+        /// Pictures seen: the place in the endless order of them.
+        var samples: Int
+        var seed: UInt64
+        var classes: [String]
+        var configurationHash: String
+        var outliers: OutlierDetector
+        /// What the run's results depend on besides; flat, as `encoder` was from the first.
+        var encoder: String?
+        var autoencoder: AutoencoderIdentity?
+        var perceptual: String?
+
+        enum CodingKeys: String, CodingKey {
+            case step, samples, seed, classes, outliers, encoder, autoencoder, perceptual
+            case optimizerStep = "optimizer_step"
+            case configurationHash = "configuration_hash"
+        }
+
+        var origins: TrainingOrigins {
+            TrainingOrigins(encoder: encoder, autoencoder: autoencoder, perceptual: perceptual)
+        }
+    }
+
+    /// A new run.
+    init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
+        optimizer = Self.makeOptimizer(task, configuration, exchange)
+        let values = task.parameters.map(\.value)
+        averages = configuration.training.emaDecay.map {
+            MovingAverage(decay: $0, startingFrom: values, pieces: exchange?.pieces)
+        }
+        outliers = OutlierDetector(threshold: configuration.outlierThreshold)
+    }
+
+    private static func makeOptimizer(
+        _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
+    ) -> AdamW {
+        AdamW(task.parameters + task.companions, settings: configuration.optimizer, pieces: exchange?.pieces)
+    }
+
+    /// What was saved, as one process reads it.
+    struct Saved {
+        fileprivate let record: Record
+        fileprivate let averages: [[Tensor]]
+        fileprivate let moments: [String: [Tensor]]
+
+        fileprivate static let first = "first_moment"
+        fileprivate static let second = "second_moment"
+
+        /// The state that was saved under `directory`, and what is trained.
+        ///
+        /// - Throws: one sentence that names the file and what is wrong with it.
+        static func load(
+            _ directory: String, _ preparation: any TrainingPreparation
+        ) throws -> (task: any TrainingTask, saved: Saved) {
+            let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
+            guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0
+            else {
+                throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
+            }
+            let classes = preparation.pictures.classes
+            guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
+                throw TrainingError(
+                    "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
+                        + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own."
+                )
+            }
+            let task = try preparation.load(directory, record.origins)
+            let sets = preparation.configuration.weightSets
+            let averages = try sets.map { try task.loadAverage($0.set, from: directory) }
+            let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
+            func moments(_ prefix: String) throws -> [Tensor] {
+                try (task.parameters + task.companions).map { parameter in
+                    let moment = try file.tensor("\(prefix).\(parameter.name)")
+                    guard moment.shape == parameter.value.shape else {
+                        throw CheckpointError(
+                            "\(file.path): \(prefix).\(parameter.name) has the shape \(moment.shape), "
+                                + "expected is \(parameter.value.shape).")
+                    }
+                    return moment
+                }
+            }
+            let saved = Saved(
+                record: record, averages: averages,
+                moments: [first: try moments(first), second: try moments(second)])
+            return (task, saved)
+        }
+    }
+
+    /// Goes on with a saved state.
+    ///
+    /// - Parameter saved: nil on all processes but rank 0, which brings it to them.
+    init(
+        resuming saved: Saved?, _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
+    ) throws {
+        let json = try saved.map { try JSONEncoder().encode($0.record) } ?? Data()
+        let record = try JSONDecoder().decode(Record.self, from: exchange?.communicator.broadcast { json } ?? json)
+        func spread(_ count: Int, _ tensors: @autoclosure () -> [Tensor]?) -> [Tensor] {
+            guard let exchange else { return tensors() ?? [] }
+            return exchange.spread(count: count) { tensors()![$0] }
+        }
+        optimizer = Self.makeOptimizer(task, configuration, exchange)
+        averages = configuration.weightSets.enumerated().map { place, set in
+            let pieces = spread(task.parameters.count, saved?.averages[place])
+            return exchange == nil
+                ? MovingAverage(decay: set.decay, startingFrom: pieces)
+                : MovingAverage(decay: set.decay, pieces: pieces)
+        }
+        outliers = record.outliers
+        outliers.threshold = configuration.outlierThreshold
+        step = record.step
+        let count = optimizer.parameters.count
+        optimizer.restore(
+            step: record.optimizerStep, firstMoments: spread(count, saved?.moments[Saved.first]),
+            secondMoments: spread(count, saved?.moments[Saved.second]))
+    }
+
+    /// What processes hold pieces of, where they share the update: moments, and averages behind them.
+    private var sharedSets: [[Tensor]] { [optimizer.firstMoments, optimizer.secondMoments] + averages.map(\.values) }
+
+    /// Where processes share the update, lets rank 0 run `body`, in which `tensor` fetches whole tensors of their pieces.
+    ///
+    /// On one process alone `tensor` gives what that has; on those that are not rank 0 nothing is run.
+    func withWholeTensors(
+        _ exchange: GradientExchange?,
+        _ body: (_ tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor) throws -> Void
+    ) rethrows {
+        let sets = sharedSets
+        guard let exchange, exchange.sharesUpdate else {
+            if exchange?.communicator.isRoot != false { try body { sets[$0][$1] } }
+            return
+        }
+        let collector = PieceCollector(exchange, sets: sets)
+        guard exchange.communicator.isRoot else { return collector.serve() }
+        defer { collector.end() }
+        let shapes = optimizer.parameters.map(\.value.shape)
+        try body { collector.tensor(set: $0, parameter: $1, shape: shapes[$1]) }
+    }
+
+    /// The place of an average among the sets.
+    static func set(ofAverage place: Int) -> Int { 2 + place }
+
+    /// Writes the state into an empty directory.
+    ///
+    /// - Parameter tensor: fetches whole tensors of what processes hold pieces of, as `withWholeTensors` gives it.
+    func save(
+        _ task: any TrainingTask, _ configuration: Configuration, classNames: [String], to directory: String,
+        tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
+    ) throws {
+        let metadata = ["image_size": String(configuration.data.imageSize), "step": String(step)]
+        try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
+        for (place, (decay, set)) in configuration.weightSets.enumerated() {
+            try task.save(
+                task.parameters.indices.map { parameter in { tensor(Self.set(ofAverage: place), parameter) } }, set,
+                metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
+        }
+        let moments = [Saved.first, Saved.second].enumerated().flatMap { set, prefix in
+            optimizer.parameters.enumerated().map { place, parameter in
+                SafetensorsWriter.Item(name: "\(prefix).\(parameter.name)", shape: parameter.value.shape) {
+                    tensor(set, place)
+                }
+            }
+        }
+        try SafetensorsWriter.write(
+            moments, metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
+        let origins = task.origins
+        let record = Record(
+            step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
+            seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
+            encoder: origins.encoder, autoencoder: origins.autoencoder, perceptual: origins.perceptual)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let json = try encoder.encode(record)
+        try AtomicFile.write(to: "\(directory)/state.json") { file in
+            try json.withUnsafeBytes { try file.append($0) }
+        }
+    }
+}
+
+extension Configuration {
+    fileprivate var outlierThreshold: Double? { training.skipOutliers > 0 ? Double(training.skipOutliers) : nil }
+
+    /// The averages: the first is the one that everything looks for.
+    fileprivate var weightSets: [(decay: Float, set: WeightSet)] {
+        training.emaDecay.enumerated().map { index, decay in
+            (decay, index == 0 ? .average(decay: decay) : .otherAverage(decay: decay))
+        }
+    }
+
+    /// A short name for the values that decide what is learned.
+    var hash: String {
+        var fingerprint = Fingerprint()
+        for key in Self.keys where key.changesTraining(self) { fingerprint.add("\(key.name)=\(key.read(self))") }
+        return fingerprint.text
+    }
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Foundation
+import PixNerdComparison
+import PixNerdTraining
+
+struct CompareCommand: ParsableCommand {
+    static let name = "compare"
+
+    static let configuration = CommandConfiguration(
+        commandName: name,
+        abstract: "Trains pipelines that differ in their space alone, and measures them alike.",
+        discussion: """
+            CONFIG is a YAML file; configs/compare-*.yaml are examples. What all pipelines share stands in shared, with the \
+            keys of pixnerd train; each section of pipelines changes some of them, or takes a finished run by run: PATH. A \
+            pipeline's autoencoder is trained first and its cost charged. What is not equal is said, key by key.
+
+            Everything goes to checkpoints/NAME: runs, pictures, a record of each finished piece of work, report.json and \
+            report.html. Ctrl-C stops; the same command goes on.
+
+              pixnerd compare configs/compare-shapes.yaml
+              pixnerd compare configs/compare-cifar10.yaml \\
+                --set data.root=PATH/cifar10/train \\
+                --set evaluation.reference=PATH/cifar10/test
+            """)
+
+    @Argument(help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    var config: String?
+
+    @Option(
+        name: .customLong("set"),
+        help: "A value that wins over the file's: evaluation.KEY, or a key of pixnerd train for all pipelines.")
+    var settings: [String] = []
+
+    @Flag(help: "Print every key of the comparison itself with its default and what it is for, and do nothing else.")
+    var listKeys = false
+
+    @Flag(help: "Write the report of what is done so far, and do nothing else.")
+    var reportOnly = false
+
+    @Option(help: ArgumentHelp("Do one unit of work in this process.", visibility: .hidden))
+    var unit: String?
+
+    func validate() throws {
+        guard listKeys || config != nil else {
+            throw ValidationError("Name a configuration file, such as configs/compare-shapes.yaml.")
+        }
+    }
+
+    func run() throws {
+        if listKeys {
+            print(ComparisonSettings.keyTable)
+            return
+        }
+        guard let config else { return }
+        let comparison = try PipelineComparison(
+            ComparisonConfiguration(yaml: config, settings: settings),
+            program: "pixnerd \(PixNerdCommand.configuration.version)", logger: makeLogger())
+        if let unit { return try perform(unit, of: comparison) }
+        if !reportOnly { try comparison.check() }
+        if !reportOnly { makeLogger().noteSlowProducts() }
+        print(comparison.summary)
+        fflush(nil)
+        var isDone = true
+        if !reportOnly {
+            let shouldStop = Interruption.watch()
+            isDone = try comparison.run(
+                shouldStop: shouldStop, perform: { unit in try finished(unit, config, shouldStop) })
+        }
+        let command = (["pixnerd", "compare", config] + settings.flatMap { ["--set", $0] }).map(shellQuoted)
+            .joined(separator: " ")
+        let written = try comparison.writeReport(command: command)
+        if !isDone { print("Stopped. Go on with it: \(command)") }
+        print("The report is in \(written.joined(separator: " and ")).")
+    }
+
+    /// Does a unit in a process of its own.
+    private func finished(_ unit: ComparisonUnit, _ config: String, _ shouldStop: () -> Bool) throws -> Bool {
+        let arguments = ["compare", config] + settings.flatMap { ["--set", $0] } + ["--unit", unit.name]
+        switch try UnitProcess.run(arguments, shouldStop: shouldStop) {
+        case .finished: return true
+        case .stopped: return false
+        case .failed: throw ExitCode.failure
+        case .killed(let signal):
+            throw CommandError(
+                "\(unit.description): the process was killed by signal \(signal), as happens where memory is short; the same "
+                    + "command goes on.")
+        }
+    }
+
+    private func perform(_ name: String, of comparison: PipelineComparison) throws {
+        guard let unit = comparison.units.first(where: { $0.name == name }) else {
+            throw CommandError("The comparison has no unit \(name).")
+        }
+        guard try comparison.perform(unit, shouldStop: UnitProcess.listen()) else {
+            throw ExitCode(UnitProcess.stopped)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import ArgumentParser
+import Foundation
+import PixNerdImages
+import PixNerdTraining
+
+struct DatasetInspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Reads every picture of a data set and tells what it holds and what is wrong with it.",
+        discussion: """
+              pixnerd dataset inspect datasets/shapes --image-size 32 \\
+                --contact-sheet sheet.png
+              pixnerd dataset inspect 'shards-{000..099}.tar' --json
+            """)
+
+    @Argument(help: "A folder with a folder of pictures for each class, or WebDataset shards.")
+    var root: String
+
+    @Option(help: "The size that pictures will be trained at, to count the smaller ones.")
+    var imageSize: Int?
+
+    @Option(help: "Where to draw a PNG with a few pictures of up to twelve classes.")
+    var contactSheet: String?
+
+    @Flag(help: "Replace the contact sheet if it is there already.")
+    var overwrite = false
+
+    @Flag(help: "Everything as one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if let imageSize, imageSize < 1 {
+            throw ValidationError("--image-size is \(imageSize); it must be at least 1.")
+        }
+        if let contactSheet, !overwrite, FileManager.default.fileExists(atPath: contactSheet) {
+            throw ValidationError("--contact-sheet \(contactSheet) is there already; name another or add --overwrite.")
+        }
+    }
+
+    func run() throws {
+        let collection = try ImageCollection.open(root: root)
+        let progress = Progress(total: collection.samples.count)
+        let start = Date()
+        let report = DatasetReport(inspecting: collection, imageSize: imageSize) { done in
+            // Short work needs no bar.
+            let seconds = Date().timeIntervalSince(start)
+            if seconds > 2 { progress.show(done, String(format: "%.0f pictures/s", Double(done) / seconds)) }
+        }
+        progress.finish()
+        if let contactSheet {
+            try ImageFile.writePNG(ContactSheet.make(collection), to: contactSheet)
+        }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+        } else {
+            print(Self.text(report))
+            if let contactSheet { print("\nA contact sheet is in \(contactSheet).") }
+        }
+    }
+
+    private static func text(_ report: DatasetReport) -> String {
+        var lines = [
+            "\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class"))"
+        ]
+        lines += ["", row("", ["smallest", "median", "largest"])]
+        lines.append(row("pictures of a class", report.picturesPerClass) { "\($0)" })
+        if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
+            lines.append(row("width in pixels", width) { "\($0)" })
+            lines.append(row("height in pixels", height) { "\($0)" })
+            lines.append(row("width : height", ratio) { String(format: "%.2f", $0) })
+        }
+        lines += ["", "classes"] + classLines(report.classes)
+        lines += ["", "shapes"]
+        lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in
+            line(name, [report.landscape, report.nearlySquare, report.portrait][place])
+        }
+        if let size = report.imageSize, let below = report.belowImageSize {
+            lines.append(line("below \(size) pixels", below, below == 0 ? nil : "would be enlarged"))
+        }
+        lines += ["", "kinds"] + kindLines(report)
+        lines += problemLines(report)
+        return lines.joined(separator: "\n")
+    }
+
+    /// Every class of a few; of many the smallest and the largest.
+    private static func classLines(_ classes: [DatasetReport.ClassCount]) -> [String] {
+        guard classes.count > 12 else { return classes.map { line($0.name, $0.pictures) } }
+        let sorted = classes.enumerated().sorted { ($0.element.pictures, $0.offset) < ($1.element.pictures, $1.offset) }
+            .map(\.element)
+        guard sorted.first!.pictures < sorted.last!.pictures else {
+            return ["  \(counted(sorted[0].pictures, "picture")) in each of the \(classes.count)"]
+        }
+        return sorted.suffix(5).reversed().map { line($0.name, $0.pictures) } + ["  ..."]
+            + sorted.prefix(5).reversed().map { line($0.name, $0.pictures) }
+    }
+
+    private static func kindLines(_ report: DatasetReport) -> [String] {
+        let kinds: [(String, Int, String?)] = [
+            ("JPEG", report.jpeg, nil), ("PNG", report.png, nil), ("grey", report.grey, "read as colour"),
+            ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
+            ("alpha", report.alpha, "transparency is dropped"),
+            ("16 bits a value", report.sixteenBit, "the upper 8 are kept"),
+        ]
+        return kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
+            + report.unsupported.sorted { $0.key < $1.key }
+            .map { line(".\($0.key)", $0.value, "left out: convert them to PNG or JPEG") }
+    }
+
+    private static func problemLines(_ report: DatasetReport) -> [String] {
+        guard !report.unreadable.isEmpty else { return ["", "Every picture can be read."] }
+        let shown = report.unreadable.prefix(20).map { "  \($0.reason)" }
+        let rest = report.unreadable.count - shown.count
+        return ["", "\(counted(report.unreadable.count, "picture")) cannot be read; training skips such pictures:"]
+            + shown + (rest > 0 ? ["  and \(rest) more, which --json lists"] : [])
+    }
+
+    private static let nameWidth = 30
+
+    private static func row<Value>(_ name: String, _ values: Spread<Value>, _ text: (Value) -> String) -> String {
+        row(name, [values.smallest, values.median, values.largest].map(text))
+    }
+
+    private static func row(_ name: String, _ values: [String]) -> String {
+        padded(name) + values.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined()
+    }
+
+    /// A name, a number and what it means, in columns.
+    private static func line(_ name: String, _ count: Int, _ meaning: String? = nil) -> String {
+        row("  " + name, ["\(count)"]) + (meaning.map { "   " + $0 } ?? "")
+    }
+
+    private static func padded(_ name: String) -> String {
+        let shown = name.count > nameWidth ? name.prefix(nameWidth - 3) + "..." : name[...]
+        return shown + String(repeating: " ", count: nameWidth - shown.count)
+    }
+
+    private static func counted(_ count: Int, _ noun: String) -> String {
+        "\(count) \(noun)\(count == 1 ? "" : noun.hasSuffix("s") ? "es" : "s")"
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTraining
+
+/// An autoencoder's summary as lines for a person.
+struct AutoencoderReport {
+    let text: String
+
+    init(_ summary: AutoencoderSummary, everyTensor: Bool) {
+        let architecture = summary.architecture
+        func yes(_ value: Bool) -> String { value ? "with" : "without" }
+        var rows = [
+            ("file", summary.path), ("kind", summary.kind),
+            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)),
+            ("autoencoder", "AutoencoderKL: \(summary.name ?? "of no published kind")"),
+            (
+                "",
+                "block_out_channels \(architecture.levelWidths), layers_per_block \(architecture.blocksPerLevel), "
+                    + "norm_num_groups \(architecture.groups),"
+            ),
+            (
+                "",
+                "in_channels \(architecture.channels), latent_channels \(architecture.latentChannels), "
+                    + "f \(architecture.reduction), \(yes(architecture.hasAttention)) attention, "
+                    + "\(yes(architecture.hasQuantConvolution)) quant_conv, "
+                    + "\(yes(architecture.hasPostQuantConvolution)) post_quant_conv"
+            ),
+            ("scale", summary.scale?.text ?? "not known: there is no config.json beside the file"),
+            ("parameters", String(summary.parameters)),
+        ]
+        if let fingerprint = summary.fingerprint { rows.append(("fingerprint", fingerprint)) }
+        if let problem = summary.problem { rows.append(("not usable", problem)) }
+        let (encoding, decoding) = (summary.encoding, summary.decoding)
+        rows.append(
+            (
+                "a picture",
+                "\(encoding.height) x \(encoding.width): "
+                    + String(
+                        format: "%.3f GFLOP to encode, %.3f GFLOP to decode", Double(encoding.flops) / 1e9,
+                        Double(decoding.flops) / 1e9)
+            ))
+        let tensors =
+            everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
+        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
+        text = lines.map { printable($0) }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdTraining
+
+/// A checkpoint's summary as lines for a person.
+struct CheckpointReport {
+    private var lines: [String] = []
+
+    private static let keyWidth = 17
+
+    var text: String { lines.map { printable($0) }.joined(separator: "\n") }
+
+    init(_ summary: CheckpointSummary, everyTensor: Bool) {
+        add("file", summary.path)
+        add("kind", summary.kind)
+        add("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6))
+        for (key, value) in summary.metadata.sorted(by: { $0.key < $1.key }) {
+            add("metadata", "\(key): \(Self.shortened(value))")
+        }
+        for weights in summary.weights { add(weights) }
+        if let projector = summary.projector {
+            add(
+                "projector",
+                "\(PixNerdCheckpoint.projectorPrefix)proj.*: from tokens of width \(projector.inputs) by "
+                    + "\(projector.hidden) to features of width \(projector.outputs), \(projector.parameters) parameters"
+            )
+        }
+        if let autoencoder = summary.autoencoder {
+            add(
+                "latents",
+                "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), which lay in "
+                    + autoencoder.path)
+        }
+        if let cost = summary.cost {
+            add(
+                "a picture",
+                "\(cost.height) x \(cost.width): "
+                    + String(
+                        format: "%.3f G multiply-adds, %.3f GFLOP a forward pass", Double(cost.multiplyAdds) / 1e9,
+                        Double(cost.flops) / 1e9)
+                    + (summary.autoencoder == nil ? "" : ", without the autoencoder"))
+        }
+        add(summary.unknown)
+        lines.append("")
+        lines += everyTensor ? Self.list(summary.tensors) : Self.groups(summary.tensors)
+    }
+
+    private mutating func add(_ key: String, _ value: String) { lines.append(Self.line(key, value)) }
+
+    static func line(_ key: String, _ value: String) -> String {
+        key.padding(toLength: keyWidth, withPad: " ", startingAt: 0) + value
+    }
+
+    private mutating func add(_ weights: CheckpointSummary.Weights) {
+        let name = weights.prefix.isEmpty ? "without a prefix" : "\(weights.prefix)*"
+        add(
+            "weights",
+            "\(name): \(weights.tensors) tensor\(weights.tensors == 1 ? "" : "s"), \(weights.parameters) parameters")
+        if let problem = weights.problem {
+            add("", problem)
+        } else if let architecture = weights.architecture {
+            add(
+                "",
+                "PixNerd: hidden_size \(architecture.hiddenSize), num_groups \(architecture.heads), "
+                    + "num_blocks \(architecture.blocks), num_cond_blocks \(architecture.conditionedBlocks), "
+                    + "patch_size \(architecture.patchSize),")
+            let head =
+                architecture.head == .field
+                ? "hidden_size_x \(architecture.fieldWidth), nerf_mlpratio \(architecture.fieldRatio)" : "linear head"
+            add("", "in_channels \(architecture.channels), \(head), num_classes \(architecture.classes)")
+        }
+        if !weights.unexpected.isEmpty {
+            add("", "not of the model: \(Self.shortened(weights.unexpected))")
+        }
+    }
+
+    private mutating func add(_ unknown: CheckpointSummary.Unknown) {
+        if !unknown.tensors.isEmpty { add("other tensors", Self.shortened(unknown.tensors)) }
+        for (name, reason) in unknown.unreadable.sorted(by: { $0.key < $1.key }).prefix(8) {
+            add("not readable", "\(name), which is \(reason)")
+        }
+        if unknown.unreadable.count > 8 { add("", "and \(unknown.unreadable.count - 8) more") }
+        if !unknown.skippedGlobals.isEmpty {
+            add("skipped, not run", Self.shortened(unknown.skippedGlobals))
+        }
+        if !unknown.otherEntries.isEmpty { add("other entries", Self.shortened(unknown.otherEntries)) }
+    }
+
+    private static func shortened(_ names: [String]) -> String {
+        names.prefix(8).map { shortened($0) }.joined(separator: ", ")
+            + (names.count > 8 ? " and \(names.count - 8) more" : "")
+    }
+
+    private static func shortened(_ text: String) -> String {
+        text.count > 200 ? text.prefix(200) + "..." : text
+    }
+
+    static func list(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
+        let width = tensors.map(\.name.count).max() ?? 0
+        return tensors.map { "\(padded($0.name, width))  \(padded($0.dtype, 4))  \($0.shape)" }
+    }
+
+    /// Tensors that differ only in a number in the name share a line.
+    static func groups(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
+        var order: [String] = []
+        var groups: [String: (name: String, line: CheckpointSummary.TensorLine, count: Int)] = [:]
+        for tensor in tensors {
+            let name = tensor.name.split(separator: ".", omittingEmptySubsequences: false)
+                .map { !$0.isEmpty && $0.allSatisfy(\.isNumber) ? "*" : $0 }.joined(separator: ".")
+            let key = "\(name) \(tensor.dtype) \(tensor.shape)"
+            if groups[key] == nil {
+                order.append(key)
+                groups[key] = (name, tensor, 0)
+            }
+            groups[key]?.count += 1
+        }
+        let shown = order.prefix(200).compactMap { groups[$0] }
+        let width = shown.map(\.name.count).max() ?? 0
+        let rows = shown.map { group in
+            let name = group.count == 1 ? group.line.name : group.name
+            let times = group.count == 1 ? "" : "  x \(group.count)"
+            return "\(padded(name, width))  \(padded(group.line.dtype, 4))  \(group.line.shape)\(times)"
+        }
+        return rows + (order.count > 200 ? ["and \(order.count - 200) more; --tensors lists all"] : [])
+    }
+
+    private static func padded(_ text: String, _ width: Int) -> String {
+        text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
+    }
+}

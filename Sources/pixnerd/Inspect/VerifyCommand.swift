@@ -1,0 +1,142 @@
+import ArgumentParser
+import Foundation
+import PixNerdCheckpoints
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTraining
+
+extension WeightKind: ExpressibleByArgument {}
+
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Shows that this program computes what PyTorch computes.",
+        discussion: """
+            REFERENCE is a .safetensors file that PyTorch wrote. It holds x, t, y and velocity; or a training run as \
+            train.x, train.y, train.t, train.noise and train.loss, with grad.denoiser.*, final.denoiser.* and \
+            final.ema_denoiser.* where they are to be compared; or both. Tests/Fixtures/make_fixtures.py writes such \
+            files. A run of several steps may be ten times as far away as a forward pass or a gradient.
+
+            A run that was aligned with an encoder (REPA) holds train.features besides, and train.flow, train.align, \
+            grad.proj.* and final.proj.* where they are to be compared; CHECKPOINT then holds diffusion_trainer.proj.*.
+
+            Of a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], its normalised patch \
+            tokens of the picture after the published preprocessing.
+
+            Of Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and where they are to be \
+            compared logits and logits_unbiased [B, 1008] and spatial [B, 2023].
+
+            Of an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and latent with \
+            decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
+
+              pixnerd verify model.safetensors reference.safetensors
+              pixnerd verify aligned.ckpt aligned-run.safetensors \\
+                --repa-layer 8 --repa-weight 0.5
+              pixnerd verify dinov2_vitb14_pretrain.pth tokens.safetensors
+              pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors \\
+                --tolerance 1e-3
+              pixnerd verify sd-vae-ft-mse vae-reference.safetensors
+            """)
+
+    @Argument(
+        help: """
+            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a directory of \
+            transformers, for an autoencoder one of diffusers.
+            """)
+    var checkpoint: String
+
+    @Argument(help: "What PyTorch computed, a .safetensors file.")
+    var reference: String
+
+    @Option(help: "The largest relative error, in the Frobenius norm.")
+    var tolerance = 1e-4
+
+    @Option(help: "The weights that velocity is checked with, ema or raw; ema where the checkpoint has them.")
+    var weights: WeightKind?
+
+    @Option(help: "Learning rate of the replayed run; the reference's learning_rate, or 1e-4, where not given.")
+    var learningRate: Float?
+
+    @Option(help: "Weight decay of the replayed run; the reference's weight_decay, or 0, where not given.")
+    var weightDecay: Float?
+
+    @Option(
+        name: .customLong("ema"),
+        help: "Decay of the moving average in the replayed run; the reference's ema_decay, or 0.9999, where not given.")
+    var averageDecay: Float?
+
+    @Option(help: "The block whose tokens are aligned; the reference's repa_layer, or 8, where not given.")
+    var repaLayer: Int?
+
+    @Option(help: "What alignment counts in the loss; the reference's repa_weight, or 0.5, where not given.")
+    var repaWeight: Float?
+
+    @Option(help: "How pictures came to Inception's size; the reference's backend, or torch-fidelity, where not given.")
+    var backend: InceptionInput?
+
+    @OptionGroup var encoder: EncoderOptions
+
+    func run() throws {
+        let file = try SafetensorsFile(path: reference)
+        guard !InceptionCheck.isReference(file) else {
+            let network = try Inception.load(TensorFile.open(path: checkpoint))
+            let check = InceptionCheck(network, reference: file, tolerance: tolerance)
+            try report(
+                check.compare(backend ?? file.metadata["backend"].flatMap(InceptionInput.init) ?? .torchFidelity))
+            return
+        }
+        guard !EncoderCheck.isReference(file) else {
+            let check = try EncoderCheck(
+                DINOv2File(path: checkpoint).load(heads: encoder.heads), reference: file, tolerance: tolerance)
+            try report([
+                check.tokens(basePatch: encoder.basePatch ?? file.metadata["base_patch"].flatMap { Int($0) } ?? 16)
+            ])
+            return
+        }
+        guard !AutoencoderCheck.isReference(file) else {
+            let model = try AutoencoderCheckpoint(path: checkpoint).load()
+            try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
+        let checkpoint = try PixNerdCheckpoint(path: checkpoint)
+        let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+        guard check.hasVelocity || check.hasTraining else {
+            throw CommandError(
+                "\(reference) holds neither velocity nor train.loss, nor image with tokens, pool or mean, nor latent "
+                    + "with decoded; see pixnerd verify --help for what is compared."
+            )
+        }
+        var comparisons: [Comparison] = []
+        if check.hasVelocity {
+            comparisons.append(try check.velocity(checkpoint.chosen(weights, logger: makeLogger())))
+        }
+        if check.hasTraining {
+            func setting<Value: LosslessStringConvertible>(_ asked: Value?, _ name: String, _ usual: Value) -> Value {
+                asked ?? file.metadata[name].flatMap { Value($0) } ?? usual
+            }
+            comparisons += try check.training(
+                AdamW.Settings(
+                    learningRate: setting(learningRate, "learning_rate", 1e-4),
+                    weightDecay: setting(weightDecay, "weight_decay", 0)),
+                averageDecay: setting(averageDecay, "ema_decay", 0.9999), layer: setting(repaLayer, "repa_layer", 8),
+                weight: setting(repaWeight, "repa_weight", 0.5))
+        }
+        try report(comparisons)
+    }
+
+    /// Prints the comparisons and ends the program with a failure where one is too far away.
+    private func report(_ comparisons: [Comparison]) throws {
+        let width = comparisons.map(\.name.count).max() ?? 0
+        print("tensor".padding(toLength: width + 2, withPad: " ", startingAt: 0) + "largest    relative   allowed")
+        for comparison in comparisons {
+            print(
+                comparison.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+                    + String(
+                        format: "%.2e   %.2e   %.0e", comparison.largest, comparison.relative, comparison.tolerance)
+                    + (comparison.passes ? "" : "   too far"))
+        }
+        let failed = comparisons.filter { !$0.passes }.count
+        print(failed == 0 ? "All \(comparisons.count) agree." : "\(failed) of \(comparisons.count) are too far away.")
+        if failed > 0 { throw ExitCode(1) }
+    }
+}
