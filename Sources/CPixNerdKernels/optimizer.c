@@ -1,7 +1,7 @@
 // AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the moving average of the weights in one pass.
 #include "kernel.h"
 
-// The new weight; both pn_moments move in place.
+// The new weight; both moments move in place.
 INLINE float adamw_weight(
     struct pn_adamw_coefficients c, float gradient, float weight, float *first_moment, float *second_moment) {
     RELAXED

@@ -1,21 +1,10 @@
-#include "CPixNerdKernels.h"
-
-#include <string.h>
-
-// Under the thread sanitizer the choice of a level would run before the sanitizer is ready, and crash.
-#if defined(__x86_64__) && defined(__linux__) && !__has_feature(thread_sanitizer)
-#define EVERY_LEVEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define EVERY_LEVEL
-#endif
-
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#include "kernel.h"
 
 enum { block_rows = PN_BLOCK_ROWS };
 
 typedef uint8_t bytes16 __attribute__((vector_size(block_rows)));
 
-ALWAYS_INLINE uint8_t rounded(int32_t sum) {
+INLINE uint8_t rounded(int32_t sum) {
     int32_t value = sum >> PN_WEIGHT_BITS;
     return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
 }
@@ -23,7 +12,7 @@ ALWAYS_INLINE uint8_t rounded(int32_t sum) {
 static const int32_t half = 1 << (PN_WEIGHT_BITS - 1);
 
 /// Sixteen rows of sixteen bytes become sixteen columns: four rounds of a perfect shuffle of the rows' bytes.
-ALWAYS_INLINE void transpose(bytes16 rows[block_rows]) {
+INLINE void transpose(bytes16 rows[block_rows]) {
     for (int round = 0; round < 4; round++) {
         bytes16 mixed[block_rows];
         for (int i = 0; i < 8; i++) {
@@ -37,7 +26,7 @@ ALWAYS_INLINE void transpose(bytes16 rows[block_rows]) {
 }
 
 /// Writes byte i of all sixteen rows to `columns + 16 * i`, for all i below `bytes`.
-ALWAYS_INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t bytes, uint8_t *columns) {
+INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t bytes, uint8_t *columns) {
     size_t i = 0;
     for (; i + block_rows <= bytes; i += block_rows) {
         bytes16 block[block_rows];
@@ -51,7 +40,7 @@ ALWAYS_INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t
 }
 
 /// The way back, to the first `count` rows.
-ALWAYS_INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t *rows, size_t count) {
+INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t *rows, size_t count) {
     size_t i = 0;
     for (; i + block_rows <= bytes; i += block_rows) {
         bytes16 block[block_rows];
@@ -64,7 +53,7 @@ ALWAYS_INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t
     }
 }
 
-EVERY_LEVEL
+KERNEL
 void pn_resample_rows(const uint8_t *input, size_t input_stride, size_t input_width, uint8_t *output,
                            size_t width, size_t rows, const int32_t *starts, const int32_t *counts,
                            const int32_t *weights, size_t taps, uint8_t *scratch) {
@@ -91,7 +80,7 @@ void pn_resample_rows(const uint8_t *input, size_t input_stride, size_t input_wi
     }
 }
 
-EVERY_LEVEL
+KERNEL
 void pn_blend_rows(const uint8_t *input, size_t stride, uint8_t *output, size_t bytes, const int32_t *weights,
                         size_t taps) {
     enum { block = 64 };

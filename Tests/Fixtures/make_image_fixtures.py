@@ -239,7 +239,7 @@ def crops():
 
 
 class RandomStream:
-    """The numbers of Sources/Tensors/RandomStream.swift: Philox4x32-10, whose vectors operators/philox.json holds."""
+    """The numbers of Sources/PixNerdTensors/Random/RandomStream.swift: Philox4x32-10, whose vectors operators/philox.json holds."""
 
     def __init__(self, seed, purpose, step, index):
         self.key = [seed & 0xFFFFFFFF, seed >> 32]

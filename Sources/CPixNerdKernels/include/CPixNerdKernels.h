@@ -1,7 +1,7 @@
 // The inner loops of the operators. Arrays are float32, dense and row-major; no pointer may alias another unless a
 // comment says so. Nothing here allocates, locks, or knows about threads: callers split the rows.
-#ifndef PIXNERD_C_VECTOR_KERNELS_H
-#define PIXNERD_C_VECTOR_KERNELS_H
+#ifndef PIXNERD_C_KERNELS_H
+#define PIXNERD_C_KERNELS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -317,7 +317,7 @@ struct pn_adamw_coefficients {
     float average_decay;      // of the moving average of the weights
 };
 
-// One AdamW step on weight and both pn_moments, then average = decay average + (1 - decay) weight.
+// One AdamW step on weight and both moments, then average = decay average + (1 - decay) weight.
 void pn_adamw_step(
     size_t count, const struct pn_adamw_coefficients *coefficients, const float *gradient, float *weight,
     float *first_moment, float *second_moment, float *average);
