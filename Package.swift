@@ -5,33 +5,39 @@ import PackageDescription
 let strict: [SwiftSetting] =
     Context.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
 
-/// A Swift target of this package, under `Sources/<name>`.
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+/// Modules of this package by their names without the prefix.
+func prefixed(_ names: [String]) -> [Target.Dependency] { names.map { .byName(name: "PixNerd\($0)") } }
+
+/// The module `PixNerd<name>`, under `Sources/PixNerd<name>`.
+///
+/// - Parameters:
+///   - modules: modules of this package that it imports, without the prefix; docs/architecture.md says which it may.
+///   - c: C targets that it imports.
+///   - libraries: products of other packages.
+func module(
+    _ name: String, _ modules: [String] = [], c: [String] = [], _ libraries: [Target.Dependency] = []
+) -> Target {
+    .target(
+        name: "PixNerd\(name)", dependencies: prefixed(modules) + c.map { .byName(name: $0) } + libraries,
+        swiftSettings: strict)
 }
 
 /// The tests of the module `PixNerd<name>`, under `Tests/<name>Tests`.
-func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(of name: String, _ modules: [String] = [], _ others: [Target.Dependency] = []) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: [.byName(name: "PixNerd\(name)"), "PixNerdTestSupport"] + dependencies,
-        swiftSettings: strict)
+        name: "\(name)Tests", dependencies: prefixed([name, "TestSupport"] + modules) + others, swiftSettings: strict)
 }
 
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 
 let package = Package(
     name: "pixnerd",
     products: [
         .executable(name: "pixnerd", targets: ["pixnerd"]),
-        .library(
-            name: "PixNerdKit",
-            targets: [
-                "PixNerdTensors", "PixNerdDistributed", "PixNerdLayers", "PixNerdCheckpoints", "PixNerdImages",
-                "PixNerdModels", "PixNerdDiffusion", "PixNerdSampling",
-                "PixNerdTraining",
-                "PixNerdEvaluation", "PixNerdComparison", "PixNerdBenchmarking",
-            ]),
+        .library(name: "PixNerdKit", targets: ["PixNerdKit"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -40,7 +46,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
     targets: [
-        // Floor 0: C libraries and the inner loops in C.
+        // C libraries, and the inner loops in C
         .systemLibrary(name: "CPixNerdPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
         .systemLibrary(
             name: "CPixNerdTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
@@ -52,86 +58,91 @@ let package = Package(
         .target(name: "CPixNerdOneDNN"),
         .target(name: "CPixNerdKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPixNerdPNGShim", dependencies: ["CPixNerdPNG"]),
-        // Floor 1
-        room("PixNerdTensors", ["CPixNerdBLAS", "CPixNerdOneDNN", "CPixNerdKernels", "CPixNerdXXHash"]),
-        room("PixNerdDistributed", ["CPixNerdMPI", "CPixNerdKernels"]),
-        // Floor 2
-        room("PixNerdLayers", ["PixNerdDistributed", "PixNerdTensors"]),
-        room("PixNerdCheckpoints", ["PixNerdTensors", "CPixNerdZip"]),
-        room(
-            "PixNerdImages",
-            ["PixNerdTensors", "CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTurboJPEG", logging]),
-        // Floor 3
-        room("PixNerdModels", ["PixNerdLayers", "PixNerdCheckpoints", "PixNerdTensors"]),
-        room("PixNerdDiffusion", ["PixNerdImages", "PixNerdLayers", "PixNerdTensors"]),
-        // Floor 4
-        room(
-            "PixNerdTraining",
+        // Files, text and errors; the numeric engine and processes
+        module("Support", c: ["CPixNerdXXHash"]),
+        module("Tensors", ["Support"], c: ["CPixNerdBLAS", "CPixNerdKernels", "CPixNerdOneDNN"]),
+        module("Distributed", ["Support"], c: ["CPixNerdKernels", "CPixNerdMPI"]),
+        // Layers, file formats, images
+        module("Layers", ["Tensors"]),
+        module("Checkpoints", ["Support", "Tensors"], c: ["CPixNerdZip"]),
+        module(
+            "Images", ["Support", "Tensors"],
+            c: ["CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTurboJPEG"], [logging]),
+        // Optimization, and the mathematics of diffusion
+        module("Optimization", ["Distributed", "Tensors"]),
+        module("Diffusion", ["Layers", "Optimization", "Tensors"]),
+        // Networks, and the spaces that diffusion happens in
+        module("Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors"]),
+        module("Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors"]),
+        // What is done with them
+        module("Precompute", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),
+        module(
+            "Sampling", ["Checkpoints", "Diffusion", "Distributed", "Images", "Models", "Spaces", "Support", "Tensors"]),
+        module(
+            "Evaluation",
+            ["Checkpoints", "Diffusion", "Distributed", "Images", "Models", "Spaces", "Support", "Tensors"],
+            c: ["CPixNerdBLAS", "CPixNerdKernels"]),
+        module(
+            "Inspection",
+            ["Checkpoints", "Diffusion", "Layers", "Models", "Optimization", "Spaces", "Support", "Tensors"]),
+        module("Benchmarking", ["Diffusion", "Distributed", "Layers", "Models", "Optimization", "Tensors"]),
+        module(
+            "Training",
             [
-                "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion", "PixNerdImages", "PixNerdLayers",
-                "PixNerdModels", "PixNerdTensors", logging,
-                .product(name: "Yams", package: "Yams"),
-            ]),
-        room(
-            "PixNerdEvaluation",
+                "Checkpoints", "Diffusion", "Distributed", "Images", "Layers", "Models", "Optimization", "Precompute",
+                "Sampling", "Spaces", "Support", "Tensors",
+            ], [logging, yams]),
+        module(
+            "Comparison",
             [
-                "CPixNerdBLAS", "CPixNerdKernels", "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion",
-                "PixNerdImages", "PixNerdModels", "PixNerdTensors",
-            ]),
-        room(
-            "PixNerdSampling",
-            ["PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion", "PixNerdImages", "PixNerdTensors"]),
-        room(
-            "PixNerdBenchmarking",
-            ["PixNerdDistributed", "PixNerdDiffusion", "PixNerdLayers", "PixNerdModels", "PixNerdTensors"]),
-        // Floor 5
-        room(
-            "PixNerdComparison",
+                "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
+                "Tensors", "Training",
+            ], [logging, mustache]),
+        // The library that others import, and the program
+        module(
+            "Kit",
             [
-                "PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdEvaluation", "PixNerdImages", "PixNerdModels",
-                "PixNerdSampling", "PixNerdTensors", "PixNerdTraining",
-                logging,
-                .product(name: "Mustache", package: "swift-mustache"),
+                "Checkpoints", "Diffusion", "Evaluation", "Images", "Inspection", "Layers", "Models", "Optimization",
+                "Precompute", "Sampling", "Spaces", "Support", "Tensors", "Training",
             ]),
-        // Floor 6
         .executableTarget(
             name: "pixnerd",
-            dependencies: [
-                "PixNerdBenchmarking", "PixNerdCheckpoints", "PixNerdDistributed", "PixNerdDiffusion",
-                "PixNerdEvaluation", "PixNerdImages", "PixNerdLayers", "PixNerdModels",
-                "PixNerdComparison", "PixNerdSampling", "PixNerdTensors", "PixNerdTraining",
+            dependencies: prefixed([
+                "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "Images",
+                "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Support",
+                "Tensors", "Training",
+            ]) + [
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // Tests
         .target(
-            name: "PixNerdTestSupport", dependencies: ["PixNerdCheckpoints", "PixNerdTensors"],
-            path: "Tests/PixNerdTestSupport",
-            swiftSettings: strict),
-        tests(of: "Tensors", ["CPixNerdKernels"]),
+            name: "PixNerdTestSupport", dependencies: prefixed(["Checkpoints", "Optimization", "Tensors"]),
+            path: "Tests/PixNerdTestSupport", swiftSettings: strict),
+        tests(of: "Tensors", ["Checkpoints", "Support"], ["CPixNerdKernels"]),
         tests(of: "Distributed"),
-        tests(of: "Layers"),
-        tests(of: "Checkpoints", ["PixNerdModels", "PixNerdTraining"]),
-        tests(of: "Images"),
-        tests(of: "Models"),
-        tests(of: "Diffusion", ["PixNerdModels"]),
-        tests(
-            of: "Evaluation",
-            ["PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdImages", "PixNerdModels", "PixNerdTensors"]),
-        tests(of: "Sampling", ["PixNerdCheckpoints", "PixNerdDiffusion", "PixNerdImages", "PixNerdTensors"]),
+        tests(of: "Layers", ["Tensors"]),
+        tests(of: "Optimization", ["Checkpoints", "Layers", "Tensors"]),
+        tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),
+        tests(of: "Images", ["Diffusion", "Support", "Tensors"]),
+        tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors"]),
+        tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors"]),
+        tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Spaces", "Support", "Tensors"]),
+        tests(of: "Inspection", ["Checkpoints", "Layers", "Models", "Optimization", "Support", "Tensors"]),
+        tests(of: "Evaluation", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),
         tests(
             of: "Training",
-            ["PixNerdDiffusion", "PixNerdImages", "PixNerdLayers", "PixNerdModels", logging, memoryLogging]),
-        tests(
-            of: "Comparison",
-            ["PixNerdEvaluation", "PixNerdImages", "PixNerdModels", "PixNerdTraining", logging, memoryLogging]),
+            [
+                "Checkpoints", "Diffusion", "Images", "Inspection", "Layers", "Models", "Optimization", "Precompute",
+                "Spaces", "Support", "Tensors",
+            ], [logging, memoryLogging]),
+        tests(of: "Comparison", ["Images", "Models", "Support", "Tensors", "Training"], [logging, memoryLogging]),
         .testTarget(
             name: "CommandTests",
-            dependencies: [
-                "pixnerd", "PixNerdCheckpoints", "PixNerdImages", "PixNerdLayers", "PixNerdModels", "PixNerdTensors",
-                "PixNerdTestSupport",
-            ],
-            swiftSettings: strict),
+            dependencies: prefixed([
+                "TestSupport", "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors",
+                "Training",
+            ]) + ["pixnerd"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

@@ -1,5 +1,6 @@
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
 import PixNerdTensors
 
 extension Workload {

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdDistributed
 import PixNerdLayers
+import PixNerdOptimization
 import PixNerdTensors
 
 /// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.

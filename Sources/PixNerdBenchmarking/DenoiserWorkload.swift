@@ -2,6 +2,7 @@ import PixNerdDiffusion
 import PixNerdDistributed
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
 import PixNerdTensors
 
 extension Workload {
@@ -11,12 +12,14 @@ extension Workload {
         classes: Int = 1000, size: Int, batch: Int
     ) -> Workload {
         // The sizes of the pieces of work are fixed and sound.
-        let architecture = try! PixNerdArchitecture(
-            hiddenSize: hiddenSize, heads: heads, blocks: blocks, conditionedBlocks: conditioned, patchSize: patch,
-            fieldWidth: field, classes: classes)
+        var options = DenoiserOptions()
+        (options.hiddenSize, options.heads, options.patchSize) = (hiddenSize, heads, patch)
+        (options.blocks, options.conditionedBlocks) = (blocks, conditioned)
+        (options.fieldWidth, options.classes) = (field, classes)
+        let architecture = try! KnownDenoisers.architecture(options, channels: 3)
         return Workload(
             name: name, batch: batch, modes: [.forward, .train],
-            products: products(architecture, tokens: batch * (size / patch) * (size / patch)),
+            products: products(options, tokens: batch * (size / patch) * (size / patch)),
             multiplyAdds: { mode in
                 // The backward pass takes two products for each of the forward pass.
                 batch * (mode == .train ? 3 : 1) * architecture.multiplyAdds(height: size, width: size)
@@ -29,11 +32,11 @@ extension Workload {
     }
 
     private static func products(
-        _ architecture: PixNerdArchitecture, tokens: Int
+        _ options: DenoiserOptions, tokens: Int
     ) -> [(rows: Int, columns: Int, inner: Int, count: Int)] {
-        let (width, inner) = (architecture.hiddenSize, architecture.feedForwardWidth)
-        let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
-        let (blocks, fields) = (architecture.conditionedBlocks, architecture.blocks - architecture.conditionedBlocks)
+        let (width, inner) = (options.hiddenSize, 2 * (options.hiddenSize * 4) / 3)
+        let generated = 2 * options.fieldWidth * options.fieldWidth * options.fieldRatio
+        let (blocks, fields) = (options.conditionedBlocks, options.blocks - options.conditionedBlocks)
         return [
             (tokens, 3 * width, width, blocks), (tokens, width, width, blocks), (tokens, inner, width, 2 * blocks),
             (tokens, width, inner, blocks), (tokens, generated, width, fields),
@@ -41,23 +44,23 @@ extension Workload {
     }
 
     private static func prepareForward(
-        _ architecture: PixNerdArchitecture, size: Int, batch: Int
+        _ architecture: any TrainableArchitecture, size: Int, batch: Int
     ) -> (_ step: Int) throws -> Void {
-        let model = PixNerd(architecture, seed: 0)
+        let model = architecture.makeModel(seed: 0, recomputesBlocks: false)
         let data = noise([batch, model.channels, size, size], step: -1)
-        let labels = labels(0..<batch, of: model)
-        return { _ = model.velocity(data, times: times(0..<batch, step: $0), labels: labels) }
+        let condition = condition(0..<batch)
+        return { _ = model.velocity(data, times: times(0..<batch, step: $0), condition: condition) }
     }
 
     private static func prepareTraining(
-        _ architecture: PixNerdArchitecture, size: Int, batch: Int, _ ranks: BenchmarkRanks
+        _ architecture: any TrainableArchitecture, size: Int, batch: Int, _ ranks: BenchmarkRanks
     ) -> SharedWork {
-        let model = PixNerd(architecture, seed: 0)
+        let model = architecture.makeModel(seed: 0, recomputesBlocks: false)
         let communicator = ranks.communicator
         let share = batch * communicator.rank / communicator.size..<batch * (communicator.rank + 1) / communicator.size
         let shape = [share.count, model.channels, size, size]
         let data = noise(shape, step: -1)
-        let labels = labels(share, of: model)
+        let condition = condition(share)
         let exchange =
             communicator.size > 1
             ? GradientExchange(model.parameters, over: communicator, sharesUpdate: ranks.sharesOptimizer) : nil
@@ -68,14 +71,13 @@ extension Workload {
         return SharedWork(
             step: { step in
                 let noise = noise(shape, step: step)
-                let pass = TrainingBatch(data: data, noise: noise, times: times(share, step: step), labels: labels)
+                let pass = TrainingBatch(
+                    data: data, noise: noise, times: times(share, step: step), condition: condition)
                 _ = try take([pass], of: batch)
             }, exchangeTimes: { exchange?.takeTimes() })
     }
 
-    private static func labels(_ places: Range<Int>, of model: PixNerd) -> [Int] {
-        places.map { $0 * 7 % model.classes }
-    }
+    private static func condition(_ places: Range<Int>) -> any Condition { ClassCondition(places.map { $0 * 7 % 10 }) }
 
     private static func times(_ places: Range<Int>, step: Int) -> [Float] {
         places.map { index in

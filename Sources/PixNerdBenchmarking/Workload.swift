@@ -1,6 +1,7 @@
 import PixNerdDistributed
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
 
 /// One of the fixed pieces of work that speed is measured by; the peer's script knows the same names.
 public struct Workload: Sendable {

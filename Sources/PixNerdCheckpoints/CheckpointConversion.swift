@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Copies tensors of checkpoints of any kind into one `.safetensors` file, one after the other.
 public struct CheckpointConversion {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// A `.safetensors` file, mapped: float32 tensors are used where they lie, others are converted when they are read.

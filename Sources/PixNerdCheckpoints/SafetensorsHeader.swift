@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// The header of a `.safetensors` file, checked before anything is allocated by what it says.
 struct SafetensorsHeader {

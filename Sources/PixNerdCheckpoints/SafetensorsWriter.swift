@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// Writes `.safetensors` files that PyTorch users and this program read alike.

@@ -135,14 +135,3 @@ func gather(
     default: copy(UInt64.self)
     }
 }
-
-/// A block of memory that is freed with the object.
-///
-/// `@unchecked Sendable`: it is written by who made it, before anybody else has it.
-final class ByteBlock: @unchecked Sendable {
-    let bytes: UnsafeMutableRawBufferPointer
-
-    init(count: Int) { bytes = .allocate(byteCount: max(count, 1), alignment: 64) }
-
-    deinit { bytes.deallocate() }
-}

@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// Tensors in a file, which can also be had as the file stores them.

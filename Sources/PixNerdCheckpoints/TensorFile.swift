@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// A file of tensors of a kind that is read: `.safetensors`, or PyTorch's `.ckpt`, `.pt` and `.pth`.
 ///

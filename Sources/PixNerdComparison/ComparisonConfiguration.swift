@@ -1,4 +1,6 @@
+import PixNerdCheckpoints
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTraining
 
 /// One side of a comparison.

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdEvaluation
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -124,7 +125,7 @@ extension PipelineComparison {
         let autoencoder = autoencoderCost(of: pipeline)
         let points = settings.evaluation.guidance.flatMap { guidance in
             measuredSteps(pipeline).compactMap { step -> PipelineResult.Point? in
-                let found = pair(
+                let found = both(
                     recorded(.sampling(pipeline: name, step: step, guidance: guidance), as: SamplingCost.self),
                     recorded(.evaluation(pipeline: name, step: step, guidance: guidance), as: EvaluationRecord.self))
                 guard let (sampling, evaluation) = found, let training else { return nil }
@@ -154,15 +155,7 @@ extension PipelineComparison {
         let html = try reportPage(results)
         try makeFolder(settings.path)
         try JSON.write(results, to: json)
-        try AtomicFile.write(to: page) { file in
-            try Data(html.utf8).withUnsafeBytes { try file.append($0) }
-        }
+        try AtomicFile.write(Data(html.utf8), to: page)
         return [page, json]
     }
-}
-
-/// Both, where there are both.
-private func pair<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
-    guard let a, let b else { return nil }
-    return (a, b)
 }

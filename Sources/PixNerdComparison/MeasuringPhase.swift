@@ -3,6 +3,8 @@ import PixNerdDiffusion
 import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -97,10 +99,9 @@ extension PipelineComparison {
         let evaluation = try Evaluation(
             real: real, generated: generated, extractor: extractor(), weights: features.isEmpty ? nil : features,
             keepingRealFeaturesIn: "\(self.settings.path)/reference-features", settings: settings)
-        let progress = Progress(total: evaluation.pictures)
-        defer { progress.finish() }
+        let total = evaluation.pictures
         return try evaluation.run(
-            program: program, progress: { progress.show($0, "pictures read") },
+            program: program, progress: { onProgress(WorkProgress(done: $0, total: total, details: "pictures read")) },
             unreadable: { logger.warning("Skipping an unreadable picture: \($0)") }
         ).report
     }

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
+import PixNerdSupport
 
 /// Pictures of one size in `arr_0` of an `.npz`, uint8 [N, H, W, 3].
 enum PictureArray {

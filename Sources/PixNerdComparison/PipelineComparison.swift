@@ -3,6 +3,8 @@ import Logging
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -17,6 +19,8 @@ public struct PipelineComparison {
     let records: Records
     let program: String
     let logger: Logger
+    /// Receives the progress of the unit at work.
+    public var onProgress: ProgressHandler = { _ in }
     /// Of the weights of the network whose features are compared, where there is one.
     let featuresHash: String?
 
@@ -195,7 +199,7 @@ public struct PipelineComparison {
                         try trajectory(pipeline, step: measuredSteps(pipeline).last ?? 0)
                     })
             }
-        } catch is StopRequest {
+        } catch is CancellationError {
             return false
         }
         return true

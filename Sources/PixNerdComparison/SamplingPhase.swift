@@ -3,6 +3,8 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
 import PixNerdSampling
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -16,31 +18,6 @@ public struct SamplingCost: Codable, Sendable, Equatable {
     /// Of a picture: all evaluations of the denoiser, and decoding.
     public let denoising: Int
     public let decoding: Int
-}
-
-/// Thrown by work that was asked to stop.
-struct StopRequest: Error {}
-
-/// A saved step that pictures are sampled from.
-struct SampledStep {
-    let checkpoint: PixNerdCheckpoint
-    let model: PixNerd
-    let autoencoder: LatentAutoencoder?
-    let space: any Space
-    let size: PictureSize
-    let names: [String]
-
-    /// - Throws: one sentence where the step or its autoencoder cannot be read.
-    init(_ pipeline: Pipeline, step: Int) throws {
-        checkpoint = try PixNerdCheckpoint(path: pipeline.run.stepPath(step))
-        (model, autoencoder) = try checkpoint.load(
-            .ema,
-            autoencoder: pipeline.configuration.space == .latent ? pipeline.configuration.latent.autoencoder : nil,
-            allowsOther: false)
-        space = autoencoder?.space(tiles: nil) ?? PixelSpace()
-        size = PictureSize(height: pipeline.configuration.data.imageSize, width: pipeline.configuration.data.imageSize)
-        names = checkpoint.classNames ?? (0..<model.classes).map(String.init)
-    }
 }
 
 extension PipelineComparison {
@@ -58,62 +35,74 @@ extension PipelineComparison {
             shift: evaluation.shift)
     }
 
-    /// Pictures of every class in turn from seeds that count on: the same for every pipeline.
-    func requests(classes: Int) -> [PictureRequest] {
+    /// A saved step, ready to be sampled from.
+    ///
+    /// - Throws: `PixNerdError` where the step or its autoencoder cannot be read.
+    func source(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> CheckpointSampling {
+        let (configuration, evaluation) = (pipeline.configuration, settings.evaluation)
+        let sampler = samplerSettings(guidance: guidance)
+        var options = SamplingOptions()
+        options.weights = .ema
+        options.autoencoder = configuration.space == .latent ? configuration.latent.autoencoder : nil
+        options.size = (configuration.data.imageSize, configuration.data.imageSize)
+        options.route = .grid
+        options.steps = sampler.steps
+        (options.guidance, options.guidanceInterval) = (sampler.guidance.scales, sampler.guidance.times)
+        options.shift = .value(sampler.shift)
+        options.noise = .philox
+        options.batch = evaluation.batch
+        return try CheckpointSampling(path: pipeline.run.stepPath(step), options)
+    }
+
+    /// Images of every class in turn with consecutive seeds, the same for every pipeline.
+    func requests(_ conditioner: any Conditioner) -> [PictureRequest] {
         RequestList.count(
-            settings.evaluation.pictures, classes: Array(0..<classes), labels: .balanced,
+            settings.evaluation.pictures, prompts: conditioner.allPrompts, labels: .balanced,
             firstSeed: settings.evaluation.seed)
     }
 
-    /// Everything that decides what the pictures of a step become.
-    func knobs(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> SampleKnobs {
-        let checkpoint = try PixNerdCheckpoint(path: pipeline.run.stepPath(step))
-        let (sampler, side) = (samplerSettings(guidance: guidance), pipeline.configuration.data.imageSize)
-        return SampleKnobs(
-            checkpointHash: try Fingerprint.text(ofFile: checkpoint.file(of: .ema)), weights: WeightKind.ema.rawValue,
-            height: side, width: side, canvasHeight: side, canvasWidth: side, route: "grid", sampler: "euler",
-            order: nil, steps: sampler.steps, lastStep: nil, shift: sampler.shift, guidance: sampler.guidance.scales,
-            guidanceTimes: sampler.guidance.times, noise: "philox", noiseHash: nil,
-            autoencoder: checkpoint.autoencoder.map { "\($0.fingerprint), \($0.scale.text)" },
-            precision: pipeline.configuration.precision, batch: settings.evaluation.batch)
+    /// Everything that decides what the images of a step become.
+    func provenance(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> SamplingProvenance {
+        let checkpoint = try DenoiserCheckpoint(path: pipeline.run.stepPath(step))
+        let side = pipeline.configuration.data.imageSize
+        return try SamplingProvenance(
+            file: checkpoint.file(of: .ema), weights: .ema, size: PictureSize(height: side, width: side), route: .grid,
+            settings: samplerSettings(guidance: guidance), noise: .philox, autoencoder: checkpoint.autoencoder,
+            tile: nil, precision: pipeline.configuration.precision, batch: settings.evaluation.batch)
     }
 
-    /// Samples the pictures of a step; what a session that was stopped made is kept.
+    /// Samples the images of a step; what an interrupted session made is kept.
     func sample(
         _ pipeline: Pipeline, step: Int, guidance: Float, shouldStop: () -> Bool
     ) throws -> SamplingCost {
-        let loaded = try SampledStep(pipeline, step: step)
-        let requests = requests(classes: loaded.model.classes)
-        let path = samplesPath(pipeline.name, step, guidance)
+        let source = try source(pipeline, step: step, guidance: guidance)
+        let conditioner = source.loaded.conditioner
+        let job = try source.job(requests(conditioner))
         let plan = SamplePlan(
-            path: path, requests: requests, names: loaded.names,
+            path: samplesPath(pipeline.name, step, guidance), requests: job.requests,
+            name: { conditioner.name(of: $0) },
             manifest: SampleManifest(
-                program: program, checkpoint: loaded.checkpoint.path,
-                knobs: try knobs(pipeline, step: step, guidance: guidance)),
+                program: program, checkpoint: source.checkpointPath,
+                provenance: try provenance(pipeline, step: step, guidance: guidance)),
             overwrites: false)
         var output = try openedAnew(plan)
-        let (fresh, sampler) = (requests.count - output.kept, samplerSettings(guidance: guidance))
-        let progress = Progress(total: sampler.steps * ((fresh + plan.batch - 1) / plan.batch))
+        let (count, fresh) = (job.requests.count, job.requests.count - output.kept)
         let start = ContinuousClock().now
-        try samplePictures(
-            loaded.model, in: loaded.space, requests, size: loaded.size, settings: sampler, batchSize: plan.batch,
-            isDone: { output.holds($0) },
+        try job.run(
+            isDone: { output.holds($0) }, isCancelled: shouldStop,
             afterStep: { moment in
-                progress.show(moment.done, "\(requests.count) pictures")
-                if shouldStop() { throw StopRequest() }
+                onProgress(WorkProgress(done: moment.done, total: moment.total, details: counted(count, "image")))
             },
             receive: { pixels, first in try output.write(pixels, first: first) })
-        progress.finish()
         let seconds = (ContinuousClock().now - start) / .seconds(1)
         try output.finish()
-        let side = loaded.size.height
-        let latentSide = side / loaded.space.reduction
-        let forward = loaded.model.architecture.multiplyAdds(height: latentSide, width: latentSide)
-        let evaluations = sampler.times.dropLast().reduce(0) { $0 + (sampler.guidance.scale(at: $1) == 1 ? 1 : 2) }
+        let (side, reduction) = (source.size.height, source.loaded.reduction)
+        let forward = source.loaded.architecture.multiplyAdds(height: side / reduction, width: side / reduction)
+        let decoder = source.loaded.autoencoder?.model.architecture
         return SamplingCost(
-            pictures: requests.count, picturesPerSecond: Double(fresh) / seconds,
-            peakMemory: Double(peakResidentMemory()) / 1e9, denoising: evaluations * forward,
-            decoding: loaded.autoencoder?.model.architecture.decodingMultiplyAdds(height: side, width: side) ?? 0)
+            pictures: count, picturesPerSecond: Double(fresh) / seconds,
+            peakMemory: Double(peakResidentMemory()) / 1e9, denoising: job.evaluations * forward,
+            decoding: decoder?.decodingMultiplyAdds(height: side, width: side) ?? 0)
     }
 
     /// The output of a plan; pictures that were made otherwise are removed, for their record is no longer valid.
@@ -124,8 +113,8 @@ extension PipelineComparison {
         }
         do {
             return try plan.open(rowOrderSeed: settings.evaluation.seed)
-        } catch let error as SamplingError {
-            logger.notice("\(error.description) Its part is sampled anew.")
+        } catch let error as PixNerdError where error.kind == .alreadyExists {
+            logger.notice("\(error.description) It is sampled again.")
             try manager.removeItem(atPath: "\(plan.path).parts")
             return try plan.open(rowOrderSeed: settings.evaluation.seed)
         }
@@ -148,19 +137,18 @@ extension PipelineComparison {
 
     /// Keeps what some steps point at, of the first pictures, guided as strongly as is measured.
     func trajectory(_ pipeline: Pipeline, step: Int) throws -> TrajectoryRecord {
-        let loaded = try SampledStep(pipeline, step: step)
-        let requests = Array(requests(classes: loaded.model.classes).prefix(3))
-        let sampler = samplerSettings(guidance: settings.evaluation.guidance.max() ?? 1)
-        let count = min(8, sampler.steps)
-        let shown = (1...count).map { ($0 * sampler.steps + count - 1) / count }
+        let source = try source(pipeline, step: step, guidance: settings.evaluation.guidance.max() ?? 1)
+        let requests = Array(requests(source.loaded.conditioner).prefix(3))
+        let job = try source.job(requests)
+        let count = min(8, job.settings.steps)
+        let shown = (1...count).map { ($0 * job.settings.steps + count - 1) / count }
         var frames: [[RGBImage]] = []
-        samplePictures(
-            loaded.model, in: loaded.space, requests, size: loaded.size, settings: sampler, batchSize: requests.count,
+        try job.run(
             afterStep: { if shown.contains($0.step) { frames.append($0.predicted()) } }, receive: { _, _ in })
         let pictures = requests.indices.flatMap { place in frames.map { $0[place] } }
         try PictureArray.write(pictures, to: trajectoryPath(pipeline.name))
         return TrajectoryRecord(
-            steps: shown, times: shown.map { sampler.times[$0 - 1] }, labels: requests.map(\.label),
+            steps: shown, times: shown.map { job.settings.times[$0 - 1] }, labels: requests.map(\.prompt.number),
             seeds: requests.map(\.seed))
     }
 }

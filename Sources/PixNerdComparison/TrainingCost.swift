@@ -1,5 +1,7 @@
 import Foundation
+import PixNerdCheckpoints
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 /// What the training of a run took.
@@ -50,7 +52,7 @@ extension TrainingCost {
     /// - Parameter encoding: multiply-adds of encoding a picture in each step; 0 where that is not done.
     /// - Throws: one sentence where the run does not hold what is needed.
     init(of run: RunDirectory, step: Int, _ configuration: Configuration, encoding: Int) throws {
-        let architecture = try PixNerdCheckpoint(path: run.stepPath(step)).load(.ema).architecture
+        let architecture = try DenoiserCheckpoint(path: run.stepPath(step)).architecture(.ema)
         let reduction = configuration.reduction ?? 1
         let side = configuration.data.imageSize / reduction
         let forward = architecture.multiplyAdds(height: side, width: side)

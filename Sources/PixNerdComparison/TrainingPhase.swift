@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdEvaluation
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -108,7 +109,8 @@ extension PipelineComparison {
     }
 
     private func samplingSettings(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> [String: String] {
-        let knobs = try JSON.encoder.encode(try knobs(pipeline, step: step, guidance: guidance))
+        let knobs = try JSON.encoder(isPretty: true).encode(
+            try provenance(pipeline, step: step, guidance: guidance))
         let evaluation = settings.evaluation
         return [
             "knobs": String(decoding: knobs, as: UTF8.self), "pictures": "\(evaluation.pictures)",

@@ -1,4 +1,5 @@
 import PixNerdLayers
+import PixNerdOptimization
 import PixNerdTensors
 
 /// Representation alignment (REPA; Yu et al., arXiv 2410.06940): what a denoiser's tokens say half-way, seen through a
@@ -26,7 +27,7 @@ public func alignedLoss(
     guard let features = batch.features else { preconditionFailure("alignedLoss: the batch has no features") }
     let (prediction, tokens) = denoiser.velocity(
         FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
-        labels: batch.labels, tokensAfter: alignment.layer)
+        condition: batch.condition, tokensAfter: alignment.layer)
     let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
     let align = meanCosineDistance(alignment.projector(tokens), target: features)
     return TrainingLoss(

@@ -1,4 +1,5 @@
 import PixNerdLayers
+import PixNerdOptimization
 import PixNerdTensors
 
 /// What a forward and backward pass of training takes.
@@ -9,16 +10,16 @@ public struct TrainingBatch: Sendable {
     public let noise: Tensor
     /// B times, after the shift.
     public let times: [Float]
-    /// B labels, the null label where the class was dropped.
-    public let labels: [Int]
+    /// B conditions, unconditional where dropped for classifier-free guidance.
+    public let condition: any Condition
     /// An encoder's features of the pictures, [B, N, E], where tokens are aligned with them.
     public let features: Tensor?
 
-    public init(data: Tensor, noise: Tensor, times: [Float], labels: [Int], features: Tensor? = nil) {
+    public init(data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil) {
         self.data = data
         self.noise = noise
         self.times = times
-        self.labels = labels
+        self.condition = condition
         self.features = features
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdLayers
+import PixNerdOptimization
 import PixNerdTensors
 
 /// How training times are drawn before the shift.
@@ -54,7 +55,7 @@ public enum FlowPath {
 public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> TrainingLoss {
     let prediction = denoiser.velocity(
         FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
-        labels: batch.labels)
+        condition: batch.condition)
     let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
     return TrainingLoss(mean: flow.mean, pictures: PictureLosses(flow: flow.pictures))
 }

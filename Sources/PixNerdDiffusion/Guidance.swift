@@ -40,16 +40,18 @@ public struct Guidance: Sendable, Equatable {
     /// - Parameters:
     ///   - x: [B, C, H, W].
     ///   - time: of all pictures.
-    ///   - labels: B classes.
-    public func velocity(_ denoiser: some Denoiser, _ x: Tensor, time: Float, labels: [Int]) -> Tensor {
+    ///   - condition: B conditions.
+    public func velocity(
+        _ denoiser: some Denoiser, _ x: Tensor, time: Float, condition: any Condition
+    ) -> Tensor {
         let batch = x.shape[0]
         let scale = scale(at: time)
         guard scale != 1 else {
-            return denoiser.velocity(x, times: [Float](repeating: time, count: batch), labels: labels)
+            return denoiser.velocity(x, times: [Float](repeating: time, count: batch), condition: condition)
         }
         let both = denoiser.velocity(
             Tensor.concatenated([x, x]), times: [Float](repeating: time, count: 2 * batch),
-            labels: [Int](repeating: denoiser.nullLabel, count: batch) + labels)
+            condition: denoiser.unconditional(batch).joined(with: condition))
         return Tensor.combination(1 - scale, both.rows(0..<batch), scale, both.rows(batch..<2 * batch))
     }
 }

@@ -57,12 +57,12 @@ public struct SamplingSettings: Sendable, Equatable {
 ///
 /// - Parameters:
 ///   - noise: [B, C, H, W], standard normal.
-///   - labels: B classes.
+///   - condition: B conditions.
 ///   - stepNoise: for `.stochastic`, fresh standard normal numbers of the shape of `noise` for a step.
 ///   - afterStep: called with the number of steps done and the picture that the last velocity points at.
 /// - Returns: [B, C, H, W].
 public func sample(
-    _ denoiser: some Denoiser, noise: Tensor, labels: [Int], settings: SamplingSettings,
+    _ denoiser: some Denoiser, noise: Tensor, condition: any Condition, settings: SamplingSettings,
     stepNoise: (_ step: Int) -> Tensor = { _ in preconditionFailure("sample: this sampler needs noise for its steps") },
     afterStep: (_ done: Int, _ predicted: @escaping () -> Tensor) throws -> Void = { _, _ in }
 ) rethrows -> Tensor {
@@ -73,7 +73,7 @@ public func sample(
         let (now, next) = (times[step], times[step + 1])
         let isLast = step == settings.steps - 1
         func velocity(_ x: Tensor, _ time: Float) -> Tensor {
-            settings.guidance.velocity(denoiser, x, time: time, labels: labels)
+            settings.guidance.velocity(denoiser, x, time: time, condition: condition)
         }
         let start = x
         let slope = solver.slope(step: step, x: x, isLast: isLast, velocity)

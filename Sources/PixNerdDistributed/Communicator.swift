@@ -1,5 +1,6 @@
 import CPixNerdMPI
 import Foundation
+import PixNerdSupport
 import Synchronization
 
 /// The processes that work on one thing together, and this one among them (its rank, from 0).
@@ -106,11 +107,4 @@ public final class Communicator: Sendable {
             if looks < 20 { sched_yield() } else { usleep(50) }
         }
     }
-}
-
-/// Why processes that were started together cannot work together, in one sentence.
-public struct LaunchError: Error, CustomStringConvertible, Sendable {
-    public let description: String
-
-    public init(_ description: String) { self.description = description }
 }

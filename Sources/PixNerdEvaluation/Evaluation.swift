@@ -1,4 +1,5 @@
 import PixNerdDistributed
+import PixNerdSupport
 import PixNerdTensors
 
 /// Compares pictures of one side with those of another, by all measures that what is given allows.
@@ -49,7 +50,7 @@ public struct Evaluation {
         extraction = SharedExtraction(communicator, precision: settings.precision)
         (self.real, self.generated, self.extractor, self.weights) = (real, generated, extractor, weights)
         realExtractor =
-            pair(extractor, directory).map { KeptFeatures(of: $0, in: "\($1)/\(settings.precision.rawValue)") }
+            both(extractor, directory).map { KeptFeatures(of: $0, in: "\($1)/\(settings.precision.rawValue)") }
             ?? extractor
         self.settings = settings
         try settings.precision.check()
@@ -74,7 +75,7 @@ public struct Evaluation {
                         + "twice into both sides is expected.")
             }
         }
-        if let (a, b) = pair(real.statistics, generated.statistics), a.pool.dimensions != b.pool.dimensions {
+        if let (a, b) = both(real.statistics, generated.statistics), a.pool.dimensions != b.pool.dimensions {
             throw EvaluationError(
                 "\(real.path) holds statistics of \(a.pool.dimensions) features and \(generated.path) of "
                     + "\(b.pool.dimensions); they are of other networks.")
@@ -150,7 +151,7 @@ public struct Evaluation {
             isSortedByName: generated.pictures?.isSortedByName ?? false,
             titles: extractor?.distanceTitles ?? ("Fréchet distance", "Kernel distance"), settings: settings)
         measures += try comparison.measures(computing)
-        if let (a, b) = pair(realSide, generatedSide) {
+        if let (a, b) = both(realSide, generatedSide) {
             measures += PixelComparison(real: a, generated: b, settings: settings).measures(computing)
         }
         if settings.arePairs {
@@ -171,7 +172,7 @@ public struct Evaluation {
         let report = EvaluationReport(
             program: program, real: report(of: real, realSide), generated: report(of: generated, generatedSide),
             size: size, features: features, seed: settings.seed, resamples: settings.resamples, measures: measures,
-            spectra: pair(realSide?.spectrum, generatedSide?.spectrum).map {
+            spectra: both(realSide?.spectrum, generatedSide?.spectrum).map {
                 EvaluationReport.Spectra(real: $0.mean(), generated: $1.mean())
             })
         return (report, realFeatures.stored, generatedFeatures.stored)
@@ -182,10 +183,4 @@ public struct Evaluation {
             path: source.path, pictures: side?.count ?? source.statistics?.count,
             unreadable: side?.unreadable.count ?? 0, cropped: side?.cropped ?? 0, isStored: source.statistics != nil)
     }
-}
-
-/// Both, where there are both.
-func pair<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
-    guard let a, let b else { return nil }
-    return (a, b)
 }

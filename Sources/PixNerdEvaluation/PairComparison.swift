@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Pictures with what they became, such as after encoding and decoding, one by one.
 struct PairComparison {
@@ -9,7 +10,7 @@ struct PairComparison {
 
     /// - Throws: `EvaluationError` where there are no two equal numbers of pictures.
     init(real: EvaluationSource, generated: EvaluationSource, size: PictureExtent?, batch: Int) throws {
-        guard let (first, second) = pair(real.pictures, generated.pictures), let size else {
+        guard let (first, second) = both(real.pictures, generated.pictures), let size else {
             throw EvaluationError("Pairs are pictures on both sides; \(real.path) or \(generated.path) holds none.")
         }
         guard first.count == second.count else {

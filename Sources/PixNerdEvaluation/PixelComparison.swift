@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// Measures of the pixels themselves: texture, frequencies and seams, and nothing of what pictures show.
@@ -13,11 +14,11 @@ struct PixelComparison {
             progress("sliced Wasserstein distance")
             measures += slicedWasserstein(resamples)
         }
-        if let (a, b) = pair(real.spectrum, generated.spectrum) {
+        if let (a, b) = both(real.spectrum, generated.spectrum) {
             progress("power spectrum")
             measures.append(spectra(a, b, resamples))
         }
-        if let (a, b) = pair(real.seam, generated.seam) {
+        if let (a, b) = both(real.seam, generated.seam) {
             progress("seams")
             measures += seams(a, b, resamples)
         }

@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// A folder with a PNG for each picture, such as `ring-seed3.png`, and `manifest.json`.
@@ -19,14 +21,16 @@ struct PictureFolder: SampleOutput {
         }
         let paths = files.map { "\(plan.path)/\($0)" }
         guard Set(paths).count == paths.count else {
-            throw SamplingError("--classes or --seeds names the same picture twice; name each class and seed once.")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.classes) or \(Setting.seeds)", found: "names the same image twice",
+                advice: "name each class and seed once")
         }
         var manifest = plan.manifest
         manifest.pictures = zip(plan.requests, files).map { plan.entry($0, file: $1) }
         let manifestPath = "\(plan.path)/manifest.json"
         if !plan.overwrites, FileManager.default.fileExists(atPath: manifestPath) {
             let earlier = try SampleManifest(path: manifestPath)
-            try manifest.expectSameKnobs(as: earlier, in: plan.path)
+            try manifest.expectSameProvenance(as: earlier, in: plan.path)
             let known = Set(earlier.pictures.compactMap(\.file))
             let taken = zip(files, paths).first { !known.contains($0) && FileManager.default.fileExists(atPath: $1) }
             if let taken { try plan.expectFree([taken.1]) }
@@ -39,7 +43,7 @@ struct PictureFolder: SampleOutput {
             isThere = files.map { _ in false }
         }
         kept = isThere.count { $0 }
-        try plan.makeFolder(plan.path)
+        try makeFolder(plan.path)
         try manifest.write(to: manifestPath)
     }
 

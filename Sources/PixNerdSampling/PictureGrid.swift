@@ -1,5 +1,7 @@
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// All pictures on one sheet, a row for each class.
@@ -11,7 +13,7 @@ struct PictureGrid: SampleOutput {
     init(_ plan: SamplePlan) throws {
         self.plan = plan
         try plan.expectFree([plan.path, plan.manifestPath])
-        try plan.makeFolder(plan.parent)
+        try makeFolder(plan.parent)
     }
 
     func holds(_ requests: Range<Int>) -> Bool { false }

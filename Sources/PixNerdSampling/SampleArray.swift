@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// All pictures in one array, in a file that programs for evaluation read.
@@ -24,7 +26,7 @@ struct SampleArray: SampleOutput {
 
     private static let name = "pictures"
     private var parts: String { "\(plan.path).parts" }
-    private func part(first: Int) -> String { "\(parts)/\(String(format: "%08d", first)).safetensors" }
+    private func part(first: Int) -> String { "\(parts)/\(first.zeroPadded(to: 8)).safetensors" }
 
     init(_ plan: SamplePlan, kind: Kind) throws {
         self.plan = plan
@@ -47,21 +49,21 @@ struct SampleArray: SampleOutput {
                 try FileManager.default.removeItem(atPath: parts)
             } else {
                 let earlier = try SampleManifest(path: manifestPath)
-                try manifest.expectSameKnobs(as: earlier, in: parts)
+                try manifest.expectSameProvenance(as: earlier, in: parts)
                 guard earlier.pictures == manifest.pictures else {
-                    throw SamplingError(
-                        "\(parts) holds a part of other pictures than are asked for; ask for the same, remove it, or "
-                            + "allow it by --overwrite.")
+                    throw PixNerdError(
+                        .alreadyExists, "\(parts)", found: "holds a part of other images than are asked for",
+                        advice: "ask for those, remove it, or overwrite it with \(Setting.overwrite)")
                 }
             }
         }
         isThere = []
         var held = 0
-        try plan.makeFolder(parts)
+        try makeFolder(parts)
         try manifest.write(to: manifestPath)
         for start in stride(from: 0, to: plan.requests.count, by: plan.batch) {
             let isPart = FileManager.default.fileExists(
-                atPath: "\(parts)/\(String(format: "%08d", start)).safetensors")
+                atPath: "\(parts)/\(start.zeroPadded(to: 8)).safetensors")
             isThere.append(isPart)
             if isPart { held += min(plan.batch, plan.requests.count - start) }
         }
@@ -115,7 +117,7 @@ struct SampleArray: SampleOutput {
                 ) { write in
                     for part in parts { try part.withUnsafeBytes(write) }
                 },
-                SafetensorsWriter.Item(name: "labels", shape: [count], values: plan.requests.map(\.label)),
+                SafetensorsWriter.Item(name: "labels", shape: [count], values: plan.requests.map(\.prompt.number)),
                 SafetensorsWriter.Item(name: "seeds", shape: [count], values: seeds),
             ], metadata: ["manifest": String(decoding: try SampleManifest.encoder.encode(manifest), as: UTF8.self)],
             to: plan.path)
@@ -136,7 +138,7 @@ struct SampleArray: SampleOutput {
                 try file.append(UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowBytes]))
             }
         }
-        try file.append(order.map { Int64(plan.requests[$0].label) })
+        try file.append(order.map { Int64(plan.requests[$0].prompt.number) })
         try file.finish()
     }
 }

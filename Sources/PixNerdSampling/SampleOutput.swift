@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Where sampled pictures go.
@@ -40,8 +42,8 @@ public enum SampleForm: Sendable, Equatable {
 public struct SamplePlan {
     public let path: String
     public let requests: [PictureRequest]
-    /// Names of the classes by label.
-    public let names: [String]
+    /// Short name of a prompt, for file names and captions.
+    private let name: @Sendable (Prompt) -> String
     /// How the pictures are made, without the list of them.
     public let manifest: SampleManifest
     /// Pictures of a batch.
@@ -50,13 +52,14 @@ public struct SamplePlan {
     public let overwrites: Bool
 
     public init(
-        path: String, requests: [PictureRequest], names: [String], manifest: SampleManifest, overwrites: Bool
+        path: String, requests: [PictureRequest], name: @escaping @Sendable (Prompt) -> String,
+        manifest: SampleManifest, overwrites: Bool
     ) {
         self.path = path
         self.requests = requests
-        self.names = names
+        self.name = name
         self.manifest = manifest
-        batch = manifest.knobs.batch
+        batch = manifest.provenance.batch
         self.overwrites = overwrites
     }
 
@@ -74,11 +77,12 @@ public struct SamplePlan {
     }
 
     func name(of request: PictureRequest) -> String {
-        names.indices.contains(request.label) ? names[request.label] : String(request.label)
+        name(request.prompt)
     }
 
     func entry(_ request: PictureRequest, file: String? = nil) -> SampleManifest.Picture {
-        SampleManifest.Picture(label: request.label, className: name(of: request), seed: request.seed, file: file)
+        SampleManifest.Picture(
+            label: request.prompt.number, className: name(of: request), seed: request.seed, file: file)
     }
 
     /// Where the manifest of a single file stands.
@@ -86,15 +90,9 @@ public struct SamplePlan {
 
     func expectFree(_ paths: [String]) throws {
         if !overwrites, let taken = paths.first(where: { FileManager.default.fileExists(atPath: $0) }) {
-            throw SamplingError("\(taken) is there already; choose another --out, or allow it by --overwrite.")
-        }
-    }
-
-    func makeFolder(_ path: String) throws {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw SamplingError("The folder \(path) cannot be made: \(systemReason(error)).")
+            throw PixNerdError(
+                .alreadyExists, "\(taken)", found: "already exists",
+                advice: "choose another \(Setting.output), or overwrite it with \(Setting.overwrite)")
         }
     }
 

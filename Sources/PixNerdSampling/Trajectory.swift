@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSpaces
+import PixNerdSupport
 
 /// The predicted pictures of the first batch, step by step.
 ///
@@ -38,10 +40,12 @@ public final class Trajectory {
     /// - Throws: `SamplingError` where the name says no form, or something would be written over.
     public init(path: String, steps: Int, plan: SamplePlan) throws {
         guard let form = Form(path: path) else {
-            throw SamplingError("--trajectory is '\(path)'; a name that ends in .png, .apng or .gif is expected.")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.trajectory)", found: "is '\(path)'",
+                expected: "a name that ends in .png, .apng or .gif")
         }
         try plan.expectFree([path])
-        try plan.makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         self.form = form
         self.path = path
         self.plan = plan
@@ -90,10 +94,11 @@ public struct Preview {
     /// - Throws: `SamplingError` where something would be written over.
     public init(path: String, every: Int, plan: SamplePlan) throws {
         guard URL(fileURLWithPath: path).pathExtension.lowercased() == "png" else {
-            throw SamplingError("--preview is '\(path)'; a name that ends in .png is expected.")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.preview)", found: "is '\(path)'", expected: "a name that ends in .png")
         }
         try plan.expectFree([path])
-        try plan.makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         self.path = path
         self.every = every
         self.plan = plan

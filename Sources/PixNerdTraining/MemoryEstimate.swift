@@ -2,6 +2,7 @@ import Foundation
 import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSpaces
 import PixNerdTensors
 
 /// What a run will need, before it begins.
@@ -48,32 +49,20 @@ public struct MemoryEstimate: Sendable {
         shareable /= ranks
     }
 
+    /// A denoiser in training.
+    ///
     /// - Parameters:
-    ///   - parameters: of the model.
-    ///   - averages: how many moving averages.
-    ///   - batch: pictures in a forward pass.
-    ///   - size: side of what is diffused.
-    ///   - precision: of what is kept for the backward pass.
+    ///   - averages: Number of EMAs.
+    ///   - batch: Images in a forward pass.
+    ///   - size: Side of what is diffused.
+    ///   - precision: Precision of what is kept for the backward pass.
     public init(
-        _ architecture: PixNerdArchitecture, parameters: Int, averages: Int, batch: Int, size: Int, recompute: Bool,
+        _ architecture: any DenoiserArchitecture, averages: Int, batch: Int, size: Int, recompute: Bool,
         precision: Precision
     ) {
-        self.init(parameters: parameters, averages: averages)
-        let tokens = batch * (size / architecture.patchSize) * (size / architecture.patchSize)
-        // What the derivatives of a block hold: its input, two norms, queries, keys and values, attention, both outputs.
-        let block = 9 * architecture.hiddenSize + 2 * architecture.feedForwardWidth
-        let blocks = architecture.conditionedBlocks
-        // Generated weights and their gradients.
-        let generated = 2 * architecture.fieldWidth * architecture.fieldWidth * architecture.fieldRatio
-        let field = 2 * (architecture.blocks - blocks) * generated
-        // With a linear head, which has no field: the last norm and both sides of its matrix.
-        let pixels =
-            12 * architecture.channels * architecture.patchSize * architecture.patchSize
-            + (architecture.head == .linear ? 2 * architecture.hiddenSize : 0)
-        // Inputs of blocks that are computed again stay float32.
-        let bytes = precision == .bf16 ? 2 : 4
-        let (inputs, kept) = recompute ? (blocks * architecture.hiddenSize, block) : (0, blocks * block)
-        activations = tokens * (4 * (inputs + block + pixels) + bytes * (kept + field))
+        self.init(parameters: architecture.parameterCount, averages: averages)
+        activations = architecture.activationBytes(
+            batch: batch, height: size, width: size, recompute: recompute, precision: precision)
     }
 
     /// Adds a projector and the features that it aims at.

@@ -1,9 +1,12 @@
 import Foundation
 import Logging
+import PixNerdCheckpoints
 import PixNerdDistributed
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 extension Trainer {

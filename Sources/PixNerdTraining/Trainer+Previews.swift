@@ -12,8 +12,7 @@ extension Trainer {
             }
         }
         guard let journal else { return }
-        let digits = String(state.step)
-        let name = "step-" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+        let name = "step-" + state.step.zeroPadded(to: 6)
         if let average {
             let picture = try task.withWeights(average) { try task.preview() }
             try write(picture, "\(name).png", tag: "preview/ema", journal)

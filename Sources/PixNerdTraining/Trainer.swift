@@ -1,10 +1,13 @@
 import Foundation
 import Logging
+import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdDistributed
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 /// Trains a denoiser or an autoencoder on pictures, and keeps its run directory.
@@ -19,6 +22,8 @@ public final class Trainer {
     /// How they join their gradients; nil for one alone.
     let exchange: GradientExchange?
     private let logger: Logger
+    /// Receives the progress of training, on rank 0 alone.
+    public var onProgress: ProgressHandler = { _ in }
 
     /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
     ///
@@ -63,18 +68,16 @@ public final class Trainer {
         let take = task.makeStepper(
             optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil, exchange: exchange)
-        let progress = communicator.isRoot ? Progress(total: training.steps, first: state.step) : nil
-        defer { progress?.finish() }
+        let first = state.step
         var window = MetricsWindow(batchSize: training.batchSize)
         var savedStep = state.step
         var forecast = TimeForecast(first: state.step, total: training.steps)
         while state.step < training.steps {
             try step(take, loader, &window)
             if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
-                progress?.finish()
                 logger.notice(
                     """
-                    the run will take about \(Progress.duration(seconds)) more on \(Machine().processor), by the speed of its \
+                    the run will take about \(durationText(seconds)) more on \(Machine().processor), by the speed of its \
                     first steps
                     """)
             }
@@ -84,7 +87,10 @@ public final class Trainer {
                     skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
                     exchange: exchange?.takeTimes())
                 try keepGoing("the metrics") { try journal?.write(record) }
-                progress?.show(state.step, record.line)
+                if communicator.isRoot {
+                    onProgress(
+                        WorkProgress(done: state.step, total: training.steps, first: first, details: record.line))
+                }
             }
             if state.step % training.saveEvery == 0 || state.step == training.steps {
                 try window.excluding { try save() }
@@ -96,7 +102,6 @@ public final class Trainer {
             if state.step < training.steps && communicator.any(shouldStop()) { break }
         }
         if savedStep != state.step { try save() }
-        progress?.finish()
         reportTroubles(loader)
         return state.step == training.steps
     }

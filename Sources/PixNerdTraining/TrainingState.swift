@@ -2,6 +2,9 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdDistributed
 import PixNerdLayers
+import PixNerdModels
+import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 /// How far a run is: optimiser, moving averages, step, and what else decides later steps.
@@ -189,9 +192,7 @@ public struct TrainingState {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try encoder.encode(record)
-        try AtomicFile.write(to: "\(directory)/state.json") { file in
-            try json.withUnsafeBytes { try file.append($0) }
-        }
+        try AtomicFile.write(json, to: "\(directory)/state.json")
     }
 }
 

@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import Logging
 import PixNerdDistributed
+import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -17,12 +19,15 @@ struct PixNerdCommand: ParsableCommand {
               pixnerd train configs/shapes.yaml
               pixnerd sample checkpoints/shapes --out shapes.png
             """,
-        version: "0.1.0",
+        version: PixNerdVersion.current,
         subcommands: [
             TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, VerifyCommand.self,
             ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
             BenchCommand.self,
         ])
+
+    /// Name and version, as reports and manifests record them.
+    static let program = "pixnerd \(PixNerdVersion.current)"
 
     static func main() {
         var command = RankedEnd.onlyRankZeroShows { try parsed() }

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 

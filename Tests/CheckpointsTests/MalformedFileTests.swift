@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

@@ -1,4 +1,5 @@
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

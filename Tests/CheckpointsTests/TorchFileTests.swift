@@ -1,8 +1,8 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTestSupport
-import PixNerdTraining
 import Testing
 
 /// Files that torch.save wrote; `Tests/Fixtures/make_torch_fixtures.py` makes them.
@@ -51,8 +51,8 @@ import Testing
     @Test(arguments: [(WeightKind.raw, ElementType.float16), (.ema, .bfloat16)])
     func roundsAsPyTorchDoes(kind: WeightKind, type: ElementType) throws {
         try withTemporaryDirectory { directory in
-            let full = try PixNerdCheckpoint(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors"))
-            let rounded = try PixNerdCheckpoint(path: Fixtures.path("torch/lightning.ckpt"))
+            let full = try DenoiserCheckpoint(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors"))
+            let rounded = try DenoiserCheckpoint(path: Fixtures.path("torch/lightning.ckpt"))
             for (checkpoint, name) in [(full, "full"), (rounded, "rounded")] {
                 let result = try checkpoint.conversion(kind, type: type)
                     .write(to: "\(directory)/\(name).safetensors", metadata: [:])
@@ -66,8 +66,8 @@ import Testing
 
     @Test(arguments: WeightKind.allCases)
     func loadsModel(kind: WeightKind) throws {
-        let model = try PixNerdCheckpoint(path: Fixtures.path("torch/lightning.ckpt")).load(kind)
-        let full = try PixNerdCheckpoint(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors")).load(kind)
+        let model = try DenoiserCheckpoint(path: Fixtures.path("torch/lightning.ckpt")).load(kind)
+        let full = try DenoiserCheckpoint(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors")).load(kind)
         #expect(model.architecture == full.architecture)
         for (a, b) in zip(model.parameters, full.parameters) {
             expectClose(

@@ -1,3 +1,4 @@
+import PixNerdModels
 import PixNerdTestSupport
 import Testing
 

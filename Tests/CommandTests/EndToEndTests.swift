@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdDiffusion
 import PixNerdImages
 import PixNerdTestSupport
 import Testing

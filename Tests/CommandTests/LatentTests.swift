@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdDiffusion
 import PixNerdImages
 import PixNerdTestSupport
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdDiffusion
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdModels
 import PixNerdTestSupport
 import Testing
 

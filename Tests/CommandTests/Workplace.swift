@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 

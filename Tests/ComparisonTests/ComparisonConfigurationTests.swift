@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdComparison
+import PixNerdSupport
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

@@ -1,4 +1,5 @@
 import PixNerdComparison
+import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

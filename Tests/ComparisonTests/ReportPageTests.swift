@@ -1,5 +1,8 @@
 import Foundation
 import PixNerdComparison
+import PixNerdModels
+import PixNerdSupport
+import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

@@ -4,6 +4,7 @@ import PixNerdDiffusion
 import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdEvaluation
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Synchronization

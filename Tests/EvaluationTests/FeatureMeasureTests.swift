@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdEvaluation
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 

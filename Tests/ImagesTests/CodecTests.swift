@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Reading PNG and JPEG files as Pillow reads them, and refusing what is not one.

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// What is told about a data set before anyone trains on it.

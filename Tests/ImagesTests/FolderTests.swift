@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Which files a picture folder holds, in which order, and what is said when it is not laid out as expected.

@@ -1,5 +1,7 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
+import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 

@@ -1,6 +1,8 @@
 import Foundation
 import Logging
+import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Batches in an order that depends on the seed alone, whatever the threads do and whatever is wrong with the files.

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Pictures without classes, wherever they lie below a folder.

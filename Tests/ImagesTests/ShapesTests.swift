@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// The dataset that is made from a seed.

@@ -1,5 +1,7 @@
 import Foundation
+import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// WebDataset shards: which pictures they hold, where, and what is said when something is wrong with one.

@@ -1,4 +1,5 @@
 import Logging
+import PixNerdDiffusion
 import PixNerdImages
 import Testing
 

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdImages
 import Testing
 

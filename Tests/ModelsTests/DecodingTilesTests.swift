@@ -1,5 +1,6 @@
 import PixNerdCheckpoints
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing

@@ -1,4 +1,5 @@
 import PixNerdCheckpoints
+import PixNerdDiffusion
 import PixNerdModels
 import PixNerdTensors
 import PixNerdTestSupport
@@ -10,7 +11,7 @@ import Testing
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
         let route = FieldRoute(try PixNerdTests.model("tiny"), trainedSize: 16)
         let velocity = route.velocity(
-            try file.tensor("x"), times: try file.tensor("t").values, labels: try file.integers("y"))
+            try file.tensor("x"), times: try file.tensor("t").values, condition: ClassCondition(try file.integers("y")))
         expectClose(velocity, try file.tensor("velocity"), .network)
     }
 
@@ -32,9 +33,10 @@ import Testing
         }
         // Nearest pixels of 28 in 16 are those above, so that the transformer sees the picture of training.
         #expect(resizedToNearest(fine, height: 16, width: 16).values.count == coarse.count)
-        let seen = FieldRoute(model, trainedSize: 16).velocity(fine, times: [0.4], labels: labels).values
+        let seen = FieldRoute(model, trainedSize: 16).velocity(fine, times: [0.4], condition: ClassCondition(labels))
+            .values
         let direct = model.velocity(
-            resizedToNearest(fine, height: 16, width: 16), times: [0.4], labels: labels
+            resizedToNearest(fine, height: 16, width: 16), times: [0.4], condition: ClassCondition(labels)
         ).values
         // Where the seen picture equals the fine one at a shared position, the velocities must agree.
         let seenPicture = resizedToNearest(fine, height: 16, width: 16).values
@@ -69,8 +71,8 @@ import Testing
         let (route, times, labels) = (FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], [1, 0])
         var stream = RandomStream(seed: 1, purpose: .fieldSize)
         let pixels = PatchPixels(ofPatch: 7, 9, atMost: 4, &stream)
-        let part = route.decoding(pixels, of: x).velocity(pixels(x), times: times, labels: labels)
-        let whole = pixels(route.velocity(x, times: times, labels: labels))
+        let part = route.decoding(pixels, of: x).velocity(pixels(x), times: times, condition: ClassCondition(labels))
+        let whole = pixels(route.velocity(x, times: times, condition: ClassCondition(labels)))
         #expect(part.shape == [2, 3, 16, 16])
         // Products with fewer rows may sum in another order.
         expectClose(part, whole, .network)

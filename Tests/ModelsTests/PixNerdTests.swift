@@ -1,7 +1,9 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -22,7 +24,7 @@ import Testing
     func velocity(name: String, reference: String, weights: String) throws {
         let file = try Fixtures.pixnerd("\(name)-\(reference)")
         let velocity = try Self.model(name, weights: weights).velocity(
-            file.tensor("x"), times: file.tensor("t").values, labels: file.integers("y"))
+            file.tensor("x"), times: file.tensor("t").values, condition: ClassCondition(file.integers("y")))
         expectClose(velocity, try file.tensor("velocity"), .network, reference)
     }
 
@@ -31,10 +33,11 @@ import Testing
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
         let model = try Self.model("tiny")
         let (x, times, labels) = try (file.tensor("x"), file.tensor("t").values, file.integers("y"))
-        let together = model.velocity(x, times: times, labels: labels)
+        let together = model.velocity(x, times: times, condition: ClassCondition(labels))
         for picture in 0..<x.shape[0] {
             let range = picture..<picture + 1
-            let alone = model.velocity(x.rows(range), times: [times[picture]], labels: [labels[picture]])
+            let alone = model.velocity(
+                x.rows(range), times: [times[picture]], condition: ClassCondition([labels[picture]]))
             // Products of other sizes sum in another order.
             expectClose(alone, together.rows(range), .oneOperator)
         }

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
 import PixNerdTensors
@@ -36,7 +37,7 @@ struct PrecisionTests {
             for parameter in model.parameters { parameter.clearGradient() }
             return try precision {
                 let velocity = withGradient(upstream: upstream) {
-                    model.velocity(x, times: [0.3, 0.8], labels: [1, 4])
+                    model.velocity(x, times: [0.3, 0.8], condition: ClassCondition([1, 4]))
                 }
                 return (velocity, try model.parameters.map { try #require($0.gradient).copied() })
             }

@@ -1,3 +1,4 @@
+import PixNerdOptimization
 import PixNerdTensors
 import Testing
 

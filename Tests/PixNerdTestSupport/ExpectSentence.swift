@@ -17,3 +17,13 @@ public func expectSentence(
     guard !problems.isEmpty else { return }
     Issue.record("\(problems.joined(separator: "; ")): \(text)", sourceLocation: sourceLocation)
 }
+
+/// What `body` throws, as a person reads it.
+public func sentence(_ body: () throws -> Void) -> String {
+    do {
+        try body()
+        return "nothing was thrown"
+    } catch {
+        return "\(error)"
+    }
+}

@@ -3,27 +3,31 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdSampling
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
 /// Where sampled pictures go: what is kept, what is refused, and what the files hold.
 @Suite struct SampleOutputTests {
-    private static let requests = RequestList.perClass(5, classes: [0, 1], firstSeed: 20)
+    private static let requests = RequestList.perClass(5, prompts: [0, 1].map(Prompt.label), firstSeed: 20)
 
     private func plan(
         _ path: String, _ requests: [PictureRequest] = requests, overwrites: Bool = false,
-        change: (inout SampleKnobs) -> Void = { _ in }
+        change: (inout SamplingProvenance) -> Void = { _ in }
     ) -> SamplePlan {
-        var knobs = SampleKnobs(
-            checkpointHash: "0123", weights: "ema", height: 2, width: 3, canvasHeight: 4, canvasWidth: 4, route: "grid",
-            sampler: "euler", order: nil, steps: 9, lastStep: nil, shift: 1.5, guidance: [0.1, 3],
-            guidanceTimes: [0, 0.3, 1],
-            noise: "torch", noiseHash: nil, batch: 4)
-        change(&knobs)
+        // The sizes are sound, and the file is this one.
+        var provenance = try! SamplingProvenance(
+            file: #filePath, weights: .ema, size: PictureSize(height: 2, width: 3, multiple: 4), route: .grid,
+            settings: SamplingSettings(
+                steps: 9, guidance: Guidance(scales: [0.1, 3], times: [0, 0.3, 1]), shift: 1.5),
+            noise: .torch, autoencoder: nil, tile: nil, precision: .fp32, batch: 4)
+        provenance.checkpointHash = "0123"
+        change(&provenance)
         return SamplePlan(
-            path: path, requests: requests, names: ["a/b", "c"],
-            manifest: SampleManifest(program: "pixnerd 0", checkpoint: "somewhere", knobs: knobs),
+            path: path, requests: requests, name: { ["a/b", "c"][$0.number] },
+            manifest: SampleManifest(program: "pixnerd 0", checkpoint: "somewhere", provenance: provenance),
             overwrites: overwrites)
     }
 
@@ -137,14 +141,14 @@ import Testing
             let path = "\(directory)/\(name)"
             var output = try plan(path).open()
             try fill(&output, batches: 1)
-            let changes: [(String, (inout SampleKnobs) -> Void)] = [
+            let changes: [(String, (inout SamplingProvenance) -> Void)] = [
                 ("steps is 9 and not 10", { $0.steps = 10 }), ("order is not set and not 2", { $0.order = 2 }),
                 ("checkpoint_hash is 0123 and not 0124", { $0.checkpointHash = "0124" }),
                 ("guidance is", { $0.guidance[0] = 0.2 }), ("batch is 4 and not 5", { $0.batch = 5 }),
             ]
             for (needed, change) in changes {
                 let error = #expect(throws: SamplingError.self) { _ = try plan(path, change: change).open() }
-                expectSentence(error?.description ?? "", naming: [name, needed, "--overwrite"])
+                expectSentence(error?.description ?? "", naming: [name, needed, "overwrites"])
             }
             let anew = try plan(path, overwrites: true, change: { $0.steps = 10 }).open()
             #expect(anew.kept == 0)
@@ -155,9 +159,9 @@ import Testing
         try withTemporaryDirectory { directory in
             var output = try plan("\(directory)/a.npz").open()
             try fill(&output, batches: 1)
-            let others = RequestList.perClass(5, classes: [1, 0], firstSeed: 20)
+            let others = RequestList.perClass(5, prompts: [1, 0].map(Prompt.label), firstSeed: 20)
             let error = #expect(throws: SamplingError.self) { _ = try plan("\(directory)/a.npz", others).open() }
-            expectSentence(error?.description ?? "", naming: ["a.npz.parts", "other pictures"])
+            expectSentence(error?.description ?? "", naming: ["a.npz.parts", "other images"])
         }
     }
 

@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 import Testing
 

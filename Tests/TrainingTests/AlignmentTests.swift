@@ -1,7 +1,9 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
+import PixNerdInspection
 import PixNerdModels
+import PixNerdPrecompute
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing
@@ -83,7 +85,7 @@ import Testing
                     })
             #expect(file.shape(of: "diffusion_trainer.proj.0.0.weight") == [20, 16])
             #expect(file.shape(of: "diffusion_trainer.proj.0.4.weight") == [24, 20])
-            let checkpoint = try PixNerdCheckpoint(path: run.path)
+            let checkpoint = try DenoiserCheckpoint(path: run.path)
             #expect(try checkpoint.projector()?.parameterCount == 17 * 20 + 21 * 20 + 21 * 24)
             _ = try (checkpoint.load(.raw), checkpoint.load(.ema))
             let summary = try CheckpointSummary(checkpoint, size: nil)
@@ -99,7 +101,7 @@ import Testing
                     $0.model.patchSize = 4
                     change(&$0)
                 }.run
-                return try PixNerdCheckpoint(path: run.path).load(.raw).parameters.map(\.value.values)
+                return try DenoiserCheckpoint(path: run.path).load(.raw).parameters.map(\.value.values)
             }
             let plain = try denoiser("plain") { _ in }
             let whole = try denoiser("whole", align)

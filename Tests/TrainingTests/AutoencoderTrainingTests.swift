@@ -3,6 +3,7 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
 import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining

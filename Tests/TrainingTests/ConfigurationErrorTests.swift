@@ -1,5 +1,7 @@
 import Foundation
 import PixNerdDiffusion
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

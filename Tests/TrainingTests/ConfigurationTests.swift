@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdDiffusion
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

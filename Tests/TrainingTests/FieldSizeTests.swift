@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
+import PixNerdModels
 import PixNerdTestSupport
 import Testing
 
@@ -68,9 +69,9 @@ import Testing
     @Test func checkpointsSayTheirSizes() throws {
         try with { runs in
             let run = try train(runs, "sizes") { $0.training.steps = 1 }.run
-            #expect(try PixNerdCheckpoint(path: run.path).fieldSizes == [24, 32, 40])
+            #expect(try DenoiserCheckpoint(path: run.path).fieldSizes == [24, 32, 40])
             let plain = try runs.train("plain") { $0.training.steps = 1 }.run
-            #expect(try PixNerdCheckpoint(path: plain.path).fieldSizes == [])
+            #expect(try DenoiserCheckpoint(path: plain.path).fieldSizes == [])
         }
     }
 }

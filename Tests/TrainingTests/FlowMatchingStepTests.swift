@@ -2,6 +2,7 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -34,7 +35,7 @@ import Testing
                     data: data.rows(index..<index + 1).reshaped(shape),
                     noise: noise.rows(index..<index + 1).reshaped(shape),
                     times: times[index * batch..<(index + 1) * batch].map { shiftedTime($0, by: shift) },
-                    labels: Array(labels[index * batch..<(index + 1) * batch]))
+                    condition: ClassCondition(Array(labels[index * batch..<(index + 1) * batch])))
             ])
         }
         expectClose(Tensor(results.map(\.loss), shape: [5]), try file.tensor("train.loss"), .run, "losses")
@@ -54,7 +55,7 @@ import Testing
         try step([
             TrainingBatch(
                 data: Tensor(repeating: data, shape: [1, 3, 8, 8]),
-                noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [time], labels: [2])
+                noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [time], condition: ClassCondition([2]))
         ])
     }
 
@@ -108,7 +109,8 @@ import Testing
         let noise = Tensor.normal(x.shape) { RandomStream(seed: 1, purpose: .test, index: $0) }
         func part(_ range: Range<Int>) -> TrainingBatch {
             TrainingBatch(
-                data: x.rows(range), noise: noise.rows(range), times: Array(times[range]), labels: Array(labels[range]))
+                data: x.rows(range), noise: noise.rows(range), times: Array(times[range]),
+                condition: ClassCondition(Array(labels[range])))
         }
         let model = try model()
         let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
@@ -129,7 +131,7 @@ import Testing
         let step = FlowMatchingStep(model: model, optimizer: AdamW(model.parameters, settings: AdamW.Settings()))
         let batch = TrainingBatch(
             data: Tensor(zeros: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [0.5],
-            labels: [2])
+            condition: ClassCondition([2]))
         try precision { _ = step.gradient([TrainingBatch](repeating: batch, count: batches)) }
         let rounded = model.parameters.filter {
             if case .bfloat16 = $0.storedGradient { true } else { false }
@@ -144,7 +146,7 @@ import Testing
         let before = model.parameters.map(\.value.values)
         let batch = TrainingBatch(
             data: Tensor(zeros: [1, 3, 8, 8]), noise: Tensor(repeating: 0.25, shape: [1, 3, 8, 8]), times: [0.5],
-            labels: [2])
+            condition: ClassCondition([2]))
         var norms: [Double] = []
         let result = try step([batch]) { norm in
             norms.append(norm)

@@ -25,7 +25,7 @@ import Testing
             }.run
             let losses = try runs.metrics(run).map(\.loss)
             #expect(losses[5] < 0.9 * losses[0], "\(losses)")
-            let checkpoint = try PixNerdCheckpoint(path: run.path)
+            let checkpoint = try DenoiserCheckpoint(path: run.path)
             let identity = try #require(checkpoint.autoencoder)
             #expect(identity.path == source.stepPath(40) && identity.reduction == 2 && identity.latentChannels == 2)
             let autoencoder = try AutoencoderCheckpoint(path: source.path)
@@ -36,8 +36,8 @@ import Testing
 
     /// What is encoded ahead is what the step would encode, mirrored pictures among them. The last bits differ where OpenBLAS'
     /// kernel rounds the products of another batch otherwise.
-    @Test(arguments: [PixNerdHead.field, .linear])
-    func cachedLatentsMakeTheSameRun(head: PixNerdHead) throws {
+    @Test(arguments: [DenoiserOptions.Head.field, .linear])
+    func cachedLatentsMakeTheSameRun(head: DenoiserOptions.Head) throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()
             try runs.encodeLatents()

@@ -1,5 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdOptimization
 import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining
@@ -89,7 +91,7 @@ import Testing
         try TinyRuns.with { runs in
             let (_, message) = try trainWithoutARoof(runs, .stop)
             expectSentence(message, naming: ["step 6 could not be saved"])
-            let earlier = try PixNerdCheckpoint(path: "\(runs.directory)/elsewhere/step-0000003")
+            let earlier = try DenoiserCheckpoint(path: "\(runs.directory)/elsewhere/step-0000003")
             #expect(try earlier.load(.ema).parameters.allSatisfy { $0.value.isFinite })
         }
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PixNerdModels
+import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing

@@ -3,6 +3,8 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdPrecompute
+import PixNerdSpaces
 import PixNerdTensors
 import PixNerdTraining
 import Testing

@@ -1,6 +1,7 @@
 import Foundation
 import InMemoryLogging
 import Logging
+import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdTestSupport
 import PixNerdTraining
@@ -95,16 +96,6 @@ struct TinyRuns {
         try String(contentsOfFile: run.metricsPath, encoding: .utf8).split(separator: "\n").map {
             try JSONDecoder().decode(MetricsRecord.self, from: Data($0.utf8))
         }
-    }
-}
-
-/// What `body` throws, as a person reads it.
-func sentence(_ body: () throws -> Void) -> String {
-    do {
-        try body()
-        return "nothing was thrown"
-    } catch {
-        return "\(error)"
     }
 }
 

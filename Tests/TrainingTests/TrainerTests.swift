@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdTestSupport
 import PixNerdTraining

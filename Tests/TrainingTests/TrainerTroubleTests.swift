@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdModels
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing
@@ -47,7 +48,7 @@ import Testing
             let run = RunDirectory(existing: "\(runs.directory)/run")
             expectSentence(message, naming: ["step 3", ".weight", "not finite", "learning rate", run.stepPath(2)])
             #expect(run.savedSteps == [2], "what cannot be trained on is not saved")
-            let checkpoint = try PixNerdCheckpoint(path: run.path)
+            let checkpoint = try DenoiserCheckpoint(path: run.path)
             for kind in WeightKind.allCases {
                 #expect(try checkpoint.load(kind).parameters.allSatisfy { $0.value.isFinite })
             }

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// The header of a `.npy` array: what the elements are, their order and the shape.
 ///
 /// Format: the magic bytes `\x93NUMPY`, major and minor version, the length of the text (2 bytes in version 1, 4 in

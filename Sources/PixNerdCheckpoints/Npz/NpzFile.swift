@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// An `.npz` file of numpy: a zip file with a `.npy` array for each entry, stored or deflated; mapped.
 ///

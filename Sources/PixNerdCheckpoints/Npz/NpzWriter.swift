@@ -1,5 +1,6 @@
 import CPixNerdZip
 import Foundation
+import PixNerdSupport
 
 /// Writes an `.npz` file, as `numpy.savez` does: arrays whose bytes are given row after row, never all at once.
 ///

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// The instructions of the pickle machine that are read, by their bytes.
 enum PickleOperation: UInt8 {
     case mark = 0x28  // (

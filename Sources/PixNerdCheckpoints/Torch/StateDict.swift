@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// The weights in what a pickle holds, wherever training programs put them.
 ///
 /// They stand at the top, or under a key such as `state_dict` (Lightning) or `model`; beside that an `ema` key may hold

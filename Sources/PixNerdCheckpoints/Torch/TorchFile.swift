@@ -1,4 +1,6 @@
 import Foundation
+import PixNerdSupport
+import PixNerdTensors
 
 /// The weights in a file that `torch.save` wrote (PyTorch 1.6 or later, a zip file), mapped and read tensor by tensor.
 ///

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// Reads a pickle of the protocols 2 to 5 without running anything.
 ///
 /// A pickle is a program for a small stack machine. Here the machine knows numbers, strings, containers and PyTorch's

@@ -1,5 +1,6 @@
 import CPixNerdZip
 import Foundation
+import PixNerdSupport
 
 /// A zip file, read through libzip from mapped memory.
 ///

@@ -1,5 +1,6 @@
 import CPixNerdZip
 import Foundation
+import PixNerdSupport
 
 /// Memory from which libzip reads, and which notes what it reads.
 final class ZipBytes {

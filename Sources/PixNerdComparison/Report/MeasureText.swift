@@ -1,4 +1,6 @@
 import PixNerdEvaluation
+import PixNerdModels
+import PixNerdTensors
 
 /// What the page says of measures.
 enum MeasureText {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdTensors
 
 /// Numbers as a person reads them.
 package enum NumberText {

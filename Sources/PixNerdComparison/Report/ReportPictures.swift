@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdModels
 import PixNerdTraining
 
 /// The pictures of a page.
@@ -101,7 +102,7 @@ struct ReportPictures {
 
     /// As the checkpoints call it.
     private func className(_ label: Int) -> String {
-        let runs = results.pipelines.compactMap { try? PixNerdCheckpoint(path: $0.run) }
+        let runs = results.pipelines.compactMap { try? DenoiserCheckpoint(path: $0.run) }
         let names = runs.lazy.compactMap(\.classNames).first ?? []
         return names.indices.contains(label) ? names[label] : "class \(label)"
     }

@@ -1,6 +1,8 @@
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// How near pictures come back through autoencoders, and what each of them costs.

@@ -2,6 +2,8 @@ import Foundation
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Pictures through one autoencoder and back, and what is measured on the way.
@@ -77,10 +79,10 @@ struct RoundTrip {
         if !similarity.isEmpty {
             measures.append(PairComparison.mean("ssim", "SSIM", similarity, note: "mean of \(count) pictures"))
         }
-        if let (a, b) = pair(originals.spectrum, spectrum) {
+        if let (a, b) = both(originals.spectrum, spectrum) {
             measures.append(measure("spectrum", "Power spectrum, dB", PowerSpectrum.distance(a.mean(), b.mean())))
         }
-        if let (distance, title) = pair(originals.distance, extractorTitle) {
+        if let (distance, title) = both(originals.distance, extractorTitle) {
             let found = features.statistics()
             let note =
                 count <= found.dimensions ? "\(count) pictures are too few for \(found.dimensions) features" : nil

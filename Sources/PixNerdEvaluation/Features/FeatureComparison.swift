@@ -1,3 +1,5 @@
+import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 
 /// The features of one side, and the statistics of them, stored or computed.
@@ -38,19 +40,19 @@ struct FeatureComparison {
         let resamples = generated.pool.map {
             Bootstrap(resamples: settings.resamples, of: $0.shape[0], seed: settings.seed).counts
         }
-        if let (a, b) = pair(real.stored, generated.stored) {
+        if let (a, b) = both(real.stored, generated.stored) {
             progress(titles.frechet)
             measures.append(
                 try frechet(
                     "fid", titles.frechet, a.pool, b.pool, real: real.pool, generated: generated.pool, resamples ?? []))
-            if let (c, d) = pair(a.spatial, b.spatial), c.dimensions == d.dimensions {
+            if let (c, d) = both(a.spatial, b.spatial), c.dimensions == d.dimensions {
                 progress("sFID")
                 measures.append(
                     try frechet(
                         "sfid", "sFID", c, d, real: real.spatial, generated: generated.spatial, resamples ?? []))
             }
         }
-        if let (a, b) = pair(real.pool, generated.pool) {
+        if let (a, b) = both(real.pool, generated.pool) {
             progress(titles.kernel)
             measures.append(kernel(a, b))
             progress("precision and recall")
@@ -73,7 +75,7 @@ struct FeatureComparison {
             try resamples.map { try distance(GaussianStatistics(of: features, counts: $0)) }
         }
         var floor: Double?
-        if let (features, halves) = pair(real, self.real.halves), min(halves.first.count, halves.second.count) > 1 {
+        if let (features, halves) = both(real, self.real.halves), min(halves.first.count, halves.second.count) > 1 {
             let sides = [halves.first, halves.second].map { GaussianStatistics(of: features.selecting($0)) }
             floor = try FrechetDistance(to: sides[0])(sides[1])
         }

@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 
 /// A network whose view of pictures is compared.

@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// The Fréchet distance of normal distributions to one of them (Dowson and Landau, 1982; Heusel et al., 2017):

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdTensors
 
 /// Kernel distance (KID; Binkowski et al., "Demystifying MMD GANs", ICLR 2018): the squared maximum mean discrepancy under

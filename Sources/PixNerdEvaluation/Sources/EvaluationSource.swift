@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 
 /// What one side of an evaluation is: pictures, stored statistics, or both, as ADM's references have them.
 public struct EvaluationSource: Sendable {

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 
 /// Another network, whose features are kept in files: pictures that it has seen before are not sent through it again.

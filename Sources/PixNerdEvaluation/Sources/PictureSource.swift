@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
+import PixNerdSupport
 
 /// Pictures of one side of an evaluation: a folder, shards, or `arr_0` of an `.npz`, in a fixed order.
 public struct PictureSource: Sendable {

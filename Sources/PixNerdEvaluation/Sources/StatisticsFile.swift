@@ -1,4 +1,5 @@
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 
 /// Statistics of features as ADM's evaluation stores them: an `.npz` with `mu` [d], `sigma` [d, d], and for sFID `mu_s` and

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// The whole content of a regular file.
 func readBytes(ofFile path: String) throws -> [UInt8] {
@@ -42,38 +43,4 @@ func readBytes(
         count += got
     }
     return UnsafeRawBufferPointer(start: base, count: count)
-}
-
-/// Writes `bytes` beside `path` under a name that no other process uses and that ends in `.partial`, then renames it to
-/// `path`.
-func replaceFile(_ path: String, with bytes: [UInt8]) throws {
-    let ending = ".partial"
-    var template = Array((path + ".XXXXXX" + ending).utf8CString)
-    let descriptor = mkstemps(&template, Int32(ending.utf8.count))
-    guard descriptor >= 0 else { throw ImageError("\(path) cannot be written: \(systemReason()).") }
-    let temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    do {
-        defer { close(descriptor) }
-        // mkstemp keeps the file to its owner; a picture is for whoever the user's umask lets read it.
-        let mask = umask(0)
-        umask(mask)
-        fchmod(descriptor, 0o666 & ~mask)
-        try bytes.withUnsafeBytes { buffer in
-            var written = 0
-            while written < buffer.count {
-                let count = write(descriptor, buffer.baseAddress! + written, buffer.count - written)
-                if count < 0 && errno == EINTR { continue }
-                guard count >= 0 else { throw ImageError("\(path) cannot be written: \(systemReason()).") }
-                written += count
-            }
-        }
-    } catch {
-        unlink(temporary)
-        throw error
-    }
-    guard rename(temporary, path) == 0 else {
-        let reason = systemReason()
-        unlink(temporary)
-        throw ImageError("\(path) cannot be written: \(reason).")
-    }
 }

@@ -1,5 +1,6 @@
 import CPixNerdGIF
 import Foundation
+import PixNerdSupport
 
 /// The bytes that giflib has handed over so far.
 private final class Sink {

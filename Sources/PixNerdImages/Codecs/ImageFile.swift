@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Pictures in files: PNG and JPEG in, PNG out.
 ///
@@ -44,7 +45,7 @@ public enum ImageFile {
     ///
     /// - Throws: `ImageError` when the folder is missing or the file cannot be written.
     public static func writePNG(_ image: RGBImage, to path: String) throws {
-        try replaceFile(path, with: encodePNG(image))
+        try AtomicFile.write(encodePNG(image), to: path, isSynced: false)
     }
 
     /// The bytes of a PNG file that holds the picture.

@@ -1,5 +1,6 @@
 import CPixNerdTurboJPEG
 import Foundation
+import PixNerdSupport
 
 /// Decodes JPEG files to 8-bit RGB, with the accurate integer DCT and smooth chroma upsampling as in Pillow.
 ///

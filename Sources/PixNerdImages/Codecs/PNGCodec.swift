@@ -1,5 +1,6 @@
 import CPixNerdPNGShim
 import Foundation
+import PixNerdSupport
 
 /// Decodes a PNG file to 8-bit RGB.
 func decodePNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// Reads pictures of a collection and cuts squares out of them, with memory that serves picture after picture.

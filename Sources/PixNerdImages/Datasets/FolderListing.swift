@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// The files and folders directly in a folder, sorted by code points. Names that begin with a dot are left out.
 struct FolderListing {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// Pictures as they are, without classes: what is measured rather than trained on.

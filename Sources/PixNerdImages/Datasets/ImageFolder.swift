@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// A folder of labelled pictures, laid out as `root/class/picture.jpg`: what torchvision calls an ImageFolder.
 ///
@@ -142,9 +143,4 @@ enum PictureExtension: Equatable {
         default: return nil
         }
     }
-}
-
-/// "1 picture", "3 pictures", "2 classes".
-func counted(_ count: Int, _ noun: String, plural: String? = nil) -> String {
-    "\(count) \(count == 1 ? noun : plural ?? noun + "s")"
 }

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// Paths written with braces, as shells and WebDataset write them: `train-{000..146}.tar`, `{a,b}.tar`, also several
 /// and within one another.
 enum ShardPattern {
@@ -55,10 +57,7 @@ enum ShardPattern {
         guard to - from < largestCount else { throw tooMany(pattern) }
         let isPadded = first.hasPrefix("0") || last.hasPrefix("0")
         let width = isPadded ? max(first.count, last.count) : 0
-        return (from...to).map { number in
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, width - digits.count)) + digits
-        }
+        return (from...to).map { $0.zeroPadded(to: width) }
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Goes through the entries of a POSIX tar file; of the data it reads only the first few bytes of each.
 ///

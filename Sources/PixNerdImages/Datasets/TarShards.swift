@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import Synchronization
 
 /// Pictures in WebDataset shards: tar files in which the files of a sample stand next to one another and share their

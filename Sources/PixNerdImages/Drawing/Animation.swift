@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Frames of one size, shown one after the other without end.
 public struct Animation: Sendable {
@@ -41,8 +42,8 @@ public struct Animation: Sendable {
     ///   65,535.
     public func write(_ format: Format, to path: String) throws {
         switch format {
-        case .apng: try replaceFile(path, with: encodedAnimatedPNG(self))
-        case .gif: try replaceFile(path, with: encodedGIF(self, name: path))
+        case .apng: try AtomicFile.write(encodedAnimatedPNG(self), to: path, isSynced: false)
+        case .gif: try AtomicFile.write(encodedGIF(self, name: path), to: path, isSynced: false)
         }
     }
 }

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// A sheet that shows what a collection holds: a row for each of some classes, with a few of its pictures.
 public enum ContactSheet {
     /// Draws the sheet.

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// A labelled dataset made from a seed: coloured shapes on plain backgrounds, a class for each silhouette.
@@ -32,8 +33,7 @@ public enum ShapesDataset {
         let failure = FirstFailure()
         DispatchQueue.concurrentPerform(iterations: imagesPerClass) { index in
             guard failure.error == nil else { return }
-            let digits = String(index + 1)
-            let name = String(repeating: "0", count: max(0, 5 - digits.count)) + digits + ".png"
+            let name = (index + 1).zeroPadded(to: 5) + ".png"
             for (label, folder) in classes.enumerated() {
                 do {
                     let image = picture(label: label, index: index, size: size, seed: seed)

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import PixNerdSupport
 
 /// What a loader and its threads share.
 ///

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// Memory that crops need on the way, used for picture after picture by one thread.

@@ -1,4 +1,5 @@
 import CPixNerdKernels
+import PixNerdSupport
 
 /// A picture of another size, equal byte for byte to Pillow 13's `Image.resize((width, height), filter)` of RGB.
 ///

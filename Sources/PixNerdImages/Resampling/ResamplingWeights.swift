@@ -1,5 +1,6 @@
 import CPixNerdKernels
 import Foundation
+import PixNerdTensors
 
 /// How a picture is resampled. The names and the kernels are Pillow's.
 public enum ResamplingFilter: String, Sendable, CaseIterable {

@@ -1,4 +1,6 @@
+import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// AutoencoderKL (Rombach et al., arXiv 2112.10752, section 3.1): pictures to the mean and variance of a normal

@@ -1,3 +1,5 @@
+import PixNerdTensors
+
 extension AutoencoderArchitecture {
     /// How many parameters a model of these sizes has.
     public var parameterCount: Int {

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// The sizes of an AutoencoderKL (Rombach et al., arXiv 2112.10752). The keys of its JSON are those of diffusers'

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 
 /// An AutoencoderKL on disk: a directory as diffusers saves it (`config.json` and the weights), or a file of weights.

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// Overlapping squares in which large latents are decoded one after another, so that memory is bounded by a square.
 ///
 /// Tiles have equal sides and are spread evenly; across their overlaps one fades linearly into the next. (diffusers'

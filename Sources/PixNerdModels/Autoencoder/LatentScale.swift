@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// How an autoencoder's latents are brought to mean 0 and deviation 1 for diffusion, and back; the keys are those of
 /// diffusers' `config.json`.
 ///

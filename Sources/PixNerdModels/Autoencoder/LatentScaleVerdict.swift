@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdTensors
 
 /// Whether latents that a scale was applied to have about mean 0 and deviation 1, which diffusion counts on.
 public struct LatentScaleVerdict: Sendable, Equatable {

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 

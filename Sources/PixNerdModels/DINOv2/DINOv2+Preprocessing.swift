@@ -31,3 +31,8 @@ extension DINOv2 {
                 normalized.reshaped(image.shape), height: height / basePatch * patch, width: width / basePatch * patch))
     }
 }
+
+/// Pictures in -1 ... 1 as an encoder takes them, in 0 ... 1.
+package func unitRange(_ pictures: Tensor) -> Tensor {
+    Tensor.combination(0.5, pictures, 0.5, Tensor(repeating: 1, shape: pictures.shape))
+}

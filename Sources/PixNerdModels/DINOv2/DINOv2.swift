@@ -1,4 +1,5 @@
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// DINOv2, a vision transformer whose patch tokens say what a picture shows (Oquab et al., arXiv 2304.07193).

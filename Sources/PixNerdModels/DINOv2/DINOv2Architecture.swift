@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
 
 /// The sizes of a DINOv2 (Oquab et al., arXiv 2304.07193), and whose names its tensors have.

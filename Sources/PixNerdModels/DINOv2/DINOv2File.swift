@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdSupport
 import PixNerdTensors
 
 /// A DINOv2 on disk: a file under torch.hub's or transformers' names, or a directory that transformers wrote

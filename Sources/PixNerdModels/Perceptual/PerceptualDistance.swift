@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// How different two pictures look to a network that was trained to classify (LPIPS; Zhang et al., arXiv 1801.03924): the

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
@@ -6,13 +7,13 @@ import PixNerdTensors
 ///
 /// The transformer sees the noisy picture resized to the size of training by taking the nearest pixel, which leaves the
 /// noise what it was.
-public struct FieldRoute: AlignableDenoiser {
+struct FieldRoute: FieldResampledDenoiser {
     private let model: PixNerd
     /// Side of the pictures of training.
     private let trainedSize: Int
 
     /// - Parameter trainedSize: side of the pictures of training, a multiple of the model's patch.
-    public init(_ model: PixNerd, trainedSize: Int) {
+    init(_ model: PixNerd, trainedSize: Int) {
         precondition(
             trainedSize > 0 && trainedSize % model.sizeMultiple == 0,
             "FieldRoute: patches of \(model.sizeMultiple) do not divide pictures of \(trainedSize)")
@@ -20,23 +21,25 @@ public struct FieldRoute: AlignableDenoiser {
         self.trainedSize = trainedSize
     }
 
-    public var channels: Int { model.channels }
-    public var classes: Int { model.classes }
-    public var parameters: [Parameter] { model.parameters }
-    public var tokenWidth: Int { model.tokenWidth }
-    public var tokenBlocks: Int { model.tokenBlocks }
+    var channels: Int { model.channels }
+    var parameters: [Parameter] { model.parameters }
+
+    func unconditional(_ count: Int) -> any Condition { model.unconditional(count) }
+
+    var tokenWidth: Int { model.tokenWidth }
+    var tokenBlocks: Int { model.tokenBlocks }
 
     /// The grid of patches must divide the picture.
-    public var sizeMultiple: Int { trainedSize / model.sizeMultiple }
+    var sizeMultiple: Int { trainedSize / model.sizeMultiple }
 
-    public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
-        model.velocity(x, seen: seen(x), times: times, labels: labels)
+    func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        model.velocity(x, seen: seen(x), times: times, condition: condition)
     }
 
-    public func velocity(
-        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+    func velocity(
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
-        model.velocity(x, seen: seen(x), times: times, labels: labels, tokensAfter: block)
+        model.velocity(x, seen: seen(x), times: times, condition: condition, tokensAfter: block)
     }
 
     /// This route for pictures of which only some pixels of each patch are decoded, as in training.
@@ -44,7 +47,7 @@ public struct FieldRoute: AlignableDenoiser {
     /// - Parameters:
     ///   - pixels: of the patches at the density of the whole pictures.
     ///   - x: the whole pictures, noisy, [B, C, H, W].
-    public func decoding(_ pixels: PatchPixels, of x: Tensor) -> some AlignableDenoiser {
+    func decoding(_ pixels: PatchPixels, of x: Tensor) -> any AlignableDenoiser {
         PartialField(model: model, seen: seen(x), positions: pixels.positions)
     }
 
@@ -60,19 +63,21 @@ private struct PartialField: AlignableDenoiser {
     let positions: Tensor
 
     var channels: Int { model.channels }
-    var classes: Int { model.classes }
     var parameters: [Parameter] { model.parameters }
+
+    func unconditional(_ count: Int) -> any Condition { model.unconditional(count) }
+
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
     var sizeMultiple: Int { seen.shape[2] / model.sizeMultiple }
 
-    func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
-        model.velocity(x, seen: seen, positions: positions, times: times, labels: labels)
+    func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        model.velocity(x, seen: seen, positions: positions, times: times, condition: condition)
     }
 
     func velocity(
-        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
-        model.velocity(x, seen: seen, positions: positions, times: times, labels: labels, tokensAfter: block)
+        model.velocity(x, seen: seen, positions: positions, times: times, condition: condition, tokensAfter: block)
     }
 }

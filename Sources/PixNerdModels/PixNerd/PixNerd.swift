@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
@@ -38,30 +39,39 @@ public final class PixNerd: AlignableDenoiser {
     }
 
     public var channels: Int { architecture.channels }
-    public var classes: Int { architecture.classes }
     public var sizeMultiple: Int { architecture.patchSize }
 
     public var tokenWidth: Int { architecture.hiddenSize }
     public var tokenBlocks: Int { architecture.conditionedBlocks }
 
-    public func velocity(_ x: Tensor, times: [Float], labels: [Int]) -> Tensor {
-        velocity(x, seen: x, times: times, labels: labels)
+    public func unconditional(_ count: Int) -> any Condition {
+        ClassCondition([Int](repeating: architecture.classes, count: count))
+    }
+
+    public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? {
+        architecture.head == .field ? FieldRoute(self, trainedSize: trainedSize) : nil
+    }
+
+    public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        velocity(x, seen: x, times: times, condition: condition)
     }
 
     public func velocity(
-        _ x: Tensor, times: [Float], labels: [Int], tokensAfter block: Int
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
-        velocity(x, seen: x, times: times, labels: labels, tokensAfter: block)
+        velocity(x, seen: x, times: times, condition: condition, tokensAfter: block)
     }
 
     /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int], tokensAfter block: Int
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
+        tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
         precondition(
             (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
         var kept: Tensor?
-        let velocity = velocity(x, seen: seen, positions: positions, times: times, labels: labels) { number, tokens in
+        let velocity = velocity(x, seen: seen, positions: positions, times: times, condition: condition) {
+            number, tokens in
             if number == block { kept = tokens }
         }
         return (velocity, kept!)
@@ -78,7 +88,7 @@ public final class PixNerd: AlignableDenoiser {
     ///   - positions: features of the positions of a patch's pixels, [Q, 64]; nil for pixels that are evenly spread.
     ///   - afterBlock: sees the tokens that leave each block, [B, N, D]; blocks are counted from 1.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], labels: [Int],
+        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
         afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
     ) -> Tensor {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
@@ -87,13 +97,14 @@ public final class PixNerd: AlignableDenoiser {
             "PixNerd: a linear head has no other densities than that of what is seen")
         let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
         precondition(
-            times.count == grid.batch && labels.count == grid.batch && fieldGrid.batch == grid.batch
+            times.count == grid.batch && condition.count == grid.batch && fieldGrid.batch == grid.batch
                 && grid.channels == channels && fieldGrid.channels == channels,
-            "PixNerd: x \(x.shape), \(times.count) times and \(labels.count) labels do not fit "
+            "PixNerd: x \(x.shape), \(times.count) times and \(condition.count) conditions do not fit "
                 + "\(channels) channels")
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
         let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
+        let labels = condition.expect(ClassCondition.self, by: "PixNerd").labels
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
 
         var tokens = layers.patchEmbedder(grid.tokens(seen))

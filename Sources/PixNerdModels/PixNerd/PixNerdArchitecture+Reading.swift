@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 extension PixNerdArchitecture: Codable {
@@ -5,7 +6,7 @@ extension PixNerdArchitecture: Codable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func size(_ key: CodingKeys) throws -> Int { try values.decode(Int.self, forKey: key) }
-        let head = try values.decodeIfPresent(PixNerdHead.self, forKey: .head) ?? .field
+        let head = try values.decodeIfPresent(DenoiserOptions.Head.self, forKey: .head) ?? .field
         let conditioned = try size(.conditionedBlocks)
         try self.init(
             hiddenSize: size(.hiddenSize), heads: size(.heads),

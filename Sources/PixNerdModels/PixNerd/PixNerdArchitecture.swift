@@ -1,19 +1,6 @@
 import Foundation
+import PixNerdSupport
 import PixNerdTensors
-
-/// An architecture that cannot be built, in one sentence for a person.
-public struct ArchitectureError: Error, CustomStringConvertible, Sendable {
-    public let description: String
-}
-
-/// What the last tokens of a patch transformer become.
-public enum PixNerdHead: String, Sendable, CaseIterable, Codable {
-    /// The weights of a small MLP for each patch, as PixNerd has it.
-    case field
-    /// The patch itself through one matrix, as in DiT: the published latent denoiser that PixNerd grew out of (Wang et al.,
-    /// DDT, arXiv 2504.05741).
-    case linear
-}
 
 /// The sizes of a PixNerd. The keys of its JSON are the arguments of the published classes.
 public struct PixNerdArchitecture: Sendable, Equatable {
@@ -27,7 +14,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     /// P, the side of a patch in pixels.
     public var patchSize: Int
     public var channels: Int
-    public var head: PixNerdHead
+    public var head: DenoiserOptions.Head
     /// F, the width of the field; 0 with a linear head.
     public var fieldWidth: Int
     /// r, the inner width of a field block over F; 0 with a linear head.
@@ -53,7 +40,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     /// - Throws: `ArchitectureError` naming the size that cannot be.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
-        head: PixNerdHead = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000
+        head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -66,27 +53,6 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.fieldRatio = head == .field ? fieldRatio : 0
         self.classes = classes
         try validate()
-    }
-
-    /// The published sizes, by name.
-    public static let presets: [String: (hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int)] = [
-        "B/16": (768, 12, 14, 12),
-        "L/16": (1024, 16, 24, 22),
-        "XL/16": (1152, 16, 30, 26),
-    ]
-
-    /// A published size, with patches of 16 pixels.
-    ///
-    /// - Throws: `ArchitectureError` where there is no such preset.
-    public init(preset: String, classes: Int = 1000) throws {
-        guard let sizes = Self.presets[preset] else {
-            throw ArchitectureError(
-                description: "There is no preset \(preset); the presets are "
-                    + "\(Self.presets.keys.sorted().joined(separator: ", ")).")
-        }
-        try self.init(
-            hiddenSize: sizes.hiddenSize, heads: sizes.heads, blocks: sizes.blocks,
-            conditionedBlocks: sizes.conditionedBlocks, classes: classes)
     }
 
     private func validate() throws {

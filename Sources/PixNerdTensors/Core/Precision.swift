@@ -1,4 +1,5 @@
 import CPixNerdKernels
+import PixNerdSupport
 
 /// What the factors of large products are rounded to. Products are summed up in float32, and everything else is float32.
 public enum Precision: String, Sendable, CaseIterable {
@@ -33,9 +34,4 @@ public enum Precision: String, Sendable, CaseIterable {
     static func ofProduct(rows: Int, columns: Int, inner: Int) -> Precision {
         current == .bf16 && min(rows, columns) >= 16 && rows * columns * inner >= 1 << 18 ? .bf16 : .fp32
     }
-}
-
-/// Why a precision cannot be had, in one sentence.
-public struct PrecisionError: Error, CustomStringConvertible, Sendable {
-    public let description: String
 }

@@ -1,4 +1,5 @@
 import CPixNerdBLAS
+import PixNerdSupport
 
 extension MatrixLibrary {
     /// Names that systems give OpenBLAS; where there are several, as Fedora has them, the one for threads first.

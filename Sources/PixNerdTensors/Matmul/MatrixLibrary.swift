@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// The library that multiplies matrices: OpenBLAS, or what the environment's `PIXNERD_BLAS` names.
 ///
@@ -53,9 +54,4 @@ package struct MatrixLibrary: Sendable {
     package static let isReady: Void = {
         if case .failure(let error) = shared { fatalError(error.description) }
     }()
-}
-
-/// Why matrices cannot be multiplied, in one sentence.
-public struct MatrixLibraryError: Error, CustomStringConvertible, Sendable {
-    public let description: String
 }

@@ -1,4 +1,6 @@
 import PixNerdImages
+import PixNerdPrecompute
+import PixNerdSupport
 import PixNerdTensors
 
 /// Features that `pixnerd encode features` wrote: float16, in shards.

@@ -2,6 +2,8 @@ import Foundation
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Where the features come from that a run's tokens are aligned with: an encoder that runs in the step, or a cache.
@@ -89,9 +91,4 @@ struct FeatureSource {
             return try cache.features(of: batch)
         }
     }
-}
-
-/// Pictures in -1 ... 1 as an encoder takes them, in 0 ... 1.
-func unitRange(_ pictures: Tensor) -> Tensor {
-    Tensor.combination(0.5, pictures, 0.5, Tensor(repeating: 1, shape: pictures.shape))
 }

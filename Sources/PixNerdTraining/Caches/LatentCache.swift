@@ -1,6 +1,9 @@
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdPrecompute
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Distributions of latents that were computed ahead, without a scale: by `pixnerd encode latents`, or in the layout of

@@ -2,6 +2,8 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Latents in the layout of the published training code: beside the name of each picture a file NAME.pt with `mean` and

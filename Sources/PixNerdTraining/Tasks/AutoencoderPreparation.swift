@@ -3,6 +3,8 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// What training an autoencoder needs: pictures, whatever folders they lie in, and a feature file where its loss has a

@@ -4,6 +4,9 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Training of an autoencoder whose latents denoisers are then trained in.
@@ -91,9 +94,7 @@ final class AutoencoderTask: TrainingTask {
         let json = try AutoencoderCheckpoint.configuration(
             model.architecture, scale: try withWeights(weights.map { $0() }) { try measuredScale() },
             sampleSize: configuration.data.imageSize)
-        try AtomicFile.write(to: "\(directory)/config.json") { file in
-            try json.withUnsafeBytes { try file.append($0) }
-        }
+        try AtomicFile.write(json, to: "\(directory)/config.json")
     }
 
     /// What brings each channel of the latents of pictures of training to mean 0 and deviation 1 (Rombach et al., arXiv

@@ -3,6 +3,8 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// What training a denoiser needs: pictures in classes, a space, and features where tokens are aligned.
@@ -15,7 +17,7 @@ struct DenoiserPreparation: TrainingPreparation {
     let space: TrainingSpace
     /// What tokens are aligned with, where they are.
     let features: FeatureSource?
-    let architecture: PixNerdArchitecture
+    let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Goes on with another autoencoder than that of a run's latents.
     private let allowsOtherAutoencoder: Bool
@@ -72,19 +74,19 @@ struct DenoiserPreparation: TrainingPreparation {
     }
 
     private static func memory(
-        _ configuration: Configuration, _ architecture: PixNerdArchitecture, _ space: TrainingSpace,
+        _ configuration: Configuration, _ architecture: any DenoiserArchitecture, _ space: TrainingSpace,
         _ features: FeatureSource?
     ) -> MemoryEstimate {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
         var estimate = MemoryEstimate(
-            architecture, parameters: architecture.parameterCount, averages: training.emaDecay.count, batch: batch,
+            architecture, averages: training.emaDecay.count, batch: batch,
             size: configuration.data.imageSize / reduction, recompute: training.recompute,
             precision: configuration.precision)
         if let features {
             let side = configuration.data.imageSize / reduction / architecture.patchSize
             estimate.addAlignment(
-                inputs: architecture.hiddenSize, hidden: configuration.projectorWidth, outputs: features.width,
+                inputs: architecture.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                 tokens: batch * side * side)
             if let encoder = features.encoder { estimate.add(encoder, grid: side, precision: configuration.precision) }
         }
@@ -103,7 +105,7 @@ struct DenoiserPreparation: TrainingPreparation {
             (
                 "model",
                 "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture"
-                    + (architecture.head == .linear ? ", linear head" : "")
+                    + (architecture.decodesFields ? "" : ", linear head")
             ),
         ]
         if let text = space.description { lines.append(("latents", text)) }
@@ -115,22 +117,28 @@ struct DenoiserPreparation: TrainingPreparation {
 
     func begin() throws -> any TrainingTask {
         try space.checkScale(configuration, pictures)
-        let model = PixNerd(
-            architecture, seed: configuration.seed, recomputesBlocks: configuration.training.recompute)
+        let model = architecture.makeModel(
+            seed: configuration.seed, recomputesBlocks: configuration.training.recompute)
         let alignment = features.map { features in
             configuration.alignment(
                 Projector(
                     inputs: model.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                     seed: configuration.seed, after: model.parameters.count))
         }
-        return DenoiserTask(self, model, alignment)
+        return DenoiserTask(self, model, try conditioner, alignment)
+    }
+
+    /// What turns the classes of the images into the model's condition.
+    private var conditioner: any Conditioner {
+        get throws { try architecture.conditioner(classNames: pictures.classes, origin: pictures.root) }
     }
 
     func load(_ directory: String, _ origins: TrainingOrigins) throws -> any TrainingTask {
         try space.expectSame(as: origins.autoencoder, directory, allowsOther: allowsOtherAutoencoder)
-        let checkpoint = try PixNerdCheckpoint(path: directory)
+        let checkpoint = try DenoiserCheckpoint(path: directory)
         let model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
-        guard model.architecture == architecture else {
+        guard architecture.isSame(as: try checkpoint.architecture(.raw)), let model = model as? any AlignableDenoiser
+        else {
             throw TrainingError(
                 "\(directory) holds a model of other sizes than the configuration asks for; "
                     + "resume with the run's own model section, or give the new run a name of its own.")
@@ -138,16 +146,16 @@ struct DenoiserPreparation: TrainingPreparation {
         let alignment = try features.map { features in
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
-        return DenoiserTask(self, model, alignment)
+        return DenoiserTask(self, model, try conditioner, alignment)
     }
 
     /// The projector of a saved step, which must be for the run's features.
     private func projector(
-        of checkpoint: PixNerdCheckpoint, _ features: FeatureSource, encoder: String?
+        of checkpoint: DenoiserCheckpoint, _ features: FeatureSource, encoder: String?
     ) throws -> Projector {
         guard let projector = try checkpoint.projector() else {
             throw TrainingError(
-                "\(checkpoint.path) was trained without alignment: it holds no \(PixNerdCheckpoint.projectorPrefix)proj.*; "
+                "\(checkpoint.path) was trained without alignment: it holds no \(DenoiserCheckpoint.projectorPrefix)proj.*; "
                     + "resume without repa.encoder and repa.features, or give the new run a name of its own.")
         }
         guard encoder == features.fingerprint else {

@@ -4,18 +4,31 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
+import PixNerdSampling
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// Training of a denoiser by flow matching, in pixels or latents.
 final class DenoiserTask: TrainingTask {
     private let preparation: DenoiserPreparation
-    private let model: PixNerd
+    private let model: any AlignableDenoiser
+    private let conditioner: any Conditioner
+    /// The model on the token grid of training, whose patches may be decoded at any density; nil for one density alone.
+    private let route: (any FieldResampledDenoiser)?
     /// How the model's tokens are aligned, where they are.
     private let alignment: Alignment?
 
-    init(_ preparation: DenoiserPreparation, _ model: PixNerd, _ alignment: Alignment?) {
+    init(
+        _ preparation: DenoiserPreparation, _ model: any AlignableDenoiser, _ conditioner: any Conditioner,
+        _ alignment: Alignment?
+    ) {
         self.preparation = preparation
         self.model = model
+        self.conditioner = conditioner
+        route = model.fieldResampled(
+            trainedSize: preparation.configuration.data.imageSize / preparation.space.space.reduction)
         self.alignment = alignment
     }
 
@@ -26,12 +39,6 @@ final class DenoiserTask: TrainingTask {
     var origins: TrainingOrigins {
         TrainingOrigins(
             encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
-    }
-
-    /// The grid of training, on which patches may be decoded at any density; nil for a linear head, which has one alone.
-    private var route: FieldRoute? {
-        guard model.architecture.head == .field else { return nil }
-        return FieldRoute(model, trainedSize: configuration.data.imageSize / preparation.space.space.reduction)
     }
 
     /// A batch, and the model as the step sees it.
@@ -72,14 +79,15 @@ final class DenoiserTask: TrainingTask {
             var numbers = stream(.times, index)
             return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
         }
-        let labels = loaded.labels.enumerated().map { index, label in
+        let condition = try conditioner.condition(loaded.labels.map(Prompt.label)) { index in
             var numbers = stream(.labelDropout, index)
-            return numbers.nextUniform() < training.labelDropout ? model.nullLabel : label
+            return numbers.nextUniform() < training.labelDropout
         }
         let features = try preparation.features?.features(of: loaded)
         func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
             Batch(
-                pictures: TrainingBatch(data: data, noise: noise, times: times, labels: labels, features: features),
+                pictures: TrainingBatch(
+                    data: data, noise: noise, times: times, condition: condition, features: features),
                 denoiser: denoiser)
         }
         guard let route else { return batch(data, noise, model) }
@@ -102,62 +110,59 @@ final class DenoiserTask: TrainingTask {
     }
 
     /// As many pixels of each patch as it has at the size of training, so that finer patches take no more time.
-    private func decodedPixels(_ shape: [Int], _ route: FieldRoute, _ stream: inout RandomStream) -> PatchPixels {
+    private func decodedPixels(_ shape: [Int], _ route: any FieldResampledDenoiser, _ stream: inout RandomStream)
+        -> PatchPixels
+    {
         // Patches along a side.
         let grid = route.sizeMultiple
         return PatchPixels(
-            ofPatch: shape[2] / grid, shape[3] / grid, atMost: model.architecture.patchSize, &stream)
+            ofPatch: shape[2] / grid, shape[3] / grid, atMost: preparation.architecture.patchSize, &stream)
     }
 
     /// Pictures of the first classes from fixed seeds.
     func preview() throws -> RGBImage {
         let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
-        let labels = 0..<min(sampling.classes, classes.count)
-        let requests = labels.flatMap { label in
-            (0..<sampling.perClass).map { PictureRequest(label: label, seed: UInt64($0)) }
-        }
-        var sampled: [RGBImage] = []
+        let prompts = Array(conditioner.allPrompts.prefix(min(sampling.classes, classes.count)))
         let size = configuration.data.imageSize
         // Guidance doubles the pictures, so that half a batch of them takes no more memory than training does.
-        try samplePictures(
-            model, in: preparation.space.space, requests, size: PictureSize(height: size, width: size),
-            settings: sampling.settings,
-            batchSize: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
-        ) { pixels, _ in sampled += roundedPictures(pixels) }
-        let rows = labels.map { label in
+        let sampled = try SamplingJob(
+            denoiser: model, conditioner: conditioner, space: preparation.space.space,
+            size: PictureSize(height: size, width: size), settings: sampling.settings,
+            requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
+            batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
+        ).images()
+        let rows = prompts.enumerated().map { row, prompt in
             (
-                label: Optional(classes[label]),
-                images: Array(sampled[label * sampling.perClass..<(label + 1) * sampling.perClass])
+                label: Optional(conditioner.name(of: prompt)),
+                images: Array(sampled[row * sampling.perClass..<(row + 1) * sampling.perClass])
             )
         }
         return ImageGrid.make(rows: rows)
     }
 
     func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let sampling = configuration.sampling
         var metadata = metadata.merging(
             [
-                "architecture": String(decoding: try encoder.encode(model.architecture), as: UTF8.self),
-                "classes": String(decoding: try encoder.encode(preparation.pictures.classes), as: UTF8.self),
+                "architecture": try JSON.text(preparation.architecture),
+                "classes": try JSON.text(preparation.pictures.classes),
                 // How its previews are sampled, which is how it is sampled where nothing else is asked for.
                 "guidance": String(sampling.guidance),
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),
                 "sampling_steps": String(sampling.steps),
-                PixNerdCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
+                DenoiserCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
                     .joined(separator: ","),
             ]
         ) { own, _ in own }
         if let autoencoder = preparation.space.autoencoder {
-            metadata[PixNerdCheckpoint.autoencoderKey] = autoencoder.identity.json
+            metadata[DenoiserCheckpoint.autoencoderKey] = autoencoder.identity.json
         }
         var others: [SafetensorsWriter.Item] = []
         if case .raw = set, let alignment {
             others = companions.map { companion in
                 SafetensorsWriter.Item(
-                    name: PixNerdCheckpoint.projectorPrefix + companion.name, shape: companion.value.shape
+                    name: DenoiserCheckpoint.projectorPrefix + companion.name, shape: companion.value.shape
                 ) { companion.value }
             }
             metadata["repa_layer"] = String(alignment.layer)
@@ -177,8 +182,8 @@ final class DenoiserTask: TrainingTask {
 
     func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {
         let file = try SafetensorsFile(path: "\(directory)/\(fileName(set))")
-        let average = try PixNerd(
-            loading: TensorSubset(file, prefix: WeightKind.ema.prefix), channels: model.channels)
+        let average = try preparation.architecture.load(
+            TensorSubset(file, prefix: WeightKind.ema.prefix), recomputesBlocks: false)
         return average.parameters.map(\.value)
     }
 }

@@ -1,6 +1,8 @@
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// The space that a denoiser is trained in, and where its data come from: pictures as they are loaded, or latents that

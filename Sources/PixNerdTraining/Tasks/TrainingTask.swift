@@ -1,5 +1,7 @@
 import PixNerdImages
 import PixNerdLayers
+import PixNerdModels
+import PixNerdOptimization
 import PixNerdTensors
 
 /// What a run trains: how pictures become a step, what its saved steps hold beside the optimiser's state, and what shows

@@ -3,6 +3,7 @@ import Foundation
 import PixNerdBenchmarking
 import PixNerdDistributed
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTensors
 
 extension BenchmarkMode: ExpressibleByArgument {}

@@ -52,9 +52,10 @@ struct CompareCommand: ParsableCommand {
             return
         }
         guard let config else { return }
-        let comparison = try PipelineComparison(
+        var comparison = try PipelineComparison(
             ComparisonConfiguration(yaml: config, settings: settings),
-            program: "pixnerd \(PixNerdCommand.configuration.version)", logger: makeLogger())
+            program: PixNerdCommand.program, logger: makeLogger())
+        comparison.onProgress = ProgressBar.handler()
         if let unit { return try perform(unit, of: comparison) }
         if !reportOnly { try comparison.check() }
         if !reportOnly { makeLogger().noteSlowProducts() }

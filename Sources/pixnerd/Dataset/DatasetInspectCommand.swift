@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTraining
 
 struct DatasetInspectCommand: ParsableCommand {
@@ -39,14 +40,14 @@ struct DatasetInspectCommand: ParsableCommand {
 
     func run() throws {
         let collection = try ImageCollection.open(root: root)
-        let progress = Progress(total: collection.samples.count)
+        let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
         let report = DatasetReport(inspecting: collection, imageSize: imageSize) { done in
             // Short work needs no bar.
             let seconds = Date().timeIntervalSince(start)
             if seconds > 2 { progress.show(done, String(format: "%.0f pictures/s", Double(done) / seconds)) }
         }
-        progress.finish()
+        ProgressBar.breakLine()
         if let contactSheet {
             try ImageFile.writePNG(ContactSheet.make(collection), to: contactSheet)
         }
@@ -62,7 +63,7 @@ struct DatasetInspectCommand: ParsableCommand {
 
     private static func text(_ report: DatasetReport) -> String {
         var lines = [
-            "\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class"))"
+            "\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class", plural: "classes"))"
         ]
         lines += ["", row("", ["smallest", "median", "largest"])]
         lines.append(row("pictures of a class", report.picturesPerClass) { "\($0)" })
@@ -136,7 +137,4 @@ struct DatasetInspectCommand: ParsableCommand {
         return shown + String(repeating: " ", count: nameWidth - shown.count)
     }
 
-    private static func counted(_ count: Int, _ noun: String) -> String {
-        "\(count) \(noun)\(count == 1 ? "" : noun.hasSuffix("s") ? "es" : "s")"
-    }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PixNerdModels
+import PixNerdPrecompute
 import PixNerdTraining
 
 struct EncodeFeaturesCommand: ParsableCommand {

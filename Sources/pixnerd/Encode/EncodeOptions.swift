@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import PixNerdImages
+import PixNerdPrecompute
 import PixNerdTraining
 
 /// What is encoded, and where to.
@@ -42,7 +43,7 @@ struct EncodeOptions: ParsableArguments {
     func run(
         _ subject: String, count: Int, logger: Logger, _ work: (_ batch: Int, ShardWatcher) throws -> ShardProgress
     ) throws {
-        let progress = Progress(total: count)
+        let progress = ProgressBar(total: count)
         let start = Date()
         var first: Int?
         var watcher = ShardWatcher()
@@ -55,7 +56,7 @@ struct EncodeOptions: ParsableArguments {
         }
         watcher.shouldStop = Interruption.watch()
         let result = try work(batch, watcher)
-        progress.finish()
+        ProgressBar.breakLine()
         print(
             result.isFinished
                 ? "\(subject.capitalized) of \(result.written + result.kept) pictures are in \(out), "

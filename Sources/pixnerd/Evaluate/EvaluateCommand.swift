@@ -5,6 +5,7 @@ import PixNerdDistributed
 import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -160,14 +161,14 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     private func measure(_ evaluation: Evaluation) throws {
         let logger = makeLogger()
         logger.noteSlowProducts()
-        let progress = PixNerdTraining.Progress(total: evaluation.pictures)
+        let progress = ProgressBar(total: evaluation.pictures)
         let details = evaluation.size.map { "pictures of \($0)" } ?? ""
         var isReading = evaluation.pictures > 0
         let found = try evaluation.run(
-            program: "pixnerd \(PixNerdCommand.configuration.version)",
+            program: PixNerdCommand.program,
             progress: { progress.show($0, details) },
             computing: { what in
-                if isReading { progress.finish() }
+                if isReading { ProgressBar.breakLine() }
                 isReading = false
                 logger.notice("computing \(what)")
             },

@@ -1,4 +1,5 @@
 import PixNerdEvaluation
+import PixNerdSupport
 
 /// An evaluation as a person reads it.
 struct EvaluationTable {
@@ -8,27 +9,27 @@ struct EvaluationTable {
 
     var text: String {
         var lines = [
-            Columns.line("real", Self.side(report.real)), Columns.line("generated", Self.side(report.generated)),
+            TextTable.line("real", Self.side(report.real)), TextTable.line("generated", Self.side(report.generated)),
         ]
-        if let size = report.size { lines.append(Columns.line("size", "\(size)")) }
+        if let size = report.size { lines.append(TextTable.line("size", "\(size)")) }
         if let features = report.features {
-            lines.append(Columns.line("features", features.network))
-            lines.append(Columns.line("weights", "\(features.weights), hash \(features.hash)"))
+            lines.append(TextTable.line("features", features.network))
+            lines.append(TextTable.line("weights", "\(features.weights), hash \(features.hash)"))
         } else if report["fid"] == nil {
             lines.append(
-                Columns.line("features", "none: without --weights only pixels are measured, not what pictures show"))
+                TextTable.line("features", "none: without --weights only pixels are measured, not what pictures show"))
         }
-        lines.append(Columns.line("seed", "\(report.seed), \(report.resamples) resamples"))
+        lines.append(TextTable.line("seed", "\(report.seed), \(report.resamples) resamples"))
         let rows = report.measures.map { measure in
             [
                 measure.title,
-                Columns.number(measure.value) + (measure.deviation.map { " ± \(Columns.number($0))" } ?? ""),
-                measure.interval.map { "\(Columns.number($0[0])) ... \(Columns.number($0[1]))" } ?? "-",
-                measure.floor.map(Columns.number) ?? "-", measure.note ?? "",
+                TextTable.number(measure.value) + (measure.deviation.map { " ± \(TextTable.number($0))" } ?? ""),
+                measure.interval.map { "\(TextTable.number($0[0])) ... \(TextTable.number($0[1]))" } ?? "-",
+                measure.floor.map(TextTable.number) ?? "-", measure.note ?? "",
             ]
         }
         let heads = ["measure", "value", "95 % of draws", "real with real", ""]
-        return (lines + [""] + Columns.lines(heads, rows)).joined(separator: "\n")
+        return (lines + [""] + TextTable.lines(heads, rows)).joined(separator: "\n")
     }
 
     static func side(_ side: EvaluationReport.Side) -> String {

@@ -1,6 +1,9 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdInspection
 import PixNerdModels
+import PixNerdSupport
+import PixNerdTensors
 import PixNerdTraining
 
 /// An autoencoder's summary as lines for a person.

@@ -1,6 +1,8 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdInspection
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 /// A checkpoint's summary as lines for a person.
@@ -22,7 +24,7 @@ struct CheckpointReport {
         if let projector = summary.projector {
             add(
                 "projector",
-                "\(PixNerdCheckpoint.projectorPrefix)proj.*: from tokens of width \(projector.inputs) by "
+                "\(DenoiserCheckpoint.projectorPrefix)proj.*: from tokens of width \(projector.inputs) by "
                     + "\(projector.hidden) to features of width \(projector.outputs), \(projector.parameters) parameters"
             )
         }
@@ -60,15 +62,7 @@ struct CheckpointReport {
         if let problem = weights.problem {
             add("", problem)
         } else if let architecture = weights.architecture {
-            add(
-                "",
-                "PixNerd: hidden_size \(architecture.hiddenSize), num_groups \(architecture.heads), "
-                    + "num_blocks \(architecture.blocks), num_cond_blocks \(architecture.conditionedBlocks), "
-                    + "patch_size \(architecture.patchSize),")
-            let head =
-                architecture.head == .field
-                ? "hidden_size_x \(architecture.fieldWidth), nerf_mlpratio \(architecture.fieldRatio)" : "linear head"
-            add("", "in_channels \(architecture.channels), \(head), num_classes \(architecture.classes)")
+            for line in architecture.summary { add("", line) }
         }
         if !weights.unexpected.isEmpty {
             add("", "not of the model: \(Self.shortened(weights.unexpected))")

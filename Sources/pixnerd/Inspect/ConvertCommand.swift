@@ -66,17 +66,17 @@ struct ConvertCommand: ParsableCommand {
         guard overwrite || !FileManager.default.fileExists(atPath: output) else {
             throw CommandError("\(output) is there already; give --overwrite to write over it.")
         }
-        let checkpoint = try PixNerdCheckpoint(path: input)
+        let checkpoint = try DenoiserCheckpoint(path: input)
         let logger = makeLogger()
         let conversion = try checkpoint.conversion(kinds, type: type?.elementType)
         for unreadable in checkpoint.files.flatMap(\.notes.unreadable) {
             logger.warning("\(unreadable.name) is left out: it is \(unreadable.reason), which is not read.")
         }
-        let progress = Progress(total: 100, isPercentage: true)
+        let progress = ProgressBar(total: 100, isPercentage: true)
         let result = try conversion.write(to: output, metadata: checkpoint.describedMetadata) {
             progress.show(Int(100 * $0), "written")
         }
-        progress.finish()
+        ProgressBar.breakLine()
         for (name, count) in result.overflows {
             logger.warning("\(name): \(count) numbers are too large for the new type and became infinite.")
         }

@@ -1,5 +1,8 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdInspection
+import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 /// An encoder's summary as lines for a person.

@@ -1,7 +1,10 @@
 import ArgumentParser
 import Foundation
+import PixNerdDiffusion
 import PixNerdDistributed
+import PixNerdInspection
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -63,12 +66,12 @@ struct InfoCommand: ParsableCommand {
             try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }
             return
         }
-        let summary = try CheckpointSummary(PixNerdCheckpoint(path: path), size: size.map(sides(of:)))
+        let summary = try CheckpointSummary(DenoiserCheckpoint(path: path), size: size.map(sides(of:)))
         try show(summary) { CheckpointReport(summary, everyTensor: tensors).text }
     }
 
     private func show(_ summary: some Encodable, text: () -> String) throws {
-        print(json ? try jsonText(summary) : text())
+        print(json ? try JSON.text(summary, isPretty: true) : text())
     }
 
     private func printMachine() {

@@ -1,8 +1,10 @@
 import ArgumentParser
 import Foundation
 import PixNerdCheckpoints
+import PixNerdInspection
 import PixNerdLayers
 import PixNerdModels
+import PixNerdOptimization
 import PixNerdTraining
 
 extension WeightKind: ExpressibleByArgument {}
@@ -98,7 +100,7 @@ struct VerifyCommand: ParsableCommand {
             try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
             return
         }
-        let checkpoint = try PixNerdCheckpoint(path: checkpoint)
+        let checkpoint = try DenoiserCheckpoint(path: checkpoint)
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
@@ -108,7 +110,9 @@ struct VerifyCommand: ParsableCommand {
         }
         var comparisons: [Comparison] = []
         if check.hasVelocity {
-            comparisons.append(try check.velocity(checkpoint.chosen(weights, logger: makeLogger())))
+            let kind = checkpoint.preferred(weights)
+            if weights == nil, kind == .raw { makeLogger().notice("\(checkpoint.noEMANotice)") }
+            comparisons.append(try check.velocity(kind))
         }
         if check.hasTraining {
             func setting<Value: LosslessStringConvertible>(_ asked: Value?, _ name: String, _ usual: Value) -> Value {

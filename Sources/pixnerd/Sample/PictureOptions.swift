@@ -1,6 +1,9 @@
 import ArgumentParser
+import Foundation
 import PixNerdDiffusion
+import PixNerdModels
 import PixNerdSampling
+import PixNerdSpaces
 
 extension LabelChoice: ExpressibleByArgument {}
 
@@ -40,40 +43,27 @@ struct PictureOptions: ParsableArguments {
         }
     }
 
-    /// - Parameters:
-    ///   - names: of the classes; may be fewer than `total`.
-    ///   - total: classes of the model.
-    func requests(_ names: [String], total: Int) throws -> [PictureRequest] {
-        let labels = try chosenClasses(names, total: total)
-        guard !labels.isEmpty else { throw CommandError("No class is asked for; name some by --classes.") }
-        if let count { return RequestList.count(count, classes: labels, labels: self.labels, firstSeed: firstSeed) }
-        if let perClass { return RequestList.perClass(perClass, classes: labels, firstSeed: firstSeed) }
-        let requests = RequestList.each(classes: labels, seeds: try chosenSeeds())
-        guard Set(requests.map { "\($0.label) \($0.seed)" }).count == requests.count else {
+    /// - Parameter conditioner: Knows the prompts that the model takes.
+    func requests(_ conditioner: any Conditioner) throws -> [PictureRequest] {
+        let prompts = try chosenPrompts(conditioner)
+        guard !prompts.isEmpty else { throw CommandError("No class is asked for; name some by --classes.") }
+        if let count { return RequestList.count(count, prompts: prompts, labels: labels, firstSeed: firstSeed) }
+        if let perClass { return RequestList.perClass(perClass, prompts: prompts, firstSeed: firstSeed) }
+        let requests = RequestList.each(prompts: prompts, seeds: try chosenSeeds())
+        guard Set(requests).count == requests.count else {
             throw CommandError("--classes or --seeds names the same picture twice; name each class and seed once.")
         }
         return requests
     }
 
-    private func chosenClasses(_ names: [String], total: Int) throws -> [Int] {
-        guard let classes else { return Array(0..<(count == nil ? min(10, total) : total)) }
-        return try classes.split(separator: ",").map { entry in
-            let entry = entry.trimmingCharacters(in: .whitespaces)
-            if let label = names.firstIndex(of: entry) { return label }
-            guard let number = Int(entry) else {
-                throw CommandError(
-                    "--classes: there is no class '\(entry)'; "
-                        + "the classes are \(Self.list(names)), or 0 to \(total - 1).")
-            }
-            guard (0..<total).contains(number) else {
-                throw CommandError("--classes: \(number) is out of range; the model has classes 0 to \(total - 1).")
-            }
-            return number
+    private func chosenPrompts(_ conditioner: any Conditioner) throws -> [Prompt] {
+        guard let classes else {
+            let all = conditioner.allPrompts
+            return count == nil ? Array(all.prefix(10)) : all
         }
-    }
-
-    private static func list(_ names: [String]) -> String {
-        names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+        return try classes.split(separator: ",").map { entry in
+            try conditioner.prompt(from: entry.trimmingCharacters(in: .whitespaces))
+        }
     }
 
     private func chosenSeeds() throws -> [UInt64] {

@@ -5,7 +5,10 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdDistributed
 import PixNerdLayers
+import PixNerdModels
 import PixNerdSampling
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
@@ -91,140 +94,83 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
-        let work = try communicator.agree { try prepare(logger) }
-        let (plan, size, settings) = (work.plan, work.size, work.settings)
+        let (job, plan, warning) = try communicator.agree { try prepare(logger) }
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
             guard communicator.isRoot else { return (nil, nil) }
             return (
-                try self.trajectory.map { try Trajectory(path: $0, steps: settings.steps, plan: plan) },
+                try self.trajectory.map { try Trajectory(path: $0, steps: job.settings.steps, plan: plan) },
                 try self.preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
             )
         }
         var output = try RankedOutput(
-            communicator, plan, shape: [3, size.height, size.width], isNeeded: { trajectory?.needs($0) == true },
-            open: { try plan.open(rowOrderSeed: rowOrderSeed) })
+            communicator, plan, shape: [3, job.size.height, job.size.width],
+            isNeeded: { trajectory?.needs($0) == true }, open: { try plan.open(rowOrderSeed: rowOrderSeed) })
         // What is refused is refused in one sentence, so these come when nothing more is.
         if communicator.isRoot {
             logger.noteSlowProducts()
-            if let warning = work.warning { logger.warning("\(warning)") }
+            if let warning { logger.warning("\(warning)") }
         }
         if output.kept > 0 {
             logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
         }
-        var progress: PixNerdTraining.Progress?
-        let start = Date()
-        try work.sample(
+        let onProgress = ProgressBar.handler()
+        try job.run(
             isDone: { output.holds($0) },
             afterStep: { moment in
                 guard communicator.isRoot else { return }
-                let bar = progress ?? PixNerdTraining.Progress(total: moment.total, start: start)
-                progress = bar
-                let count = plan.requests.count
-                let last = count - moment.first > plan.batch ? moment.first + plan.batch : count
-                bar.show(
-                    moment.done,
-                    "pictures \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of \(settings.steps)  "
-                        + "\(size.height) x \(size.width)")
+                onProgress(progress(moment, of: job))
                 trajectory?.record(moment)
-                try preview?.show(moment, of: settings.steps)
+                try preview?.show(moment, of: job.settings.steps)
             },
             receive: { pixels, first in try output.write(pixels, first: first) })
-        progress?.finish()
+        ProgressBar.breakLine()
         try output.finish()
         guard communicator.isRoot else { return }
         try trajectory?.finish()
         print(plan.requests.count == 1 ? "1 picture is in \(out)." : "\(plan.requests.count) pictures are in \(out).")
     }
 
-    /// Everything that pictures are made from, found and checked.
-    private struct Work {
-        let plan: SamplePlan
-        let size: PictureSize
-        let settings: SamplingSettings
-        /// That the model never saw pictures of this size.
-        let warning: String?
-        /// Makes the pictures, as `samplePictures`.
-        let sample:
-            (
-                _ isDone: (Range<Int>) -> Bool, _ afterStep: (SamplingMoment) throws -> Void,
-                _ receive: (Tensor, Int) throws -> Void
-            ) throws -> Void
-
-        func sample(
-            isDone: (Range<Int>) -> Bool, afterStep: (SamplingMoment) throws -> Void,
-            receive: (Tensor, Int) throws -> Void
-        ) throws { try sample(isDone, afterStep, receive) }
+    private func progress(_ moment: SamplingMoment, of job: SamplingJob) -> WorkProgress {
+        let count = job.requests.count
+        let last = count - moment.first > job.batch ? moment.first + job.batch : count
+        return WorkProgress(
+            done: moment.done, total: moment.total,
+            details: "pictures \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of "
+                + "\(job.settings.steps)  \(job.size.height) x \(job.size.width)")
     }
 
     /// Checks that all processes make the same pictures in the same way.
     private func expectSame(_ plan: SamplePlan, _ communicator: Communicator) throws {
-        let requests = plan.requests.map { "\($0.label) \($0.seed)" }.joined(separator: ",")
+        let requests = plan.requests.map { "\($0.prompt) \($0.seed)" }.joined(separator: ",")
         var fingerprint = Fingerprint()
         fingerprint.add(requests)
         try communicator.expectSame(
             "list of pictures", fingerprint.text, advice: "give all ranks the same options")
-        let manifest = plan.manifest
+        let provenance = plan.manifest.provenance
         try communicator.expectSame(
-            "checkpoint or way of sampling", try jsonText(manifest.knobs),
+            "checkpoint or way of sampling", try JSON.text(provenance),
             advice: "give all ranks the same checkpoint and options"
         ) { root in
-            let other = try JSONDecoder().decode(SampleKnobs.self, from: Data(root.utf8))
-            return try manifest.knobs.difference(from: other) ?? ""
+            try JSON.value(SamplingProvenance.self, from: root).flatMap { try provenance.difference(from: $0) } ?? ""
         }
     }
 
-    private func prepare(_ logger: Logger) throws -> Work {
-        let file = try PixNerdCheckpoint(path: checkpoint)
-        let kind = file.chosen(weights, logger: logger)
-        let (model, autoencoder) = try latents.load(file, kind)
-        guard (file.classNames?.count ?? 0) <= model.classes else {
-            throw CommandError("\(file.path) names more classes than the \(model.classes) that its model has.")
-        }
-        let reduction = autoencoder?.model.reduction ?? 1
-        let choice = try sizes.choice(model, file, reduction: reduction, checkpoint)
-        let (denoiser, size) = (choice.denoiser, choice.size)
-        if size.isCropped {
-            logger.notice(
-                """
-                \(size.height) x \(size.width) does not divide by \(denoiser.sizeMultiple * reduction): sampled at \
-                \(size.canvasHeight) x \(size.canvasWidth) and cut from the middle
-                """)
-        }
-        let names = file.classNames ?? (0..<model.classes).map(String.init)
-        let requests = try pictures.requests(names, total: model.classes)
-        let settings = try sampling.settings(file.metadata, size: size, trained: file.imageSize, checkpoint)
-        let space: any Space =
-            try autoencoder.map { try latents.space($0, size, logger: logger) } ?? PixelSpace()
-        let noise = try sampling.noiseSource(count: requests.count, shape: size.noiseShape(in: space))
-        let knobs = try knobs(
-            hash: Fingerprint.text(ofFile: file.file(of: kind)), kind, choice, settings, autoencoder?.identity)
+    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warning: String?) {
+        var options = SamplingOptions()
+        (options.weights, options.batch) = (weights, batch)
+        try sizes.apply(to: &options)
+        sampling.apply(to: &options)
+        latents.apply(to: &options)
+        let source = try CheckpointSampling(path: checkpoint, options)
+        for notice in source.notices { logger.notice("\(notice)") }
+        let conditioner = source.loaded.conditioner
+        let requests = try pictures.requests(conditioner)
         let plan = SamplePlan(
-            path: out, requests: requests, names: names,
+            path: out, requests: requests, name: { conditioner.name(of: $0) },
             manifest: SampleManifest(
-                program: "pixnerd \(PixNerdCommand.configuration.version)", checkpoint: checkpoint, knobs: knobs),
+                program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance()),
             overwrites: overwrite)
-        return Work(plan: plan, size: size, settings: settings, warning: choice.warning) { isDone, afterStep, receive in
-            try samplePictures(
-                denoiser, in: space, requests, size: size, settings: settings, batchSize: plan.batch, noise: noise,
-                isDone: isDone, afterStep: afterStep, receive: receive)
-        }
-    }
-
-    private func knobs(
-        hash: String, _ kind: WeightKind, _ choice: SizeOptions.Choice, _ settings: SamplingSettings,
-        _ autoencoder: AutoencoderIdentity?
-    ) throws -> SampleKnobs {
-        let size = choice.size
-        return SampleKnobs(
-            checkpointHash: hash, weights: kind.rawValue, height: size.height, width: size.width,
-            canvasHeight: size.canvasHeight, canvasWidth: size.canvasWidth, route: choice.route.rawValue,
-            sampler: sampling.sampler.rawValue, order: sampling.sampler == .adams ? sampling.order : nil,
-            steps: settings.steps, lastStep: settings.lastStep, shift: settings.shift,
-            guidance: settings.guidance.scales, guidanceTimes: settings.guidance.times,
-            noise: sampling.initialNoise == nil ? sampling.noise.rawValue : "file",
-            noiseHash: try sampling.initialNoise.map { try Fingerprint.text(ofFile: $0) },
-            autoencoder: autoencoder.map { "\($0.fingerprint), \($0.scale.text)" }, autoencoderTile: latents.vaeTile,
-            precision: precision, batch: batch)
+        return (try source.job(requests), plan, source.warning)
     }
 }

@@ -1,7 +1,6 @@
 import ArgumentParser
-import PixNerdCheckpoints
 import PixNerdDiffusion
-import PixNerdTensors
+import PixNerdSampling
 
 /// The samplers by the names of their options.
 enum SamplerName: String, ExpressibleByArgument, CaseIterable {
@@ -95,24 +94,15 @@ struct SamplerOptions: ParsableArguments {
         text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
     }
 
-    /// What was asked for, or else what the run of the checkpoint samples its previews with.
-    ///
-    /// - Parameters:
-    ///   - metadata: of the checkpoint.
-    ///   - trained: side of the pictures of training.
-    func settings(
-        _ metadata: [String: String], size: PictureSize, trained: Int?, _ checkpoint: String
-    ) throws -> SamplingSettings {
-        let shift = try shift(metadata, size: size, trained: trained, checkpoint)
-        return SamplingSettings(
-            sampler: solver, steps: steps ?? Self.steps(of: metadata), guidance: try guidance(metadata, checkpoint),
-            shift: shift,
-            lastStep: lastStep)
-    }
-
-    /// As many as the run of the checkpoint samples its previews with.
-    private static func steps(of metadata: [String: String]) -> Int {
-        metadata["sampling_steps"].flatMap { Int($0) }.flatMap { stepRange.contains($0) ? $0 : nil } ?? 100
+    /// Adds these options to those of sampling.
+    func apply(to options: inout SamplingOptions) {
+        options.steps = steps
+        options.sampler = solver
+        options.lastStep = lastStep
+        options.guidance = guidance.map(Self.numbers)
+        options.guidanceInterval = guidanceInterval.map(Self.numbers)
+        options.shift = shift.map { $0 == "auto" ? .auto : .value(Float($0) ?? 1) }
+        options.noise = initialNoise.map { .file($0) } ?? (noise == .torch ? .torch : .philox)
     }
 
     private var solver: Sampler {
@@ -123,60 +113,5 @@ struct SamplerOptions: ParsableArguments {
         case .adams: .adams(order: order)
         case .sde: .stochastic
         }
-    }
-
-    private func guidance(_ metadata: [String: String], _ checkpoint: String) throws -> Guidance {
-        let scales = Self.numbers(guidance ?? metadata["guidance"] ?? "3.5")
-        let interval = guidanceInterval ?? metadata["guidance_interval"] ?? "0.1,1"
-        let times = Self.numbers(interval)
-        guard scales.allSatisfy(\.isFinite) else {
-            throw CommandError("\(checkpoint) asks for a guidance of \(scales); give --guidance.")
-        }
-        // The comparison is also false where one of them is not a number.
-        let isAscending = times.count >= 2 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 }
-        guard isAscending else {
-            throw CommandError("--guidance-interval is '\(interval)'; LOW,HIGH is expected, such as 0.1,1.")
-        }
-        guard times.count == scales.count + 1 else {
-            throw CommandError(
-                "--guidance-interval is '\(interval)', which bounds \(times.count - 1) intervals, and --guidance has "
-                    + "\(scales.count) strengths; give one for each interval.")
-        }
-        return Guidance(scales: scales, times: times)
-    }
-
-    private func shift(
-        _ metadata: [String: String], size: PictureSize, trained: Int?, _ checkpoint: String
-    ) throws -> Float {
-        let own = metadata["shift"].flatMap { Float($0) } ?? 1
-        guard own > 0, own.isFinite else {
-            throw CommandError("\(checkpoint) asks for a shift of \(own); give --shift.")
-        }
-        guard shift == "auto" else { return shift.flatMap { Float($0) } ?? own }
-        guard let trained else {
-            throw CommandError(
-                "\(checkpoint) does not say what size it was trained at, which --shift auto goes by; give a number.")
-        }
-        return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained * trained)
-    }
-
-    /// - Parameters:
-    ///   - count: of the pictures.
-    ///   - shape: of the noise of one, [C, h, w].
-    func noiseSource(count: Int, shape: [Int]) throws -> NoiseSource {
-        guard let initialNoise else { return noise == .torch ? .torch : .philox }
-        let file = try TensorFile.open(path: initialNoise)
-        guard let name = file.names.first, file.names.count == 1 || file.names.contains("noise") else {
-            throw CommandError(
-                "\(initialNoise) holds \(file.names.count) tensors; one, or one of the name noise, is expected.")
-        }
-        let noise = try file.tensor(file.names.contains("noise") ? "noise" : name)
-        let expected = [count] + shape
-        guard noise.shape == expected else {
-            throw CommandError(
-                "\(initialNoise) holds noise of \(noise.shape); \(expected) is expected for these pictures.")
-        }
-        guard noise.isFinite else { throw CommandError("\(initialNoise) holds numbers that are not finite.") }
-        return .given(noise)
     }
 }

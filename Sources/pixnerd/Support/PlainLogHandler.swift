@@ -19,6 +19,7 @@ struct PlainLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        ProgressBar.breakLine()
         let prefix = (event.level > .notice ? "\(event.level): " : "") + (speaker.map { "\($0): " } ?? "")
         FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
     }

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdDistributed
+import PixNerdSupport
 import PixNerdTensors
 
 /// A command that several processes, started by `mpirun`, carry out together. All others refuse to be started so.
@@ -28,7 +29,7 @@ enum RankedEnd {
             return try body()
         } catch {
             guard Launch.rank == 0 else { exit(EXIT_SUCCESS) }
-            PixNerdCommand.exit(withError: error)
+            PixNerdCommand.exit(withError: Flags.readable(error))
         }
     }
 
@@ -40,6 +41,8 @@ enum RankedEnd {
 
     /// After an error: shows it and ends the process.
     static func fail(_ error: any Error) -> Never {
+        ProgressBar.breakLine()
+        let error = Flags.readable(error)
         guard Launch.isParallel else { PixNerdCommand.exit(withError: error) }
         guard error is SharedError, let communicator = try? Communicator.ofLaunch() else {
             // The launcher sees this process end with an error and ends the others.

@@ -60,7 +60,9 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             fflush(nil)
         }
         let (first, start) = (trainer.state.step, Date())
+        trainer.onProgress = ProgressBar.handler()
         let finished = try trainer.train(shouldStop: Interruption.watch())
+        ProgressBar.breakLine()
         guard communicator.isRoot else { return }
         let path = trainer.run.path
         let next =

@@ -1,7 +1,10 @@
 import ArgumentParser
 import PixNerdDiffusion
+import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTraining
 
 struct VaeCheckCommand: ParsableCommand {
@@ -59,13 +62,13 @@ struct VaeCheckCommand: ParsableCommand {
         }
         let logger = makeLogger()
         let collection = try ImageCollection.pictures(below: pictures)
-        let progress = Progress(total: min(count, collection.samples.count))
+        let progress = ProgressBar(total: min(count, collection.samples.count))
         let found = try AutoencoderScaleCheck(
             checkpoint, collection, imageSize: size, count: count, batch: batch, fastDecode: fastDecode,
             unreadable: { logger.warning("Skipping an unreadable picture: \($0)") },
             progress: { progress.show($0, "pictures") })
-        progress.finish()
-        print(json ? try jsonText(found) : VaeCheckTable(found).text)
+        ProgressBar.breakLine()
+        print(json ? try JSON.text(found, isPretty: true) : VaeCheckTable(found).text)
         if !found.isNear { throw ExitCode(1) }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdEvaluation
 import PixNerdTraining
 
 /// The latents of an autoencoder as a person reads of them.

@@ -3,6 +3,7 @@ import Foundation
 import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 struct VaeCompareCommand: ParsableCommand {
@@ -76,17 +77,17 @@ struct VaeCompareCommand: ParsableCommand {
             paths.dropLast().map { try AutoencoderCheckpoint(path: $0) },
             pictures: EvaluationSource(path: paths[paths.count - 1], limit: count), size: extent(), batch: batch,
             extractor: features.map { try InceptionExtractor(path: $0, input: backend) }, weights: features)
-        let progress = Progress(total: comparison.pictures)
+        let progress = ProgressBar(total: comparison.pictures)
         let found = try comparison.run(
-            program: "pixnerd \(PixNerdCommand.configuration.version)",
+            program: PixNerdCommand.program,
             progress: { progress.show($0, "pictures read or returned") },
             unreadable: { logger.warning("Skipping an unreadable picture: \($0)") })
-        progress.finish()
+        ProgressBar.breakLine()
         if let out {
             try ImageFile.writePNG(found.sheet, to: out)
             logger.notice("the pictures and what comes back are in \(out)")
         }
-        print(json ? try jsonText(found.report) : VaeCompareTable(found.report).text)
+        print(json ? try JSON.text(found.report, isPretty: true) : VaeCompareTable(found.report).text)
     }
 
     private func extent() throws -> PictureExtent {

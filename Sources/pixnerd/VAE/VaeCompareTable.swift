@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdEvaluation
+import PixNerdSupport
 
 /// A comparison of autoencoders as a person reads it: a row for each measure, a column for each autoencoder.
 struct VaeCompareTable {
@@ -7,19 +8,19 @@ struct VaeCompareTable {
 
     init(_ report: AutoencoderComparisonReport) {
         var lines = [
-            Columns.line("pictures", EvaluationTable.side(report.pictures)), Columns.line("size", "\(report.size)"),
-            Columns.line("latents", "the means of their distributions, without a scale"),
-            Columns.line("at once", "\(report.batch) pictures, \(report.threads) threads"),
+            TextTable.line("pictures", EvaluationTable.side(report.pictures)), TextTable.line("size", "\(report.size)"),
+            TextTable.line("latents", "the means of their distributions, without a scale"),
+            TextTable.line("at once", "\(report.batch) pictures, \(report.threads) threads"),
         ]
         if let features = report.features {
-            lines.append(Columns.line("features", features.network))
-            lines.append(Columns.line("weights", "\(features.weights), hash \(features.hash)"))
+            lines.append(TextTable.line("features", features.network))
+            lines.append(TextTable.line("weights", "\(features.weights), hash \(features.hash)"))
         } else {
-            lines.append(Columns.line("features", "none: without --features there is no rFID"))
+            lines.append(TextTable.line("features", "none: without --features there is no rFID"))
         }
         let entries = report.autoencoders
         for (index, entry) in entries.enumerated() {
-            lines.append(Columns.line("\(index + 1)", entry.path + (entry.name.map { ": \($0)" } ?? "")))
+            lines.append(TextTable.line("\(index + 1)", entry.path + (entry.name.map { ": \($0)" } ?? "")))
         }
         let facts: [(String, (AutoencoderComparisonReport.Entry) -> String)] = [
             ("Reduction of a side", { "\($0.reduction)" }), ("Latent channels", { "\($0.latentChannels)" }),
@@ -34,12 +35,12 @@ struct VaeCompareTable {
                     + [entries[0].measures[index].note ?? ""]
             } + facts.map { title, text in [title] + entries.map(text) + [""] }
         let heads = ["measure"] + entries.indices.map { "\($0 + 1)" } + [""]
-        text = (lines + [""] + Columns.lines(heads, rows)).joined(separator: "\n")
+        text = (lines + [""] + TextTable.lines(heads, rows)).joined(separator: "\n")
     }
 
     private static func value(_ measure: EvaluationReport.Measure) -> String {
-        Columns.number(measure.value) + (measure.deviation.map { " ± \(Columns.number($0))" } ?? "")
+        TextTable.number(measure.value) + (measure.deviation.map { " ± \(TextTable.number($0))" } ?? "")
     }
 
-    private static func giga(_ count: Int) -> String { Columns.number(Double(count) / 1e9) }
+    private static func giga(_ count: Int) -> String { TextTable.number(Double(count) / 1e9) }
 }

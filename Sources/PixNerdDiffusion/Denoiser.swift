@@ -1,0 +1,60 @@
+import PixNerdTensors
+
+/// A model that predicts the velocity of a flow: all that training, samplers and evaluation know of a model.
+public protocol Denoiser: Sendable {
+    /// Channels of the data that is diffused.
+    var channels: Int { get }
+    /// Height and width of the data must be multiples of this.
+    var sizeMultiple: Int { get }
+    var parameters: [Parameter] { get }
+
+    /// The condition that stands for "no condition", for a number of images.
+    func unconditional(_ count: Int) -> any Condition
+
+    /// The predicted velocity.
+    ///
+    /// - Parameters:
+    ///   - x: Noisy data, [B, C, H, W].
+    ///   - times: B times; 0 is noise, 1 is data.
+    ///   - condition: B entries of the kind that this denoiser takes.
+    /// - Returns: [B, C, H, W].
+    func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor
+
+    /// This denoiser on the token grid of training whatever the size of the images; nil where it has no such mode.
+    ///
+    /// - Parameter trainedSize: Side of the training data, in the units of what is diffused.
+    func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)?
+}
+
+/// A denoiser of tokens, whose hidden tokens can be aligned with an encoder's features (REPA).
+public protocol AlignableDenoiser: Denoiser {
+    /// Token width D.
+    var tokenWidth: Int { get }
+    /// Number of transformer blocks that the tokens pass.
+    var tokenBlocks: Int { get }
+
+    /// The predicted velocity, and the tokens after a block.
+    ///
+    /// - Parameter block: Block number, from 1 to `tokenBlocks`.
+    /// - Returns: [B, C, H, W], and [B, N, D] with one token per patch, row by row.
+    func velocity(
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
+    ) -> (velocity: Tensor, tokens: Tensor)
+}
+
+/// A denoiser that keeps the token grid of training and decodes each patch at more or fewer pixels.
+public protocol FieldResampledDenoiser: AlignableDenoiser {
+    /// This denoiser for a part of each patch's pixels, as in training.
+    ///
+    /// - Parameters:
+    ///   - pixels: Pixels of the patches at the density of the whole images.
+    ///   - x: The whole noisy images, [B, C, H, W].
+    func decoding(_ pixels: PatchPixels, of x: Tensor) -> any AlignableDenoiser
+}
+
+extension Denoiser {
+    public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? { nil }
+
+    /// Number of weights.
+    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
+}

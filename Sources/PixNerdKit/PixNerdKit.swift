@@ -1,0 +1,14 @@
+@_exported import PixNerdCheckpoints
+@_exported import PixNerdDiffusion
+@_exported import PixNerdEvaluation
+@_exported import PixNerdImages
+@_exported import PixNerdInspection
+@_exported import PixNerdLayers
+@_exported import PixNerdModels
+@_exported import PixNerdOptimization
+@_exported import PixNerdPrecompute
+@_exported import PixNerdSampling
+@_exported import PixNerdSpaces
+@_exported import PixNerdSupport
+@_exported import PixNerdTensors
+@_exported import PixNerdTraining

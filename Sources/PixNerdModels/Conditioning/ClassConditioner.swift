@@ -1,0 +1,76 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdSupport
+
+/// Conditions a denoiser on class labels.
+public struct ClassConditioner: Conditioner {
+    /// Number of classes.
+    public let classes: Int
+    /// Class names by label; may be fewer than `classes`.
+    public let names: [String]
+
+    /// - Parameters:
+    ///   - names: Class names by label; the numbers where nil.
+    ///   - origin: The file that errors name.
+    /// - Throws: `PixNerdError` where there are more names than classes.
+    public init(classes: Int, names: [String]? = nil, origin: String = "the model") throws {
+        let names = names ?? (0..<classes).map(String.init)
+        guard names.count <= classes else {
+            throw PixNerdError(
+                .mismatch, "\(origin)", found: "names \(names.count) classes, more than the \(classes) of its model")
+        }
+        self.classes = classes
+        self.names = names
+    }
+
+    public var allPrompts: [Prompt] { (0..<classes).map(Prompt.label) }
+
+    public func condition(_ prompts: [Prompt], isDropped: (_ position: Int) -> Bool) throws -> any Condition {
+        ClassCondition(
+            try prompts.enumerated().map { position, prompt in
+                guard case .label(let label) = prompt, (0..<classes).contains(label) else {
+                    throw PixNerdError(
+                        .invalidValue, "\(Setting.classes):", found: "\(prompt) is out of range",
+                        expected: "a class from 0 to \(classes - 1)")
+                }
+                return isDropped(position) ? classes : label
+            })
+    }
+
+    public func prompt(from text: String) throws -> Prompt {
+        if let label = names.firstIndex(of: text) { return .label(label) }
+        guard let number = Int(text) else {
+            throw PixNerdError(
+                .notFound, "\(Setting.classes):", found: "there is no class '\(text)'",
+                expected: "one of \(Self.list(names)), or a number from 0 to \(classes - 1)")
+        }
+        guard (0..<classes).contains(number) else {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.classes):", found: "\(number) is out of range",
+                expected: "a class from 0 to \(classes - 1)")
+        }
+        return .label(number)
+    }
+
+    private static func list(_ names: [String]) -> String {
+        names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+    }
+
+    public func name(of prompt: Prompt) -> String {
+        switch prompt {
+        case .label(let label): names.indices.contains(label) ? names[label] : String(label)
+        }
+    }
+
+    public func condition(
+        readFrom reference: SafetensorsFile, prefix: String, count: Int
+    ) throws -> any Condition {
+        let labels = try reference.integers("\(prefix)y")
+        guard labels.count == count, labels.allSatisfy({ (0...classes).contains($0) }) else {
+            throw PixNerdError(
+                .mismatch, "\(reference.path):", found: "\(prefix)y holds \(labels.count) labels",
+                expected: "\(count) labels from 0 to \(classes), one per image")
+        }
+        return ClassCondition(labels)
+    }
+}

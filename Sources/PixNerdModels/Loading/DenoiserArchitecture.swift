@@ -1,0 +1,67 @@
+import PixNerdDiffusion
+import PixNerdTensors
+
+/// The sizes of a denoiser: all that loading, training, cost and memory estimates know of a kind of denoiser.
+///
+/// A new kind is a folder under `PixNerdModels` with a type of this protocol, and one line in `KnownDenoisers`.
+public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
+    /// Name of the kind, such as `PixNerd`.
+    static var kind: String { get }
+
+    /// Whether tensors, under their names without a prefix, are those of a model of this kind.
+    static func recognizes(_ source: any TensorSource) -> Bool
+
+    /// Reads the sizes off the names and shapes of a checkpoint's tensors.
+    ///
+    /// - Parameter channels: Channels of the data, for kinds whose shapes do not tell; nil where they are not known.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
+    init(readFrom source: any TensorSource, channels: Int?) throws
+
+    /// Channels of the data that is diffused.
+    var channels: Int { get }
+    /// Side of a patch, in the units of what is diffused.
+    var patchSize: Int { get }
+    /// Token width D.
+    var tokenWidth: Int { get }
+    /// Number of transformer blocks.
+    var tokenBlocks: Int { get }
+    /// Number of weights.
+    var parameterCount: Int { get }
+    /// Whether each patch is decoded by a field that can be evaluated at any density.
+    var decodesFields: Bool { get }
+    /// The sizes in words, a line each.
+    var summary: [String] { get }
+
+    /// Multiply-adds of one forward pass for one image.
+    func multiplyAdds(height: Int, width: Int) -> Int
+
+    /// Memory in bytes of a forward and backward pass of training.
+    func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
+
+    /// A model with the weights of a checkpoint.
+    ///
+    /// - Parameter recomputesBlocks: Recomputes transformer blocks in the backward pass instead of keeping their
+    ///   activations.
+    /// - Throws: `CheckpointMismatch` with every missing, unexpected and misshapen tensor.
+    func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser
+
+    /// What turns prompts into the condition of such a model.
+    ///
+    /// - Parameters:
+    ///   - classNames: Class names that the checkpoint holds.
+    ///   - origin: The file that errors name.
+    func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner
+}
+
+/// An architecture that can be trained from scratch.
+public protocol TrainableArchitecture: DenoiserArchitecture {
+    /// A model with fresh weights.
+    func makeModel(seed: UInt64, recomputesBlocks: Bool) -> any AlignableDenoiser
+}
+
+extension DenoiserArchitecture {
+    public var decodesFields: Bool { false }
+
+    /// Whether another architecture is of this kind and has these sizes.
+    public func isSame(as other: any DenoiserArchitecture) -> Bool { (other as? Self) == self }
+}

@@ -1,0 +1,32 @@
+import PixNerdTensors
+
+/// The kinds of denoisers that checkpoints may hold and that can be trained.
+public enum KnownDenoisers {
+    /// Every kind; the first that recognizes a checkpoint's tensors reads it.
+    static let kinds: [any DenoiserArchitecture.Type] = [
+        PixNerdArchitecture.self
+    ]
+
+    /// The architecture of a checkpoint, read off its tensors.
+    ///
+    /// - Parameters:
+    ///   - source: Tensors under their published names, without a prefix.
+    ///   - channels: Channels of the data, where known.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
+    public static func architecture(
+        of source: any TensorSource, channels: Int? = nil
+    ) throws -> any DenoiserArchitecture {
+        let kind = kinds.first { $0.recognizes(source) } ?? kinds[0]
+        return try kind.init(readFrom: source, channels: channels)
+    }
+
+    /// The architecture that a run's model section asks for.
+    ///
+    /// - Parameter channels: Channels of the data.
+    /// - Throws: `PixNerdError` naming the size that cannot be.
+    public static func architecture(
+        _ options: DenoiserOptions, channels: Int
+    ) throws -> any TrainableArchitecture {
+        try PixNerdArchitecture(options, channels: channels)
+    }
+}

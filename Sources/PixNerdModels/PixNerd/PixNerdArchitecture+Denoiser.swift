@@ -1,0 +1,55 @@
+import PixNerdDiffusion
+import PixNerdTensors
+
+extension PixNerdArchitecture: TrainableArchitecture {
+    public static let kind = "PixNerd"
+
+    public static func recognizes(_ source: any TensorSource) -> Bool {
+        ["s_embedder.proj.weight", "x_embedder.embedder.0.weight"].contains { source.shape(of: $0) != nil }
+            || source.shape(of: "blocks.0.mlp.w1.weight") != nil
+    }
+
+    public var tokenWidth: Int { hiddenSize }
+    public var tokenBlocks: Int { conditionedBlocks }
+    public var decodesFields: Bool { head == .field }
+
+    public var summary: [String] {
+        let sizes =
+            head == .field ? "hidden_size_x \(fieldWidth), nerf_mlpratio \(fieldRatio)" : "linear head"
+        return [
+            "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
+                + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",
+            "in_channels \(channels), \(sizes), num_classes \(classes)",
+        ]
+    }
+
+    public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
+        try PixNerd(loading: source, channels: channels, recomputesBlocks: recomputesBlocks)
+    }
+
+    public func makeModel(seed: UInt64, recomputesBlocks: Bool) -> any AlignableDenoiser {
+        PixNerd(self, seed: seed, recomputesBlocks: recomputesBlocks)
+    }
+
+    public func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner {
+        try ClassConditioner(classes: classes, names: classNames, origin: origin)
+    }
+
+    public func activationBytes(
+        batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision
+    ) -> Int {
+        let tokens = batch * (height / patchSize) * (width / patchSize)
+        // Kept for the derivatives of a block: its input, two norms, queries, keys and values, attention, both outputs.
+        let block = 9 * hiddenSize + 2 * feedForwardWidth
+        // Generated weights and their gradients.
+        let generated = 2 * fieldWidth * fieldWidth * fieldRatio
+        let field = 2 * (blocks - conditionedBlocks) * generated
+        // A linear head has no field, but the last norm and both sides of its matrix.
+        let pixels = 12 * channels * patchSize * patchSize + (head == .linear ? 2 * hiddenSize : 0)
+        // Inputs of recomputed blocks stay float32.
+        let bytes = precision == .bf16 ? 2 : 4
+        let (inputs, kept) =
+            recompute ? (conditionedBlocks * hiddenSize, block) : (0, conditionedBlocks * block)
+        return tokens * (4 * (inputs + block + pixels) + bytes * (kept + field))
+    }
+}

@@ -1,0 +1,52 @@
+import PixNerdSupport
+
+extension DenoiserOptions {
+    /// The published sizes by name, with patches of 16 pixels (PixNerd, arXiv 2507.23268, table 1).
+    public static let presets: [String: DenoiserOptions] = {
+        func sizes(_ hidden: Int, _ heads: Int, _ blocks: Int, _ conditioned: Int) -> DenoiserOptions {
+            var options = DenoiserOptions()
+            (options.hiddenSize, options.heads) = (hidden, heads)
+            (options.blocks, options.conditionedBlocks) = (blocks, conditioned)
+            (options.patchSize, options.fieldWidth, options.fieldRatio) = (16, 64, 2)
+            return options
+        }
+        return [
+            "B/16": sizes(768, 12, 14, 12), "L/16": sizes(1024, 16, 24, 22), "XL/16": sizes(1152, 16, 30, 26),
+        ]
+    }()
+
+    /// Takes the sizes of the preset, where one is named.
+    public mutating func applyPreset() {
+        guard let sizes = Self.presets[preset] else { return }
+        (hiddenSize, heads) = (sizes.hiddenSize, sizes.heads)
+        (blocks, conditionedBlocks) = (sizes.blocks, sizes.conditionedBlocks)
+        (patchSize, fieldWidth, fieldRatio) = (sizes.patchSize, sizes.fieldWidth, sizes.fieldRatio)
+    }
+}
+
+extension PixNerdArchitecture {
+    /// The sizes that a configuration asks for.
+    ///
+    /// - Parameter channels: Channels of the data.
+    /// - Throws: `PixNerdError` naming the size that cannot be.
+    init(_ options: DenoiserOptions, channels: Int) throws {
+        try self.init(
+            hiddenSize: options.hiddenSize, heads: options.heads, blocks: options.blocks,
+            conditionedBlocks: options.conditionedBlocks, patchSize: options.patchSize, channels: channels,
+            head: options.head, fieldWidth: options.fieldWidth, fieldRatio: options.fieldRatio,
+            classes: options.classes)
+    }
+
+    /// A published size, with patches of 16 pixels.
+    ///
+    /// - Throws: `PixNerdError` where there is no such preset.
+    public init(preset: String, classes: Int = 1000) throws {
+        guard var options = DenoiserOptions.presets[preset] else {
+            throw PixNerdError(
+                .invalidValue, found: "There is no preset \(preset)",
+                expected: "one of \(DenoiserOptions.presets.keys.sorted().joined(separator: ", "))")
+        }
+        options.classes = classes
+        try self.init(options, channels: 3)
+    }
+}

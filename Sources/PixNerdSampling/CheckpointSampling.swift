@@ -1,0 +1,129 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
+import PixNerdTensors
+
+/// A checkpoint brought to a size and a way of sampling: what a `SamplingJob` needs but for its requests.
+public struct CheckpointSampling: Sendable {
+    /// The checkpoint as it was named.
+    public let path: String
+    /// The file of weights, or the directory of the step, that was found there.
+    public let checkpointPath: String
+    public let loaded: LoadedDenoiser
+    public let size: PictureSize
+    public let settings: SamplingSettings
+    /// Remarks about choices that were made for the user.
+    public let notices: [String]
+    /// Why the images may not be good, such as a size that the model never saw; nil where nothing is known.
+    public let warning: String?
+    private let denoiser: any Denoiser
+    private let space: any Space
+    private let options: SamplingOptions
+    private let weights: WeightKind
+    private let weightsFile: String
+    private let route: SizeRoute
+
+    /// Loads a checkpoint.
+    ///
+    /// - Parameter path: A run directory, a step in one, or a file of weights.
+    /// - Throws: `PixNerdError` where model, autoencoder, size or settings cannot be had or do not fit each other.
+    public init(path: String, _ options: SamplingOptions) throws {
+        let checkpoint = try DenoiserCheckpoint(path: path)
+        var notices: [String] = []
+        weights = checkpoint.preferred(options.weights)
+        if options.weights == nil, weights == .raw {
+            notices.append(checkpoint.noEMANotice)
+        }
+        loaded = try checkpoint.load(
+            weights, autoencoder: options.autoencoder, allowsOther: options.allowsOtherAutoencoder)
+        let choice = try SizeChoice(loaded, checkpoint, options, name: path)
+        (denoiser, size, route) = (choice.denoiser, choice.size, choice.route)
+        if size.isCropped {
+            notices.append(
+                "\(size.height) x \(size.width) is not a multiple of \(denoiser.sizeMultiple * loaded.reduction): sampled "
+                    + "at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
+        }
+        settings = try SamplingSettings(
+            options, checkpoint.metadata, size: size, trained: checkpoint.imageSize, name: path)
+        let tiles = try Self.tiles(options, loaded, checkpoint.path)
+        space = loaded.space(tiles: tiles)
+        if let tiles, let tile = options.tile,
+            tiles.isNeeded(
+                height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction)
+        {
+            notices.append(
+                "images are decoded in tiles of \(tile) pixels that overlap by \(tiles.overlap * loaded.reduction): they "
+                    + "differ slightly from images decoded whole, and large areas may differ in tone from tile to tile")
+        }
+        (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
+        (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
+    }
+
+    private static func tiles(
+        _ options: SamplingOptions, _ loaded: LoadedDenoiser, _ path: String
+    ) throws -> DecodingTiles? {
+        guard let tile = options.tile else { return nil }
+        guard loaded.autoencoder != nil else {
+            throw PixNerdError(
+                .mismatch, "\(path)", found: "makes pixels, which are not decoded",
+                advice: "leave \(Setting.tile) out")
+        }
+        if let problem = sizeProblem(tile, multiple: loaded.reduction) {
+            throw PixNerdError(.invalidValue, "\(Setting.tile)", found: "\(problem)")
+        }
+        let side = tile / loaded.reduction
+        return try DecodingTiles(side: side, overlap: side / 4)
+    }
+
+    /// The job that samples images.
+    ///
+    /// - Throws: `PixNerdError` where a file of noise cannot be read or does not fit the requests.
+    public func job(_ requests: [PictureRequest]) throws -> SamplingJob {
+        SamplingJob(
+            denoiser: denoiser, conditioner: loaded.conditioner, space: space, size: size, settings: settings,
+            requests: requests, batch: options.batch,
+            noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
+    }
+
+    /// Everything that decides what a prompt and a seed become.
+    ///
+    /// - Throws: `PixNerdError` where a file cannot be read.
+    public func provenance() throws -> SamplingProvenance {
+        try SamplingProvenance(
+            file: weightsFile, weights: weights, size: size, route: route, settings: settings, noise: options.noise,
+            autoencoder: loaded.autoencoder?.identity, tile: options.tile, precision: Precision.current,
+            batch: options.batch)
+    }
+}
+
+extension NoiseChoice {
+    /// - Parameters:
+    ///   - count: Number of images.
+    ///   - shape: Shape of the noise of one image, [C, h, w].
+    fileprivate func source(count: Int, shape: [Int]) throws -> NoiseSource {
+        switch self {
+        case .torch: return .torch
+        case .philox: return .philox
+        case .file(let path):
+            let file = try TensorFile.open(path: path)
+            guard let name = file.names.first, file.names.count == 1 || file.names.contains("noise") else {
+                throw PixNerdError(
+                    .malformed, "\(path)", found: "holds \(file.names.count) tensors",
+                    expected: "one, or one named noise")
+            }
+            let noise = try file.tensor(file.names.contains("noise") ? "noise" : name)
+            let expected = [count] + shape
+            guard noise.shape == expected else {
+                throw PixNerdError(
+                    .mismatch, "\(path)", found: "holds noise of shape \(noise.shape)",
+                    expected: "\(expected) for these images")
+            }
+            guard noise.isFinite else {
+                throw PixNerdError(.notFinite, "\(path)", found: "holds numbers that are not finite")
+            }
+            return .given(noise)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdSpaces
+import PixNerdSupport
+import PixNerdTensors
+
+/// Images to sample and all that they are made from, found and checked before any work is done.
+///
+/// The command, previews of training, comparisons and servers sample through it. A job computes on the calling thread and
+/// the worker threads of `Threads`; only one should run at a time.
+public struct SamplingJob: Sendable {
+    public let denoiser: any Denoiser
+    public let conditioner: any Conditioner
+    public let space: any Space
+    public let size: PictureSize
+    public let settings: SamplingSettings
+    public let noise: NoiseSource
+    /// Images per batch.
+    public let batch: Int
+    public let requests: [PictureRequest]
+
+    /// A job for a model in memory.
+    ///
+    /// - Parameters:
+    ///   - size: Size of the images; its canvas is a multiple of the denoiser's `sizeMultiple` times the space's
+    ///     `reduction`.
+    ///   - batch: Images per batch.
+    public init(
+        denoiser: any Denoiser, conditioner: any Conditioner, space: any Space, size: PictureSize,
+        settings: SamplingSettings, requests: [PictureRequest], batch: Int, noise: NoiseSource = .philox
+    ) {
+        self.denoiser = denoiser
+        self.conditioner = conditioner
+        self.space = space
+        self.size = size
+        self.settings = settings
+        self.requests = requests
+        self.batch = batch
+        self.noise = noise
+    }
+
+    /// Number of model evaluations per image; guidance takes two for each evaluation that it acts on.
+    public var evaluations: Int {
+        settings.times.dropLast().reduce(0) { $0 + (settings.guidance.scale(at: $1) == 1 ? 1 : 2) }
+    }
+
+    /// Samples all images, batch by batch.
+    ///
+    /// - Parameters:
+    ///   - isDone: Whether a batch is left out because its images exist; asked before each batch.
+    ///   - isCancelled: Asked after each step; where true the job ends with `CancellationError`.
+    ///   - afterStep: Called after each step of each batch, for progress, trajectories and previews.
+    ///   - receive: Gets the pixels of a batch, [B, 3, H, W] with -1 as black and 1 as white, not clipped, and the index of
+    ///     its first request.
+    /// - Throws: `CancellationError`, or what a closure throws.
+    public func run(
+        isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
+        afterStep: (SamplingMoment) throws -> Void = { _ in },
+        receive: (_ pixels: Tensor, _ first: Int) throws -> Void
+    ) throws {
+        try samplePictures(
+            denoiser, conditioner: conditioner, in: space, requests, size: size, settings: settings, batchSize: batch,
+            noise: noise, isDone: isDone,
+            afterStep: { moment in
+                try afterStep(moment)
+                if isCancelled() { throw CancellationError() }
+            }, receive: receive)
+    }
+
+    /// Samples all images and returns them as 8-bit RGB.
+    ///
+    /// - Throws: `CancellationError` where `isCancelled` says so.
+    public func images(isCancelled: () -> Bool = { false }) throws -> [RGBImage] {
+        var images: [RGBImage] = []
+        try run(isCancelled: isCancelled) { pixels, _ in images += roundedPictures(pixels) }
+        return images
+    }
+}

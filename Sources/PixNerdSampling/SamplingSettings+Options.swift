@@ -1,0 +1,91 @@
+import PixNerdDiffusion
+import PixNerdSpaces
+import PixNerdSupport
+
+extension SamplingSettings {
+    /// The settings that were asked for, or else those that the checkpoint's run samples its previews with.
+    ///
+    /// - Parameters:
+    ///   - metadata: The checkpoint's metadata.
+    ///   - trained: Side of the images of training in pixels.
+    ///   - name: The checkpoint as messages call it.
+    init(
+        _ options: SamplingOptions, _ metadata: [String: String], size: PictureSize, trained: Int?, name: String
+    ) throws {
+        self.init(
+            sampler: options.sampler, steps: options.steps ?? Self.steps(metadata),
+            guidance: try Guidance(options, metadata, name: name),
+            shift: try Self.shift(options.shift, metadata, size: size, trained: trained, name: name),
+            lastStep: options.lastStep)
+    }
+
+    private static func steps(_ metadata: [String: String]) -> Int {
+        metadata["sampling_steps"].flatMap { Int($0) }.flatMap { (1...1_000_000).contains($0) ? $0 : nil } ?? 100
+    }
+
+    private static func shift(
+        _ choice: ShiftChoice?, _ metadata: [String: String], size: PictureSize, trained: Int?, name: String
+    ) throws -> Float {
+        let own = metadata["shift"].flatMap { Float($0) } ?? 1
+        guard own > 0, own.isFinite else {
+            throw PixNerdError(
+                .malformed, "\(name)", found: "asks for a shift of \(own)", advice: "give \(Setting.shift)")
+        }
+        switch choice {
+        case nil: return own
+        case .value(let value): return value
+        case .auto:
+            guard let trained else {
+                throw PixNerdError(
+                    .notFound, "\(name)",
+                    found: "does not say what size it was trained at, which the shift auto depends on",
+                    advice: "give a number for \(Setting.shift)")
+            }
+            return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained * trained)
+        }
+    }
+}
+
+extension Guidance {
+    fileprivate init(_ options: SamplingOptions, _ metadata: [String: String], name: String) throws {
+        func numbers(_ text: String) -> [Float] { text.split(separator: ",").map { Float($0) ?? .nan } }
+        let scales = options.guidance ?? numbers(metadata["guidance"] ?? "3.5")
+        let times = options.guidanceInterval ?? numbers(metadata["guidance_interval"] ?? "0.1,1")
+        guard scales.allSatisfy(\.isFinite) else {
+            throw PixNerdError(
+                .malformed, "\(name)", found: "asks for a guidance of \(scales)", advice: "give \(Setting.guidance)")
+        }
+        // The comparison is also false where one of them is not a number.
+        guard times.count >= 2, zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+            let text = times.map { "\($0)" }.joined(separator: ",")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.guidanceInterval)", found: "is '\(text)'",
+                expected: "LOW,HIGH, such as 0.1,1")
+        }
+        guard times.count == scales.count + 1 else {
+            let text = times.map { "\($0)" }.joined(separator: ",")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.guidanceInterval)",
+                found: "is '\(text)', which bounds \(times.count - 1) intervals, and \(Setting.guidance) has "
+                    + "\(scales.count) scales",
+                advice: "give one scale for each interval")
+        }
+        self.init(scales: scales, times: times)
+    }
+}
+
+extension Sampler {
+    /// Name in manifests and options.
+    public var name: String {
+        switch self {
+        case .euler: "euler"
+        case .heun: "heun"
+        case .heunExact: "heun-exact"
+        case .adams: "adams"
+        case .stochastic: "sde"
+        }
+    }
+
+    /// Number of past velocities that the Adams-Bashforth sampler uses; nil for the others.
+    public var order: Int? { if case .adams(let order) = self { order } else { nil } }
+}

@@ -1,0 +1,87 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdModels
+import PixNerdSupport
+
+/// An autoencoder that was read for diffusion in its latents.
+public struct LatentAutoencoder: Sendable {
+    public let model: Autoencoder
+    public let identity: AutoencoderIdentity
+
+    /// What a run trains in.
+    ///
+    /// - Parameter scale: where the file has none; nil where nobody knows one.
+    /// - Throws: one sentence where the autoencoder or its scale cannot be had, or both say another.
+    package init(path: String, scale asked: LatentScale?) throws {
+        let checkpoint = try AutoencoderCheckpoint(path: path)
+        guard let scale = checkpoint.scale ?? asked else {
+            throw PixNerdError(
+                .notFound, "\(path)", found: "does not say how its latents are scaled: it has no config.json",
+                advice: "add one, or set latent.scaling_factor")
+        }
+        if let asked, let own = checkpoint.scale, asked != own {
+            let known = KnownAutoencoder.all.first { $0.scale.factor == asked.factor }
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found:
+                    "has the scale \(own.text), and the configuration asks for \(asked.text)\(known.map { ", that of \($0.name)" } ?? "")",
+                advice: "leave latent.scaling_factor and latent.shift_factor out")
+        }
+        try self.init(checkpoint, scale: scale)
+    }
+
+    /// What a checkpoint's pictures are decoded by: the recorded autoencoder, or one that is asked for; nil where there is
+    /// neither.
+    package init?(of checkpoint: DenoiserCheckpoint, path asked: String?, allowsOther: Bool) throws {
+        let recorded = checkpoint.autoencoder
+        guard let path = asked ?? recorded?.path else { return nil }
+        // A run in pixels records its sizes and no autoencoder; a published file records neither.
+        if recorded == nil, checkpoint.channels != nil {
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)", found: "was trained in pixels, which need no autoencoder",
+                advice: "leave \(Setting.autoencoder) out")
+        }
+        let found: AutoencoderCheckpoint
+        do {
+            found = try AutoencoderCheckpoint(path: path)
+        } catch let error as PixNerdError where asked == nil {
+            let subject = error.subject.map { $0 + " " } ?? ""
+            throw PixNerdError(
+                error.kind, "\(checkpoint.path)",
+                found:
+                    "was trained in the latents of \(recorded?.text ?? path), which cannot be read (\(subject + error.found))",
+                advice: "pass its path with \(Setting.autoencoder)")
+        }
+        guard let scale = found.scale ?? recorded?.scale else {
+            throw PixNerdError(
+                .notFound, "\(path)", found: "does not say how its latents are scaled: it has no config.json",
+                advice: "add one")
+        }
+        try self.init(found, scale: scale)
+        if let recorded, !identity.isSame(as: recorded), !allowsOther {
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)",
+                found: "was trained in the latents of \(recorded.text), and \(path) is \(identity.text)",
+                advice: "use the recorded one, or allow another with \(Setting.otherAutoencoder)")
+        }
+    }
+
+    package init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
+        model = try checkpoint.loadForColour()
+        identity = AutoencoderIdentity(checkpoint, model, scale: scale)
+    }
+
+    package var space: LatentSpace { space(tiles: nil) }
+
+    /// - Parameter tiles: in which large latents are decoded; nil for whole pictures.
+    public func space(tiles: DecodingTiles?) -> LatentSpace {
+        let codec: any LatentCodec = tiles.map { TiledAutoencoder(model, tiles: $0) } ?? model
+        return LatentSpace(
+            codec,
+            scale: (0..<model.latentChannels).map { channel in
+                let affine = identity.scale.affine(channel: channel)
+                return (factor: affine.scale, offset: affine.offset)
+            })
+    }
+}

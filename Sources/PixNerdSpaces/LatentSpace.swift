@@ -1,0 +1,87 @@
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdTensors
+
+/// An autoencoder's latents, brought near mean 0 and deviation 1 channel by channel (Rombach et al., arXiv 2112.10752,
+/// section 4.1 and appendix G).
+public struct LatentSpace: Space {
+    private let codec: any LatentCodec
+    /// Of each channel: scaled = latent * factor + offset.
+    private let factors: [Float]
+    private let offsets: [Float]
+
+    /// Pixels that are encoded and decoded at once: more pictures than these go one after another, for memory.
+    public static let pixelsAtOnce = 1 << 19
+
+    /// - Parameters:
+    ///   - scale: of each of the codec's channels, what a latent is multiplied by, and what is added then.
+    public init(_ codec: any LatentCodec, scale: [(factor: Float, offset: Float)]) {
+        precondition(
+            scale.count == codec.latentChannels && scale.allSatisfy { $0.factor != 0 },
+            "LatentSpace: a scale of \(scale.count) channels does not fit \(codec.latentChannels)")
+        self.codec = codec
+        factors = scale.map(\.factor)
+        offsets = scale.map(\.offset)
+    }
+
+    /// Latents as they are.
+    public init(_ codec: any LatentCodec) {
+        self.init(codec, scale: [(factor: Float, offset: Float)](repeating: (1, 0), count: codec.latentChannels))
+    }
+
+    public var channels: Int { codec.latentChannels }
+    public var reduction: Int { codec.reduction }
+
+    /// A sample of each picture's latents, scaled.
+    public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor {
+        latents(moments: moments(PixelSpace().encode(batch)), draws: draws)
+    }
+
+    /// The distributions of pictures' latents, without a scale: [B, 2 c, H / f, W / f].
+    public func moments(_ pictures: Tensor) -> Tensor {
+        inParts(pictures, pixels: pictures.shape[2] * pictures.shape[3], codec.moments)
+    }
+
+    /// A sample of distributions, scaled.
+    ///
+    /// - Parameter moments: [B, 2 c, h, w], without a scale.
+    /// - Returns: [B, c, h, w].
+    public func latents(moments: Tensor, draws: (_ picture: Int) -> RandomStream) -> Tensor {
+        let noise = Tensor.normal(
+            [moments.shape[0], moments.shape[1] / 2, moments.shape[2], moments.shape[3]], streams: draws)
+        return affine(gaussianSample(moments, noise: noise)) { $0 * factors[$1] + offsets[$1] }
+    }
+
+    public func decode(_ x: Tensor) -> Tensor {
+        let latents = affine(x) { ($0 - offsets[$1]) / factors[$1] }
+        return inParts(latents, pixels: x.shape[2] * x.shape[3] * reduction * reduction, codec.decode)
+    }
+
+    /// Every number of [B, c, h, w], with its channel.
+    private func affine(_ x: Tensor, _ body: (_ value: Float, _ channel: Int) -> Float) -> Tensor {
+        precondition(
+            x.shape.count == 4 && x.shape[1] == channels, "LatentSpace: \(x.shape) has not \(channels) channels")
+        let area = x.shape[2] * x.shape[3]
+        var out = Tensor(uninitialized: x.shape)
+        out.withUnsafeMutableBuffer { out in
+            x.withUnsafeBuffer { x in
+                for plane in 0..<x.count / area {
+                    let channel = plane % channels
+                    for i in plane * area..<(plane + 1) * area { out[i] = body(x[i], channel) }
+                }
+            }
+        }
+        return out
+    }
+
+    /// As many pictures at a time as memory is spared for.
+    private func inParts(_ x: Tensor, pixels: Int, _ body: (Tensor) -> Tensor) -> Tensor {
+        let count = max(1, Self.pixelsAtOnce / pixels)
+        guard x.shape[0] > count else { return body(x) }
+        return Tensor.concatenated(
+            stride(from: 0, to: x.shape[0], by: count).map { start in
+                body(x.rows(start..<min(start + count, x.shape[0])))
+            })
+    }
+}

@@ -1,0 +1,54 @@
+import PixNerdDiffusion
+import PixNerdModels
+import PixNerdSupport
+
+/// A checkpoint's model with all that sampling from it needs: its conditioner, and the autoencoder of its latents.
+public struct LoadedDenoiser: Sendable {
+    public let architecture: any DenoiserArchitecture
+    public let model: any Denoiser
+    public let conditioner: any Conditioner
+    /// The autoencoder whose latents are diffused; nil for pixels.
+    public let autoencoder: LatentAutoencoder?
+
+    /// Pixels along a side for each unit of what is diffused.
+    public var reduction: Int { autoencoder?.model.reduction ?? 1 }
+
+    /// Where diffusion happens.
+    ///
+    /// - Parameter tiles: Tiles that large latents are decoded in; nil for whole images.
+    public func space(tiles: DecodingTiles? = nil) -> any Space {
+        if let autoencoder { autoencoder.space(tiles: tiles) } else { PixelSpace() }
+    }
+}
+
+extension DenoiserCheckpoint {
+    /// The model with these weights, and what its images are decoded with.
+    ///
+    /// - Parameters:
+    ///   - path: Path of an autoencoder elsewhere than where the checkpoint recorded it; nil for the recorded path.
+    ///   - allowsOther: Accepts an autoencoder with other weights or another scale than the model was trained with.
+    /// - Throws: `PixNerdError` where model or autoencoder cannot be read, or do not fit each other.
+    public func load(_ kind: WeightKind, autoencoder path: String?, allowsOther: Bool = false) throws -> LoadedDenoiser
+    {
+        let autoencoder = try LatentAutoencoder(of: self, path: path, allowsOther: allowsOther)
+        let expected = autoencoder?.identity.latentChannels
+        let model = try load(kind, channels: expected)
+        if let autoencoder, model.channels != autoencoder.identity.latentChannels {
+            throw PixNerdError(
+                .mismatch, "\(self.path)",
+                found: "makes latents of \(model.channels) channels, and \(autoencoder.identity.path) has "
+                    + "\(autoencoder.identity.latentChannels)",
+                advice: "pass the autoencoder that it was trained with")
+        }
+        if autoencoder == nil, model.channels != PixelSpace().channels {
+            throw PixNerdError(
+                .notFound, "\(self.path)",
+                found: "makes latents of \(model.channels) channels, and does not say which autoencoder decodes them",
+                advice: "pass its path with \(Setting.autoencoder)")
+        }
+        let architecture = try architecture(kind, channels: expected)
+        return LoadedDenoiser(
+            architecture: architecture, model: model, conditioner: try conditioner(of: architecture),
+            autoencoder: autoencoder)
+    }
+}

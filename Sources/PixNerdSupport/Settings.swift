@@ -1,0 +1,42 @@
+extension Setting {
+    /// Permission to overwrite files that exist.
+    public static let overwrite = Setting(rawValue: "overwrites")
+    /// The path that results are written to.
+    public static let output = Setting(rawValue: "output")
+    /// Permission to continue an existing run.
+    public static let resume = Setting(rawValue: "resume")
+    /// The path of an autoencoder.
+    public static let autoencoder = Setting(rawValue: "autoencoder")
+    /// Permission to decode with another autoencoder than the model was trained with.
+    public static let otherAutoencoder = Setting(rawValue: "allowsOtherAutoencoder")
+    /// Height and width of images in pixels.
+    public static let size = Setting(rawValue: "size")
+    /// The number of attention heads of an encoder.
+    public static let heads = Setting(rawValue: "heads")
+    /// The side in pixels of the patches that an encoder sees.
+    public static let basePatch = Setting(rawValue: "basePatch")
+    /// The block whose tokens are aligned with an encoder's features.
+    public static let alignedLayer = Setting(rawValue: "layer")
+    /// The path of a network's weights.
+    public static let weights = Setting(rawValue: "weights")
+    /// Assignments that override configuration values, such as `training.steps=500`.
+    public static let overrides = Setting(rawValue: "overrides")
+    /// The classes to sample.
+    public static let classes = Setting(rawValue: "classes")
+    /// The seeds to sample.
+    public static let seeds = Setting(rawValue: "seeds")
+    /// The file that the denoising trajectory is saved to.
+    public static let trajectory = Setting(rawValue: "trajectory")
+    /// The file that previews are drawn to.
+    public static let preview = Setting(rawValue: "preview")
+    /// The way in which a model is brought to another size than that of training.
+    public static let route = Setting(rawValue: "route")
+    /// The scale of classifier-free guidance.
+    public static let guidance = Setting(rawValue: "guidance")
+    /// The times between which guidance acts.
+    public static let guidanceInterval = Setting(rawValue: "guidanceInterval")
+    /// The timestep shift.
+    public static let shift = Setting(rawValue: "shift")
+    /// The side in pixels of the tiles that latents are decoded in.
+    public static let tile = Setting(rawValue: "tile")
+}

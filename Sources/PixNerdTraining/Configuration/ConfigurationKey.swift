@@ -1,0 +1,147 @@
+import Foundation
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+import PixNerdOptimization
+import PixNerdTensors
+
+/// A value that stands in a configuration as one YAML scalar.
+package protocol ConfigurationValue: Sendable {
+    /// What is expected, for messages: "a whole number".
+    static var expectation: String { get }
+    init?(text: String)
+    var text: String { get }
+}
+
+extension Int: ConfigurationValue {
+    package static var expectation: String { "a whole number" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { String(self) }
+}
+
+extension UInt64: ConfigurationValue {
+    package static var expectation: String { "a whole number that is not negative" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { String(self) }
+}
+
+extension Float: ConfigurationValue {
+    package static var expectation: String { "a number" }
+    package init?(text: String) {
+        guard let value = Float(text), value.isFinite else { return nil }
+        self = value
+    }
+    package var text: String { description }
+}
+
+extension Bool: ConfigurationValue {
+    package static var expectation: String { "true or false" }
+    package init?(text: String) { self.init(text) }
+    package var text: String { description }
+}
+
+extension String: ConfigurationValue {
+    package static var expectation: String { "text" }
+    package init?(text: String) { self = text }
+    package var text: String { self }
+}
+
+/// A number that may stand in a list.
+package protocol ConfigurationNumber: ConfigurationValue {}
+
+extension Int: ConfigurationNumber {}
+extension Float: ConfigurationNumber {}
+
+extension Array: ConfigurationValue where Element: ConfigurationNumber {
+    package static var expectation: String { "\(Element.expectation) or a list of such" }
+    package init?(text: String) {
+        let parts = text.split(separator: ",").map { Element(text: $0.trimmingCharacters(in: .whitespaces)) }
+        guard !parts.contains(where: { $0 == nil }) else { return nil }
+        self = parts.compactMap { $0 }
+    }
+    package var text: String { map(\.text).joined(separator: ", ") }
+}
+
+/// One of a few words.
+package protocol ConfigurationWord: ConfigurationValue, CaseIterable, RawRepresentable where RawValue == String {}
+
+extension ConfigurationWord {
+    package static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
+    package init?(text: String) { self.init(rawValue: text) }
+    package var text: String { rawValue }
+}
+
+extension TimeSampling: ConfigurationWord {}
+extension CropMode: ConfigurationWord {}
+extension LearningRateSchedule: ConfigurationWord {}
+extension Configuration.SaveFailure: ConfigurationWord {}
+extension DenoiserOptions.Head: ConfigurationWord {}
+extension Configuration.Kind: ConfigurationWord {}
+extension Configuration.SpaceKind: ConfigurationWord {}
+extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
+extension Precision: ConfigurationWord {}
+
+/// One key of a configuration: its name, what it is for, and how it is read and written.
+public struct ConfigurationKey<Root: Sendable>: Sendable {
+    /// With its section, such as `training.batch_size`.
+    public let name: String
+    /// One line for a person.
+    public let help: String
+    /// What values it takes.
+    package let expectation: String
+    package let isText: Bool
+    package let isList: Bool
+    /// Whether a resumed run learns something else where this has changed.
+    package private(set) var changesTraining: @Sendable (Root) -> Bool = { _ in true }
+    package let read: @Sendable (Root) -> String
+    /// False where the text is not such a value.
+    package let write: @Sendable (inout Root, String) -> Bool
+
+    /// A key over one property.
+    ///
+    /// - Parameters:
+    ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
+    package init<Value: ConfigurationValue>(
+        _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ help: String,
+        limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
+    ) {
+        self.name = name
+        self.help = help
+        expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
+        isText = Value.self == String.self
+        isList = Value.self == [Float].self || Value.self == [Int].self
+        read = { $0[keyPath: path].text }
+        write = { root, text in
+            guard let value = Value(text: text), isAllowed(value) else { return false }
+            root[keyPath: path] = value
+            return true
+        }
+    }
+
+    /// The key as one that may change without changing what a resumed run learns, except where `matters` says so.
+    package func harmless(unless matters: @escaping @Sendable (Root) -> Bool = { _ in false }) -> ConfigurationKey {
+        var key = self
+        key.changesTraining = matters
+        return key
+    }
+
+    /// A whole number of at least `minimum`.
+    package static func count(
+        _ name: String, _ path: WritableKeyPath<Root, Int> & Sendable, from minimum: Int, _ help: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(name, path, help, limits: "of at least \(minimum)") {
+            $0 >= minimum
+        }
+    }
+
+    /// A number in a closed range.
+    package static func number(
+        _ name: String, _ path: WritableKeyPath<Root, Float> & Sendable, in range: ClosedRange<Float>,
+        _ help: String
+    ) -> ConfigurationKey {
+        let limits =
+            range.upperBound == .greatestFiniteMagnitude
+            ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+        return ConfigurationKey(name, path, help, limits: limits) { range.contains($0) }
+    }
+}

@@ -1,0 +1,22 @@
+import PixNerdDistributed
+import PixNerdSupport
+
+/// The command-line options that settings of the library are.
+enum Flags {
+    private static let names: [Setting: String] = [
+        .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",
+        .otherAutoencoder: "--vae-override", .size: "--size", .heads: "--heads", .basePatch: "--base-patch",
+        .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
+        .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
+        .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .shift: "--shift", .tile: "--vae-tile",
+    ]
+
+    static func name(of setting: Setting) -> String { names[setting] ?? setting.rawValue }
+
+    /// An error as the user of a command reads it.
+    static func readable(_ error: any Error) -> any Error {
+        if let error = error as? PixNerdError { return CommandError(error.sentence(naming: name)) }
+        if let shared = error as? SharedError { return SharedError(shared.sentence(naming: name)) }
+        return error
+    }
+}
