@@ -1,8 +1,8 @@
 import Foundation
 import PixNerdSupport
-import PixNerdTraining
 import Testing
 
+@testable import PixNerdTraining
 @testable import pixnerd
 
 @Suite struct ProgressTests {

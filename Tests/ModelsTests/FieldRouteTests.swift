@@ -1,9 +1,10 @@
 import PixNerdCheckpoints
 import PixNerdDiffusion
-import PixNerdModels
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
+
+@testable import PixNerdModels
 
 @Suite struct FieldRouteTests {
     /// At the size of training the second route is the first.

@@ -170,7 +170,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: "\(directory)/p", withIntermediateDirectories: true)
             try Data("{}".utf8).write(to: URL(fileURLWithPath: "\(directory)/p/manifest.json"))
             let error = #expect(throws: SamplingError.self) { _ = try plan("\(directory)/p").open() }
-            expectSentence(error?.description ?? "", naming: ["p/manifest.json", "no manifest"])
+            expectSentence(error?.description ?? "", naming: ["p/manifest.json", "not a manifest"])
             #expect(FileManager.default.contents(atPath: "\(directory)/p/manifest.json") == Data("{}".utf8))
         }
     }
@@ -213,7 +213,7 @@ import Testing
             let file = try SafetensorsFile(path: path)
             #expect(try file.tensor("samples").values == pixels(Self.requests[...]).values)
             #expect(try file.tensor("samples").shape == [10, 3, 2, 3])
-            #expect(try file.integers("labels") == Self.requests.map(\.label))
+            #expect(try file.integers("labels") == Self.requests.map(\.prompt.number))
             #expect(try file.integers("seeds") == Array(20...29))
             #expect(file.metadata["manifest"]?.contains("\"checkpoint\" : \"somewhere\"") == true)
         }

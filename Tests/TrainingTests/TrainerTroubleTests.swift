@@ -100,7 +100,7 @@ import Testing
         try TinyRuns.with { runs in
             let run = try runs.train("run", stopAfter: 3).run
             let before = try runs.files(run, step: 3)
-            expectSentence(sentence { try runs.train("run") { $0.seed = 1 } }, naming: [run.path, "--resume"])
+            expectSentence(sentence { try runs.train("run") { $0.seed = 1 } }, naming: [run.path, "resume"])
             expectSame(before, try runs.files(run, step: 3))
             #expect(try Configuration(yaml: run.configurationPath).seed == 11)
         }
