@@ -20,7 +20,8 @@ public struct RunDirectory: Sendable {
         if manager.fileExists(atPath: path), (try? manager.contentsOfDirectory(atPath: path))?.isEmpty != true {
             throw PixNerdError(
                 .alreadyExists, "\(path)", found: "already exists",
-                advice: "continue it with \(.resume), or choose another name for the new run (name)")
+                advice: "continue it with \(Setting.resume), or give the new run another name with "
+                    + "\(Setting.overrides) name=NAME")
         }
         do {
             try manager.createDirectory(atPath: "\(path)/previews", withIntermediateDirectories: true)

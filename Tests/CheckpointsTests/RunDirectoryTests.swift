@@ -47,7 +47,7 @@ import Testing
             try "text".write(toFile: file, atomically: false, encoding: .utf8)
             for path in [folder, file] {
                 let error = #expect(throws: TrainingError.self) { try RunDirectory.create(path) }
-                expectSentence(error?.description ?? "", naming: [path, "resume", "(name)"])
+                expectSentence(error?.description ?? "", naming: [path, "resume", "name=NAME"])
             }
             #expect(try names(in: folder) == ["x"])
             #expect(try text(at: file) == "text")

@@ -48,7 +48,7 @@ import Testing
             #expect(try place.run(arguments + ["--repa-layer", "1"]).status == 1)
             #expect(try place.run(arguments + ["--repa-weight", "0.5"]).status == 1)
             try place.succeed(arguments + ["--repa-layer", "2", "--repa-weight", "0.7"])
-            try place.refuse(arguments + ["--repa-layer", "9"], naming: ["block 9", "--repa-layer from 1 to 3"])
+            try place.refuse(arguments + ["--repa-layer", "9"], naming: ["--repa-layer is 9", "1 to 3"])
         }
     }
 

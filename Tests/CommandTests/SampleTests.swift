@@ -24,7 +24,7 @@ import Testing
     @Test func sizesThatDoNotDivideAreCutFromTheMiddle() throws {
         try Workplace.with { place in
             let cut = try sample(place, "cut", "--size", "6x11", "--classes", "1", "--seeds", "4")
-            #expect(cut.errors.contains("6 x 11 does not divide by 4: sampled at 8 x 12 and cut from the middle"))
+            #expect(cut.errors.contains("6 x 11 is not a multiple of 4: sampled at 8 x 12 and centre-cropped"))
             try sample(place, "whole", "--size", "8x12", "--classes", "1", "--seeds", "4")
             let whole = try ImageFile.read(place.path("whole/1-seed4.png"))
             let picture = try ImageFile.read(place.path("cut/1-seed4.png"))

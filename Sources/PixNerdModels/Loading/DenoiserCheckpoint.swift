@@ -139,8 +139,11 @@ public struct DenoiserCheckpoint {
 
     /// Channels of what is diffused, where the checkpoint says it.
     package var channels: Int? {
-        struct Sizes: Decodable { let in_channels: Int }
-        return metadata["architecture"].flatMap { JSON.value(Sizes.self, from: $0)?.in_channels }
+        struct Sizes: Decodable {
+            let channels: Int
+            enum CodingKeys: String, CodingKey { case channels = "in_channels" }
+        }
+        return metadata["architecture"].flatMap { JSON.value(Sizes.self, from: $0)?.channels }
     }
 
     /// Whether the checkpoint holds these weights.
