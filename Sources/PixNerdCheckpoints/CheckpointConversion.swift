@@ -1,14 +1,14 @@
 import Foundation
 import PixNerdSupport
 
-/// Copies tensors of checkpoints of any kind into one `.safetensors` file, one after the other.
+/// Copies the tensors of checkpoints of any format into one `.safetensors` file, one tensor at a time.
 public struct CheckpointConversion {
-    /// What became of the tensors.
+    /// A summary of the tensors written.
     public struct Result: Sendable {
         public var tensors = 0
-        /// Bytes of the written elements.
+        /// Bytes of tensor elements written.
         public var bytes = 0
-        /// Tensors with finite numbers that are too large for the new type and became infinite, and how many.
+        /// Tensors in which finite values were too large for the new type and became infinite, with the number of such values.
         public var overflows: [(name: String, count: Int)] = []
     }
 
@@ -20,12 +20,12 @@ public struct CheckpointConversion {
         let shape: [Int]
     }
 
-    /// The type of all floating-point tensors; where nil every tensor keeps its own.
+    /// The type that floating-point tensors are converted to; nil keeps the type of every tensor.
     public let type: ElementType?
     private var entries: [Entry] = []
     private var names: Set<String> = []
 
-    /// - Parameter type: float32, float16 or bfloat16. Tensors of integers keep their type.
+    /// - Parameter type: float32, float16 or bfloat16. Integer tensors keep their type.
     public init(type: ElementType?) {
         precondition(
             [nil, .float32, .float16, .bfloat16].contains(type), "CheckpointConversion: \(String(describing: type))")
@@ -34,8 +34,8 @@ public struct CheckpointConversion {
 
     /// Adds the tensors of a source.
     ///
-    /// - Parameter prefix: only names that begin with it are taken, and they lose it.
-    /// - Throws: `CheckpointError` where a name was added before.
+    /// - Parameter prefix: the prefix of the names to add; it is removed from them.
+    /// - Throws: `PixNerdError` if a name was added before.
     public mutating func add(_ source: any StoredTensors, prefix: String = "") throws {
         for storedName in source.names where storedName.hasPrefix(prefix) {
             guard let own = source.elementType(of: storedName), let shape = source.shape(of: storedName) else {
@@ -43,7 +43,9 @@ public struct CheckpointConversion {
             }
             let name = String(storedName.dropFirst(prefix.count))
             guard names.insert(name).inserted else {
-                throw CheckpointError("\(source.origin) holds \(name), which another file of the checkpoint holds too.")
+                throw PixNerdError(
+                    .mismatch, "\(source.origin)",
+                    found: "contains \(name), which another file of the checkpoint also contains")
             }
             entries.append(
                 Entry(
@@ -54,9 +56,9 @@ public struct CheckpointConversion {
 
     public var isEmpty: Bool { entries.isEmpty }
 
-    /// Writes the file; it appears whole or not at all.
+    /// Writes the file atomically.
     ///
-    /// - Parameter progress: told the share that is done, from 0 to 1, after each tensor.
+    /// - Parameter progress: receives the fraction done, from 0 to 1, after each tensor.
     public func write(
         to path: String, metadata: [String: String], progress: (Double) -> Void = { _ in }
     ) throws -> Result {
@@ -77,10 +79,12 @@ public struct CheckpointConversion {
         return result
     }
 
-    /// Elements that are read, converted and written at once.
+    /// Number of elements that are read, converted and written at a time.
     private static let part = 1 << 22
 
-    /// Hands the elements over in their new type; how many became infinite.
+    /// Passes the elements to `write` in their new type.
+    ///
+    /// - Returns: the number of finite values that became infinite.
     private static func copy(_ entry: Entry, _ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Int {
         let elements = try entry.source.elements(of: entry.storedName)
         defer { entry.source.releasePages() }

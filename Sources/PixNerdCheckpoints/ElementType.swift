@@ -1,4 +1,4 @@
-/// What the elements of a stored tensor are; the raw values are the names that `.safetensors` files use.
+/// Element type of a stored tensor. The raw values are the type names of `.safetensors` files.
 public enum ElementType: String, Sendable, CaseIterable {
     case float64 = "F64"
     case float32 = "F32"
@@ -11,7 +11,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     case uint8 = "U8"
     case bool = "BOOL"
 
-    /// Bytes of an element.
+    /// Bytes per element.
     public var size: Int {
         switch self {
         case .float64, .int64: 8
@@ -29,30 +29,31 @@ public enum ElementType: String, Sendable, CaseIterable {
     }
 }
 
-/// Single precision to IEEE half, to the nearest and to even where two are as near; infinite from 65520 on. Written out
-/// because `Float16` does not exist on every processor that Swift runs on.
+/// The IEEE half-precision value nearest to a float, ties to even; infinite from 65520 on.
+///
+/// Written out because `Float16` does not exist on every processor that Swift runs on.
 func half(fromFloat value: Float) -> UInt16 {
     let sign = UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000
     let magnitude = value.bitPattern & 0x7fff_ffff
     if magnitude > 0x7f80_0000 { return sign | 0x7e00 }
     if magnitude >= 0x477f_f000 { return sign | 0x7c00 }
     if magnitude < 0x3880_0000 {
-        // Below the normal halves: a multiple of 2^-24.
+        // Subnormal: a multiple of 2^-24.
         return sign | UInt16((Float(bitPattern: magnitude) * 0x1p24).rounded(.toNearestOrEven))
     }
     let rounded = magnitude + 0xfff + ((magnitude >> 13) & 1)
     return sign | UInt16((rounded - 0x3800_0000) >> 13)
 }
 
-/// Single precision to bfloat16, to the nearest and to even where two are as near.
+/// The bfloat16 value nearest to a float, ties to even.
 func brainFloat(fromFloat value: Float) -> UInt16 {
     guard !value.isNaN else { return UInt16(value.bitPattern >> 16) | 0x40 }
     return UInt16((value.bitPattern + 0x7fff + ((value.bitPattern >> 16) & 1)) >> 16)
 }
 
-/// Rounds float32 to a type of at most its width, in place, and hands over the bytes.
+/// Rounds float32 values in place to a type that is no wider, and passes the bytes to `write`.
 ///
-/// - Returns: how many finite numbers became infinite.
+/// - Returns: the number of finite values that became infinite.
 func narrow(
     _ values: UnsafeMutableBufferPointer<Float>, to type: ElementType, _ write: (UnsafeRawBufferPointer) throws -> Void
 ) throws -> Int {
@@ -61,7 +62,7 @@ func narrow(
         return 0
     }
     var overflows = 0
-    // The halves lie in the first half of the memory, behind what is still to be read.
+    // The results go into the first half of the memory, always behind the values still to be read.
     let bytes = UnsafeMutableRawBufferPointer(values)
     let infinity: UInt16 = type == .float16 ? 0x7c00 : 0x7f80
     for i in values.indices {

@@ -1,7 +1,7 @@
-/// A tensor's name without what wrappers put in front of it, such as `module.` and `_orig_mod.`.
+/// The name of a tensor without the prefixes that wrappers add, such as `module.` and `_orig_mod.`.
 ///
-/// Wrappers may stand around each other, around the model and around its parts: `module.denoiser._orig_mod.x` is
-/// `denoiser.x`. What `torch.compile` puts before the names of single blocks goes too.
+/// Wrappers may be nested, around the model or its parts: `module.denoiser._orig_mod.x` becomes `denoiser.x`. The
+/// `_orig_mod.` that `torch.compile` adds to single blocks is removed too.
 func publishedName(_ name: String) -> String {
     var rest = Substring(name)
     var role = ""

@@ -1,7 +1,7 @@
 import Foundation
 import PixNerdSupport
 
-/// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory for each saved step, and `latest`.
+/// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory per saved step, and `latest`.
 public struct RunDirectory: Sendable {
     public let path: String
 
@@ -9,12 +9,12 @@ public struct RunDirectory: Sendable {
     public var metricsPath: String { "\(path)/metrics.jsonl" }
     public var previewsPath: String { "\(path)/previews" }
 
-    /// A directory that is there.
+    /// Refers to an existing directory.
     public init(existing path: String) { self.path = path }
 
-    /// Makes the directory of a new run.
+    /// Creates the directory of a new run.
     ///
-    /// - Throws: `TrainingError` where something of that name is there already, or it cannot be made.
+    /// - Throws: `PixNerdError` if the path exists and is not an empty directory, or cannot be created.
     public static func create(_ path: String) throws -> RunDirectory {
         let manager = FileManager.default
         if manager.fileExists(atPath: path), (try? manager.contentsOfDirectory(atPath: path))?.isEmpty != true {
@@ -26,7 +26,7 @@ public struct RunDirectory: Sendable {
         do {
             try manager.createDirectory(atPath: "\(path)/previews", withIntermediateDirectories: true)
         } catch {
-            throw TrainingError("\(path) cannot be made: \(systemReason(error)).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be made: \(systemReason(error))")
         }
         return RunDirectory(existing: path)
     }
@@ -38,7 +38,7 @@ public struct RunDirectory: Sendable {
         "step-" + step.zeroPadded(to: 7)
     }
 
-    /// Removes what a save or a removal that was killed left behind.
+    /// Removes what an interrupted save or removal left behind.
     package func removeUnfinished() {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where name.hasSuffix(".partial")
         {
@@ -46,25 +46,25 @@ public struct RunDirectory: Sendable {
         }
     }
 
-    /// Removes saved steps, except the last ones and those of every so many steps.
+    /// Removes old saved steps.
     ///
     /// - Parameters:
-    ///   - keepLast: how many are kept; 0 for all.
-    ///   - keepEvery: multiples of it are kept besides; 0 for none.
+    ///   - keepLast: the number of latest steps to keep; 0 for all.
+    ///   - keepEvery: also keeps the steps that are multiples of it; 0 for none.
     package func prune(keepLast: Int, keepEvery: Int) throws {
         guard keepLast > 0 else { return }
         for step in savedSteps.dropLast(keepLast) where keepEvery == 0 || step % keepEvery != 0 {
-            // Under another name first, so that a removal that is killed half-way never looks like a saved step.
+            // Renamed first, so that an interrupted removal never looks like a saved step.
             let going = "\(path)/removing.partial"
             try? FileManager.default.removeItem(atPath: going)
             guard rename(stepPath(step), going) == 0 else {
-                throw TrainingError("\(stepPath(step)) cannot be removed: \(systemReason()).")
+                throw PixNerdError(.system, "\(stepPath(step))", found: "cannot be removed: \(systemReason())")
             }
             try FileManager.default.removeItem(atPath: going)
         }
     }
 
-    /// The saved steps, in order. What an unfinished save left under another name is not among them.
+    /// The saved steps, in order, without unfinished saves.
     public var savedSteps: [Int] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         return names.compactMap { name in
@@ -75,9 +75,9 @@ public struct RunDirectory: Sendable {
         }.sorted()
     }
 
-    /// Saves a step: `write` fills a directory that gets its name only when everything in it is on the disk.
+    /// Saves a step. The directory that `write` fills gets its name only once everything in it is on disk.
     ///
-    /// - Throws: what `write` throws, or `TrainingError`; earlier steps are not touched.
+    /// - Throws: any error that `write` throws, or `PixNerdError`. Earlier steps are not touched.
     public func save(step: Int, _ write: (_ directory: String) throws -> Void) throws {
         let manager = FileManager.default
         let temporary = "\(path)/saving.partial"
@@ -87,7 +87,7 @@ public struct RunDirectory: Sendable {
             try write(temporary)
             try AtomicFile.syncDirectory(temporary)
             let target = stepPath(step)
-            // A step that is saved again, after a resumed run came to it once more, takes the place of the old one.
+            // A resumed run may reach a saved step again; the new one then replaces the old one.
             if manager.fileExists(atPath: target) { try manager.removeItem(atPath: target) }
             try manager.moveItem(atPath: temporary, toPath: target)
             try pointLatest(to: step)
@@ -103,7 +103,7 @@ public struct RunDirectory: Sendable {
         let temporary = "\(path)/latest.partial"
         unlink(temporary)
         guard symlink(Self.stepName(step), temporary) == 0, rename(temporary, link) == 0 else {
-            throw TrainingError("\(link) cannot be written: \(systemReason()).")
+            throw PixNerdError(.system, "\(link)", found: "cannot be written: \(systemReason())")
         }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// A `.safetensors` file, mapped: float32 tensors are used where they lie, others are converted when they are read.
+/// A memory-mapped `.safetensors` file. float32 tensors are used in place, others are converted when read.
 ///
 /// Format: u64 little-endian header length, a JSON header, then the data (huggingface/safetensors README).
 public final class SafetensorsFile: StoredTensors {
@@ -15,14 +15,14 @@ public final class SafetensorsFile: StoredTensors {
 
     public let path: String
     public let names: [String]
-    /// The strings under `__metadata__`.
+    /// The strings in `__metadata__`.
     public let metadata: [String: String]
     private let file: MappedFile
     private let entries: [String: Entry]
 
     public var origin: String { path }
 
-    /// - Throws: `CheckpointError` in one sentence where the file is missing, is something else, or is cut short.
+    /// - Throws: `PixNerdError` if the file is missing, cut short, or not a `.safetensors` file.
     public convenience init(path: String) throws { try self.init(MappedFile(path: path)) }
 
     init(_ file: MappedFile) throws {
@@ -40,7 +40,7 @@ public final class SafetensorsFile: StoredTensors {
 
     public func elements(of name: String) throws -> StoredElements {
         guard let entry = entries[name] else {
-            throw CheckpointError("\(path) lacks the tensor \(name).")
+            throw PixNerdError(.notFound, "\(path)", found: "lacks the tensor \(name)")
         }
         let end = entry.start + entry.count * entry.type.size
         return StoredElements(

@@ -1,18 +1,18 @@
 import Foundation
 import PixNerdSupport
 
-/// The header of a `.safetensors` file, checked before anything is allocated by what it says.
+/// The header of a `.safetensors` file, validated before anything is allocated according to it.
 struct SafetensorsHeader {
     var names: [String] = []
     var metadata: [String: String] = [:]
     var entries: [String: SafetensorsFile.Entry] = [:]
 
-    /// The largest header that the format allows.
+    /// The longest header that the format allows, in bytes.
     private static let longest = 100_000_000
 
     init(_ bytes: UnsafeRawBufferPointer, path: String) throws {
-        func refuse(_ reason: String) -> CheckpointError {
-            CheckpointError("\(path) is not a whole .safetensors file: \(reason).")
+        func refuse(_ reason: String) -> PixNerdError {
+            PixNerdError(.malformed, "\(path)", found: "is not a complete .safetensors file: \(reason)")
         }
         guard bytes.count >= 8 else { throw refuse("it has only \(bytes.count) bytes") }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
@@ -21,7 +21,7 @@ struct SafetensorsHeader {
         }
         let dataStart = 8 + Int(length)
         guard dataStart <= bytes.count else {
-            throw refuse("the header says \(length) bytes and the file is cut short after \(bytes.count)")
+            throw refuse("its header should have \(length) bytes, but the file ends after \(bytes.count)")
         }
         let json = Data(bytes[8..<dataStart])
         guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
@@ -30,7 +30,7 @@ struct SafetensorsHeader {
         for (name, value) in object {
             if name == "__metadata__" {
                 guard let strings = value as? [String: String] else {
-                    throw refuse("its __metadata__ holds something other than strings")
+                    throw refuse("its __metadata__ contains something other than strings")
                 }
                 metadata = strings
                 continue
@@ -44,16 +44,16 @@ struct SafetensorsHeader {
 
     private static func entry(
         _ name: String, _ value: Any, dataStart: Int, size: Int, path: String,
-        _ refuse: (String) -> CheckpointError
+        _ refuse: (String) -> PixNerdError
     ) throws -> SafetensorsFile.Entry {
         guard let fields = value as? [String: Any], let typeName = fields["dtype"] as? String,
             let shape = fields["shape"] as? [Int], let offsets = fields["data_offsets"] as? [Int],
             offsets.count == 2
         else { throw refuse("the entry of \(name) lacks a dtype, a shape or two data_offsets") }
         guard let type = ElementType(rawValue: typeName) else {
-            throw CheckpointError(
-                "\(path): the tensor \(name) is of type '\(typeName)', which is not read; "
-                    + "convert it to F32, F16 or BF16.")
+            throw PixNerdError(
+                .unsupported, "\(path):", found: "the tensor \(name) is of type '\(typeName)', which is not supported",
+                advice: "convert it to F32, F16 or BF16")
         }
         var count = 1
         for side in shape {
@@ -72,14 +72,14 @@ struct SafetensorsHeader {
         return SafetensorsFile.Entry(type: type, shape: shape, start: dataStart + offsets[0], count: count)
     }
 
-    /// The tensors must lie one behind the other and fill the file: no overlaps, no gaps, no names that stand twice.
+    /// Checks that the tensors are contiguous and fill the file, without overlaps, gaps or duplicate names.
     private static func checkCoverage(
-        _ entries: [String: SafetensorsFile.Entry], from start: Int, to end: Int, _ refuse: (String) -> CheckpointError
+        _ entries: [String: SafetensorsFile.Entry], from start: Int, to end: Int, _ refuse: (String) -> PixNerdError
     ) throws {
         var position = start
         for (name, entry) in entries.sorted(by: { $0.value.start < $1.value.start }) where entry.count > 0 {
             guard entry.start == position else {
-                throw refuse("\(name) begins at byte \(entry.start) where \(position) is expected")
+                throw refuse("\(name) begins at byte \(entry.start) instead of \(position)")
             }
             position += entry.count * entry.type.size
         }

@@ -2,14 +2,14 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// Writes `.safetensors` files that PyTorch users and this program read alike.
+/// Writes `.safetensors` files that PyTorch and this package can read.
 public enum SafetensorsWriter {
-    /// A tensor that is still to be written.
+    /// A tensor to write.
     package struct Item {
         let name: String
         let type: ElementType
         let shape: [Int]
-        /// Hands over all bytes in order, in as many parts as it likes.
+        /// Passes all bytes in order, in any number of parts.
         let write: ((UnsafeRawBufferPointer) throws -> Void) throws -> Void
 
         var byteCount: Int { shape.reduce(type.size, *) }
@@ -24,14 +24,14 @@ public enum SafetensorsWriter {
             self.write = write
         }
 
-        /// Numbers as float32, of a tensor that is fetched when it is written.
+        /// A float32 tensor that is fetched when it is written.
         package init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
             self.init(name: name, type: .float32, shape: shape) { write in
                 try tensor().withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
             }
         }
 
-        /// Integers as int64.
+        /// An int64 tensor.
         package init(name: String, shape: [Int], values: [Int]) {
             self.init(name: name, type: .int64, shape: shape) { write in
                 try values.map { Int64($0).littleEndian }.withUnsafeBytes(write)
@@ -39,14 +39,14 @@ public enum SafetensorsWriter {
         }
     }
 
-    /// Writes tensors; the file appears whole or not at all.
+    /// Writes tensors to a file atomically.
     ///
     /// - Parameters:
-    ///   - tensors: names and tensors in the order in which they are stored.
-    ///   - type: float32, or float16 or bfloat16, to which the tensors are rounded.
-    ///   - integers: names with shape and values of int64 tensors.
-    ///   - metadata: strings for `__metadata__`; `format: pt` is added, by which transformers and diffusers know it.
-    /// - Throws: `CheckpointError` naming the path where writing fails; what stood there stays.
+    ///   - tensors: names and tensors, in the order in which they are stored.
+    ///   - type: the type that the tensors are rounded to: float32, float16 or bfloat16.
+    ///   - integers: names, shapes and values of int64 tensors.
+    ///   - metadata: strings for `__metadata__`; `format: pt`, which transformers and diffusers look for, is added.
+    /// - Throws: `PixNerdError` naming the path if writing fails. An existing file is then left as it was.
     public static func write(
         _ tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
         integers: [(name: String, shape: [Int], values: [Int])] = [], metadata: [String: String] = [:],
@@ -63,7 +63,7 @@ public enum SafetensorsWriter {
         try write(integers + floats, metadata: metadata, to: path)
     }
 
-    /// Writes tensors one after the other, wider elements first, so that each is aligned to its own size.
+    /// Writes tensors one at a time, wider elements first, so that each is aligned to its element size.
     package static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
         let widths = [8, 4, 2, 1]
         let items = widths.flatMap { width in items.filter { $0.type.size == width } }

@@ -3,7 +3,7 @@ import PixNerdTensors
 
 /// The elements of a tensor as a file stores them, in row-major order.
 ///
-/// `@unchecked Sendable`: the bytes are only read, and `owner` keeps them.
+/// `@unchecked Sendable`: the bytes are only read, and `owner` keeps them alive.
 public struct StoredElements: @unchecked Sendable {
     public let type: ElementType
     public let shape: [Int]
@@ -11,8 +11,8 @@ public struct StoredElements: @unchecked Sendable {
     private let owner: AnyObject
 
     /// - Parameters:
-    ///   - bytes: as many as the type and the shape say.
-    ///   - owner: keeps the bytes as long as it lives.
+    ///   - bytes: the elements; as many bytes as type and shape require.
+    ///   - owner: an object that keeps the bytes alive.
     init(type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, owner: AnyObject) {
         self.type = type
         self.shape = shape
@@ -22,14 +22,14 @@ public struct StoredElements: @unchecked Sendable {
 
     public var count: Int { bytes.count / type.size }
 
-    /// Reads the bytes in place.
+    /// Calls `body` with the bytes, in place.
     public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try withExtendedLifetime(owner) { try body(bytes) }
     }
 
-    /// The elements as float32: in place where that is what they are, else converted.
+    /// The elements as a float32 tensor: in place if they are float32, otherwise converted.
     ///
-    /// - Precondition: there is at least one.
+    /// - Precondition: there is at least one element.
     func tensor() -> Tensor {
         let shape = shape.isEmpty ? [1] : shape
         if type == .float32, Int(bitPattern: bytes.baseAddress!) % MemoryLayout<Float>.alignment == 0 {
@@ -41,9 +41,9 @@ public struct StoredElements: @unchecked Sendable {
         return tensor
     }
 
-    /// Converts the elements from `first` on until `target` is full.
+    /// Converts elements, starting at `first`, until `target` is full.
     ///
-    /// - Precondition: there are that many.
+    /// - Precondition: there are enough elements to fill it.
     public func floats(from first: Int, into target: UnsafeMutableBufferPointer<Float>) {
         func fill<T>(_ type: T.Type, _ value: (T) -> Float) {
             let start = first * MemoryLayout<T>.size
@@ -81,7 +81,7 @@ public struct StoredElements: @unchecked Sendable {
         return floats.map(Double.init)
     }
 
-    /// The elements of an integer type; nil for floating point.
+    /// The elements as integers; nil for floating-point types.
     func integers() -> [Int]? {
         func read<T: BinaryInteger>(_ type: T.Type) -> [Int] {
             withExtendedLifetime(owner) {
@@ -102,8 +102,9 @@ public struct StoredElements: @unchecked Sendable {
 /// Copies a strided view to row-major order.
 ///
 /// - Parameters:
-///   - offset: of the first element, in elements, as are the strides.
-///   - size: bytes of an element, 1, 2, 4 or 8.
+///   - offset: index of the first element.
+///   - strides: distances along each axis, in elements.
+///   - size: bytes per element: 1, 2, 4 or 8.
 func gather(
     _ source: UnsafeRawBufferPointer, _ offset: Int, _ shape: [Int], _ strides: [Int], size: Int,
     into target: UnsafeMutableRawBufferPointer

@@ -1,48 +1,48 @@
 import Foundation
 import PixNerdSupport
 
-/// A file of tensors of a kind that is read: `.safetensors`, or PyTorch's `.ckpt`, `.pt` and `.pth`.
+/// A file of tensors in a supported format: `.safetensors`, or PyTorch's `.ckpt`, `.pt` and `.pth`.
 ///
-/// Tensors have their published names, without what wrappers put before them. Only what is asked for is read.
+/// Tensors have their published names, without the prefixes that wrappers add. Tensors are read on demand.
 public struct TensorFile: StoredTensors {
     public enum Kind: String, Sendable {
         case safetensors = "safetensors"
         case torch = "PyTorch zip"
     }
 
-    /// A tensor that is in the file and cannot be read.
+    /// A tensor in the file that cannot be read.
     public struct Unreadable: Sendable {
         public let name: String
-        /// Continues "it is".
+        /// Why it cannot be read; continues a sentence after "it is".
         public let reason: String
     }
 
-    /// What a file holds beside the tensors that are read.
+    /// The contents of a file other than its readable tensors.
     public struct Notes: Sendable {
-        /// Classes and functions in the pickle that are not known and were not run.
+        /// Unknown classes and functions in the pickle, which were not run.
         public var skippedGlobals: [String] = []
         public var unreadable: [Unreadable] = []
-        /// Keys beside the weights, such as `optimizer_states`.
+        /// Keys next to the weights, such as `optimizer_states`.
         public var otherEntries: [String] = []
     }
 
     public let path: String
     public let kind: Kind
-    /// Bytes of the file.
+    /// The size of the file in bytes.
     public let size: Int
     public let names: [String]
-    /// Strings about the whole file: safetensors' `__metadata__`, or the numbers and strings beside the weights.
+    /// Strings about the whole file: `__metadata__` of safetensors, or the numbers and strings next to the weights.
     public let metadata: [String: String]
     public let notes: Notes
     private let contents: any StoredTensors
-    /// The names in the file that wrappers changed, by their published names.
+    /// Published names mapped to the names in the file, where they differ.
     private let storedNames: [String: String]
 
     public var origin: String { path }
 
-    /// Opens a file, whose kind is told by its first bytes, not by its name.
+    /// Opens a file. Its first bytes, not its name, determine the format.
     ///
-    /// - Throws: `CheckpointError` in one sentence where it is missing, damaged, or of another kind.
+    /// - Throws: `PixNerdError` if the file is missing, damaged, or of another format.
     public static func open(path: String) throws -> TensorFile {
         let file = try MappedFile(path: path)
         switch FileSignature(file.bytes) {
@@ -53,14 +53,15 @@ public struct TensorFile: StoredTensors {
                 notes: torch.notes, contents: torch, storedNames: [:])
         case .safetensors:
             return try TensorFile(safetensors: SafetensorsFile(file), size: file.bytes.count)
-        case .refused(let reason):
-            throw CheckpointError("\(path) \(reason).")
+        case .refused(let reason, let advice):
+            throw PixNerdError(.unsupported, "\(path)", found: reason, advice: advice)
         case .unknown:
-            // A name that promises safetensors deserves safetensors' own complaint.
+            // A file that is named .safetensors gets the error message of that format.
             guard path.hasSuffix(".safetensors") else {
-                throw CheckpointError(
-                    "\(path) is neither a .safetensors file nor a file of torch.save (.ckpt, .pt, .pth); "
-                        + "name a checkpoint.")
+                throw PixNerdError(
+                    .malformed, "\(path)",
+                    found: "is neither a .safetensors file nor a file written by torch.save (.ckpt, .pt, .pth)",
+                    expected: "a checkpoint")
             }
             return try TensorFile(safetensors: SafetensorsFile(file), size: file.bytes.count)
         }
@@ -88,9 +89,10 @@ public struct TensorFile: StoredTensors {
             return name
         }
         guard Set(names).count == names.count else {
-            throw CheckpointError(
-                "\(file.path): two tensors have the same name once module. and _orig_mod. are taken away; "
-                    + "save one of them.")
+            throw PixNerdError(
+                .malformed, "\(file.path):",
+                found: "two tensors have the same name once module. and _orig_mod. are removed",
+                advice: "save only one of them")
         }
         self.init(
             path: file.path, kind: .safetensors, size: size, names: names, metadata: file.metadata, notes: Notes(),
@@ -108,12 +110,12 @@ public struct TensorFile: StoredTensors {
     public func releasePages() { contents.releasePages() }
 }
 
-/// What a file is, by its first bytes.
+/// The format of a file, determined by its first bytes.
 private enum FileSignature {
     case zip
     case safetensors
-    /// Something that is known and not read; continues the sentence that begins with the path.
-    case refused(String)
+    /// A known format that is not supported: what the file is, and what to do about it.
+    case refused(ErrorText, advice: ErrorText)
     case unknown
 
     init(_ bytes: UnsafeRawBufferPointer) {
@@ -125,11 +127,12 @@ private enum FileSignature {
             self = .zip
         } else if begins(with: [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20]) {
             self = .refused(
-                "is of the format before PyTorch 1.6; load it with torch.load and save it again with torch.save")
+                "is in the format from before PyTorch 1.6",
+                advice: "load it with torch.load and save it again with torch.save")
         } else if begins(with: [0x80]) {
-            self = .refused("is a bare pickle, which is not read; save the state dict with torch.save")
+            self = .refused("is a bare pickle, which is not supported", advice: "save the state dict with torch.save")
         } else if begins(with: "version https://git-lfs") {
-            self = .refused("is only git-lfs's note of where the file is; fetch it with git lfs pull")
+            self = .refused("is only a git-lfs pointer", advice: "fetch the file with git lfs pull")
         } else {
             self = .unknown
         }

@@ -1,11 +1,11 @@
 import PixNerdTensors
 
-/// The tensors of a source whose names have a prefix, under their names without it.
+/// The tensors of a source whose names have a prefix, with the prefix removed.
 public struct TensorSubset: TensorSource {
     private let source: any TensorSource
     private let prefix: String
 
-    /// - Parameter prefix: such as `ema_denoiser.`; empty for all names.
+    /// - Parameter prefix: a prefix such as `ema_denoiser.`; empty for all names.
     public init(_ source: any TensorSource, prefix: String) {
         self.source = source
         self.prefix = prefix

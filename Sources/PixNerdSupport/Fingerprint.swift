@@ -1,25 +1,25 @@
 import CPixNerdXXHash
 
-/// A short name for data: 128 bits of XXH3 that other data has only by chance. Not for keeping out forgers.
+/// A 128-bit XXH3 hash that identifies data. It is not cryptographic: collisions can be forged.
 ///
-/// Of a file's bytes it is what `xxhsum -H2` prints.
+/// The hash of a file's bytes is the one that `xxhsum -H2` prints.
 public struct Fingerprint: ~Copyable {
     private let state: OpaquePointer
 
     public init() {
-        guard let state = XXH3_createState() else { preconditionFailure("Fingerprint: there is no memory") }
+        guard let state = XXH3_createState() else { preconditionFailure("Fingerprint: out of memory") }
         self.state = state
         XXH3_128bits_reset(state)
     }
 
     deinit { XXH3_freeState(state) }
 
-    /// Takes bytes in; where one call ends and the next begins does not count.
+    /// Adds bytes. The hash does not depend on how they are split between calls.
     public mutating func add(_ bytes: UnsafeRawBufferPointer) {
         XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
     }
 
-    /// Takes in a text and where it ends.
+    /// Adds a text, preceded by its length.
     public mutating func add(_ text: String) {
         var text = text
         text.withUTF8 { bytes in
@@ -28,10 +28,10 @@ public struct Fingerprint: ~Copyable {
         }
     }
 
-    /// Half of the bits, for many short names beside each other.
+    /// The low 64 bits, for places where many hashes are stored.
     public var bits: UInt64 { XXH3_128bits_digest(state).low64 }
 
-    /// The bits as 32 hexadecimal digits, which further data changes.
+    /// The hash of the data so far, as 32 hexadecimal digits.
     public var text: String {
         let hash = XXH3_128bits_digest(state)
         return [hash.high64, hash.low64].map { word in

@@ -1,15 +1,15 @@
 import Foundation
 
-/// Whether a path leads to a folder; nil where there is nothing.
+/// Whether a path leads to a folder; nil if nothing is there.
 package func isFolder(_ path: String) -> Bool? {
     var status = stat()
     guard stat(path, &status) == 0 else { return nil }
     return status.st_mode & S_IFMT == S_IFDIR
 }
 
-/// Makes a folder and those that it lies in; one that is there already stays as it is.
+/// Creates a folder and its parents. An existing folder is left as it is.
 ///
-/// - Throws: `PixNerdError` with the reason of the system.
+/// - Throws: `PixNerdError` with the system's reason.
 package func makeFolder(_ path: String) throws {
     do {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)

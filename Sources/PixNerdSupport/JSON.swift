@@ -1,10 +1,10 @@
 import Foundation
 
-/// The JSON encoders and decoders of this package's files and printed output: sorted keys, slashes as they are, and numbers
+/// JSON encoders and decoders for this package's files and printed output: sorted keys, unescaped slashes, and numbers
 /// that are not finite as the strings `inf`, `-inf` and `nan`.
 package enum JSON {
     /// - Parameters:
-    ///   - isPretty: one key a line instead of a single line.
+    ///   - isPretty: puts each key on its own line instead of everything on one line.
     ///   - snakeCase: writes `camelCase` property names as `snake_case`.
     package static func encoder(isPretty: Bool = false, snakeCase: Bool = false) -> JSONEncoder {
         let encoder = JSONEncoder()
@@ -34,7 +34,7 @@ package enum JSON {
         String(decoding: try encoder(isPretty: isPretty).encode(value), as: UTF8.self)
     }
 
-    /// A value from JSON text; nil where the text does not hold one.
+    /// The value that JSON text holds; nil if the text cannot be decoded as one.
     package static func value<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
         try? decoder().decode(type, from: Data(text.utf8))
     }

@@ -7,30 +7,31 @@ package final class MappedFile: @unchecked Sendable {
     package let path: String
     package let bytes: UnsafeRawBufferPointer
 
-    /// - Throws: `CheckpointError` where the file cannot be opened or is empty.
-    // Never inlined: Swift 6.3.1 may put an object that lives shortly on the stack and free it as if it were not, where
-    // an error is thrown while it lives.
+    /// - Throws: `PixNerdError` if the file cannot be opened or is empty.
+    // Not inlined; see ByteBlock.
     @inline(never)
     package init(path: String) throws {
         self.path = path
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw CheckpointError("\(path) cannot be opened: \(systemReason()).")
+            throw PixNerdError(.fromErrno, "\(path)", found: "cannot be opened: \(systemReason())")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw CheckpointError("\(path) is not a file; name a checkpoint file.")
+            throw PixNerdError(.invalidValue, "\(path)", found: "is not a file", expected: "a checkpoint file")
         }
         let size = Int(status.st_size)
-        guard size > 0 else { throw CheckpointError("\(path) is empty, not a checkpoint.") }
+        guard size > 0 else {
+            throw PixNerdError(.malformed, "\(path)", found: "is empty", expected: "a checkpoint file")
+        }
         guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
-            throw CheckpointError("\(path) cannot be mapped: \(systemReason()).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be mapped: \(systemReason())")
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
     }
 
-    /// Lets the system take back the memory of what was read; reading it again fetches it from the file again.
+    /// Lets the system reclaim the pages read so far. Reading them again fetches them from the file.
     package func releasePages() {
         madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count, Int32(MADV_DONTNEED))
     }
@@ -39,13 +40,13 @@ package final class MappedFile: @unchecked Sendable {
 }
 
 extension Fingerprint {
-    /// Of a file's bytes.
+    /// The fingerprint of a file's bytes.
     ///
-    /// - Throws: `CheckpointError` where the file cannot be read or is empty.
+    /// - Throws: `PixNerdError` if the file cannot be read or is empty.
     public static func text(ofFile path: String) throws -> String {
         let file = try MappedFile(path: path)
         var fingerprint = Fingerprint()
-        // In windows, so that a second mapping of a large checkpoint does not count as memory beside the first.
+        // Window by window, so that a second mapping of a large checkpoint does not add to the resident memory.
         let window = 64 << 20
         for start in stride(from: 0, to: file.bytes.count, by: window) {
             let end = min(start + window, file.bytes.count)

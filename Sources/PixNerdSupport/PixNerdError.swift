@@ -1,34 +1,34 @@
 import Foundation
 
-/// An error about something from outside this package (a file, a setting, a checkpoint, the machine), with its parts kept
-/// apart so that a program can react to them.
+/// An error about something outside this package (a file, a setting, a checkpoint, the machine), in separate parts that
+/// a program can react to.
 ///
-/// `description` joins the parts to one sentence: what the error is about, what was found there, what was expected, and
-/// what to do. Settings in it are named as the Swift API names them; `sentence(naming:)` lets a program name them its way,
-/// such as by its command-line options.
+/// `description` joins the parts into one sentence: the subject, what was found, what was expected, and what to do.
+/// Settings have the names of the Swift API there. With `sentence(naming:)` a program gives them its own names, such as
+/// command-line options.
 public struct PixNerdError: Error, LocalizedError, CustomStringConvertible, Sendable, Equatable, Codable {
-    /// The class of an error, which decides what a program can do about it.
+    /// The category of an error, which decides what a program can do about it.
     public enum Kind: String, Sendable, Codable, CaseIterable {
-        /// A file, folder or entry that is not there.
+        /// A file, folder or entry that does not exist.
         case notFound
         /// A file or folder that would have to be overwritten without permission.
         case alreadyExists
         /// A failure of the operating system: no permission, no space, no memory.
         case system
-        /// Data that are damaged, cut short or not of the expected format.
+        /// Data that is damaged, cut short or not in the expected format.
         case malformed
-        /// Parts that are sound alone and do not fit together, such as a checkpoint and a configuration.
+        /// Parts that are valid by themselves but do not fit together, such as a checkpoint and a configuration.
         case mismatch
-        /// A setting or argument outside the range that is allowed.
+        /// A setting or argument outside its allowed range.
         case invalidValue
-        /// Something that this package cannot do, or cannot do on this machine.
+        /// A feature that this package does not support, or not on this machine.
         case unsupported
-        /// Numbers that are not finite where finite ones are needed.
+        /// Infinite or NaN values where finite numbers are needed.
         case notFinite
     }
 
     public let kind: Kind
-    /// What the error is about: a path, a configuration key, a tensor; nil where `found` says it.
+    /// What the error is about: a path, a configuration key, a tensor; nil if `found` says it.
     public let subject: ErrorText?
     /// What was found there.
     public let found: ErrorText
@@ -37,12 +37,12 @@ public struct PixNerdError: Error, LocalizedError, CustomStringConvertible, Send
     /// What to do about it.
     public let advice: ErrorText?
 
-    /// An error from its parts, none of which ends with a full stop.
+    /// Creates an error from its parts, none of which ends with a full stop.
     ///
     /// - Parameters:
-    ///   - subject: a path, a key or a tensor. It begins the sentence; where it ends with a colon or a comma, so it stays.
+    ///   - subject: a path, a key or a tensor. It begins the sentence; a colon or comma at its end is kept.
     ///   - found: continues the sentence after the subject.
-    ///   - expected: a noun phrase; the sentence says that it is expected.
+    ///   - expected: a noun phrase, which the sentence puts after "expected".
     ///   - advice: an instruction.
     public init(
         _ kind: Kind, _ subject: ErrorText? = nil, found: ErrorText, expected: ErrorText? = nil,
@@ -59,9 +59,9 @@ public struct PixNerdError: Error, LocalizedError, CustomStringConvertible, Send
 
     public var errorDescription: String? { description }
 
-    /// The error as one sentence for a person.
+    /// The error as one sentence.
     ///
-    /// - Parameter name: what the program calls a setting, such as `--overwrite` for `.overwrite`.
+    /// - Parameter name: returns the program's name of a setting, such as `--overwrite` for `.overwrite`.
     public func sentence(naming name: (Setting) -> String) -> String {
         var text = [subject, found].compactMap { $0?.text(naming: name) }.joined(separator: " ")
         if let expected { text += "; expected \(expected.text(naming: name))" }
@@ -70,14 +70,14 @@ public struct PixNerdError: Error, LocalizedError, CustomStringConvertible, Send
     }
 }
 
-/// A setting that error messages refer to, by the name that it has in the Swift API.
+/// A setting that error messages refer to, by its name in the Swift API.
 public struct Setting: RawRepresentable, Hashable, Sendable, Codable {
     public let rawValue: String
 
     public init(rawValue: String) { self.rawValue = rawValue }
 }
 
-/// A part of an error message: text in which settings are named by reference.
+/// A part of an error message: text that may refer to settings.
 public struct ErrorText: Sendable, Equatable, Codable, ExpressibleByStringInterpolation {
     fileprivate enum Part: Sendable, Equatable, Codable {
         case text(String)
@@ -92,7 +92,7 @@ public struct ErrorText: Sendable, Equatable, Codable, ExpressibleByStringInterp
 
     public init(stringInterpolation interpolation: Interpolation) { parts = interpolation.parts }
 
-    /// The text with each setting under the name that `name` gives it.
+    /// The text, with each setting replaced by the name that `name` returns for it.
     public func text(naming name: (Setting) -> String) -> String {
         parts.map { part in
             switch part {

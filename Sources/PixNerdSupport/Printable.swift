@@ -1,4 +1,4 @@
-/// A text that may hold names from a file, fit to be shown: no control characters, and not endless.
+/// A text made safe to print, as it may hold names from a file: control characters replaced, and at most 1500 scalars.
 package func printable(_ text: String) -> String {
     let longest = 1500
     let isPlain = text.utf8.count <= longest && text.utf8.allSatisfy { (0x20..<0x7f).contains($0) }
@@ -12,7 +12,7 @@ package func printable(_ text: String) -> String {
         }
     }
     guard scalars.count > longest else { return String(String.UnicodeScalarView(scalars)) }
-    // Of an endless text the ends say most.
+    // The two ends of a long text say the most.
     return String(String.UnicodeScalarView(scalars.prefix(longest * 2 / 3))) + " ... "
         + String(String.UnicodeScalarView(scalars.suffix(longest / 3)))
 }

@@ -7,7 +7,7 @@ extension Setting {
     public static let resume = Setting(rawValue: "resume")
     /// The path of an autoencoder.
     public static let autoencoder = Setting(rawValue: "autoencoder")
-    /// Permission to decode with another autoencoder than the model was trained with.
+    /// Permission to decode with an autoencoder other than the one that the model was trained with.
     public static let otherAutoencoder = Setting(rawValue: "allowsOtherAutoencoder")
     /// Height and width of images in pixels.
     public static let size = Setting(rawValue: "size")
@@ -27,13 +27,13 @@ extension Setting {
     public static let seeds = Setting(rawValue: "seeds")
     /// The file that the denoising trajectory is saved to.
     public static let trajectory = Setting(rawValue: "trajectory")
-    /// The file that previews are drawn to.
+    /// The file that previews are saved to.
     public static let preview = Setting(rawValue: "preview")
-    /// The way in which a model is brought to another size than that of training.
+    /// The method by which a model samples at a size other than the one it was trained at.
     public static let route = Setting(rawValue: "route")
     /// The scale of classifier-free guidance.
     public static let guidance = Setting(rawValue: "guidance")
-    /// The times between which guidance acts.
+    /// The interval of times in which guidance is applied.
     public static let guidanceInterval = Setting(rawValue: "guidanceInterval")
     /// The timestep shift.
     public static let shift = Setting(rawValue: "shift")

@@ -1,12 +1,12 @@
-/// How far long work has come: what a progress handler receives.
+/// The progress of long work, as a progress handler receives it.
 public struct WorkProgress: Sendable, Equatable {
-    /// Steps done, those of earlier sessions included.
+    /// Steps done, including those of earlier sessions.
     public let done: Int
-    /// Steps of the whole work.
+    /// Total number of steps.
     public let total: Int
-    /// Steps that earlier sessions did, which do not count for the time left.
+    /// Steps done in earlier sessions, which do not count when estimating the time left.
     public let first: Int
-    /// More to show beside the numbers, such as the loss; fields are separated by two spaces, the most important first.
+    /// Further values to show, such as the loss: fields separated by two spaces, the most important first.
     public let details: String
 
     public init(done: Int, total: Int, first: Int = 0, details: String = "") {
@@ -17,6 +17,6 @@ public struct WorkProgress: Sendable, Equatable {
     }
 }
 
-/// Receives the progress of long work, on the thread that does the work. Libraries of this package write nothing to the
-/// terminal; a program decides what to show.
+/// Receives the progress of long work, on the thread that does the work. The libraries of this package print nothing;
+/// the program decides what to show.
 public typealias ProgressHandler = (WorkProgress) -> Void

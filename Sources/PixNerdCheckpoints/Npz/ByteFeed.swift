@@ -1,18 +1,17 @@
 import Foundation
 
-/// Hands bytes from the thread that has them to one that asks for them, without a copy in between and never more than
-/// a part at a time.
+/// A rendezvous that passes bytes from a producing thread to a consuming one without an intermediate buffer.
 ///
-/// `@unchecked Sendable`: all is under `condition`, and the giver waits until its bytes are used.
+/// `@unchecked Sendable`: all state is guarded by `condition`, and the producer waits until its bytes are consumed.
 final class ByteFeed: @unchecked Sendable {
     private let condition = NSCondition()
     private var offered = UnsafeRawBufferPointer(start: nil, count: 0)[...]
-    /// No more is offered, or no more is taken.
+    /// Whether the producer or the consumer has finished.
     private var isClosed = false
 
-    /// Waits until all of `bytes` has been taken.
+    /// Offers bytes and waits until all of them have been taken.
     ///
-    /// - Returns: false where the taker has closed the feed.
+    /// - Returns: false if the consumer has closed the feed.
     func offer(_ bytes: UnsafeRawBufferPointer) -> Bool {
         condition.lock()
         defer { condition.unlock() }
@@ -22,9 +21,9 @@ final class ByteFeed: @unchecked Sendable {
         return offered.isEmpty
     }
 
-    /// Waits for bytes.
+    /// Waits for bytes and copies them to `target`.
     ///
-    /// - Returns: how many were written to `target`, at least one; nil where the giver has closed the feed.
+    /// - Returns: the number of bytes copied, at least one; nil if the producer has closed the feed.
     func take(into target: UnsafeMutableRawBufferPointer) -> Int? {
         condition.lock()
         defer { condition.unlock() }

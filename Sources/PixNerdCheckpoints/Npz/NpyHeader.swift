@@ -1,66 +1,70 @@
 import PixNerdSupport
 
-/// The header of a `.npy` array: what the elements are, their order and the shape.
+/// The header of a `.npy` array: element type, order and shape.
 ///
 /// Format: the magic bytes `\x93NUMPY`, major and minor version, the length of the text (2 bytes in version 1, 4 in
-/// version 2), and the text, a Python dictionary of `descr`, `fortran_order` and `shape` (numpy.lib.format).
+/// version 2), and the text, a Python dictionary with `descr`, `fortran_order` and `shape` (numpy.lib.format).
 struct NpyHeader {
-    /// Element types by what numpy calls them behind the byte order.
+    /// Element types by numpy's name without the byte order.
     private static let types: [String: ElementType] = [
         "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "i4": .int32, "i2": .int16, "i1": .int8,
         "u1": .uint8, "b1": .bool,
     ]
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
-    /// numpy itself reads no longer ones of files that it does not trust.
+    /// The longest text in bytes: numpy's own limit for files that it does not trust.
     private static let longestText = 10_000
-    /// No header that is read is longer.
+    /// The longest header in bytes.
     static let longest = 12 + longestText
 
-    /// What the elements are by numpy's name, such as `<f4`.
+    /// numpy's name of the element type, such as `<f4`.
     let typeName: String
     let isFortranOrder: Bool
     let shape: [Int]
     /// Bytes before the first element.
     let length: Int
 
-    /// The elements' type; nil where it is not read.
+    /// The element type; nil if it is not supported.
     var type: ElementType? {
         guard let order = typeName.first else { return nil }
         let type = Self.types[String(typeName.dropFirst())]
         return order == "<" || order == "=" || (order == "|" && type?.size == 1) ? type : nil
     }
 
-    /// - Parameter bytes: the array's, at least `longest` or all of them.
-    /// - Throws: what `refuse` makes of a reason.
-    init(_ bytes: UnsafeRawBufferPointer, _ refuse: (String) -> CheckpointError) throws {
+    /// Reads a header.
+    ///
+    /// - Parameters:
+    ///   - bytes: the first bytes of the array: `longest` of them, or all if there are fewer.
+    ///   - refuse: makes an error from what is wrong and what was expected.
+    /// - Throws: the error that `refuse` makes.
+    init(_ bytes: UnsafeRawBufferPointer, _ refuse: (String, ErrorText?) -> PixNerdError) throws {
         guard bytes.count >= 10, bytes.starts(with: Self.magic) else {
-            throw refuse("it does not begin like a .npy array")
+            throw refuse("it does not begin like a .npy array", nil)
         }
         let version = bytes[6]
         guard (1...2).contains(version), bytes[7] == 0 else {
-            throw refuse("its format is \(version).\(bytes[7]), 1.0 and 2.0 are read")
+            throw refuse("its format version is \(version).\(bytes[7])", "1.0 or 2.0")
         }
         let start = version == 1 ? 10 : 12
-        guard bytes.count >= start else { throw refuse("its header is cut short") }
+        guard bytes.count >= start else { throw refuse("its header is cut short", nil) }
         let textLength =
             version == 1
             ? Int(UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt16.self)))
             : Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)))
         guard textLength <= Self.longestText else {
-            throw refuse("its header would have \(textLength) bytes, at most \(Self.longestText) are read")
+            throw refuse("its header would have \(textLength) bytes", "at most \(Self.longestText)")
         }
-        guard start + textLength <= bytes.count else { throw refuse("its header is cut short") }
+        guard start + textLength <= bytes.count else { throw refuse("its header is cut short", nil) }
         length = start + textLength
         var text = PythonText(bytes[start..<length])
         guard let entries = text.dictionary(), Set(entries.keys) == ["descr", "fortran_order", "shape"],
             case .string(let typeName)? = entries["descr"], case .flag(let isFortranOrder)? = entries["fortran_order"],
             case .numbers(let shape)? = entries["shape"]
         else {
-            throw refuse("its header is not a dictionary of descr (of one plain type), fortran_order and shape")
+            throw refuse("its header is damaged", "a dictionary with descr (one plain type), fortran_order and shape")
         }
-        // A side of nothing must not hide that the others are impossible.
+        // A dimension of 0 must not hide that the others are impossible.
         guard shape.map({ max($0, 1) }).reduce(Optional(8), Self.product) != nil else {
-            throw refuse("its shape \(shape) is impossible")
+            throw refuse("its shape \(shape) is impossible", nil)
         }
         self.typeName = typeName
         self.isFortranOrder = isFortranOrder
@@ -72,7 +76,7 @@ struct NpyHeader {
         return product
     }
 
-    /// The header's bytes of an array in C order, as numpy writes them: the elements begin at a multiple of 64.
+    /// The header bytes of an array in C order, as numpy writes them: the elements begin at a multiple of 64 bytes.
     static func bytes(type: ElementType, shape: [Int]) -> [UInt8] {
         let name = types.first { $0.value == type }?.key
         guard let name else { preconditionFailure("NpyHeader: numpy has no type for \(type.rawValue)") }
@@ -86,12 +90,12 @@ struct NpyHeader {
     }
 }
 
-/// Reads the few forms of Python text that a header of an array is made of.
+/// A parser for the few Python literals that occur in the header of an array.
 private struct PythonText {
     enum Value {
         case string(String)
         case flag(Bool)
-        /// A tuple of numbers that are not negative.
+        /// A tuple of non-negative integers.
         case numbers([Int])
     }
 
@@ -99,7 +103,7 @@ private struct PythonText {
 
     init(_ text: Slice<UnsafeRawBufferPointer>) { rest = text }
 
-    /// A dictionary that is all of the text; nil where it is something else.
+    /// The dictionary that makes up the whole text; nil if the text is anything else.
     mutating func dictionary() -> [String: Value]? {
         var entries: [String: Value] = [:]
         guard take("{") else { return nil }
@@ -125,7 +129,7 @@ private struct PythonText {
             guard let number = number() else { return nil }
             numbers.append(number)
             if !take(",") {
-                // A single number in parentheses would not be a tuple.
+                // A single number in parentheses is not a tuple.
                 guard numbers.count > 1, take(")") else { return nil }
                 break
             }
@@ -147,7 +151,7 @@ private struct PythonText {
         skipSpace()
         let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         rest = rest[digits.endIndex...]
-        // Python 2 wrote long numbers as 64L.
+        // Python 2 wrote long integers as 64L.
         _ = take("L")
         return Int(String(decoding: digits, as: UTF8.self))
     }

@@ -1,9 +1,9 @@
 import Foundation
 import PixNerdSupport
 
-/// An `.npz` file of numpy: a zip file with a `.npy` array for each entry, stored or deflated; mapped.
+/// A memory-mapped numpy `.npz` file: a zip file whose entries are `.npy` arrays, stored or deflated.
 ///
-/// Little-endian integers and floating-point numbers are read, in C and in Fortran order, always handed out in C order.
+/// Supports little-endian integers and floating-point numbers in C or Fortran order, and always returns C order.
 public struct NpzFile: StoredTensors {
     private struct Entry {
         let name: String
@@ -14,9 +14,9 @@ public struct NpzFile: StoredTensors {
     }
 
     public let path: String
-    /// The arrays' names, without `.npy`, sorted.
+    /// The names of the arrays, without `.npy`, sorted.
     public let names: [String]
-    /// Names of arrays whose elements are of a type that is not read, with numpy's name of the type.
+    /// Names of arrays with an unsupported element type, each with numpy's name of the type.
     public let unreadable: [String: String]
     private let file: MappedFile
     private let archive: ZipArchive
@@ -24,12 +24,12 @@ public struct NpzFile: StoredTensors {
 
     public var origin: String { path }
 
-    /// - Throws: `CheckpointError` in one sentence where the file is missing, damaged, or holds no array.
+    /// - Throws: `PixNerdError` if the file is missing, damaged, or contains no supported array.
     public init(path: String) throws {
         self.path = path
         file = try MappedFile(path: path)
         guard file.bytes.starts(with: [0x50, 0x4b]) else {
-            throw CheckpointError("\(path) is not an .npz file: it does not begin like a zip file.")
+            throw PixNerdError(.malformed, "\(path)", found: "is not an .npz file: it does not begin like a zip file")
         }
         archive = try ZipArchive(file)
         let suffix = ".npy"
@@ -44,17 +44,19 @@ public struct NpzFile: StoredTensors {
             }
             let size = header.shape.reduce(type.size, *)
             guard header.length + size == entry.size else {
-                throw CheckpointError(
-                    "\(path) is damaged: the array \(name) of the shape \(header.shape) needs \(size) bytes and has "
-                        + "\(entry.size - header.length).")
+                throw PixNerdError(
+                    .malformed, "\(path)",
+                    found: "is damaged: the array \(name) of shape \(header.shape) needs \(size) bytes and has "
+                        + "\(entry.size - header.length)")
             }
             entries[name] = Entry(name: entryName, header: header, type: type)
         }
         guard !entries.isEmpty else {
             let others = unreadable.map { "\($0.key) of type '\($0.value)'" }.sorted().joined(separator: ", ")
-            throw CheckpointError(
-                "\(path) holds no array that is read\(others.isEmpty ? "" : ", only \(others)"); "
-                    + "save arrays of numbers with numpy.savez.")
+            throw PixNerdError(
+                .unsupported, "\(path)",
+                found: "contains no array of a supported type\(others.isEmpty ? "" : ", only \(others)")",
+                advice: "save arrays of numbers with numpy.savez")
         }
         self.entries = entries
         self.unreadable = unreadable
@@ -67,8 +69,8 @@ public struct NpzFile: StoredTensors {
         let count = reader.fill(UnsafeMutableRawBufferPointer(rebasing: block.bytes.prefix(NpyHeader.longest)))
         guard count == min(size, NpyHeader.longest) else { throw archive.cutShort(name) }
         return try withExtendedLifetime(block) {
-            try NpyHeader(UnsafeRawBufferPointer(rebasing: block.bytes[..<count])) { reason in
-                CheckpointError("\(path): \(name) is not an array that is read: \(reason).")
+            try NpyHeader(UnsafeRawBufferPointer(rebasing: block.bytes[..<count])) { reason, expected in
+                PixNerdError(.malformed, "\(path):", found: "\(name) cannot be read: \(reason)", expected: expected)
             }
         }
     }
@@ -94,14 +96,14 @@ public struct NpzFile: StoredTensors {
             bytes: UnsafeRawBufferPointer(rebasing: block.bytes.prefix(bytes.count)), owner: block)
     }
 
-    /// Hands out an array row by row, a row being all that lies under one index of the first axis.
+    /// Passes an array to `body` in chunks of rows; a row is everything under one index of the first axis.
     ///
-    /// Of an array in C order only the rows handed out are in memory at once, unpacked where the file has it packed.
+    /// For an array in C order, only the rows of one chunk are in memory at a time, decompressed if need be.
     ///
     /// - Parameters:
-    ///   - rowsAtOnce: how many rows `body` gets; the last time there may be fewer.
-    ///   - body: gets the rows' bytes, and which rows they are.
-    /// - Throws: `CheckpointError` naming the file and the array; what `body` throws.
+    ///   - rowsAtOnce: rows per chunk; the last chunk may have fewer.
+    ///   - body: receives the bytes of the rows and their indices.
+    /// - Throws: `PixNerdError` naming the file and the array, or any error that `body` throws.
     public func forEachRows(
         of name: String, _ rowsAtOnce: Int, _ body: (UnsafeRawBufferPointer, Range<Int>) throws -> Void
     ) throws {
@@ -140,10 +142,11 @@ public struct NpzFile: StoredTensors {
     private func entry(_ name: String) throws -> Entry {
         if let entry = entries[name] { return entry }
         if let type = unreadable[name] {
-            throw CheckpointError(
-                "\(path): the array \(name) is of type '\(type)', which is not read; "
-                    + "save it as little-endian float or integers, such as float32.")
+            throw PixNerdError(
+                .unsupported, "\(path):", found: "the array \(name) is of type '\(type)', which is not supported",
+                advice: "save it as little-endian floats or integers, such as float32")
         }
-        throw CheckpointError("\(path) lacks the array \(name); it holds \(names.joined(separator: ", ")).")
+        throw PixNerdError(
+            .notFound, "\(path)", found: "lacks the array \(name); it holds \(names.joined(separator: ", "))")
     }
 }

@@ -2,13 +2,13 @@ import CPixNerdZip
 import Foundation
 import PixNerdSupport
 
-/// Writes an `.npz` file, as `numpy.savez` does: arrays whose bytes are given row after row, never all at once.
+/// Writes an `.npz` file, as `numpy.savez` does, from arrays whose bytes arrive a few rows at a time.
 ///
-/// libzip asks for what it writes. So it runs on a thread of its own, and `append` hands it the bytes. Entries are stored
-/// uncompressed, with zip64 where they need it, and with a date that is always the same: the same arrays make the same
-/// file. The file appears whole, at `finish`, or not at all.
+/// libzip pulls the data that it writes, so it runs on its own thread and `append` passes it the bytes. Entries are
+/// stored uncompressed, with zip64 where they need it and with a fixed date, so that equal arrays make equal files. The
+/// file appears atomically, at `finish`.
 public final class NpzWriter {
-    /// An array that will be written.
+    /// An array to write.
     public struct Array: Sendable {
         public let name: String
         public let type: ElementType
@@ -20,30 +20,31 @@ public final class NpzWriter {
             self.shape = shape
         }
 
-        /// Bytes of its elements.
+        /// Bytes of the elements.
         public var byteCount: Int { shape.reduce(type.size, *) }
     }
 
     public let path: String
     private let arrays: [Array]
     private let work: ZipWork
-    /// The array whose bytes come next, and how many of them have come.
+    /// The index of the array whose bytes come next.
     private var current = 0
+    /// Bytes of the current array received so far.
     private var written = 0
 
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// - Parameters:
-    ///   - path: where it will be; what stands there stays until `finish`.
-    ///   - arrays: all that it will hold, in order, with names that differ.
-    /// - Throws: `CheckpointError` where a file cannot be made there.
-    // Never inlined: see MappedFile.
+    ///   - path: the path to write to; an existing file stays until `finish`.
+    ///   - arrays: all arrays of the file, in order, with distinct names.
+    /// - Throws: `PixNerdError` if a file cannot be created there.
+    // Not inlined; see ByteBlock.
     @inline(never)
     public init(path: String, arrays: [Array]) throws {
         precondition(Set(arrays.map(\.name)).count == arrays.count, "NpzWriter: two arrays have the same name")
         precondition(
             arrays.allSatisfy { $0.type != .bfloat16 && $0.shape.allSatisfy { $0 >= 0 } },
-            "NpzWriter: an array has a negative side, or is bfloat16, which numpy does not have")
+            "NpzWriter: an array has a negative dimension, or is bfloat16, which numpy does not have")
         self.path = path
         self.arrays = arrays
         work = try ZipWork(path: path, arrays: arrays)
@@ -52,11 +53,10 @@ public final class NpzWriter {
 
     deinit { work.abandon() }
 
-    /// Writes the next bytes of the elements, little-endian in C order; behind the last of an array those of the next
-    /// begin.
+    /// Writes the next bytes, little-endian in C order. Once an array is complete, the next one begins.
     ///
-    /// - Precondition: they are of one array, and not more than it has left.
-    /// - Throws: `CheckpointError` where they cannot be written.
+    /// - Precondition: the bytes belong to a single array and do not exceed its remaining size.
+    /// - Throws: `PixNerdError` if they cannot be written.
     public func append(_ bytes: UnsafeRawBufferPointer) throws {
         guard !bytes.isEmpty else { return }
         precondition(
@@ -69,7 +69,7 @@ public final class NpzWriter {
 
     /// Writes the next elements.
     ///
-    /// - Precondition: they are of the array's type.
+    /// - Precondition: the elements are of the array's type.
     public func append<Element: BitwiseCopyable>(_ values: [Element]) throws {
         precondition(
             values.isEmpty || current < arrays.count && MemoryLayout<Element>.size == arrays[current].type.size,
@@ -77,9 +77,9 @@ public final class NpzWriter {
         try values.withUnsafeBytes { try append($0) }
     }
 
-    /// Ends the file, which then appears under its name.
+    /// Completes the file, which then appears at its path.
     ///
-    /// - Precondition: every byte of every array was written.
+    /// - Precondition: every byte of every array has been written.
     public func finish() throws {
         precondition(current == arrays.count, "NpzWriter: \(path) lacks bytes of \(arrays.dropFirst(current))")
         try work.finish()
@@ -103,9 +103,9 @@ public final class NpzWriter {
     }
 }
 
-/// libzip at work on its thread.
+/// libzip, running on its own thread.
 ///
-/// `@unchecked Sendable`: `handle` belongs to the thread once that runs, `failure` is read after it has ended.
+/// `@unchecked Sendable`: only that thread uses `handle` once it runs, and `failure` is read after it has ended.
 private final class ZipWork: @unchecked Sendable {
     let feed = ByteFeed()
     private let path: String
@@ -120,16 +120,16 @@ private final class ZipWork: @unchecked Sendable {
     init(path: String, arrays: [NpzWriter.Array]) throws {
         self.path = path
         temporaryPath = AtomicFile.temporaryPath(for: path)
-        // libzip would find out only at the end that there is no such folder.
+        // libzip would notice a missing folder only at the end.
         let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw CheckpointError("\(path) cannot be written: \(String(cString: strerror(errno))).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason())")
         }
         close(descriptor)
         var code: Int32 = 0
         guard let handle = zip_open(temporaryPath, ZIP_CREATE | ZIP_TRUNCATE, &code) else {
             unlink(temporaryPath)
-            throw CheckpointError("\(path) cannot be written: libzip gives the error \(code).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be written: libzip returned error \(code)")
         }
         self.handle = handle
         for array in arrays {
@@ -139,13 +139,13 @@ private final class ZipWork: @unchecked Sendable {
             let source = zip_source_function(handle, answer, Unmanaged.passUnretained(entry).toOpaque())
             let index = zip_file_add(handle, "\(array.name).npy", source, UInt32(ZIP_FL_ENC_UTF_8))
             guard index >= 0, zip_set_file_compression(handle, UInt64(index), ZIP_CM_STORE, 0) == 0,
-                // The first day that a zip file knows.
+                // The earliest date of the zip format.
                 zip_file_set_dostime(handle, UInt64(index), 0, 0x21, 0) == 0
             else {
                 let reason = String(cString: zip_strerror(handle))
                 zip_discard(handle)
                 unlink(temporaryPath)
-                throw CheckpointError("\(path) cannot be written: \(reason).")
+                throw PixNerdError(.system, "\(path)", found: "cannot be written: \(reason)")
             }
         }
         let thread = Thread { [self] in run() }
@@ -172,10 +172,10 @@ private final class ZipWork: @unchecked Sendable {
     func finish() throws {
         join()
         do {
-            if let failure { throw CheckpointError("\(path) cannot be written: \(failure).") }
+            if let failure { throw PixNerdError(.system, "\(path)", found: "cannot be written: \(failure)") }
             let descriptor = open(temporaryPath, O_RDONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
-                throw CheckpointError("\(path) cannot be written: \(String(cString: strerror(errno))).")
+                throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason())")
             }
             defer { close(descriptor) }
             try AtomicFile.publish(descriptor, temporaryPath, as: path)
@@ -185,7 +185,7 @@ private final class ZipWork: @unchecked Sendable {
         }
     }
 
-    /// Ends the thread and removes what is unfinished; after `finish` there is nothing to do.
+    /// Ends the thread and removes the unfinished file. Does nothing after `finish`.
     func abandon() {
         guard !isJoined else { return }
         feed.close()
@@ -194,7 +194,7 @@ private final class ZipWork: @unchecked Sendable {
     }
 }
 
-/// The bytes of one entry, as libzip asks for them.
+/// The bytes of one entry, as libzip requests them.
 private final class ZipEntryBytes {
     private let feed: ByteFeed
     private let size: Int
@@ -245,7 +245,7 @@ private final class ZipEntryBytes {
     }
 }
 
-/// What libzip calls.
+/// The callback of libzip's data source.
 private func answer(
     _ user: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?, _ length: UInt64, _ command: zip_source_cmd_t
 ) -> Int64 {

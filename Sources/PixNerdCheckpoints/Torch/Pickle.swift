@@ -1,30 +1,32 @@
-/// A value in a pickle. Containers and everything that was made by a call stand in `Pickle.objects`, so that values
-/// may hold each other, and hold themselves, and are still freed without recursion.
+/// A value in a pickle.
+///
+/// Containers and the results of calls are in `Pickle.objects`, so that values can refer to each other, even in cycles,
+/// and are freed without recursion.
 enum PickleValue {
     case none
     case boolean(Bool)
     case integer(Int)
     case real(Double)
     case string(String)
-    /// A place in `Pickle.objects`.
+    /// An index into `Pickle.objects`.
     case object(Int)
 }
 
-/// What stands at a place in `Pickle.objects`.
+/// An entry of `Pickle.objects`.
 struct PickleObject {
     enum Kind {
         case list
         case tuple
         case set
-        /// Keys and values stand in turn in the items.
+        /// The items are alternating keys and values.
         case dictionary
-        /// A class or a function by its full name; nothing is done with it but to compare the name.
+        /// A class or function, by its full name. The name is only ever compared.
         case global(String)
-        /// Something that was made by a global that is not known here, or bytes: it is skipped.
+        /// The result of an unknown global, or bytes; it is skipped.
         case opaque(String)
-        /// A place in `Pickle.storages`.
+        /// An index into `Pickle.storages`.
         case storage(Int)
-        /// A place in `Pickle.tensors`.
+        /// An index into `Pickle.tensors`.
         case tensor(Int)
     }
 
@@ -34,31 +36,32 @@ struct PickleObject {
 
 /// The memory of a tensor: an entry of the zip file.
 struct TorchStorage {
-    /// The last part of the entry's name.
+    /// The last component of the entry's name.
     let key: String
     /// The class, such as `torch.FloatStorage`.
     let className: String
-    /// As many elements as the class has, or bytes where it is untyped.
+    /// The number of elements, or of bytes if the storage is untyped.
     let count: Int
 }
 
 /// A view of a storage.
 struct TorchTensor {
     let storage: TorchStorage
-    /// In elements, as are the strides.
+    /// The index of the first element in the storage.
     let offset: Int
     let shape: [Int]
+    /// Distances along each axis, in elements.
     let strides: [Int]
-    /// The name of the element type where the storage's class does not say it, such as `torch.uint16`.
+    /// The name of the element type if the storage's class does not determine it, such as `torch.uint16`.
     let typeName: String?
 }
 
-/// A pickle that was read: values, without anything having been run.
+/// The values in a pickle, read without running anything.
 struct Pickle {
     var objects: [PickleObject] = []
     var storages: [TorchStorage] = []
     var tensors: [TorchTensor] = []
-    /// Globals that are not known, in the order in which they appear.
+    /// Unknown globals, in order of appearance.
     var skippedGlobals: [String] = []
     var root = PickleValue.none
 
@@ -67,7 +70,7 @@ struct Pickle {
         return objects[index]
     }
 
-    /// The entries of a dictionary whose keys are strings, a later one of the same key in place of an earlier one.
+    /// The entries of a dictionary that have string keys. For duplicate keys the last value counts.
     func dictionary(_ value: PickleValue) -> [(key: String, value: PickleValue)]? {
         guard let object = object(value), case .dictionary = object.kind else { return nil }
         var entries: [(key: String, value: PickleValue)] = []
@@ -89,7 +92,7 @@ struct Pickle {
         return tensors[index]
     }
 
-    /// The items of a tuple or list.
+    /// The items of a tuple or list; nil for other values.
     func items(_ value: PickleValue) -> [PickleValue]? {
         guard let object = object(value) else { return nil }
         switch object.kind {
@@ -98,7 +101,7 @@ struct Pickle {
         }
     }
 
-    /// A tuple or list of whole numbers.
+    /// The values of a tuple or list of integers; nil for other values.
     func integers(_ value: PickleValue) -> [Int]? {
         guard let items = items(value), items.count <= 64 else { return nil }
         var numbers: [Int] = []

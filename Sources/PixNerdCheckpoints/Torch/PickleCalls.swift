@@ -1,4 +1,4 @@
-/// The few calls in a pickle whose result is known here. None is made: what would come out is written down.
+/// The few known calls in a pickle. No function is run: the result is constructed directly.
 extension Pickle {
     private static let dictionaries: Set<String> = [
         "collections.OrderedDict", "collections.defaultdict", "builtins.dict", "__builtin__.dict",
@@ -13,26 +13,26 @@ extension Pickle {
         "torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state",
         "torch._tensor._rebuild_from_type_v2",
     ]
-    /// Names that say nothing that is needed: they are skipped without a word.
+    /// Globals whose values are not needed: they are skipped without being reported.
     private static let harmless: Set<String> = [
         "torch.device", "torch.Tensor", "torch.nn.parameter.Parameter", "torch.serialization._get_layout",
         "torch.storage.UntypedStorage", "torch.storage._UntypedStorage", "torch.storage.TypedStorage", "_codecs.encode",
     ]
 
-    /// The element types that are read, by the class of a storage.
+    /// Supported element types by storage class.
     static let storageTypes: [String: ElementType] = [
         "torch.DoubleStorage": .float64, "torch.FloatStorage": .float32, "torch.HalfStorage": .float16,
         "torch.BFloat16Storage": .bfloat16, "torch.LongStorage": .int64, "torch.IntStorage": .int32,
         "torch.ShortStorage": .int16, "torch.CharStorage": .int8, "torch.ByteStorage": .uint8,
         "torch.BoolStorage": .bool,
     ]
-    /// The element types that are read, by the name of a `torch.dtype`.
+    /// Supported element types by the name of their `torch.dtype`.
     static let elementTypes: [String: ElementType] = [
         "torch.float64": .float64, "torch.float32": .float32, "torch.float16": .float16, "torch.bfloat16": .bfloat16,
         "torch.int64": .int64, "torch.int32": .int32, "torch.int16": .int16, "torch.int8": .int8,
         "torch.uint8": .uint8, "torch.bool": .bool,
     ]
-    /// The beginnings of the names of further types; tensors of them are reported as not readable.
+    /// Name prefixes of unsupported types, whose tensors are reported as unreadable.
     private static let otherTypes = ["torch.complex", "torch.uint", "torch.float8_", "torch.quint", "torch.qint"]
 
     static func isKnown(_ global: String) -> Bool {
@@ -41,7 +41,7 @@ extension Pickle {
         return global.hasPrefix("torch.") && global.hasSuffix("Storage") || otherTypes.contains { global.hasPrefix($0) }
     }
 
-    /// The object that a call of `global` stands for.
+    /// The result of calling `global`.
     func result(of global: String, _ arguments: [PickleValue]) -> PickleObject.Result {
         if Self.dictionaries.contains(global) { return .object(dictionary(from: arguments)) }
         if let kind = Self.sequences[global] {
@@ -62,7 +62,7 @@ extension Pickle {
         }
     }
 
-    /// Pairs in a list, as `OrderedDict` is given them by old Python.
+    /// The dictionary made from a list of pairs, which old Python passes to `OrderedDict`.
     private func dictionary(from arguments: [PickleValue]) -> PickleObject {
         var dictionary = PickleObject(kind: .dictionary)
         for pair in arguments.last.flatMap(items) ?? [] {
@@ -72,7 +72,7 @@ extension Pickle {
         return dictionary
     }
 
-    /// A tensor of (storage, offset, shape, strides, ...), with the element type in the seventh place if anywhere.
+    /// The tensor made from (storage, offset, shape, strides, ...); the seventh argument, if present, is the element type.
     private func rebuilt(_ arguments: [PickleValue]) -> TorchTensor? {
         guard arguments.count >= 4, let object = object(arguments[0]), case .storage(let index) = object.kind,
             case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),
@@ -88,11 +88,11 @@ extension Pickle {
 }
 
 extension PickleObject {
-    /// What a call stands for.
+    /// The result of a call.
     enum Result {
         /// A new object.
         case object(PickleObject)
-        /// One that is there already.
+        /// An existing value.
         case value(PickleValue)
         case tensor(TorchTensor)
     }

@@ -1,6 +1,6 @@
 import PixNerdSupport
 
-/// The instructions of the pickle machine that are read, by their bytes.
+/// Supported instructions of the pickle machine, by opcode.
 enum PickleOperation: UInt8 {
     case mark = 0x28  // (
     case emptyTuple = 0x29  // )
@@ -58,7 +58,7 @@ enum PickleOperation: UInt8 {
     case byteArray = 0x96
 }
 
-/// The bytes of a pickle in order; no read goes beyond the end.
+/// A bounds-checked reader of the bytes of a pickle.
 struct PickleReader {
     private let bytes: UnsafeRawBufferPointer
     private let origin: String
@@ -69,8 +69,13 @@ struct PickleReader {
         self.origin = origin
     }
 
-    func refuse(_ reason: String) -> CheckpointError {
-        CheckpointError("\(origin) cannot be read: \(reason) (at byte \(position) of its data.pkl).")
+    /// An error about the pickle, with the current position.
+    func refuse(
+        _ reason: String, _ kind: PixNerdError.Kind = .malformed, expected: ErrorText? = nil, advice: ErrorText? = nil
+    ) -> PixNerdError {
+        PixNerdError(
+            kind, "\(origin)", found: "cannot be read: \(reason) (at byte \(position) of its data.pkl)",
+            expected: expected, advice: advice)
     }
 
     private mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {
@@ -85,14 +90,14 @@ struct PickleReader {
 
     mutating func byte() throws -> UInt8 { try take(1)[0] }
 
-    /// A little-endian number of fixed width.
+    /// A little-endian integer of fixed width.
     mutating func integer<T: FixedWidthInteger>(_ type: T.Type) throws -> Int {
         let value = T(littleEndian: try take(MemoryLayout<T>.size).loadUnaligned(as: type))
         guard let number = Int(exactly: value) else { throw refuse("the pickle is cut short or damaged") }
         return number
     }
 
-    /// A little-endian two's complement number of 0 to 8 bytes.
+    /// A little-endian two's complement integer of 0 to 8 bytes.
     mutating func signed(_ count: Int) throws -> Int {
         let part = try take(count)
         var value: UInt64 = part.last.map { $0 >= 0x80 } ?? false ? .max : 0

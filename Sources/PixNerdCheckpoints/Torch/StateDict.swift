@@ -1,28 +1,29 @@
 import PixNerdSupport
 
-/// The weights in what a pickle holds, wherever training programs put them.
+/// The weights in a pickle, wherever training programs put them.
 ///
-/// They stand at the top, or under a key such as `state_dict` (Lightning) or `model`; beside that an `ema` key may hold
-/// the moving average (DiT, SiT, REPA), which is then named `ema_denoiser.*` and the rest `denoiser.*`.
+/// They are at the top level, or under a key such as `state_dict` (Lightning) or `model`. Next to it, an `ema` key may
+/// hold the EMA (DiT, SiT, REPA); its tensors are then named `ema_denoiser.*` and the others `denoiser.*`.
 struct StateDict {
     var tensors: [(name: String, tensor: TorchTensor)] = []
-    /// Tensors that are made in a way that is not known here: name and what makes them.
+    /// Tensors made by unknown functions, with the name of the function.
     var unreadable: [(name: String, maker: String)] = []
-    /// Numbers and strings beside the weights.
+    /// Numbers and strings next to the weights.
     var metadata: [String: String] = [:]
-    /// Other keys beside the weights.
+    /// Other keys next to the weights.
     var otherEntries: [String] = []
 
     private static let averageKeys = ["ema", "model_ema", "ema_model", "ema_state_dict"]
     private static let weightKeys = ["state_dict", "model", "model_state_dict", "net", "module", "modules"]
     private static let deepest = 8
 
-    /// - Throws: `CheckpointError` that tells what was found instead of weights.
+    /// - Throws: `PixNerdError` saying what was found instead of weights.
     init(_ pickle: Pickle, origin: String) throws {
         var search = Search(pickle: pickle)
         guard let found = search.weights(in: pickle.root, depth: 0) else {
-            throw CheckpointError(
-                "\(origin) holds no state dict: \(Self.describe(pickle)); save model.state_dict() with torch.save.")
+            throw PixNerdError(
+                .malformed, "\(origin)", found: "contains no state dict: \(Self.describe(pickle))",
+                advice: "save model.state_dict() with torch.save")
         }
         let renamed = found.average != nil && found.weights != nil
         for (place, prefix) in [(found.weights, "denoiser."), (found.average, "ema_denoiser.")] {
@@ -61,15 +62,15 @@ struct StateDict {
         }
     }
 
-    /// Where weights and moving average stand.
+    /// The locations of weights and EMA.
     private struct Found {
         var weights: PickleValue?
         var average: PickleValue?
-        /// The keys at the top that lead to them.
+        /// The top-level keys that lead to them.
         var keys: Set<String> = []
     }
 
-    /// Looks at no object twice, so that loops end.
+    /// A search that visits no object twice, so that it ends in spite of cycles.
     private struct Search {
         let pickle: Pickle
         var seen: Set<Int> = []
@@ -97,7 +98,7 @@ struct StateDict {
         }
     }
 
-    /// What a pickle holds in place of weights.
+    /// What a pickle contains instead of weights.
     private static func describe(_ pickle: Pickle) -> String {
         if pickle.tensor(pickle.root) != nil { return "it is a single tensor" }
         if let entries = pickle.dictionary(pickle.root) {

@@ -2,12 +2,12 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// The weights in a file that `torch.save` wrote (PyTorch 1.6 or later, a zip file), mapped and read tensor by tensor.
+/// The weights in a file written by `torch.save` (PyTorch 1.6 or later, a zip file), memory-mapped and read on demand.
 ///
 /// Format: `<stem>/data.pkl`, a pickle that refers to storages by key, and `<stem>/data/<key>`, their bytes; see
-/// torch.save in PyTorch's documentation. Names are the published ones.
+/// torch.save in PyTorch's documentation. Tensors have their published names.
 final class TorchFile: StoredTensors {
-    /// A tensor whose view of its storage was found sound.
+    /// A tensor whose view of its storage has been validated.
     private struct View {
         let entry: String
         let type: ElementType
@@ -36,10 +36,10 @@ final class TorchFile: StoredTensors {
 
     var origin: String { path }
 
-    /// The largest tensor that may read the same elements of its storage again and again.
+    /// The largest tensor, in elements, that may repeat elements of its storage.
     private static let largestExpanded = 1 << 24
 
-    /// - Throws: `CheckpointError` in one sentence where the file is damaged, of another kind, or holds no weights.
+    /// - Throws: `PixNerdError` if the file is damaged, of another format, or contains no weights.
     init(_ file: MappedFile) throws {
         path = file.path
         self.file = file
@@ -59,9 +59,10 @@ final class TorchFile: StoredTensors {
             }
             let view = try Self.view(tensor, type, name, root: root, archive, path: path)
             guard views.updateValue(view, forKey: name) == nil else {
-                throw CheckpointError(
-                    "\(path): two tensors are called \(name) once module. and _orig_mod. are taken away; "
-                        + "save one of them.")
+                throw PixNerdError(
+                    .malformed, "\(path):",
+                    found: "two tensors are called \(name) once module. and _orig_mod. are removed",
+                    advice: "save only one of them")
             }
             names.append(name)
         }
@@ -72,19 +73,20 @@ final class TorchFile: StoredTensors {
             skippedGlobals: pickle.skippedGlobals, unreadable: unreadable, otherEntries: weights.otherEntries)
     }
 
-    /// The folder in the archive, with its slash.
+    /// The root folder of the archive, with a trailing slash.
     private static func root(_ archive: ZipArchive, path: String) throws -> String {
         let suffix = "data.pkl"
         let roots = archive.entries.keys.filter { $0 == suffix || $0.hasSuffix("/\(suffix)") }
             .map { String($0.dropLast(suffix.count)) }
         guard let root = roots.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
-            throw CheckpointError(
-                "\(path) is a zip file but not PyTorch's: it lacks data.pkl; name a file that torch.save wrote.")
+            throw PixNerdError(
+                .malformed, "\(path)", found: "is a zip file but not PyTorch's: it lacks data.pkl",
+                expected: "a file written by torch.save")
         }
         guard archive.entries["\(root)constants.pkl"] == nil else {
-            throw CheckpointError(
-                "\(path) is a TorchScript program, which is not run; load it with torch.jit.load and save its "
-                    + "state_dict() with torch.save.")
+            throw PixNerdError(
+                .unsupported, "\(path)", found: "is a TorchScript program, which is not run",
+                advice: "load it with torch.jit.load and save its state_dict() with torch.save")
         }
         if archive.entries["\(root)byteorder"] != nil {
             let contents = try archive.contents("\(root)byteorder")
@@ -92,14 +94,15 @@ final class TorchFile: StoredTensors {
                 String(decoding: contents.bytes.prefix(16), as: UTF8.self)
             }
             guard order == "little" else {
-                throw CheckpointError(
-                    "\(path) has the byte order '\(order)', only little is read; save it again on such a machine.")
+                throw PixNerdError(
+                    .unsupported, "\(path)", found: "has the byte order '\(order)', only little is supported",
+                    advice: "save it again on a little-endian machine")
             }
         }
         return root
     }
 
-    /// The type of the elements; nil where it is not read.
+    /// The element type of a tensor; nil if it is not supported.
     private static func type(of tensor: TorchTensor) -> ElementType? {
         if let name = tensor.typeName { return Pickle.elementTypes[name] }
         return Pickle.storageTypes[tensor.storage.className]
@@ -108,10 +111,12 @@ final class TorchFile: StoredTensors {
     private static func view(
         _ tensor: TorchTensor, _ type: ElementType, _ name: String, root: String, _ archive: ZipArchive, path: String
     ) throws -> View {
-        func refuse(_ reason: String) -> CheckpointError { CheckpointError("\(path): the tensor \(name) \(reason).") }
+        func refuse(_ reason: ErrorText, advice: ErrorText? = nil) -> PixNerdError {
+            PixNerdError(.malformed, "\(path): the tensor \(name)", found: reason, advice: advice)
+        }
         let entryName = "\(root)data/\(tensor.storage.key)"
         guard let entry = archive.entries[entryName] else {
-            throw refuse("is in \(entryName), which the file lacks; download or save it again")
+            throw refuse("is in \(entryName), which the file lacks", advice: "download or save the file again")
         }
         var (count, last, overflow) = (1, tensor.offset, tensor.offset < 0)
         for (side, stride) in zip(tensor.shape, tensor.strides) {
@@ -127,11 +132,13 @@ final class TorchFile: StoredTensors {
         }
         guard count == 0 || (last + 1) * type.size <= entry.size else {
             throw refuse(
-                "needs \((last + 1) * type.size) bytes of \(entryName), which has \(entry.size); "
-                    + "download or save the file again")
+                "needs \((last + 1) * type.size) bytes of \(entryName), which has \(entry.size)",
+                advice: "download or save the file again")
         }
         guard count * type.size <= entry.size || count <= largestExpanded else {
-            throw refuse("repeats \(entry.size) bytes to a shape of \(tensor.shape); save it as contiguous()")
+            throw refuse(
+                "repeats \(entry.size) bytes to a shape of \(tensor.shape)",
+                advice: "make it contiguous() and save it again")
         }
         return View(
             entry: entryName, type: type, offset: tensor.offset, shape: tensor.shape, strides: tensor.strides,
@@ -143,7 +150,9 @@ final class TorchFile: StoredTensors {
     func elementType(of name: String) -> ElementType? { views[name]?.type }
 
     func elements(of name: String) throws -> StoredElements {
-        guard let view = views[name] else { throw CheckpointError("\(path) lacks the tensor \(name).") }
+        guard let view = views[name] else {
+            throw PixNerdError(.notFound, "\(path)", found: "lacks the tensor \(name)")
+        }
         guard view.count > 0 else {
             let nothing = ByteBlock(count: 0)
             return StoredElements(

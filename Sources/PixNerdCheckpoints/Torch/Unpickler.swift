@@ -1,12 +1,12 @@
 import PixNerdSupport
 
-/// Reads a pickle of the protocols 2 to 5 without running anything.
+/// Reads a pickle of protocol 2 to 5 without running anything.
 ///
-/// A pickle is a program for a small stack machine. Here the machine knows numbers, strings, containers and PyTorch's
-/// tensors; every other class and function is a name, what it would have made is skipped, and the name is reported.
-/// The format is described in Python's `pickletools`.
+/// A pickle is a program for a small stack machine. This one supports numbers, strings, containers and PyTorch's
+/// tensors. Any other class or function is only a name: its result is skipped and the name reported. The format is
+/// described in Python's `pickletools`.
 struct Unpickler {
-    /// What a pickle may be and hold; PyTorch's of a thousand tensors has 200 KB and 10,000 objects.
+    /// Limits on a pickle. For comparison, PyTorch's for a thousand tensors has 200 KB and 10,000 objects.
     enum Limit {
         static let bytes = 1 << 28
         static let objects = 4_000_000
@@ -21,12 +21,12 @@ struct Unpickler {
     private var known: Set<String> = []
     private var values = 0
 
-    /// - Throws: `CheckpointError`, one sentence that begins with `origin`.
+    /// - Throws: `PixNerdError` whose subject is `origin`.
     static func read(_ bytes: UnsafeRawBufferPointer, origin: String) throws -> Pickle {
         guard bytes.count <= Limit.bytes else {
-            throw CheckpointError(
-                "\(origin) has \(bytes.count) bytes of pickle, more than the \(Limit.bytes) that are read; "
-                    + "save only the state dict.")
+            throw PixNerdError(
+                .unsupported, "\(origin)", found: "has a pickle of \(bytes.count) bytes",
+                expected: "at most \(Limit.bytes)", advice: "save only the state dict")
         }
         var unpickler = Unpickler(reader: PickleReader(bytes, origin: origin))
         try unpickler.run()
@@ -45,7 +45,9 @@ struct Unpickler {
             try perform(operation)
             guard stack.count <= Limit.objects, memo.count <= Limit.objects, pickle.objects.count <= Limit.objects,
                 values <= Limit.values
-            else { throw reader.refuse("it holds more objects than any checkpoint; save only the state dict") }
+            else {
+                throw reader.refuse("it contains more objects than any checkpoint", advice: "save only the state dict")
+            }
         }
         pickle.root = try pop()
     }
@@ -54,7 +56,9 @@ struct Unpickler {
         switch operation {
         case .protocolVersion:
             let version = try reader.byte()
-            guard version <= 5 else { throw reader.refuse("it is a pickle of protocol \(version); 2 to 5 are read") }
+            guard version <= 5 else {
+                throw reader.refuse("it is a pickle of protocol \(version)", .unsupported, expected: "protocol 2 to 5")
+            }
         case .frame: try reader.skip(8)
         case .none: stack.append(.none)
         case .newTrue: stack.append(.boolean(true))
@@ -115,7 +119,7 @@ struct Unpickler {
             let arguments = try popToMark()
             pushGlobal(global)
             try call(pop(), arguments)
-        // Attributes, which nothing here has.
+        // Attributes, which no supported object has.
         case .build: try drop()
         case .persistentIdentifier: try pushStorage(pop())
         }
@@ -161,7 +165,7 @@ struct Unpickler {
         return items
     }
 
-    /// Adds to the container on the stack; to something that is skipped nothing is added.
+    /// Adds items to the container on the stack. Items of a skipped object are ignored.
     private mutating func extend(_ items: [PickleValue], where fits: (PickleObject.Kind) -> Bool) throws {
         guard case .object(let index) = try top() else { throw reader.refuse("items are added to a plain value") }
         guard fits(pickle.objects[index].kind) else { return }
@@ -176,7 +180,7 @@ struct Unpickler {
     }
 
     private mutating func recall(_ place: Int) throws {
-        guard let value = memo[place] else { throw reader.refuse("it asks for something that it did not keep") }
+        guard let value = memo[place] else { throw reader.refuse("it recalls a value that it did not keep") }
         stack.append(value)
     }
 
@@ -185,7 +189,7 @@ struct Unpickler {
     private mutating func pushLong(_ count: Int) throws {
         guard count <= 8 else {
             try reader.skip(count)
-            push(PickleObject(kind: .opaque("a whole number of \(count) bytes")))
+            push(PickleObject(kind: .opaque("an integer of \(count) bytes")))
             return
         }
         stack.append(.integer(try reader.signed(count)))
@@ -223,7 +227,7 @@ struct Unpickler {
         }
     }
 
-    /// A persistent identifier stands for a storage: ('storage', class, key, device, elements).
+    /// Pushes the storage that a persistent identifier refers to: ('storage', class, key, device, elements).
     private mutating func pushStorage(_ identifier: PickleValue) throws {
         guard let parts = pickle.items(identifier), parts.count >= 5, case .string("storage") = parts[0],
             let type = pickle.object(parts[1]), case .global(let className) = type.kind,

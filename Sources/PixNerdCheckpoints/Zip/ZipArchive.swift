@@ -4,10 +4,10 @@ import PixNerdSupport
 
 /// A zip file, read through libzip from mapped memory.
 ///
-/// libzip does not tell where the data of an entry lies. But it reads the file through our `ZipBytes`, so that the
-/// place of the first byte that it reads of an uncompressed entry is known, and the rest is used where it lies in the
-/// mapping: no second zip parser that might disagree with libzip's, and no copy. Checksums of such entries are not
-/// looked at, as PyTorch does not either: files saved without checksums are sound.
+/// libzip does not reveal where the data of an entry is. But it reads the file through `ZipBytes`, which notes the
+/// position of the first byte read of an uncompressed entry; the data is then used in place, in the mapping. This needs
+/// neither a copy nor a second zip parser that might disagree with libzip's. Checksums of such entries are not verified,
+/// as in PyTorch, which can save files without them.
 ///
 /// `@unchecked Sendable`: libzip's handle is used under `lock`.
 final class ZipArchive: @unchecked Sendable {
@@ -16,11 +16,11 @@ final class ZipArchive: @unchecked Sendable {
         fileprivate let method: Int32
         fileprivate let isEncrypted: Bool
         fileprivate let compressedSize: Int
-        /// Bytes of its contents.
+        /// The uncompressed size in bytes.
         let size: Int
     }
 
-    /// Bytes and the object that keeps them.
+    /// Bytes and the object that keeps them alive.
     struct Contents {
         let bytes: UnsafeRawBufferPointer
         let owner: AnyObject
@@ -32,10 +32,10 @@ final class ZipArchive: @unchecked Sendable {
     private let lock = NSLock()
     let entries: [String: Entry]
 
-    /// More than deflate can do: it writes at least a bit for 129 bytes.
+    /// A ratio above the limit of deflate, which writes at least one bit per 129 bytes.
     private static let largestRatio = 1100
 
-    /// - Throws: `CheckpointError` where libzip cannot read the file's directory.
+    /// - Throws: `PixNerdError` if libzip cannot read the file's directory.
     init(_ file: MappedFile) throws {
         self.file = file
         source = ZipBytes(file.bytes)
@@ -57,21 +57,21 @@ final class ZipArchive: @unchecked Sendable {
             guard zip_stat_index(handle, index, 0, &status) == 0, let bytes = status.name else { continue }
             let name = String(cString: bytes)
             guard let size = Int(exactly: status.size), let compressed = Int(exactly: status.comp_size) else {
-                throw CheckpointError("\(path) is damaged: its entry \(name) has an impossible size.")
+                throw PixNerdError(.malformed, "\(path)", found: "is damaged: its entry \(name) has an impossible size")
             }
             let entry = Entry(
                 index: index, method: Int32(status.comp_method), isEncrypted: status.encryption_method != 0,
                 compressedSize: compressed, size: size)
             guard entries.updateValue(entry, forKey: name) == nil else {
-                throw CheckpointError("\(path) is damaged: its entry \(name) stands there twice.")
+                throw PixNerdError(.malformed, "\(path)", found: "is damaged: its entry \(name) occurs twice")
             }
         }
         return entries
     }
 
-    /// The contents of an entry: in place where they are not compressed.
+    /// The contents of an entry, in place if they are not compressed.
     ///
-    /// - Throws: `CheckpointError` where they are cut short or packed in a way that is not read.
+    /// - Throws: `PixNerdError` if they are cut short, or compressed by an unsupported method.
     func contents(_ name: String) throws -> Contents {
         let entry = try entry(name)
         return try lock.withLock {
@@ -80,36 +80,38 @@ final class ZipArchive: @unchecked Sendable {
         }
     }
 
-    /// Whether the contents of an entry lie in the file as they are.
+    /// Whether the contents of an entry are stored uncompressed.
     func isStored(_ name: String) -> Bool { entries[name]?.method == ZIP_CM_STORE }
 
-    /// Reads an entry from its beginning, unpacking as much as is asked for.
+    /// A reader of an entry from its beginning, which decompresses on demand.
     func reader(_ name: String) throws -> EntryReader {
         let entry = try entry(name)
         return try lock.withLock { EntryReader(archive: self, name: name, stream: try stream(entry, name, flags: 0)) }
     }
 
-    /// An entry that can be read.
+    /// The entry of a name, checked to be readable.
     private func entry(_ name: String) throws -> Entry {
         guard let entry = entries[name] else {
-            throw CheckpointError("\(file.path) is not whole: it lacks the entry \(name).")
+            throw PixNerdError(.malformed, "\(file.path)", found: "is incomplete: it lacks the entry \(name)")
         }
         guard !entry.isEncrypted, entry.method == ZIP_CM_STORE || entry.method == ZIP_CM_DEFLATE else {
-            throw CheckpointError(
-                "\(file.path): the entry \(name) is encrypted or packed by the method \(entry.method), "
-                    + "which is not read; save the file again without.")
+            throw PixNerdError(
+                .unsupported, "\(file.path):",
+                found: "the entry \(name) is encrypted or compressed by method \(entry.method), which is not supported",
+                advice: "save the file again without either")
         }
         guard entry.compressedSize <= file.bytes.count else { throw cutShort(name) }
         let ratio = entry.size / max(entry.compressedSize, 1)
         guard entry.method == ZIP_CM_STORE ? entry.size == entry.compressedSize : ratio <= Self.largestRatio else {
-            throw CheckpointError(
-                "\(file.path) is damaged: the entry \(name) cannot make \(entry.size) bytes of "
-                    + "\(entry.compressedSize).")
+            throw PixNerdError(
+                .malformed, "\(file.path)",
+                found: "is damaged: the entry \(name) cannot expand from \(entry.compressedSize) to \(entry.size) bytes"
+            )
         }
         return entry
     }
 
-    /// Where the bytes of an uncompressed entry lie; nil where libzip's reading does not show it.
+    /// The bytes of an uncompressed entry in the mapping; nil if libzip's reads do not reveal their position.
     private func place(of entry: Entry, _ name: String) throws -> Contents? {
         guard entry.size > 0 else { return nil }
         let stream = try stream(entry, name, flags: UInt32(ZIP_FL_COMPRESSED))
@@ -145,19 +147,19 @@ final class ZipArchive: @unchecked Sendable {
         return filled
     }
 
-    /// Whether nothing is left of an entry; at the end libzip compares the checksum.
+    /// Whether an entry has been read to its end, where libzip verifies the checksum.
     private static func isAtEnd(_ stream: OpaquePointer) -> Bool {
         var byte: UInt8 = 0
         return zip_fread(stream, &byte, 1) == 0
     }
 
-    /// An entry that is read from its beginning on; used by one thread.
+    /// A sequential reader of an entry, for use by one thread.
     final class EntryReader {
         private let archive: ZipArchive
         private let name: String
         private let stream: OpaquePointer
 
-        // Never inlined: see MappedFile.
+        // Not inlined; see ByteBlock.
         @inline(never)
         fileprivate init(archive: ZipArchive, name: String, stream: OpaquePointer) {
             self.archive = archive
@@ -174,7 +176,9 @@ final class ZipArchive: @unchecked Sendable {
             archive.lock.withLock { ZipArchive.fill(bytes, from: stream) }
         }
 
-        /// - Throws: `CheckpointError` unless all of the entry has been read and its checksum is right.
+        /// Checks that the entry has been read to its end and that its checksum is correct.
+        ///
+        /// - Throws: `PixNerdError` otherwise.
         func finish() throws {
             guard archive.lock.withLock({ ZipArchive.isAtEnd(stream) }) else { throw archive.cutShort(name) }
         }
@@ -183,13 +187,14 @@ final class ZipArchive: @unchecked Sendable {
     private func stream(_ entry: Entry, _ name: String, flags: UInt32) throws -> OpaquePointer {
         guard let stream = zip_fopen_index(handle, entry.index, flags) else {
             let reason = zip_get_error(handle).map { String(cString: zip_error_strerror($0)) } ?? "unknown"
-            throw CheckpointError("\(file.path): the entry \(name) cannot be read: \(reason).")
+            throw PixNerdError(.malformed, "\(file.path):", found: "the entry \(name) cannot be read: \(reason)")
         }
         return stream
     }
 
-    func cutShort(_ name: String) -> CheckpointError {
-        CheckpointError(
-            "\(file.path): the entry \(name) is cut short or damaged; download or save the file again.")
+    func cutShort(_ name: String) -> PixNerdError {
+        PixNerdError(
+            .malformed, "\(file.path):", found: "the entry \(name) is cut short or damaged",
+            advice: "download or save the file again")
     }
 }

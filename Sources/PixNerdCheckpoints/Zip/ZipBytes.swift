@@ -2,7 +2,7 @@ import CPixNerdZip
 import Foundation
 import PixNerdSupport
 
-/// Memory from which libzip reads, and which notes what it reads.
+/// A libzip data source in memory that records the range of each read.
 final class ZipBytes {
     private let bytes: UnsafeRawBufferPointer
     private var position = 0
@@ -10,7 +10,7 @@ final class ZipBytes {
     /// The range of the latest read.
     var lastRead: Range<Int>?
 
-    /// - Parameter bytes: kept by the caller as long as this object and what it opened live.
+    /// - Parameter bytes: memory that must outlive this object and the handles that it opens.
     init(_ bytes: UnsafeRawBufferPointer) {
         self.bytes = bytes
         zip_error_init(&error)
@@ -18,22 +18,24 @@ final class ZipBytes {
 
     deinit { zip_error_fini(&error) }
 
-    /// A handle of libzip that must not outlive this object.
+    /// Opens a libzip handle, which must not outlive this object.
     func open(path: String) throws -> OpaquePointer {
         var error = zip_error_t()
         zip_error_init(&error)
         defer { zip_error_fini(&error) }
         let user = Unmanaged.passUnretained(self).toOpaque()
         guard let source = zip_source_function_create(answer, user, &error) else {
-            throw CheckpointError("\(path) cannot be read: \(String(cString: zip_error_strerror(&error))).")
+            throw PixNerdError(
+                .system, "\(path)", found: "cannot be read: \(String(cString: zip_error_strerror(&error)))")
         }
         guard let handle = zip_open_from_source(source, ZIP_RDONLY, &error) else {
             zip_source_free(source)
             let reason =
                 zip_error_code_zip(&error) == ZIP_ER_NOZIP
                 ? "the directory at its end is missing" : String(cString: zip_error_strerror(&error))
-            throw CheckpointError(
-                "\(path) begins like a zip file but is cut short or damaged (\(reason)); download or save it again.")
+            throw PixNerdError(
+                .malformed, "\(path)", found: "begins like a zip file but is cut short or damaged (\(reason))",
+                advice: "download or save it again")
         }
         return handle
     }
@@ -83,7 +85,7 @@ final class ZipBytes {
     ]
 }
 
-/// What libzip calls.
+/// The callback of libzip's data source.
 private func answer(
     _ user: UnsafeMutableRawPointer?, _ data: UnsafeMutableRawPointer?, _ length: UInt64, _ command: zip_source_cmd_t
 ) -> Int64 {

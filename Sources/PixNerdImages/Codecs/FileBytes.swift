@@ -19,7 +19,7 @@ func readBytes(
     ofFile path: String, range: (offset: Int, count: Int)? = nil, into block: ByteBlock
 ) throws -> UnsafeRawBufferPointer {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
+    guard descriptor >= 0 else { throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())") }
     defer { close(descriptor) }
     let offset: Int
     let size: Int
@@ -27,7 +27,7 @@ func readBytes(
         (offset, size) = range
     } else {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
+        guard fstat(descriptor, &status) == 0 else { throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())") }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw ImageError("\(path) is not a regular file: expected a PNG or JPEG file.")
         }
@@ -38,7 +38,7 @@ func readBytes(
     while count < size {
         let got = pread(descriptor, base + count, size - count, off_t(offset + count))
         if got < 0 && errno == EINTR { continue }
-        guard got >= 0 else { throw ImageError("\(path) cannot be read: \(systemReason()).") }
+        guard got >= 0 else { throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())") }
         if got == 0 { break }
         count += got
     }

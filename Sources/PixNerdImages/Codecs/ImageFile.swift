@@ -14,7 +14,7 @@ public enum ImageFile {
 
     /// Reads a PNG or JPEG file; the content decides which it is, not the name's extension.
     ///
-    /// - Throws: `ImageError` when the file cannot be read, is neither PNG nor JPEG, is cut short or damaged, or claims
+    /// - Throws: `PixNerdError` when the file cannot be read, is neither PNG nor JPEG, is cut short or damaged, or claims
     ///   more than `maximumPixels`.
     public static func read(_ path: String) throws -> RGBImage {
         let bytes = try readBytes(ofFile: path)
@@ -26,7 +26,7 @@ public enum ImageFile {
     /// - Parameters:
     ///   - bytes: the whole file.
     ///   - name: what errors call the picture, usually its path.
-    /// - Throws: `ImageError`, as `read(_:)` does.
+    /// - Throws: `PixNerdError`, as `read(_:)` does.
     public static func decode(_ bytes: [UInt8], name: String) throws -> RGBImage {
         try bytes.withUnsafeBytes { try decode($0, name: name) }
     }
@@ -43,14 +43,14 @@ public enum ImageFile {
     /// Writes a picture as a PNG file: beside its place under a temporary name first, then renamed, so that a
     /// half-written file never stands under `path`. A file that is already there is replaced.
     ///
-    /// - Throws: `ImageError` when the folder is missing or the file cannot be written.
+    /// - Throws: `PixNerdError` when the folder is missing or the file cannot be written.
     public static func writePNG(_ image: RGBImage, to path: String) throws {
         try AtomicFile.write(encodePNG(image), to: path, isSynced: false)
     }
 
     /// The bytes of a PNG file that holds the picture.
     ///
-    /// - Throws: `ImageError` when there is not enough memory.
+    /// - Throws: `PixNerdError` when there is not enough memory.
     public static func encodePNG(_ image: RGBImage) throws -> [UInt8] {
         try encodedPNG(image)
     }

@@ -20,7 +20,7 @@ final class JPEGDecoder {
 
     /// What a JPEG file holds.
     ///
-    /// - Throws: `ImageError` when it is cut short, has no size, or is of a kind that is not read.
+    /// - Throws: `PixNerdError` when it is cut short, has no size, or is of a kind that is not read.
     static func layout(of bytes: UnsafeRawBufferPointer, name: String) throws -> (
         width: Int, height: Int, layout: JPEGLayout
     ) {

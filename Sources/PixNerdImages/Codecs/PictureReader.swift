@@ -26,7 +26,7 @@ final class PictureReader {
     ///   - size: its side in pixels.
     ///   - random: the picture's random numbers.
     ///   - output: room for `size * size * 3` bytes.
-    /// - Throws: `ImageError` when the picture cannot be read, or has a side of a single pixel.
+    /// - Throws: `PixNerdError` when the picture cannot be read, or has a side of a single pixel.
     func read(
         _ sample: ImageCollection.Sample, transform: ImageTransform, size: Int, random: RandomStream,
         into output: UnsafeMutablePointer<UInt8>
@@ -44,7 +44,7 @@ final class PictureReader {
 
     /// Reads a picture as it is.
     ///
-    /// - Throws: `ImageError` as above.
+    /// - Throws: `PixNerdError` as above.
     func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
         defer { withExtendedLifetime(self) {} }
         let (picture, _) = try decode(bytes(of: sample), name: sample.name) { _, _ in 0 }

@@ -16,12 +16,12 @@ struct FolderListing {
 
     init(_ path: String) throws {
         guard let directory = opendir(path) else {
-            throw ImageError("The folder \(path) cannot be listed: \(systemReason()).")
+            throw PixNerdError(.system, "The folder \(path)", found: "cannot be listed: \(systemReason())")
         }
         defer { closedir(directory) }
         var status = stat()
         guard fstat(dirfd(directory), &status) == 0 else {
-            throw ImageError("The folder \(path) cannot be listed: \(systemReason()).")
+            throw PixNerdError(.system, "The folder \(path)", found: "cannot be listed: \(systemReason())")
         }
         self.path = path
         identity = Identity(device: UInt(status.st_dev), inode: UInt(status.st_ino))

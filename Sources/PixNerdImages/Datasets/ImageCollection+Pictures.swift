@@ -9,7 +9,7 @@ extension ImageCollection {
     /// - Parameter root: a folder, whose pictures and those of all folders below it are taken in the order of their
     ///   paths; or WebDataset shards, as for `open`.
     /// - Returns: a collection of one class.
-    /// - Throws: `ImageError` when it is missing or holds no picture.
+    /// - Throws: `PixNerdError` when it is missing or holds no picture.
     public static func pictures(below root: String) throws -> ImageCollection {
         var status = stat()
         guard stat(root, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {

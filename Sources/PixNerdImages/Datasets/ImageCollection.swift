@@ -58,7 +58,7 @@ public struct ImageCollection: Sendable {
     /// - Parameter root: a folder that holds a folder of pictures for each class (see `ImageFolder`), or WebDataset
     ///   shards: a `.tar` file, or several written with braces, such as `shards-{000..099}.tar` or `{train,extra}.tar`
     ///   (see `TarShards`).
-    /// - Throws: `ImageError` when something of that is missing, damaged or laid out otherwise.
+    /// - Throws: `PixNerdError` when something of that is missing, damaged or laid out otherwise.
     public static func open(root: String) throws -> ImageCollection {
         var status = stat()
         let isFolder = stat(root, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

@@ -41,7 +41,7 @@ public struct ImageFolder: Sendable {
     /// Finds the classes and pictures of a folder. No file is opened.
     ///
     /// - Parameter root: the folder that holds a folder per class.
-    /// - Throws: `ImageError` when the folder is missing, is not a folder, cannot be listed, holds no class folders, or
+    /// - Throws: `PixNerdError` when the folder is missing, is not a folder, cannot be listed, holds no class folders, or
     ///   when one of these holds no picture.
     public init(root: String) throws {
         let top = try Self.topFolder(root)

@@ -8,7 +8,7 @@ enum ShardPattern {
 
     /// The paths that a pattern stands for, in its order; the pattern itself where it has no braces.
     ///
-    /// - Throws: `ImageError` when a brace has no partner or stands for nothing.
+    /// - Throws: `PixNerdError` when a brace has no partner or stands for nothing.
     static func paths(_ pattern: String) throws -> [String] {
         guard let open = pattern.firstIndex(of: "{") else {
             guard !pattern.contains("}") else { throw unbalanced(pattern) }

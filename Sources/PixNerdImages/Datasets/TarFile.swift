@@ -25,13 +25,13 @@ final class TarFile {
     /// A header block and the block behind it, fetched together.
     private var blocks = [UInt8](repeating: 0, count: 1024)
 
-    /// - Throws: `ImageError` when there is no such file.
+    /// - Throws: `PixNerdError` when there is no such file.
     // Not inlined for the reason that ByteBlock has.
     @inline(never)
     init(_ path: String) throws {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ImageError("The shard \(path) cannot be opened: \(systemReason()).") }
+        guard descriptor >= 0 else { throw PixNerdError(.system, "The shard \(path)", found: "cannot be opened: \(systemReason())") }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
@@ -46,7 +46,7 @@ final class TarFile {
 
     /// The next regular file; nil at the end of the archive.
     ///
-    /// - Throws: `ImageError` when the archive is cut short or damaged.
+    /// - Throws: `PixNerdError` when the archive is cut short or damaged.
     func next() throws -> Entry? {
         while true {
             let count = try read(at: position, into: &blocks)
@@ -99,7 +99,7 @@ final class TarFile {
             while count < bytes.count {
                 let got = pread(descriptor, bytes.baseAddress! + count, bytes.count - count, off_t(offset + count))
                 if got < 0 && errno == EINTR { continue }
-                guard got >= 0 else { throw ImageError("The shard \(path) cannot be read: \(systemReason()).") }
+                guard got >= 0 else { throw PixNerdError(.system, "The shard \(path)", found: "cannot be read: \(systemReason())") }
                 if got == 0 { break }
                 count += got
             }

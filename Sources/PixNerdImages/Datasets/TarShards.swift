@@ -17,7 +17,7 @@ public enum TarShards {
     /// Reads the headers of shards, on several threads.
     ///
     /// - Parameter root: a `.tar` file, or several written with braces: `shards-{000..099}.tar`, `{train,extra}.tar`.
-    /// - Throws: `ImageError` when a shard is missing, cut short, compressed or damaged, when a picture has no class or
+    /// - Throws: `PixNerdError` when a shard is missing, cut short, compressed or damaged, when a picture has no class or
     ///   a class no picture, or when there is no picture at all.
     public static func collection(root: String) throws -> ImageCollection {
         let paths = try ShardPattern.paths(root)

@@ -38,7 +38,7 @@ public struct Animation: Sendable {
 
     /// Writes the animation; a file that is already there is replaced once the new one is whole.
     ///
-    /// - Throws: `ImageError` where the folder is missing, the file cannot be written, or a GIF would have a side above
+    /// - Throws: `PixNerdError` where the folder is missing, the file cannot be written, or a GIF would have a side above
     ///   65,535.
     public func write(_ format: Format, to path: String) throws {
         switch format {

@@ -12,7 +12,7 @@ public enum ContactSheet {
     ///   - classes: rows at most.
     ///   - pictures: pictures in a row at most.
     ///   - side: each picture is shown as its centre crop of this many pixels.
-    /// - Throws: `ImageError` when no picture can be read.
+    /// - Throws: `PixNerdError` when no picture can be read.
     public static func make(
         _ collection: ImageCollection, classes: Int = 12, pictures: Int = 8, side: Int = 96
     ) throws -> RGBImage {

@@ -20,7 +20,7 @@ public enum ShapesDataset {
     ///   - imagesPerClass: how many pictures of each class, at least 1.
     ///   - size: the side of a picture in pixels, at least 8.
     ///   - seed: decides everything about the pictures.
-    /// - Throws: `ImageError` when a number is out of range, when `directory` is a file or is not empty, or when
+    /// - Throws: `PixNerdError` when a number is out of range, when `directory` is a file or is not empty, or when
     ///   something cannot be written.
     public static func write(to directory: String, imagesPerClass: Int, size: Int, seed: UInt64) throws {
         guard imagesPerClass >= 1 else {
@@ -75,7 +75,7 @@ public enum ShapesDataset {
             do {
                 try manager.createDirectory(atPath: joined(directory, name), withIntermediateDirectories: true)
             } catch {
-                throw ImageError("The folder \(joined(directory, name)) cannot be made: \(systemReason()).")
+                throw PixNerdError(.system, "The folder \(joined(directory, name))", found: "cannot be made: \(systemReason())")
             }
         }
     }

@@ -87,7 +87,7 @@ public final class BatchLoader: Sendable {
 
     /// The next batch; waits until it is ready.
     ///
-    /// - Throws: `ImageError` when no picture of the collection can be read, and after `stop()`.
+    /// - Throws: `PixNerdError` when no picture of the collection can be read, and after `stop()`.
     public func next() throws -> LoadedBatch {
         try work.next()
     }

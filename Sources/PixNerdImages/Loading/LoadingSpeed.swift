@@ -12,7 +12,7 @@ import Foundation
 ///   - transform: how squares are cut.
 ///   - fastDecode: as in `BatchLoader`.
 /// - Returns: pictures per second of one thread.
-/// - Throws: `ImageError` when the first pictures cannot be read.
+/// - Throws: `PixNerdError` when the first pictures cannot be read.
 public func measureLoading(
     collection: ImageCollection, imageSize: Int, seconds: Double, transform: ImageTransform = ImageTransform(),
     fastDecode: Bool = false
