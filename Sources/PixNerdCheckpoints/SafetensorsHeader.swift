@@ -12,7 +12,7 @@ struct SafetensorsHeader {
 
     init(_ bytes: UnsafeRawBufferPointer, path: String) throws {
         func refuse(_ reason: String) -> PixNerdError {
-            PixNerdError(.malformed, "\(path)", found: "is not a complete .safetensors file: \(reason)")
+            PixNerdError(.malformed, "\(path)", found: "is not a whole .safetensors file: \(reason)")
         }
         guard bytes.count >= 8 else { throw refuse("it has only \(bytes.count) bytes") }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))

@@ -1,7 +1,7 @@
 import Foundation
 import PixNerdSupport
 
-/// The whole content of a regular file.
+/// The whole contents of a regular file.
 func readBytes(ofFile path: String) throws -> [UInt8] {
     let block = ByteBlock()
     defer { withExtendedLifetime(block) {} }
@@ -11,15 +11,15 @@ func readBytes(ofFile path: String) throws -> [UInt8] {
 /// Reads a regular file, or a part of one.
 ///
 /// - Parameters:
-///   - range: where the part begins and how many bytes it has; nil for the whole file.
-///   - block: memory for the content.
-/// - Returns: the content, which stands in the block. Shorter than the range where the file ends early: the decoder
-///   will find it cut short.
+///   - range: offset and number of bytes of the part; nil for the whole file.
+///   - block: memory for the contents.
+/// - Returns: the contents, inside the block. Shorter than the range if the file ends early, which the decoder will
+///   notice.
 func readBytes(
     ofFile path: String, range: (offset: Int, count: Int)? = nil, into block: ByteBlock
 ) throws -> UnsafeRawBufferPointer {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())") }
+    guard descriptor >= 0 else { throw PixNerdError(.fromErrno, "\(path)", found: "cannot be read: \(systemReason())") }
     defer { close(descriptor) }
     let offset: Int
     let size: Int
@@ -27,9 +27,12 @@ func readBytes(
         (offset, size) = range
     } else {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())") }
+        guard fstat(descriptor, &status) == 0 else {
+            throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())")
+        }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw ImageError("\(path) is not a regular file: expected a PNG or JPEG file.")
+            throw PixNerdError(
+                .invalidValue, "\(path)", found: "is not a regular file", expected: "a PNG or JPEG file")
         }
         (offset, size) = (0, Int(status.st_size))
     }

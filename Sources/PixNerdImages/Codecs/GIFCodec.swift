@@ -2,16 +2,18 @@ import CPixNerdGIF
 import Foundation
 import PixNerdSupport
 
-/// The bytes that giflib has handed over so far.
+/// The bytes that giflib has written so far.
 private final class Sink {
     var bytes: [UInt8] = []
 }
 
-/// The bytes of an animated GIF; each frame has a palette of its own.
+/// The bytes of an animated GIF, in which each frame has its own palette.
 func encodedGIF(_ animation: Animation, name: String) throws -> [UInt8] {
     let (width, height) = (animation.frames[0].picture.width, animation.frames[0].picture.height)
     guard max(width, height) <= 65_535 else {
-        throw ImageError("\(name): a GIF has sides of at most 65535 pixels, and this has \(width) x \(height).")
+        throw PixNerdError(
+            .unsupported, "\(name):", found: "the frames have \(width) x \(height) pixels",
+            expected: "at most 65535 on each side of a GIF")
     }
     let sink = Sink()
     var problem: Int32 = 0
@@ -34,13 +36,14 @@ func encodedGIF(_ animation: Animation, name: String) throws -> [UInt8] {
     }
 }
 
-private func gifError(_ code: Int32, _ name: String) -> ImageError {
-    ImageError(
-        "\(name) cannot be written as GIF: giflib says \"\(GifErrorString(code).map { String(cString: $0) } ?? "nothing")\"."
-    )
+private func gifError(_ code: Int32, _ name: String) -> PixNerdError {
+    let reason = GifErrorString(code).map { String(cString: $0) } ?? "nothing"
+    return PixNerdError(.system, "\(name)", found: "cannot be written as GIF: giflib says \"\(reason)\"")
 }
 
-/// Whether giflib took everything.
+/// Writes all frames.
+///
+/// - Returns: whether giflib accepted everything.
 private func writeFrames(
     _ animation: Animation, to writer: UnsafeMutablePointer<GifFileType>, width: Int32, height: Int32
 ) -> Bool {
@@ -66,7 +69,7 @@ private func writeFrames(
     return true
 }
 
-/// The application extension by which browsers repeat an animation.
+/// Writes the application extension that makes browsers repeat the animation forever.
 private func repeatWithoutEnd(_ writer: UnsafeMutablePointer<GifFileType>) -> Bool {
     let forever: [UInt8] = [1, 0, 0]
     return EGifPutExtensionLeader(writer, APPLICATION_EXT_FUNC_CODE) == GIF_OK

@@ -1,15 +1,15 @@
 import Foundation
 
-/// What the marker segments of a JPEG file say, read without decoding.
+/// Facts from the marker segments of a JPEG file, read without decoding.
 ///
-/// TurboJPEG alone cannot tell a file that ends early from one with harmless oddities (it reports only its first
-/// warning), and it refuses to state the size of files with unusual chroma subsampling that it can decode.
+/// TurboJPEG alone cannot distinguish a file that ends early from one with harmless oddities (it reports only its first
+/// warning), and it does not report the size of files with unusual chroma subsampling, although it can decode them.
 struct JPEGLayout {
-    /// Columns and rows of the frame; nil when no frame header was found.
+    /// Columns and rows of the frame; nil if no frame header was found.
     private(set) var size: (width: Int, height: Int)?
-    /// 1 grey, 3 colour, 4 CMYK or YCCK.
+    /// Number of colour components: 1 for grey, 3 for colour, 4 for CMYK or YCCK.
     private(set) var components = 0
-    /// Whether the end-of-image marker was reached.
+    /// Whether an end-of-image marker was found.
     private(set) var isComplete = false
 
     init(_ bytes: UnsafeRawBufferPointer) {
@@ -20,7 +20,7 @@ struct JPEGLayout {
                 isComplete = true
                 return
             case 0x01, 0xD0...0xD7:
-                // Markers that stand alone.
+                // Markers without a segment.
                 continue
             default:
                 guard position + 2 <= bytes.count else { return }
@@ -35,12 +35,12 @@ struct JPEGLayout {
         }
     }
 
-    /// The next marker at or after `position`, which moves behind it; nil at the end of the bytes.
+    /// The next marker at or after `position`, which is moved past it; nil at the end of the bytes.
     ///
     /// Skips entropy-coded data, in which 0xFF is followed by a zero, and fill bytes before a marker.
     private static func nextMarker(in bytes: UnsafeRawBufferPointer, from position: inout Int) -> UInt8? {
         while position + 1 < bytes.count {
-            // Most of a file is data between markers, so the search should run at the speed of memory.
+            // Most of a file is data between markers, so the search has to be fast.
             guard let found = memchr(bytes.baseAddress! + position, 0xFF, bytes.count - 1 - position) else { break }
             position = bytes.baseAddress!.distance(to: UnsafeRawPointer(found)) + 1
             let marker = bytes[position]
@@ -51,7 +51,7 @@ struct JPEGLayout {
         return nil
     }
 
-    /// SOF0 ... SOF15; the numbers between them define tables.
+    /// Whether a marker is one of SOF0 to SOF15. The three numbers excluded are other segments.
     private static func isFrameHeader(_ marker: UInt8) -> Bool {
         (0xC0...0xCF).contains(marker) && marker != 0xC4 && marker != 0xC8 && marker != 0xCC
     }

@@ -45,7 +45,7 @@ func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
 func encodedAnimatedPNG(_ animation: Animation) throws -> [UInt8] {
     let first = animation.frames[0].picture
     let later = try animation.frames.dropFirst().map { try encodedPNG($0.picture) }
-    // All later frames in one block, so that C gets pointers that stay.
+    // All later frames in one block, so that the pointers passed to C stay valid.
     let block = later.flatMap { $0 }
     let delays = animation.frames.map { UInt16($0.milliseconds) }
     return try block.withUnsafeBufferPointer { block in
@@ -63,7 +63,7 @@ func encodedAnimatedPNG(_ animation: Animation) throws -> [UInt8] {
     }
 }
 
-/// Lets libpng write a file that begins with a picture, and takes the block that it makes.
+/// Encodes an image with libpng and returns the bytes that it allocates.
 private func encoded(
     _ image: RGBImage,
     _ encode: (
@@ -73,25 +73,27 @@ private func encoded(
 ) throws -> [UInt8] {
     var block: UnsafeMutablePointer<UInt8>?
     var count = 0
-    try withMessage(name: "A picture of \(image.width) x \(image.height) pixels") { message in
+    try withMessage(name: "An image of \(image.width) x \(image.height) pixels") { message in
         image.pixels.withUnsafeBufferPointer { encode($0.baseAddress!, &block, &count, message) }
     }
     defer { free(block) }
     return Array(UnsafeBufferPointer(start: block, count: count))
 }
 
-/// Calls into libpng with room for its message and turns a status other than OK into an error.
+/// Calls libpng with a buffer for its message, and throws if the status is not OK.
 private func withMessage(name: String, _ call: (UnsafeMutablePointer<CChar>) -> pn_png_status) throws {
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PIXNERD_PNG_MESSAGE_SIZE)) { message in
         message.initialize(repeating: 0)
         switch call(message.baseAddress!) {
         case PIXNERD_PNG_OK: return
         case PIXNERD_PNG_CUT_SHORT:
-            throw ImageError("\(name) is cut short: the PNG data end before the picture does.")
+            throw PixNerdError(.malformed, "\(name)", found: "is cut short: the PNG data end before the picture does")
         case PIXNERD_PNG_NO_MEMORY:
-            throw ImageError("\(name) needs more memory than there is to be read or written as PNG.")
+            throw PixNerdError(
+                .system, "\(name)", found: "cannot be read or written as PNG: there is not enough memory")
         default:
-            throw ImageError("\(name) is a damaged PNG file: libpng says \"\(String(cString: message.baseAddress!))\".")
+            let reason = String(cString: message.baseAddress!)
+            throw PixNerdError(.malformed, "\(name)", found: "is a damaged PNG file: libpng says \"\(reason)\"")
         }
     }
 }

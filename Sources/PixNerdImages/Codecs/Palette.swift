@@ -1,5 +1,5 @@
-/// Few colours that serve a picture well, by median cut (Heckbert, "Color image quantization for frame buffer display",
-/// SIGGRAPH 1982) over a histogram with five bits a channel.
+/// A colour palette for an image, by median cut (Heckbert, "Color image quantization for frame buffer display", SIGGRAPH
+/// 1982) over a histogram with five bits per channel.
 package struct Palette {
     package struct Color: Equatable {
         package let red: UInt8
@@ -8,10 +8,10 @@ package struct Palette {
     }
 
     package let colors: [Color]
-    /// The colour of each cell of the histogram, where a pixel falls into it.
+    /// The index of the colour of each histogram cell that has pixels.
     private let colorOfCell: [UInt8]
 
-    /// The cells of a box, each with how many pixels it has and their summed levels.
+    /// A histogram cell, with the number of its pixels and the sums of their levels.
     private struct Cell {
         let index: Int
         var count = 0
@@ -20,7 +20,11 @@ package struct Palette {
         func level(_ channel: Int) -> Int { sums[channel] / count }
     }
 
-    /// - Parameter colors: the most to use, 1 to 256.
+    /// Creates a palette for an image.
+    ///
+    /// - Parameters:
+    ///   - picture: the image.
+    ///   - limit: maximum number of colours, 1 to 256.
     package init(_ picture: RGBImage, colors limit: Int) {
         precondition((1...256).contains(limit), "Palette: \(limit) colours")
         var boxes = [Self.cells(of: picture)]
@@ -39,7 +43,7 @@ package struct Palette {
         self.colorOfCell = colorOfCell
     }
 
-    /// The place of each pixel's colour in `colors`; the picture must be the one that the palette was made for.
+    /// The index into `colors` for each pixel of the image that the palette was made for.
     package func indices(of picture: RGBImage) -> [UInt8] {
         let pixels = picture.pixels
         return stride(from: 0, to: pixels.count, by: 3).map { colorOfCell[Self.cell(pixels, $0)] }
@@ -60,8 +64,8 @@ package struct Palette {
         return cells.filter { $0.count > 0 }
     }
 
-    /// The box to cut next, across the channel in which it is widest: the one where that width, weighted by its pixels,
-    /// is largest; nil where no box has two cells.
+    /// The box to split next and the channel to split it along: those with the largest product of width and number of
+    /// pixels; nil if no box has two cells.
     private static func widest(_ boxes: [[Cell]]) -> (box: Int, channel: Int)? {
         var best: (box: Int, channel: Int, score: Int)?
         for (place, box) in boxes.enumerated() where box.count > 1 {
@@ -75,7 +79,7 @@ package struct Palette {
         return best.map { ($0.box, $0.channel) }
     }
 
-    /// Cuts a box where half of its pixels are on each side, as nearly as cells allow.
+    /// Splits a box so that each side has half of its pixels, as nearly as the cells allow.
     private static func halves(_ box: [Cell], channel: Int) -> (lower: [Cell], upper: [Cell]) {
         let sorted = box.sorted { ($0.level(channel), $0.index) < ($1.level(channel), $1.index) }
         let half = box.reduce(0) { $0 + $1.count } / 2

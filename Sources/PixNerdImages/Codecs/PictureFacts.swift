@@ -1,4 +1,4 @@
-/// What the headers of a picture file say, whether or not the pixels can be decoded.
+/// Facts from the headers of an image file, available even if the pixels cannot be decoded.
 struct PictureFacts: Sendable {
     enum Color: Sendable {
         case grey
@@ -11,12 +11,12 @@ struct PictureFacts: Sendable {
     let width: Int
     let height: Int
     let color: Color
-    /// Alpha or a transparent colour, which is dropped when the picture is read.
+    /// Whether the image has alpha or a transparent colour, which is dropped on reading.
     let hasAlpha: Bool
-    /// More than eight bits for a value; the lower ones are dropped when the picture is read.
+    /// Whether values have more than eight bits, of which the lower ones are dropped on reading.
     let isDeep: Bool
 
-    /// Nil when the bytes are not those of a PNG or JPEG file, or lack the headers.
+    /// Nil if the bytes are not a PNG or JPEG file, or lack the headers.
     init?(_ bytes: UnsafeRawBufferPointer) {
         switch ImageFormat(signatureOf: bytes) {
         case .jpeg:
@@ -36,7 +36,7 @@ struct PictureFacts: Sendable {
         }
     }
 
-    /// Whether there is a tRNS chunk, which stands before the first pixels.
+    /// Whether there is a tRNS chunk before the pixel data.
     private static func hasTransparentColor(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var position = 8
         while position + 8 <= bytes.count {

@@ -2,11 +2,11 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// Reads pictures of a collection and cuts squares out of them, with memory that serves picture after picture.
+/// Reads and crops the images of a collection, reusing its memory from image to image.
 ///
-/// For one thread at a time.
+/// For use by one thread at a time.
 final class PictureReader {
-    /// Whether JPEG files are decoded at a half, a quarter or an eighth of their size where that is enough.
+    /// Whether JPEG files are decoded at 1/2, 1/4 or 1/8 of their size where that suffices.
     private let fastDecode: Bool
     private let file = ByteBlock()
     private let pixels = ByteBlock()
@@ -19,19 +19,20 @@ final class PictureReader {
         self.fastDecode = fastDecode
     }
 
-    /// Reads a picture and cuts its square.
+    /// Reads an image and transforms it to a square.
     ///
     /// - Parameters:
-    ///   - transform: which square.
-    ///   - size: its side in pixels.
-    ///   - random: the picture's random numbers.
-    ///   - output: room for `size * size * 3` bytes.
-    /// - Throws: `PixNerdError` when the picture cannot be read, or has a side of a single pixel.
+    ///   - sample: the image to read.
+    ///   - transform: cropping and flipping.
+    ///   - size: the side of the square in pixels.
+    ///   - random: the random numbers of this image.
+    ///   - output: memory for `size * size * 3` bytes.
+    /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
     func read(
         _ sample: ImageCollection.Sample, transform: ImageTransform, size: Int, random: RandomStream,
         into output: UnsafeMutablePointer<UInt8>
     ) throws {
-        // Pointers into its blocks are in use to the end, here and below.
+        // Pointers into the blocks of this object are in use until the end, here and below.
         defer { withExtendedLifetime(self) {} }
         var plan: CropPlan?
         let (picture, halvings) = try decode(bytes(of: sample), name: sample.name) { width, height in
@@ -42,9 +43,9 @@ final class PictureReader {
         plan!.run(picture, halved: halvings, into: output, scratch: scratch)
     }
 
-    /// Reads a picture as it is.
+    /// Reads an image at its own size.
     ///
-    /// - Throws: `PixNerdError` as above.
+    /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
     func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
         defer { withExtendedLifetime(self) {} }
         let (picture, _) = try decode(bytes(of: sample), name: sample.name) { _, _ in 0 }
@@ -56,16 +57,16 @@ final class PictureReader {
         return RGBImage(width: picture.width, height: picture.height, pixels: bytes)
     }
 
-    /// The bytes of a picture's file, valid until the next one is read.
+    /// The bytes of an image file, valid until the next one is read.
     func bytes(of sample: ImageCollection.Sample) throws -> UnsafeRawBufferPointer {
         let range = sample.range.map { (offset: $0.lowerBound, count: $0.count) }
         return try readBytes(ofFile: sample.path, range: range, into: file)
     }
 
-    /// Decodes a picture.
+    /// Decodes an image.
     ///
-    /// - Parameter halvings: is told the picture's size and says how often a JPEG may be halved while it is decoded.
-    /// - Returns: the picture, valid until the next one is decoded, and how often it was halved.
+    /// - Parameter halvings: returns, for the size of the image, how often a JPEG may be halved during decoding.
+    /// - Returns: the image, valid until the next one is decoded, and how often it was halved.
     func decode(
         _ bytes: UnsafeRawBufferPointer, name: String, halvings: (_ width: Int, _ height: Int) -> Int
     ) throws -> (picture: PixelView, halvings: Int) {
@@ -94,10 +95,11 @@ final class PictureReader {
         }
     }
 
-    /// A line of pixels is no picture to learn from; most often it is a tracking pixel or a rule from a web page.
+    /// Refuses single pixels and lines of pixels, which are mostly tracking pixels or rules from web pages.
     private static func checkSides(_ width: Int, _ height: Int, name: String) throws {
         guard width > 1 && height > 1 else {
-            throw ImageError("\(name) has \(width) x \(height) pixels: expected at least 2 on each side.")
+            throw PixNerdError(
+                .unsupported, "\(name)", found: "has \(width) x \(height) pixels", expected: "at least 2 on each side")
         }
     }
 }

@@ -1,9 +1,9 @@
-/// Interleaved 8-bit RGB somewhere in memory: a picture or a part of one. Whoever made it keeps the memory alive.
+/// A view of interleaved 8-bit RGB in memory: an image or a part of one. Its creator must keep the memory alive.
 struct PixelView {
     let base: UnsafePointer<UInt8>
     let width: Int
     let height: Int
-    /// Bytes from one row to the next.
+    /// Distance in bytes from one row to the next.
     let stride: Int
 
     init(_ base: UnsafePointer<UInt8>, width: Int, height: Int) {
@@ -17,14 +17,14 @@ struct PixelView {
         self.stride = stride
     }
 
-    /// The given columns and rows, which must lie inside.
+    /// The part with the given columns and rows, which must lie inside the view.
     func part(columns: Range<Int>, rows: Range<Int>) -> PixelView {
         PixelView(
             base + rows.lowerBound * stride + columns.lowerBound * 3, width: columns.count, height: rows.count,
             stride: stride)
     }
 
-    /// Writes the rows one after another without gaps.
+    /// Copies the rows to contiguous memory.
     func copy(to output: UnsafeMutablePointer<UInt8>) {
         for row in 0..<height {
             (output + row * width * 3).update(from: base + row * stride, count: width * 3)
@@ -32,7 +32,7 @@ struct PixelView {
     }
 }
 
-/// Turns the rows of a picture round, in place.
+/// Flips an image horizontally, in place.
 func mirrorRows(_ pixels: UnsafeMutablePointer<UInt8>, width: Int, height: Int) {
     for row in 0..<height {
         var left = pixels + row * width * 3

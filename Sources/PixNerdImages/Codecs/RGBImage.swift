@@ -1,12 +1,12 @@
-/// A picture of 8-bit red, green and blue: rows from top to bottom, three interleaved bytes a pixel, no padding.
+/// An 8-bit RGB image: rows from top to bottom, three interleaved bytes per pixel, no padding.
 public struct RGBImage: Sendable, Equatable {
     /// Columns, at least 1.
     public let width: Int
     /// Rows, at least 1.
     public let height: Int
-    /// `height * width * 3` bytes.
+    /// The pixels, `height * width * 3` bytes.
     public var pixels: [UInt8] {
-        // Must not mention the old value, which would make every change of a pixel copy the whole picture.
+        // Must not use the old value, or every change of a pixel would copy the whole image.
         didSet { precondition(pixels.count == width * height * 3, "RGBImage: the number of bytes must not change") }
     }
 
@@ -15,7 +15,7 @@ public struct RGBImage: Sendable, Equatable {
     ///   - height: rows, at least 1.
     ///   - pixels: `height * width * 3` bytes.
     public init(width: Int, height: Int, pixels: [UInt8]) {
-        precondition(width > 0 && height > 0, "RGBImage: a size of \(width) x \(height) is not a picture")
+        precondition(width > 0 && height > 0, "RGBImage: a size of \(width) x \(height) is not an image")
         precondition(
             pixels.count == width * height * 3,
             "RGBImage: \(width) x \(height) pixels take \(width * height * 3) bytes, not \(pixels.count)")
@@ -24,9 +24,9 @@ public struct RGBImage: Sendable, Equatable {
         self.pixels = pixels
     }
 
-    /// A picture of one colour.
+    /// Creates an image of one colour.
     public init(width: Int, height: Int, fill color: (UInt8, UInt8, UInt8)) {
-        precondition(width > 0 && height > 0, "RGBImage: a size of \(width) x \(height) is not a picture")
+        precondition(width > 0 && height > 0, "RGBImage: a size of \(width) x \(height) is not an image")
         let bytes = [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
             for i in 0..<width * height {
                 buffer[3 * i] = color.0
@@ -38,9 +38,9 @@ public struct RGBImage: Sendable, Equatable {
         self.init(width: width, height: height, pixels: bytes)
     }
 
-    /// The part of the picture whose upper left corner is (x, y).
+    /// The part of the image whose upper left corner is (x, y).
     ///
-    /// The part must lie inside the picture.
+    /// The part must lie inside the image.
     public func cropped(x: Int, y: Int, width: Int, height: Int) -> RGBImage {
         precondition(
             x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= self.width && y + height <= self.height,

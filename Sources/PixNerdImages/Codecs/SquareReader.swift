@@ -1,15 +1,15 @@
-/// Reads pictures of a collection in the order of the collection, as the middle square that training sees without random
-/// crops and flips.
+/// Reads images of a collection as centre crops, which training uses without random crops and flips.
 ///
-/// For one thread at a time.
+/// For use by one thread at a time.
 public final class SquareReader {
     private let collection: ImageCollection
     private let imageSize: Int
     private let reader: PictureReader
 
     /// - Parameters:
-    ///   - imageSize: the side of the squares in pixels.
-    ///   - fastDecode: as the loader's.
+    ///   - collection: the images.
+    ///   - imageSize: the side of the crops in pixels.
+    ///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
     // See ByteBlock.
     @inline(never)
     public init(_ collection: ImageCollection, imageSize: Int, fastDecode: Bool = false) {
@@ -18,10 +18,12 @@ public final class SquareReader {
         reader = PictureReader(fastDecode: fastDecode)
     }
 
-    /// The pictures at some places of the collection's samples, without those that cannot be read.
+    /// Reads a batch of images, leaving out those that cannot be read.
     ///
-    /// - Parameter unreadable: told the reason for each that cannot.
-    /// - Returns: the batch; its `indices` say which pictures it holds. nil where none can be read.
+    /// - Parameters:
+    ///   - places: indices into the collection's `samples`.
+    ///   - unreadable: receives the reason for each image that cannot be read.
+    /// - Returns: the batch, whose `indices` say which images it contains; nil if none can be read.
     public func read(
         _ places: some Collection<Int>, unreadable: (_ reason: String) -> Void
     ) -> LoadedBatch? {

@@ -2,14 +2,14 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// The smallest, the middle and the largest of some numbers.
+/// The minimum, median and maximum of some numbers.
 public struct Spread<Value: Comparable & Sendable & Codable>: Sendable, Codable {
     public let smallest: Value
-    /// Of an even count the lower of the two in the middle.
+    /// The median; for an even count, the lower of the two middle values.
     public let median: Value
     public let largest: Value
 
-    /// Nil for no numbers.
+    /// Nil if there are no numbers.
     init?(_ values: [Value]) {
         guard !values.isEmpty else { return nil }
         let sorted = values.sorted()
@@ -17,7 +17,7 @@ public struct Spread<Value: Comparable & Sendable & Codable>: Sendable, Codable 
     }
 }
 
-/// What a collection of pictures holds, found by reading every one.
+/// A summary of a collection, made by reading every image.
 public struct DatasetReport: Sendable, Codable {
     public struct ClassCount: Sendable, Codable, Equatable {
         public let name: String
@@ -25,53 +25,56 @@ public struct DatasetReport: Sendable, Codable {
     }
 
     public struct Unreadable: Sendable, Codable, Equatable {
-        /// The picture's path, or its path inside a shard.
+        /// The path of the image, including that inside its shard.
         public let name: String
         public let reason: String
     }
 
-    /// Where the pictures are, as it was given.
+    /// The location of the images, as given.
     public let root: String
-    /// All pictures of the kinds that are read here, the unreadable ones included.
+    /// Number of images in supported formats, including unreadable ones.
     public let pictures: Int
-    /// Every class, by label.
+    /// The classes, by label.
     public let classes: [ClassCount]
-    /// Pictures of a class.
+    /// Number of images per class.
     public let picturesPerClass: Spread<Int>
-    /// In pixels; nil when no picture's header could be read, as for the next two.
+    /// Width in pixels; nil if no image could be read.
     public let width: Spread<Int>?
+    /// Height in pixels; nil if no image could be read.
     public let height: Spread<Int>?
-    /// Width over height.
+    /// Width divided by height; nil if no image could be read.
     public let aspectRatio: Spread<Double>?
-    /// How many pictures are at least a third wider than high, at least a third higher than wide, and in between.
+    /// Number of images that are at least a third wider than high.
     public let landscape: Int
+    /// Number of images that are at least a third higher than wide.
     public let portrait: Int
+    /// Number of images that are neither landscape nor portrait.
     public let nearlySquare: Int
-    /// The size that pictures will be trained at, in pixels; nil when none was given.
+    /// The training resolution in pixels; nil if none was given.
     public let imageSize: Int?
-    /// How many pictures have a side shorter than that, and would be enlarged.
+    /// Number of images with a side shorter than `imageSize`, which would be enlarged.
     public let belowImageSize: Int?
     public let jpeg: Int
     public let png: Int
     public let grey: Int
     public let cmyk: Int
     public let palette: Int
-    /// Pictures with alpha or a transparent colour.
+    /// Number of images with alpha or a transparent colour.
     public let alpha: Int
     public let sixteenBit: Int
-    /// Pictures that training would skip, in the collection's order.
+    /// Images that training would skip, in the collection's order.
     public let unreadable: [Unreadable]
-    /// How many pictures were left out because they are of a kind that is not read here, by extension.
+    /// Number of images left out because their format is not supported, by extension.
     public let unsupported: [String: Int]
 
-    /// Reads every picture of a collection, on all processors.
+    /// Reads every image of a collection, on all processors.
     ///
     /// JPEG files are decoded at an eighth of their size, which finds the same damage in less time.
     ///
     /// - Parameters:
-    ///   - collection: the pictures.
-    ///   - imageSize: the size that pictures will be trained at, in pixels, if known.
-    ///   - progress: is told now and then how many pictures were read.
+    ///   - collection: the images.
+    ///   - imageSize: the training resolution in pixels, if known.
+    ///   - progress: receives the number of images read so far, from time to time.
     public init(
         inspecting collection: ImageCollection, imageSize: Int? = nil, progress: (_ done: Int) -> Void = { _ in }
     ) {
@@ -105,7 +108,7 @@ public struct DatasetReport: Sendable, Codable {
         unsupported = collection.unsupported
     }
 
-    /// What was found in one picture.
+    /// The result of reading one image.
     private struct Finding: Sendable {
         let facts: PictureFacts?
         let problem: String?
@@ -115,7 +118,7 @@ public struct DatasetReport: Sendable, Codable {
         var findings: [Finding] = []
         findings.reserveCapacity(collection.samples.count)
         let workers = ProcessInfo.processInfo.activeProcessorCount
-        // A stretch of pictures for each thread, then a word to the caller.
+        // One stretch of images per thread, then a progress report.
         let stretch = 64
         while findings.count < collection.samples.count {
             let first = findings.count
@@ -142,7 +145,7 @@ public struct DatasetReport: Sendable, Codable {
                 _ = try reader.decode(bytes, name: sample.name) { _, _ in 3 }
                 return Finding(facts: facts, problem: nil)
             } catch {
-                // What a broken file's header claims is no size to count with.
+                // The size in the header of a broken file must not be counted.
                 return Finding(facts: nil, problem: "\(error)")
             }
         } catch {

@@ -1,9 +1,9 @@
 import Foundation
 import PixNerdSupport
 
-/// The files and folders directly in a folder, sorted by code points. Names that begin with a dot are left out.
+/// The files and folders directly in a folder, sorted by code points, without names that begin with a dot.
 struct FolderListing {
-    /// Tells folders apart whatever path leads to them.
+    /// Identifies a folder independently of the path that leads to it.
     struct Identity: Equatable {
         let device: UInt
         let inode: UInt
@@ -16,7 +16,7 @@ struct FolderListing {
 
     init(_ path: String) throws {
         guard let directory = opendir(path) else {
-            throw PixNerdError(.system, "The folder \(path)", found: "cannot be listed: \(systemReason())")
+            throw PixNerdError(.fromErrno, "The folder \(path)", found: "cannot be listed: \(systemReason())")
         }
         defer { closedir(directory) }
         var status = stat()
@@ -29,10 +29,11 @@ struct FolderListing {
             let bytes = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)
             guard bytes[0] != CChar(UInt8(ascii: ".")) else { continue }
             let isFolder = Self.isFolder(entry.pointee.d_type, name: bytes, in: directory)
-            // Paths are handled as text, so a name that is none could not be opened later.
+            // Paths are handled as text, so a name that is not valid text could not be opened later.
             guard let name = String(validatingCString: bytes) else {
-                throw ImageError(
-                    "\(joined(path, String(cString: bytes))) has a name that is not UTF-8 text: rename it.")
+                throw PixNerdError(
+                    .unsupported, "\(joined(path, String(cString: bytes)))", found: "has a name that is not UTF-8 text",
+                    advice: "rename it")
             }
             if isFolder { folders.append(name) } else { files.append(name) }
         }
@@ -42,7 +43,7 @@ struct FolderListing {
 
     private static let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name)!
 
-    /// Whether an entry is a folder or a link to one; asks the file system only where the listing does not say.
+    /// Whether an entry is a folder or a link to one. Queries the file system only if the listing does not say.
     private static func isFolder(_ type: UInt8, name: UnsafePointer<CChar>, in directory: OpaquePointer) -> Bool {
         switch Int(type) {
         case Int(DT_DIR): return true
@@ -54,8 +55,8 @@ struct FolderListing {
     }
 }
 
-/// The order of Unicode code points, which is that of UTF-8 bytes and of Python's `sorted`. Swift's `<` differs: it
-/// compares normalised characters.
+/// Whether a string sorts before another by Unicode code points, as UTF-8 bytes and Python's `sorted` do. Swift's `<`
+/// differs: it compares normalised characters.
 func precedes(_ left: String, _ right: String) -> Bool {
     let fast = left.utf8.withContiguousStorageIfAvailable { a in
         right.utf8.withContiguousStorageIfAvailable { b in
@@ -66,7 +67,7 @@ func precedes(_ left: String, _ right: String) -> Bool {
     return fast.flatMap { $0 } ?? left.utf8.lexicographicallyPrecedes(right.utf8)
 }
 
-/// A path inside a folder.
+/// The path of a name inside a folder.
 func joined(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
 }

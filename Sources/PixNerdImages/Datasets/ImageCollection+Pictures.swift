@@ -2,14 +2,14 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// Pictures as they are, without classes: what is measured rather than trained on.
+/// Images without classes and at their own size, for evaluation rather than training.
 extension ImageCollection {
-    /// Finds the pictures that a text names, whatever folders they lie in.
+    /// Finds all images below a folder, whatever its layout.
     ///
-    /// - Parameter root: a folder, whose pictures and those of all folders below it are taken in the order of their
-    ///   paths; or WebDataset shards, as for `open`.
-    /// - Returns: a collection of one class.
-    /// - Throws: `PixNerdError` when it is missing or holds no picture.
+    /// - Parameter root: a folder, which is searched recursively and whose images are ordered by path; or WebDataset
+    ///   shards, as for `open`.
+    /// - Returns: a collection with a single class.
+    /// - Throws: `PixNerdError` if the root is missing or contains no images.
     public static func pictures(below root: String) throws -> ImageCollection {
         var status = stat()
         guard stat(root, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
@@ -27,7 +27,8 @@ extension ImageCollection {
             }
         }
         guard !samples.isEmpty else {
-            throw ImageError("\(root) holds no PNG or JPEG picture\(ImageFolder.only(unsupported)).")
+            throw PixNerdError(
+                .malformed, "\(root)", found: "holds no PNG or JPEG picture\(ImageFolder.only(unsupported))")
         }
         return ImageCollection(root: root, classes: [root], samples: samples, unsupported: unsupported)
     }
@@ -39,13 +40,13 @@ extension ImageCollection {
             unsupported: unsupported)
     }
 
-    /// The places in `samples` of at most `count` pictures, evenly spread over all.
+    /// Indices into `samples` of at most `count` images, evenly spread.
     public func evenPlaces(_ count: Int) -> [Int] {
         let taken = min(count, samples.count)
         return (0..<taken).map { $0 * samples.count / taken }
     }
 
-    /// The shorter side of pictures, in pixels: the median of at most 32 that are evenly spread; 1 where none can be read.
+    /// The median length in pixels of the shorter side, over at most 32 evenly spread images; 1 if none can be read.
     public var usualSide: Int {
         let reader = PictureReader(fastDecode: false)
         let sides = evenPlaces(32).compactMap { place in
@@ -54,15 +55,19 @@ extension ImageCollection {
         return sides.isEmpty ? 1 : max(1, sides.sorted()[sides.count / 2])
     }
 
-    /// Reads the pictures at some places of `samples` at their own sizes, on all threads.
-    public func read(_ places: [Int]) -> [Result<RGBImage, ImageError>] {
-        // A stretch of pictures for each thread, as a decoder serves picture after picture.
+    /// Reads images at their own sizes, on all threads.
+    ///
+    /// - Parameter places: indices into `samples`.
+    public func read(_ places: [Int]) -> [Result<RGBImage, PixNerdError>] {
+        // One stretch of images per thread, as a decoder can be reused from image to image.
         let stretch = (places.count + Threads.count - 1) / Threads.count
         let starts = Array(stride(from: 0, to: places.count, by: max(stretch, 1)))
         return parallelMap(starts.count) { index in
             let reader = PictureReader(fastDecode: false)
             return places[starts[index]..<min(starts[index] + stretch, places.count)].map { place in
-                Result { try reader.read(samples[place]) }.mapError { ImageError("\($0)") }
+                Result { try reader.read(samples[place]) }.mapError {
+                    $0 as? PixNerdError ?? PixNerdError(.system, "\(samples[place].name):", found: "\($0)")
+                }
             }
         }.flatMap { $0 }
     }

@@ -1,19 +1,19 @@
 import Foundation
 
-/// Labelled pictures, wherever they are: a folder of class folders, or WebDataset shards.
+/// Labelled images from a folder of class folders or from WebDataset shards.
 public struct ImageCollection: Sendable {
-    /// One picture.
+    /// One image.
     public struct Sample: Sendable, Equatable {
-        /// The file to open: the picture's own, or the shard that holds it.
+        /// The path of the image file, or of the shard that contains the image.
         public let path: String
-        /// The picture's name inside its shard; nil for a file of its own.
+        /// The name of the image inside its shard; nil for an image file.
         public let entry: String?
-        /// The bytes of the shard that are the picture's; nil for all of a file.
+        /// The byte range of the image in its shard; nil for an image file.
         public let range: Range<Int>?
-        /// The index of its class.
+        /// The index of the class.
         public let label: Int
 
-        /// What messages call the picture: its path, that of the shard followed by the name inside.
+        /// The name of the image in messages: its path, or the path of the shard followed by the name inside it.
         public var name: String {
             entry.map { "\(path)/\($0)" } ?? path
         }
@@ -26,24 +26,24 @@ public struct ImageCollection: Sendable {
         }
     }
 
-    /// Where the pictures are, as it was given.
+    /// The location of the images, as given.
     public let root: String
-    /// The names of the classes by label.
+    /// The names of the classes, by label.
     public let classes: [String]
-    /// All pictures, in an order that depends on their names alone. Never empty.
+    /// The images, in an order that depends only on their names. Never empty.
     public let samples: [Sample]
-    /// How many pictures were left out because they are of a kind that is not read here, by extension in lower case.
+    /// Number of images left out because their format is not supported, by extension in lower case.
     public let unsupported: [String: Int]
 
-    /// A collection of pictures that were found already.
+    /// Creates a collection of images that are already known.
     ///
     /// - Parameters:
-    ///   - root: what messages call the collection.
-    ///   - classes: the names of the classes by label.
-    ///   - samples: all pictures, each with a label below the number of classes. At least one.
-    ///   - unsupported: how many pictures of other kinds were left out, by extension.
+    ///   - root: the name of the collection in messages.
+    ///   - classes: the names of the classes, by label.
+    ///   - samples: the images, at least one, each with a label below the number of classes.
+    ///   - unsupported: number of images left out because of their format, by extension.
     public init(root: String, classes: [String], samples: [Sample], unsupported: [String: Int] = [:]) {
-        precondition(!samples.isEmpty, "ImageCollection: \(root) has no pictures")
+        precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
             samples.allSatisfy { classes.indices.contains($0.label) },
             "ImageCollection: a label of \(root) is not among the \(classes.count) classes")
@@ -53,12 +53,12 @@ public struct ImageCollection: Sendable {
         self.unsupported = unsupported
     }
 
-    /// Finds the pictures that a text names.
+    /// Finds the images of a folder or of shards.
     ///
-    /// - Parameter root: a folder that holds a folder of pictures for each class (see `ImageFolder`), or WebDataset
-    ///   shards: a `.tar` file, or several written with braces, such as `shards-{000..099}.tar` or `{train,extra}.tar`
-    ///   (see `TarShards`).
-    /// - Throws: `PixNerdError` when something of that is missing, damaged or laid out otherwise.
+    /// - Parameter root: a folder with one folder of images per class (see `ImageFolder`), or WebDataset shards: a
+    ///   `.tar` file, or several written with braces, such as `shards-{000..099}.tar` or `{train,extra}.tar` (see
+    ///   `TarShards`).
+    /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
     public static func open(root: String) throws -> ImageCollection {
         var status = stat()
         let isFolder = stat(root, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

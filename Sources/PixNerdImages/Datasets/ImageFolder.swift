@@ -1,18 +1,18 @@
 import Foundation
 import PixNerdSupport
 
-/// A folder of labelled pictures, laid out as `root/class/picture.jpg`: what torchvision calls an ImageFolder.
+/// A folder of labelled images, laid out as `root/class/image.jpg` like torchvision's ImageFolder.
 ///
 /// Each folder directly under the root is a class; labels number the classes in the order of their names' code points.
-/// A class takes the PNG and JPEG files in its folder and in the folders below that, in sorted order. Symbolic links
-/// are followed. Unlike torchvision, names that begin with a dot are passed over, so that the `.ipynb_checkpoints` of
-/// a notebook does not become a class.
+/// A class contains the PNG and JPEG files in its folder and all folders below it, in sorted order. Symbolic links are
+/// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a notebook
+/// does not become a class.
 public struct ImageFolder: Sendable {
-    /// One picture of the folder.
+    /// One image of the folder.
     public struct Sample: Sendable, Equatable {
-        /// Where the file is: the root as it was given, followed by the path inside it.
+        /// The path of the file: the root as given, followed by the path inside it.
         public let path: String
-        /// The index of its class.
+        /// The index of the class.
         public let label: Int
 
         public init(path: String, label: Int) {
@@ -21,28 +21,27 @@ public struct ImageFolder: Sendable {
         }
     }
 
-    /// The folder as it was given.
+    /// The path of the folder, as given.
     public let root: String
-    /// The names of the classes by label.
+    /// The names of the classes, by label.
     public let classes: [String]
-    /// All pictures, class by class. Never empty.
+    /// The images, class by class. Never empty.
     public let samples: [Sample]
-    /// How many files were left out because they hold pictures of a kind that is not read here, by extension in lower
-    /// case: `["webp": 12]`.
+    /// Number of image files left out because their format is not supported, by extension in lower case: `["webp": 12]`.
     public let unsupported: [String: Int]
 
-    /// The same for the loader.
+    /// The folder as a collection, which the loader takes.
     public var collection: ImageCollection {
         ImageCollection(
             root: root, classes: classes,
             samples: samples.map { ImageCollection.Sample(path: $0.path, label: $0.label) }, unsupported: unsupported)
     }
 
-    /// Finds the classes and pictures of a folder. No file is opened.
+    /// Finds the classes and images of a folder. No file is opened.
     ///
-    /// - Parameter root: the folder that holds a folder per class.
-    /// - Throws: `PixNerdError` when the folder is missing, is not a folder, cannot be listed, holds no class folders, or
-    ///   when one of these holds no picture.
+    /// - Parameter root: a folder with one folder per class.
+    /// - Throws: `PixNerdError` if the root is missing, is not a folder, cannot be listed or has no class folders, or if
+    ///   a class folder has no images.
     public init(root: String) throws {
         let top = try Self.topFolder(root)
         self.root = root
@@ -62,9 +61,9 @@ public struct ImageFolder: Sendable {
                 }
             }
             if samples.count == countBefore {
-                throw ImageError(
-                    "The class folder \(joined(root, name)) holds no PNG or JPEG picture\(Self.only(other)):"
-                        + " put pictures in it or remove it.")
+                throw PixNerdError(
+                    .malformed, "The class folder \(joined(root, name))",
+                    found: "holds no PNG or JPEG picture\(Self.only(other))", advice: "put pictures in it or remove it")
             }
             unsupported.merge(other, uniquingKeysWith: +)
         }
@@ -72,31 +71,35 @@ public struct ImageFolder: Sendable {
         self.unsupported = unsupported
     }
 
-    /// The root's listing, or an error that says how pictures should be laid out.
+    /// The listing of the root, or an error that describes the expected layout.
     private static func topFolder(_ root: String) throws -> FolderListing {
         var status = stat()
         guard stat(root, &status) == 0 else {
-            throw ImageError(
-                "The picture folder \(root) cannot be opened: \(systemReason()); expected \(root)/class/picture.jpg.")
+            throw PixNerdError(
+                .fromErrno, "The image folder \(root)", found: "cannot be opened: \(systemReason())",
+                expected: "\(root)/class/image.jpg")
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw ImageError("\(root) is a file: expected a folder that holds one folder of pictures for each class.")
+            throw PixNerdError(
+                .invalidValue, "\(root)", found: "is a file", expected: "a folder with one folder of images per class")
         }
         let top = try FolderListing(root)
         guard top.folders.isEmpty else { return top }
         let pictures = top.files.count { PictureExtension(of: $0) != nil }
         let shards = top.files.filter { $0.hasSuffix(".tar") }
         if let first = shards.first {
-            throw ImageError(
-                "\(root) holds no folders but \(counted(shards.count, "tar file")): name the shards themselves, as in"
-                    + " \(joined(root, first)) or \(joined(root, "shards-{000..099}.tar")).")
+            throw PixNerdError(
+                .invalidValue, "\(root)", found: "holds no folders but \(counted(shards.count, "tar file"))",
+                advice: "name the shards themselves, such as \(joined(root, first)) or "
+                    + "\(joined(root, "shards-{000..099}.tar"))")
         }
         let found = pictures == 0 ? "no folders" : "no folders but \(counted(pictures, "picture"))"
-        throw ImageError(
-            "\(root) holds \(found): expected one folder for each class, as in \(joined(root, "class/picture.jpg")).")
+        throw PixNerdError(
+            .malformed, "\(root)", found: "holds \(found)",
+            expected: "one folder for each class, such as \(joined(root, "class/image.jpg"))")
     }
 
-    /// A folder and all folders below it, sorted by path. Links that lead back to a folder above are not followed.
+    /// A folder and all folders below it, sorted by path. Links to an enclosing folder are not followed.
     static func foldersBelow(_ path: String) throws -> [FolderListing] {
         var found: [FolderListing] = []
         func visit(_ path: String, above: [FolderListing.Identity]) throws {
@@ -111,7 +114,7 @@ public struct ImageFolder: Sendable {
         return found.sorted { precedes($0.path, $1.path) }
     }
 
-    /// ", only 3 .gif and 1 .webp files", or nothing.
+    /// A clause about unsupported files, such as ", only 3 .gif and 1 .webp (convert those)"; empty if there are none.
     static func only(_ unsupported: [String: Int]) -> String {
         if unsupported.isEmpty { return "" }
         let kinds = unsupported.sorted { $0.key < $1.key }.map { "\($0.value) .\($0.key)" }
@@ -119,20 +122,20 @@ public struct ImageFolder: Sendable {
     }
 }
 
-/// What a file name's extension says about its content.
+/// The image format that the extension of a file name indicates.
 enum PictureExtension: Equatable {
     case readable
-    /// A picture of a kind that is not read here; its extension in lower case.
+    /// An unsupported image format, by its extension in lower case.
     case unreadable(String)
 
-    /// Extensions of pictures that are not read here.
+    /// Extensions of unsupported image formats.
     static let unreadableKinds = ["webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"]
 
-    /// Nil when the name is not that of a picture.
+    /// Nil if the extension is not that of an image.
     init?(of name: String) {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return nil }
         let ending = name[name.index(after: dot)...]
-        // Most files end like this, so that nothing has to be made for them.
+        // Most files have one of these extensions; comparing them first avoids creating a string.
         if ending == "JPEG" || ending == "jpg" || ending == "png" {
             self = .readable
             return

@@ -1,14 +1,14 @@
 import PixNerdSupport
 
-/// Paths written with braces, as shells and WebDataset write them: `train-{000..146}.tar`, `{a,b}.tar`, also several
-/// and within one another.
+/// Expands paths with braces, as shells and WebDataset do: `train-{000..146}.tar`, `{a,b}.tar`, also multiple and
+/// nested ones.
 enum ShardPattern {
-    /// More shards than any data set has.
+    /// A limit above the number of shards of any dataset.
     private static let largestCount = 1_000_000
 
-    /// The paths that a pattern stands for, in its order; the pattern itself where it has no braces.
+    /// The paths that a pattern expands to, in order; the pattern itself if it has no braces.
     ///
-    /// - Throws: `PixNerdError` when a brace has no partner or stands for nothing.
+    /// - Throws: `PixNerdError` if a brace is unbalanced or its contents are neither a range nor a list.
     static func paths(_ pattern: String) throws -> [String] {
         guard let open = pattern.firstIndex(of: "{") else {
             guard !pattern.contains("}") else { throw unbalanced(pattern) }
@@ -43,11 +43,11 @@ enum ShardPattern {
         return choices.flatMap { choice in endings.map { before + choice + $0 } }
     }
 
-    /// `007..110`: all numbers from the first to the second, with as many digits.
+    /// The numbers of a range such as `007..110`, zero-padded if one of its ends is.
     private static func range(_ text: Substring, of pattern: String) throws -> [String] {
-        let problem = ImageError(
-            "The shards \(pattern) have {\(text)} in their name: expected two numbers as in {000..099}, or a list as in"
-                + " {a,b}.")
+        let problem = PixNerdError(
+            .invalidValue, "The shards \(pattern)", found: "have {\(text)} in their name",
+            expected: "two numbers such as {000..099}, or a list such as {a,b}")
         guard let dots = text.firstRange(of: "..") else { throw problem }
         let (first, last) = (text[..<dots.lowerBound], text[dots.upperBound...])
         guard
@@ -64,12 +64,15 @@ enum ShardPattern {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
-    private static func unbalanced(_ pattern: String) -> ImageError {
-        ImageError(
-            "The shards \(pattern) have a brace without its partner: expected a name as in shards-{000..099}.tar.")
+    private static func unbalanced(_ pattern: String) -> PixNerdError {
+        PixNerdError(
+            .invalidValue, "The shards \(pattern)", found: "have an unbalanced brace",
+            expected: "a name such as shards-{000..099}.tar")
     }
 
-    private static func tooMany(_ pattern: String) -> ImageError {
-        ImageError("The pattern \(pattern) stands for more than \(largestCount) shards: expected fewer.")
+    private static func tooMany(_ pattern: String) -> PixNerdError {
+        PixNerdError(
+            .invalidValue, "The pattern \(pattern)", found: "stands for too many shards",
+            expected: "at most \(largestCount)")
     }
 }

@@ -1,17 +1,17 @@
 import Foundation
 import PixNerdSupport
 
-/// Goes through the entries of a POSIX tar file; of the data it reads only the first few bytes of each.
+/// Iterates over the entries of a POSIX tar file, reading only the first few bytes of the data of each.
 ///
-/// Understands the ustar format, GNU's long names and sizes, and pax headers.
+/// Supports the ustar format, GNU's long names and sizes, and pax headers.
 final class TarFile {
     /// A regular file in the archive.
     struct Entry {
-        /// The whole path inside the archive.
+        /// The full path inside the archive.
         let name: String
-        /// Where its data lie in the archive, in bytes.
+        /// The byte range of the data in the archive.
         let data: Range<Int>
-        /// The beginning of the data, at most 512 bytes.
+        /// The first bytes of the data, at most 512.
         let beginning: [UInt8]
     }
 
@@ -19,23 +19,27 @@ final class TarFile {
     private let descriptor: Int32
     private let size: Int
     private var position = 0
-    /// What the headers before an entry say about it.
+    /// The name that preceding headers give to the next entry.
     private var nextName: String?
+    /// The size that preceding headers give to the next entry.
     private var nextSize: Int?
-    /// A header block and the block behind it, fetched together.
+    /// A header block and the block after it, read together.
     private var blocks = [UInt8](repeating: 0, count: 1024)
 
-    /// - Throws: `PixNerdError` when there is no such file.
-    // Not inlined for the reason that ByteBlock has.
+    /// - Throws: `PixNerdError` if the file is missing or is not a regular file.
+    // Not inlined; see ByteBlock.
     @inline(never)
     init(_ path: String) throws {
         self.path = path
         descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw PixNerdError(.system, "The shard \(path)", found: "cannot be opened: \(systemReason())") }
+        guard descriptor >= 0 else {
+            throw PixNerdError(.fromErrno, "The shard \(path)", found: "cannot be opened: \(systemReason())")
+        }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             close(descriptor)
-            throw ImageError("The shard \(path) is not a regular file: expected a tar file.")
+            throw PixNerdError(
+                .invalidValue, "The shard \(path)", found: "is not a regular file", expected: "a tar file")
         }
         size = Int(status.st_size)
     }
@@ -46,14 +50,14 @@ final class TarFile {
 
     /// The next regular file; nil at the end of the archive.
     ///
-    /// - Throws: `PixNerdError` when the archive is cut short or damaged.
+    /// - Throws: `PixNerdError` if the archive is cut short or damaged.
     func next() throws -> Entry? {
         while true {
             let count = try read(at: position, into: &blocks)
             guard count >= 512 else { throw cutShort("its end is missing") }
             if blocks[..<512].allSatisfy({ $0 == 0 }) { return nil }
             let header = try TarHeader(blocks[..<512], in: path, at: position)
-            // A pax header's size counts for the entry that follows it, not for another header.
+            // The size in a pax header applies to the entry that follows it, not to another header.
             let length = header.describesNext ? header.size : header.hasData ? nextSize ?? header.size : 0
             let data = position + 512..<position + 512 + length
             guard data.upperBound <= size else { throw cutShort("\(nextName ?? header.name) has \(length) bytes") }
@@ -70,7 +74,7 @@ final class TarFile {
         }
     }
 
-    /// Takes in a header that describes the next entry.
+    /// Applies a header that describes the next entry.
     private func take(_ header: TarHeader, _ data: Range<Int>) throws {
         guard header.type == UInt8(ascii: "L") || header.type == UInt8(ascii: "x") else { return }
         guard data.count <= 1 << 20 else { throw header.problem("a name of \(data.count) bytes") }
@@ -99,7 +103,9 @@ final class TarFile {
             while count < bytes.count {
                 let got = pread(descriptor, bytes.baseAddress! + count, bytes.count - count, off_t(offset + count))
                 if got < 0 && errno == EINTR { continue }
-                guard got >= 0 else { throw PixNerdError(.system, "The shard \(path)", found: "cannot be read: \(systemReason())") }
+                guard got >= 0 else {
+                    throw PixNerdError(.system, "The shard \(path)", found: "cannot be read: \(systemReason())")
+                }
                 if got == 0 { break }
                 count += got
             }
@@ -107,25 +113,27 @@ final class TarFile {
         }
     }
 
-    private func cutShort(_ detail: String) -> ImageError {
-        ImageError("The shard \(path) is cut short: \(detail), but the file ends after \(size) bytes.")
+    private func cutShort(_ detail: String) -> PixNerdError {
+        PixNerdError(
+            .malformed, "The shard \(path)",
+            found: "is cut short: \(detail), but the file ends after \(size) bytes")
     }
 }
 
 /// The header block of an entry in a tar file.
 struct TarHeader {
     let name: String
-    /// Bytes of data behind the header.
+    /// Bytes of data after the header.
     let size: Int
-    /// One character that says what the entry is.
+    /// The type of the entry, as a character.
     let type: UInt8
     private let path: String
     private let position: Int
 
     /// - Parameters:
     ///   - block: 512 bytes.
-    ///   - path: the archive, for errors.
-    ///   - position: where in the archive the block stands.
+    ///   - path: the path of the archive, for errors.
+    ///   - position: the offset of the block in the archive.
     init(_ block: ArraySlice<UInt8>, in path: String, at position: Int) throws {
         let block = Array(block)
         self.path = path
@@ -136,13 +144,15 @@ struct TarHeader {
         guard Self.number(block[148..<156]) == sum else {
             let isCompressed = position == 0 && (block.starts(with: [0x1F, 0x8B]) || block.starts(with: [0x28, 0xB5]))
             throw isCompressed
-                ? ImageError("The shard \(path) is compressed: unpack it to a plain tar file first.")
-                : ImageError(
-                    "The shard \(path) is not a tar file, or damaged: expected the header of an entry at byte \(position)."
-                )
+                ? PixNerdError(
+                    .unsupported, "The shard \(path)", found: "is compressed", advice: "unpack it to a plain tar file")
+                : PixNerdError(
+                    .malformed, "The shard \(path)", found: "is not a tar file, or damaged",
+                    expected: "the header of an entry at byte \(position)")
         }
         guard let size = Self.number(block[124..<136]) else {
-            throw ImageError("The shard \(path) is damaged: the entry at byte \(position) has no size.")
+            throw PixNerdError(
+                .malformed, "The shard \(path)", found: "is damaged: the entry at byte \(position) has no size")
         }
         self.size = size
         let plain = Self.text(block[0..<100])
@@ -155,18 +165,19 @@ struct TarHeader {
         type == UInt8(ascii: "0") || type == 0 || type == UInt8(ascii: "7")
     }
 
-    /// Links, folders and devices have none, whatever their size says.
+    /// Whether data follows the header. Links, folders and devices have none, whatever their size field says.
     var hasData: Bool {
         !"123456".utf8.contains(type)
     }
 
-    /// Whether the data say something about the entries that follow: GNU's long names and links, pax headers.
+    /// Whether the data describes the following entries: GNU's long names and links, pax headers.
     var describesNext: Bool {
         "LKxg".utf8.contains(type)
     }
 
-    func problem(_ found: String) -> ImageError {
-        ImageError("The shard \(path) is damaged: the entry at byte \(position) has \(found).")
+    func problem(_ found: String) -> PixNerdError {
+        PixNerdError(
+            .malformed, "The shard \(path)", found: "is damaged: the entry at byte \(position) has \(found)")
     }
 
     /// The records of a pax header, each "length key=value\n".
@@ -177,7 +188,7 @@ struct TarHeader {
             guard
                 let length = Int(String(decoding: rest[..<space], as: UTF8.self)), length > space - rest.startIndex,
                 length <= rest.count
-            else { throw header.problem("a pax header that cannot be understood") }
+            else { throw header.problem("an invalid pax header") }
             let record = rest[space + 1..<rest.startIndex + length].dropLast()
             if let equals = record.firstIndex(of: UInt8(ascii: "=")) {
                 records.append(
@@ -195,7 +206,7 @@ struct TarHeader {
         String(decoding: field.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// A number in octal digits, or in GNU's binary form for sizes from 8 GiB on.
+    /// The number in a field of octal digits, or in GNU's binary form for sizes from 8 GiB.
     private static func number(_ field: ArraySlice<UInt8>) -> Int? {
         if let first = field.first, first & 0x80 != 0 {
             let bytes = field.dropFirst()

@@ -2,23 +2,23 @@ import Foundation
 import PixNerdSupport
 import Synchronization
 
-/// Pictures in WebDataset shards: tar files in which the files of a sample stand next to one another and share their
-/// name up to the first dot, such as `000017.jpg` and `000017.cls`.
+/// Images in WebDataset shards: tar files in which the files of a sample are adjacent and share their name up to the
+/// first dot, such as `000017.jpg` and `000017.cls`.
 ///
-/// A sample is a `.jpg`, `.jpeg` or `.png` file and a `.cls` file that holds the number of its class as text. Files
-/// with other endings are passed over. The headers are read once; after that every picture can be reached directly,
-/// so the order of training is as random as with a folder. Shards must not be compressed.
+/// A sample is a `.jpg`, `.jpeg` or `.png` file and a `.cls` file with the number of its class as text. Files with other
+/// extensions are skipped. The headers are read once, after which every image can be accessed directly, so that
+/// training shuffles as thoroughly as with a folder. Shards must not be compressed.
 ///
-/// Classes are named by the lines of a `classes.txt` or `classnames.txt` beside the first shard, else by their numbers.
+/// Class names are the lines of a `classes.txt` or `classnames.txt` next to the first shard, or else the class numbers.
 public enum TarShards {
-    /// Labels from here on are taken for a mistake.
+    /// Labels from this number on are considered a mistake.
     private static let largestClassCount = 1_000_000
 
     /// Reads the headers of shards, on several threads.
     ///
     /// - Parameter root: a `.tar` file, or several written with braces: `shards-{000..099}.tar`, `{train,extra}.tar`.
-    /// - Throws: `PixNerdError` when a shard is missing, cut short, compressed or damaged, when a picture has no class or
-    ///   a class no picture, or when there is no picture at all.
+    /// - Throws: `PixNerdError` if a shard is missing, cut short, compressed or damaged, if an image has no class or a
+    ///   class file no image, or if there are no images.
     public static func collection(root: String) throws -> ImageCollection {
         let paths = try ShardPattern.paths(root)
         let results = Mutex([Result<Shard, any Error>?](repeating: nil, count: paths.count))
@@ -31,9 +31,9 @@ public enum TarShards {
         for shard in shards { unsupported.merge(shard.unsupported, uniquingKeysWith: +) }
         let samples = shards.flatMap(\.samples)
         guard !samples.isEmpty else {
-            throw ImageError(
-                "\(root) holds no PNG or JPEG picture\(ImageFolder.only(unsupported)): expected pairs of files such as"
-                    + " 000017.jpg and 000017.cls.")
+            throw PixNerdError(
+                .malformed, "\(root)", found: "holds no PNG or JPEG picture\(ImageFolder.only(unsupported))",
+                expected: "pairs of files such as 000017.jpg and 000017.cls")
         }
         let classes = try classNames(beside: paths[0], count: samples.map(\.label).max()! + 1)
         return ImageCollection(root: root, classes: classes, samples: samples, unsupported: unsupported)
@@ -49,16 +49,18 @@ public enum TarShards {
                 .map { $0.trimmingCharacters(in: .whitespaces) }
             while names.last?.isEmpty == true { names.removeLast() }
             guard names.count >= count else {
-                throw ImageError(
-                    "\(file) names \(counted(names.count, "class", plural: "classes")), but the shards have class"
-                        + " \(count - 1): expected a line for each class from 0 on.")
+                throw PixNerdError(
+                    .mismatch, "\(file)",
+                    found: "names \(counted(names.count, "class", plural: "classes")), but the shards have class "
+                        + "\(count - 1)",
+                    expected: "a line for each class from 0 on")
             }
             return names
         }
         return (0..<count).map(String.init)
     }
 
-    /// What one tar file holds.
+    /// The samples of one tar file.
     private struct Shard {
         private(set) var samples: [ImageCollection.Sample] = []
         private(set) var unsupported: [String: Int] = [:]
@@ -68,7 +70,7 @@ public enum TarShards {
             var group = Group(key: "")
             while let entry = try archive.next() {
                 let base = entry.name.lastIndex(of: "/").map { entry.name.index(after: $0) } ?? entry.name.startIndex
-                // Names that begin with a dot are a system's own notes, not pictures.
+                // Names that begin with a dot are metadata of the operating system, not images.
                 guard let dot = entry.name[base...].firstIndex(of: "."), dot != base else { continue }
                 let key = String(entry.name[..<dot])
                 if key != group.key {
@@ -78,9 +80,9 @@ public enum TarShards {
                 switch entry.name[entry.name.index(after: dot)...].lowercased() {
                 case "jpg", "jpeg", "png":
                     if let other = group.picture {
-                        throw ImageError(
-                            "The shard \(path) has two pictures for one sample, \(other.name) and \(entry.name): expected"
-                                + " one.")
+                        throw PixNerdError(
+                            .malformed, "The shard \(path)",
+                            found: "has two pictures for one sample, \(other.name) and \(entry.name)", expected: "one")
                     }
                     group.picture = (entry.name, entry.data)
                 case "cls":
@@ -93,7 +95,7 @@ public enum TarShards {
             try finish(group, path)
         }
 
-        /// The files of one sample that were found so far.
+        /// The files of one sample found so far.
         private struct Group {
             let key: String
             var picture: (name: String, data: Range<Int>)?
@@ -107,13 +109,13 @@ public enum TarShards {
                 samples.append(
                     ImageCollection.Sample(path: path, entry: picture.name, range: picture.data, label: label))
             case (let picture?, nil):
-                throw ImageError(
-                    "The picture \(picture.name) in the shard \(path) has no class: expected \(group.key).cls with a number"
-                        + " next to it.")
+                throw PixNerdError(
+                    .malformed, "The picture \(picture.name) in the shard \(path)", found: "has no class",
+                    expected: "\(group.key).cls with a number next to it")
             case (nil, _?) where group.otherKind == nil:
-                throw ImageError(
-                    "The class \(group.key).cls in the shard \(path) has no picture: expected \(group.key).jpg or .png next"
-                        + " to it.")
+                throw PixNerdError(
+                    .malformed, "The class \(group.key).cls in the shard \(path)", found: "has no picture",
+                    expected: "\(group.key).jpg or .png next to it")
             default:
                 if let kind = group.otherKind { unsupported[kind, default: 0] += 1 }
             }
@@ -122,9 +124,9 @@ public enum TarShards {
         private static func label(_ entry: TarFile.Entry, _ path: String) throws -> Int {
             let text = String(decoding: entry.beginning, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
             guard entry.data.count <= 64, let label = Int(text), (0..<largestClassCount).contains(label) else {
-                throw ImageError(
-                    "\(entry.name) in the shard \(path) holds '\(text.prefix(20))': expected the number of a class, from 0"
-                        + " on.")
+                throw PixNerdError(
+                    .malformed, "\(entry.name) in the shard \(path)", found: "holds '\(text.prefix(20))'",
+                    expected: "the number of a class, from 0 on")
             }
             return label
         }

@@ -1,12 +1,12 @@
 import Foundation
 import PixNerdSupport
 
-/// Frames of one size, shown one after the other without end.
+/// An endlessly repeating animation with frames of one size.
 public struct Animation: Sendable {
-    /// A picture and for how long it is shown.
+    /// An image and its duration.
     public struct Frame: Sendable {
         public let picture: RGBImage
-        /// 1 to 65,535.
+        /// Duration in milliseconds, 1 to 65,535.
         public let milliseconds: Int
 
         public init(_ picture: RGBImage, milliseconds: Int) {
@@ -16,17 +16,17 @@ public struct Animation: Sendable {
         }
     }
 
-    /// The files that animations are written to.
+    /// The file formats of animations.
     public enum Format: String, Sendable, CaseIterable {
-        /// Animated PNG, without loss.
+        /// Animated PNG, lossless.
         case apng
-        /// GIF, each frame with the 256 colours that serve it best.
+        /// GIF, each frame with its own palette of 256 colours.
         case gif
     }
 
     public let frames: [Frame]
 
-    /// - Parameter frames: at least one, all of one size.
+    /// - Parameter frames: at least one frame, all of one size.
     public init(_ frames: [Frame]) {
         precondition(
             !frames.isEmpty
@@ -36,9 +36,9 @@ public struct Animation: Sendable {
         self.frames = frames
     }
 
-    /// Writes the animation; a file that is already there is replaced once the new one is whole.
+    /// Writes the animation. An existing file is replaced once the new one is complete.
     ///
-    /// - Throws: `PixNerdError` where the folder is missing, the file cannot be written, or a GIF would have a side above
+    /// - Throws: `PixNerdError` if the folder is missing, the file cannot be written, or a GIF would have a side above
     ///   65,535.
     public func write(_ format: Format, to path: String) throws {
         switch format {

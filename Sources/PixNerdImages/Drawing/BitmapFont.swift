@@ -1,18 +1,18 @@
-/// A small fixed-width typeface for labels on pictures: the printable ASCII characters, drawn for this package.
+/// A small fixed-width font for labels on images, with the printable ASCII characters, drawn for this package.
 enum BitmapFont {
-    /// Pixels of a glyph, without the gap to the next one.
+    /// Width of a glyph in pixels, without the gap to the next one.
     static let glyphWidth = 5
-    /// Seven rows from the top of a capital to the baseline, and two for what hangs below.
+    /// Height of a glyph in pixels: seven rows from the top of a capital to the baseline, and two for descenders.
     static let glyphHeight = 9
-    /// From one glyph to the next.
+    /// Distance in pixels from one glyph to the next.
     static let advance = glyphWidth + 1
 
-    /// How many pixels a line of text is wide, without a gap at its end.
+    /// Width of a line of text in pixels, without a trailing gap.
     static func width(ofCharacters count: Int) -> Int {
         max(0, count * advance - 1)
     }
 
-    /// The rows of a character's glyph from the top; bit 0 is the leftmost pixel. A box for what is not printable ASCII.
+    /// The rows of a character's glyph from the top; bit 0 is the leftmost pixel. Other than printable ASCII gives a box.
     static func rows(of character: Character) -> [UInt8] {
         guard let code = character.asciiValue, (32..<127).contains(code) else { return box }
         return glyphs[Int(code) - 32]
@@ -35,7 +35,7 @@ enum BitmapFont {
         row.reversed().reduce(0) { $0 << 1 | ($1 == UInt8(ascii: "#") ? 1 : 0) }
     }
 
-    /// Sixteen characters a strip, in the order of ASCII from the space on.
+    /// The glyphs in ASCII order from the space on, sixteen per strip.
     private static let drawing = """
         ..... ..#.. .#.#. .#.#. ..#.. ##..# .##.. ..#.. ...#. .#... ..... ..... ..... ..... ..... ....#
         ..... ..#.. .#.#. .#.#. .#### ##..# #..#. ..#.. ..#.. ..#.. ..#.. ..#.. ..... ..... ..... ....#

@@ -1,18 +1,18 @@
 import PixNerdSupport
 
-/// A sheet that shows what a collection holds: a row for each of some classes, with a few of its pictures.
+/// An overview of a collection: one row per class, with a few of its images.
 public enum ContactSheet {
     /// Draws the sheet.
     ///
-    /// Where there are more classes or pictures than fit, those shown are spread evenly over all. Pictures that cannot
-    /// be read are left out.
+    /// If there are more classes or images than fit, those shown are spread evenly over all. Images that cannot be read
+    /// are left out.
     ///
     /// - Parameters:
-    ///   - collection: the pictures.
-    ///   - classes: rows at most.
-    ///   - pictures: pictures in a row at most.
-    ///   - side: each picture is shown as its centre crop of this many pixels.
-    /// - Throws: `PixNerdError` when no picture can be read.
+    ///   - collection: the images.
+    ///   - classes: maximum number of rows.
+    ///   - pictures: maximum number of images per row.
+    ///   - side: the side in pixels of the centre crop that is shown of each image.
+    /// - Throws: `PixNerdError` if no image can be read.
     public static func make(
         _ collection: ImageCollection, classes: Int = 12, pictures: Int = 8, side: Int = 96
     ) throws -> RGBImage {
@@ -30,12 +30,13 @@ public enum ContactSheet {
             if !images.isEmpty { rows.append((collection.classes[label], images)) }
         }
         guard !rows.isEmpty else {
-            throw ImageError("None of the pictures in \(collection.root) that a sheet would show can be read.")
+            throw PixNerdError(
+                .malformed, "\(collection.root)", found: "contains no readable image to show on a contact sheet")
         }
         return ImageGrid.make(rows: rows, padding: 4, scale: 1)
     }
 
-    /// At most `count` of the values, evenly spread.
+    /// A selection of at most `count` values, evenly spread.
     private static func spread(_ count: Int, over values: [Int]) -> [Int] {
         guard values.count > count else { return values }
         return (0..<count).map { values[$0 * values.count / count] }

@@ -1,26 +1,26 @@
-/// Pictures side by side on one white sheet, a row for each class or kind, with the row's name at its left.
+/// Draws rows of images on a white sheet, each row with an optional label at its left.
 public enum ImageGrid {
-    /// Small pictures are enlarged until a cell has this many pixels.
+    /// The cell size in pixels up to which small images are enlarged.
     private static let comfortableCell = 64
-    /// Labels with more characters end in three dots.
+    /// The maximum number of characters of a label; longer ones are cut and end in three dots.
     private static let longestLabel = 24
     private static let textColor: (UInt8, UInt8, UInt8) = (64, 64, 64)
 
     /// Draws a grid.
     ///
-    /// Every column is as wide as its widest picture and every row as tall as its tallest; smaller pictures stand in
-    /// the middle of their cells.
+    /// Each column is as wide as its widest image and each row as tall as its tallest. Smaller images are centred in their
+    /// cells.
     ///
     /// - Parameters:
-    ///   - rows: for each row its label, if any, and its pictures. There must be a picture in one of them.
-    ///   - padding: the white gap around pictures, in pixels of the sheet.
-    ///   - scale: how many pixels of the sheet a side of a picture's pixel takes; nil enlarges pictures of less than
-    ///     64 pixels by the whole number that brings them there, and leaves others as they are.
+    ///   - rows: the label, if any, and the images of each row. At least one row must have an image.
+    ///   - padding: the white gap around images, in pixels of the sheet.
+    ///   - scale: the integer factor by which images are enlarged; nil chooses the smallest that brings the largest image
+    ///     to at least 64 pixels.
     public static func make(
         rows: [(label: String?, images: [RGBImage])], padding: Int = 2, scale: Int? = nil
     ) -> RGBImage {
         let largest = rows.flatMap(\.images).map { max($0.width, $0.height) }.max()
-        guard let largest else { preconditionFailure("ImageGrid: there is no picture to draw") }
+        guard let largest else { preconditionFailure("ImageGrid: there is no image to draw") }
         let scale = scale ?? max(1, (comfortableCell + largest - 1) / largest)
         precondition(scale > 0 && padding >= 0, "ImageGrid: a scale of \(scale) and a padding of \(padding)")
         let layout = Layout(rows: rows, padding: padding, scale: scale, cell: largest * scale)
@@ -43,12 +43,12 @@ public enum ImageGrid {
         return sheet
     }
 
-    /// Where things stand, in pixels of the sheet.
+    /// Positions and sizes, in pixels of the sheet.
     private struct Layout {
         let textScale: Int
-        /// White space on both sides of the labels.
+        /// The white space on each side of the labels.
         let labelGap: Int
-        /// Where the first column begins.
+        /// The left edge of the first column.
         let margin: Int
         let rowHeights: [Int]
         let columnWidths: [Int]
@@ -56,7 +56,7 @@ public enum ImageGrid {
         let height: Int
 
         init(rows: [(label: String?, images: [RGBImage])], padding: Int, scale: Int, cell: Int) {
-            // Letters grow with the pictures, so that a sheet looks alike at any size.
+            // Text scales with the images, so that sheets look alike at any size.
             let textScale = max(1, (cell + 32) / 80)
             let longest = rows.compactMap { $0.label.map { shortened($0).count } }.max() ?? 0
             labelGap = longest == 0 ? 0 : padding + 4 * textScale
@@ -78,7 +78,7 @@ public enum ImageGrid {
         label.count <= longestLabel ? label : label.prefix(longestLabel - 3) + "..."
     }
 
-    /// Copies a picture, each of its pixels as a square of `scale` pixels.
+    /// Draws an image, each of its pixels as a square of `scale` pixels.
     private static func draw(_ image: RGBImage, on sheet: inout RGBImage, x: Int, y: Int, scale: Int) {
         let sheetWidth = sheet.width
         sheet.pixels.withUnsafeMutableBufferPointer { output in
@@ -99,7 +99,7 @@ public enum ImageGrid {
         }
     }
 
-    /// Writes a line of text whose upper left corner is (x, y).
+    /// Draws a line of text whose upper left corner is (x, y).
     private static func draw(_ text: String, on sheet: inout RGBImage, x: Int, y: Int, scale: Int) {
         for (place, character) in text.enumerated() {
             let left = x + place * BitmapFont.advance * scale

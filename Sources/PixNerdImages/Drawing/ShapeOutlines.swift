@@ -1,10 +1,10 @@
-/// The silhouettes of the shapes dataset. Each is centred and fits the circle of radius 1; y points down.
+/// The silhouettes of the shapes dataset. Each is centred and fits in the circle of radius 1; y points down.
 ///
 /// Only additions, multiplications, divisions and comparisons are used, so that every machine draws the same pixels.
 enum ShapeOutline: String, CaseIterable {
     case circle, cross, heart, ring, square, star, stripes, triangle
 
-    /// Whether a point lies inside.
+    /// Whether a point is inside.
     func contains(_ x: Double, _ y: Double) -> Bool {
         switch self {
         case .circle:
@@ -25,7 +25,7 @@ enum ShapeOutline: String, CaseIterable {
             // The sides of an equilateral triangle with its tip up: y = 0.5, and slopes of the square root of 3.
             return y < 0.55 && y > 1.7320508 * abs(x) - 1.05
         case .heart:
-            // A sextic curve, scaled and moved to fill the circle.
+            // A sextic curve, scaled and shifted to fill the circle.
             let u = x * 1.24
             let v = 0.12 - y * 1.24
             let bulge = u * u + v * v - 1
@@ -35,7 +35,7 @@ enum ShapeOutline: String, CaseIterable {
         }
     }
 
-    /// A five-pointed star: a point lies inside when it is on the inner side of at least four of the five lines.
+    /// Whether a point is inside the five-pointed star: on the inner side of at least four of its five lines.
     private static func isInStar(_ x: Double, _ y: Double) -> Bool {
         var inner = 0
         for normal in starNormals where normal.x * x + normal.y * y < 0.30901699 {
@@ -44,8 +44,8 @@ enum ShapeOutline: String, CaseIterable {
         return inner >= 4
     }
 
-    /// The directions of the lines' normals: five even steps, one of them straight up. With the tips on the unit
-    /// circle each line is the cosine of 72 degrees away from the centre.
+    /// The normals of the lines: five evenly spaced directions, one of them straight up. With the tips on the unit circle,
+    /// the distance of each line from the centre is the cosine of 72 degrees.
     private static let starNormals: [(x: Double, y: Double)] = [
         (0, -1), (0.95105652, -0.30901699), (0.58778525, 0.80901699), (-0.58778525, 0.80901699),
         (-0.95105652, -0.30901699),

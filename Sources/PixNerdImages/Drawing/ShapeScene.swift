@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// A shape with its place and colours, before it is drawn at some size. Lengths are in units of the picture's side.
+/// A shape with its position and colours, independent of resolution. Lengths are in units of the image's side.
 struct ShapeScene {
     private let outline: ShapeOutline
     private let center: (x: Double, y: Double)
@@ -8,21 +8,21 @@ struct ShapeScene {
     private let cosine: Double
     private let sine: Double
     private let color: Color
-    /// The background runs evenly from one colour at the top to another at the bottom.
+    /// The background: a linear gradient from one colour at the top to another at the bottom.
     private let background: (top: Color, bottom: Color)
 
-    /// Red, green and blue in 0 ... 1.
+    /// A colour with red, green and blue in 0 ... 1.
     private struct Color {
         var red: Double
         var green: Double
         var blue: Double
 
         /// - Parameters:
-        ///   - hue: the place on the colour wheel in 0 ..< 1; 0 is red.
+        ///   - hue: the position on the colour wheel in 0 ..< 1; 0 is red.
         ///   - saturation: 0 (grey) ... 1.
         ///   - value: the largest component.
         init(hue: Double, saturation: Double, value: Double) {
-            /// How much of a component is there, by the distance of its own hue.
+            /// The value of a component, by the distance of its own hue.
             func component(_ own: Double) -> Double {
                 var distance = abs(hue - own)
                 distance = min(distance, 1 - distance)
@@ -34,7 +34,7 @@ struct ShapeScene {
             blue = component(2.0 / 3)
         }
 
-        /// How bright the colour looks.
+        /// The perceived brightness.
         var luma: Double { 0.299 * red + 0.587 * green + 0.114 * blue }
 
         func mixed(with other: Color, share: Double) -> Color {
@@ -53,7 +53,7 @@ struct ShapeScene {
         self.outline = outline
         radius = uniform(0.28...0.4)
         center = (uniform(0.44...0.56), uniform(0.44...0.56))
-        // A rotation of at most 17 degrees, from the tangent of half the angle: no machine's sine is involved.
+        // A rotation of at most 17 degrees, from the tangent of half the angle: sine functions differ between machines.
         let tangent = uniform(-0.15...0.15)
         cosine = (1 - tangent * tangent) / (1 + tangent * tangent)
         sine = 2 * tangent / (1 + tangent * tangent)
@@ -67,7 +67,7 @@ struct ShapeScene {
             Color(hue: backgroundHue, saturation: softness, value: lightness + slope),
             Color(hue: backgroundHue, saturation: softness, value: lightness - slope)
         )
-        // Saturated, and dark on light or light on dark: yellow on white would not be seen, nor blue on black.
+        // Saturated, and dark on light or light on dark: yellow on white or blue on black would be hard to see.
         let hue = uniform(0...0.999)
         let saturation = isLight ? uniform(0.75...1) : uniform(0.5...0.85)
         let full = Color(hue: hue, saturation: saturation, value: 1)
@@ -77,7 +77,7 @@ struct ShapeScene {
         color = isLight || vivid.luma >= 0.5 ? vivid : vivid.mixed(with: white, share: 0.3)
     }
 
-    /// Draws the scene, with sixteen samples in each pixel.
+    /// Draws the scene, with sixteen samples per pixel.
     func rendered(size: Int) -> RGBImage {
         let pixels = [UInt8](unsafeUninitializedCapacity: size * size * 3) { buffer, count in
             for row in 0..<size {
@@ -95,7 +95,7 @@ struct ShapeScene {
         return RGBImage(width: size, height: size, pixels: pixels)
     }
 
-    /// The share of a pixel that the shape covers, in sixteenths.
+    /// The fraction of a pixel that the shape covers, in sixteenths.
     private func coverage(column: Int, row: Int, size: Int) -> Double {
         var inside = 0
         for sampleRow in 0..<4 {

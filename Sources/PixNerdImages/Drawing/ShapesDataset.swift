@@ -2,32 +2,35 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// A labelled dataset made from a seed: coloured shapes on plain backgrounds, a class for each silhouette.
+/// A labelled dataset generated from a seed: coloured shapes on plain backgrounds, one class per silhouette.
 ///
-/// It needs no download, and a small model learns it at 32 x 32 pixels in minutes on a CPU. Colours, place, size and a
-/// slight rotation vary; the shape is large and near the middle.
+/// It needs no download, and a small model learns it at 32 x 32 pixels in minutes on a CPU. Colours, position, size and a
+/// slight rotation vary; the shape is large and near the centre.
 public enum ShapesDataset {
-    /// The names of the classes by label, which are also the names of the folders.
+    /// The names of the classes, by label, which are also the names of the folders.
     public static let classes = ShapeOutline.allCases.map(\.rawValue)
 
-    /// Writes `imagesPerClass` pictures of every class as `directory/class/00001.png` and so on.
+    /// Writes `imagesPerClass` images of each class as `directory/class/00001.png` and so on.
     ///
-    /// A picture depends on the seed, its class and its number alone: a larger dataset from the same seed begins with
-    /// the pictures of the smaller one. The pixels are the same on every machine.
+    /// An image depends only on the seed, its class and its number, so a larger dataset from the same seed begins with
+    /// the images of the smaller one. The pixels are the same on every machine.
     ///
     /// - Parameters:
-    ///   - directory: where to; made if missing, and refused if there is something in it.
-    ///   - imagesPerClass: how many pictures of each class, at least 1.
-    ///   - size: the side of a picture in pixels, at least 8.
-    ///   - seed: decides everything about the pictures.
-    /// - Throws: `PixNerdError` when a number is out of range, when `directory` is a file or is not empty, or when
-    ///   something cannot be written.
+    ///   - directory: the output folder; created if missing, and refused if it is not empty.
+    ///   - imagesPerClass: number of images per class, at least 1.
+    ///   - size: the side of an image in pixels, 8 to 4096.
+    ///   - seed: the seed of the dataset.
+    /// - Throws: `PixNerdError` if a number is out of range, if `directory` is a file or is not empty, or if something
+    ///   cannot be written.
     public static func write(to directory: String, imagesPerClass: Int, size: Int, seed: UInt64) throws {
         guard imagesPerClass >= 1 else {
-            throw ImageError("\(imagesPerClass) pictures of each class were asked for: expected at least 1.")
+            throw PixNerdError(
+                .invalidValue, found: "\(imagesPerClass) images per class were requested", expected: "at least 1")
         }
         guard (8...4096).contains(size) else {
-            throw ImageError("Pictures of \(size) x \(size) pixels were asked for: expected a side of 8 to 4096.")
+            throw PixNerdError(
+                .invalidValue, found: "images of \(size) x \(size) pixels were requested",
+                expected: "a side of 8 to 4096")
         }
         try makeFolders(in: directory)
         let failure = FirstFailure()
@@ -46,11 +49,11 @@ public enum ShapesDataset {
         if let error = failure.error { throw error }
     }
 
-    /// One picture of the dataset.
+    /// One image of the dataset.
     ///
     /// - Parameters:
     ///   - label: the class, an index into `classes`.
-    ///   - index: the number of the picture in its class, from 0.
+    ///   - index: the number of the image in its class, from 0.
     ///   - size: the side in pixels, at least 1.
     ///   - seed: the seed of the dataset.
     public static func picture(label: Int, index: Int, size: Int, seed: UInt64) -> RGBImage {
@@ -65,25 +68,29 @@ public enum ShapesDataset {
         var isFolder: ObjCBool = false
         if manager.fileExists(atPath: directory, isDirectory: &isFolder) {
             guard isFolder.boolValue else {
-                throw ImageError("\(directory) is a file: expected a new folder for the pictures.")
+                throw PixNerdError(
+                    .alreadyExists, "\(directory)", found: "is a file", expected: "a new folder for the pictures")
             }
             guard try manager.contentsOfDirectory(atPath: directory).isEmpty else {
-                throw ImageError("The folder \(directory) is not empty: name a new one, or empty it first.")
+                throw PixNerdError(
+                    .alreadyExists, "The folder \(directory)", found: "is not empty",
+                    advice: "name a new one, or empty it first")
             }
         }
         for name in classes {
             do {
                 try manager.createDirectory(atPath: joined(directory, name), withIntermediateDirectories: true)
             } catch {
-                throw PixNerdError(.system, "The folder \(joined(directory, name))", found: "cannot be made: \(systemReason())")
+                throw PixNerdError(
+                    .system, "The folder \(joined(directory, name))", found: "cannot be made: \(systemReason())")
             }
         }
     }
 }
 
-/// The first error of work that is done in parallel.
+/// The first error of parallel work.
 ///
-/// `@unchecked Sendable`: the error is touched only while the lock is held.
+/// `@unchecked Sendable`: the error is accessed only while the lock is held.
 private final class FirstFailure: @unchecked Sendable {
     private let lock = NSLock()
     private var first: (any Error)?

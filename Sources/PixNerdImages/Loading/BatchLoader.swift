@@ -1,15 +1,15 @@
 import Foundation
 import Logging
 
-/// Reads pictures ahead on threads of its own and hands them out in batches.
+/// Prefetches images on its own threads and returns them in batches.
 ///
-/// The order is a pure function of the seed and the collection. Samples are numbered without end: sample k lies in epoch
-/// k / count at place k % count of that epoch's permutation. Epochs follow one another without a gap, so a batch may
-/// straddle two, and a collection with fewer pictures than a batch simply repeats. Neither the number of threads nor their
-/// timing changes what a batch holds.
+/// The order is a pure function of the seed and the collection. Samples are numbered without end: sample k is in epoch
+/// k / count, at position k % count of that epoch's permutation. Epochs follow one another without a gap, so a batch may
+/// straddle two, and a collection with fewer images than a batch simply repeats. Neither the number of threads nor their
+/// timing changes the contents of a batch.
 ///
-/// A picture that cannot be read, or that is a mere line of pixels, is replaced by the next readable one in the order of
-/// its epoch, and is logged once.
+/// An image that cannot be read, or that is only one pixel wide or high, is replaced by the next readable one in the
+/// order of its epoch, and is logged once.
 ///
 /// One consumer calls `next()`; the other members may be used from any thread.
 public final class BatchLoader: Sendable {
@@ -18,26 +18,25 @@ public final class BatchLoader: Sendable {
     /// Starts the threads.
     ///
     /// - Parameters:
-    ///   - collection: the pictures.
-    ///   - imageSize: the side of the square that each picture is cropped and scaled to, in pixels.
-    ///   - plan: which samples of the order are read, and in what batches.
-    ///   - seed: decides the order of the pictures, and what is random in the transform.
-    ///   - startSample: the number of the first step's first sample, 0 for a new run; a run that has consumed n samples
-    ///     resumes with n.
-    ///   - workers: how many threads decode.
-    ///   - prefetchBatches: how many batches are kept ready at most.
-    ///   - prefetchBytes: how many bytes of pictures are kept ready at most, nil for no such limit. One batch is always
-    ///     allowed. The batch that `next()` handed out does not count.
-    ///   - transform: how pictures are cropped, and whether they are mirrored.
-    ///   - fastDecode: let the JPEG decoder halve large pictures and take shortcuts, instead of decoding every pixel as
+    ///   - collection: the images.
+    ///   - imageSize: the side in pixels of the square that each image is cropped and scaled to.
+    ///   - plan: the samples to read, and their division into batches.
+    ///   - seed: determines the order of the images and the random choices of the transform.
+    ///   - startSample: the number of the first sample, 0 for a new run; a run that has consumed n samples resumes with n.
+    ///   - workers: number of decoding threads.
+    ///   - prefetchBatches: maximum number of prefetched batches.
+    ///   - prefetchBytes: maximum bytes of prefetched images; nil for no limit. One batch is always allowed, and the
+    ///     batch that `next()` returned does not count.
+    ///   - transform: cropping and flipping of the images.
+    ///   - fastDecode: lets the JPEG decoder halve large images and take shortcuts, instead of decoding every pixel as
     ///     Pillow does.
-    ///   - logger: gets a warning for each unreadable picture.
+    ///   - logger: receives a warning for each unreadable image.
     public init(
         collection: ImageCollection, imageSize: Int, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
         transform: ImageTransform = ImageTransform(), fastDecode: Bool = false, logger: Logger
     ) {
-        precondition(imageSize > 0, "BatchLoader: pictures of \(imageSize) pixels")
+        precondition(imageSize > 0, "BatchLoader: images of \(imageSize) pixels")
         precondition(startSample >= 0, "BatchLoader: the first sample is \(startSample)")
         precondition(workers > 0, "BatchLoader: \(workers) workers")
         precondition(prefetchBatches > 0, "BatchLoader: \(prefetchBatches) batches kept ready")
@@ -48,7 +47,7 @@ public final class BatchLoader: Sendable {
             collection: collection, imageSize: imageSize, plan: plan, transform: transform,
             fastDecode: fastDecode, order: SampleOrder(seed: seed, count: collection.samples.count),
             startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting), logger: logger)
-        // Threads hold the work and not the loader, so that a loader that is let go can stop them.
+        // Threads retain the work and not the loader, so that the loader can be deallocated and stop them.
         for number in 0..<workers {
             let thread = Thread { [work] in work.run() }
             thread.name = "pictures \(number)"
@@ -57,7 +56,7 @@ public final class BatchLoader: Sendable {
         }
     }
 
-    /// Reads batches of one size; all else as above.
+    /// Starts a loader with batches of one size.
     public convenience init(
         collection: ImageCollection, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
@@ -69,7 +68,7 @@ public final class BatchLoader: Sendable {
             transform: transform, fastDecode: fastDecode, logger: logger)
     }
 
-    /// Reads the pictures of a folder; all else as above.
+    /// Starts a loader of the images of a folder, with batches of one size.
     public convenience init(
         folder: ImageFolder, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0, workers: Int = 1,
         prefetchBatches: Int = 2, prefetchBytes: Int? = nil, transform: ImageTransform = ImageTransform(),
@@ -87,22 +86,22 @@ public final class BatchLoader: Sendable {
 
     /// The next batch; waits until it is ready.
     ///
-    /// - Throws: `PixNerdError` when no picture of the collection can be read, and after `stop()`.
+    /// - Throws: `PixNerdError` if no image of the collection can be read, and after `stop()`.
     public func next() throws -> LoadedBatch {
         try work.next()
     }
 
-    /// Ends the threads and waits for them; what was read ahead is dropped. May be called more than once.
+    /// Ends the threads, waits for them and drops prefetched batches. May be called more than once.
     public func stop() {
         work.stop()
     }
 
-    /// The names of the pictures found unreadable so far, sorted: paths, or paths inside shards.
+    /// The names of the images found unreadable so far, sorted: paths, including those inside shards.
     public var skipped: [String] { work.skipped }
 
-    /// The most bytes of pictures that were in memory here at once.
+    /// The peak number of bytes of prefetched images.
     public var peakPrefetchedBytes: Int { work.peakPrefetchedBytes }
 
-    /// How long `next()` has waited for pictures in all, in seconds.
+    /// The total time that `next()` has waited for images, in seconds.
     public var waitSeconds: Double { work.waitSeconds }
 }

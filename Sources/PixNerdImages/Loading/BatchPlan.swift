@@ -1,18 +1,20 @@
-/// Which samples of the endless order a loader reads, and in what batches.
+/// The samples of the endless order that a loader reads, and their division into batches.
 ///
-/// The order is cut into steps of equal size. Of each step a process reads its share, a run of samples, in batches of at
-/// most so many; shares and batches differ by one sample at most.
+/// The order is cut into steps of equal size. Each process reads a contiguous share of every step, in batches of limited
+/// size. The sizes of shares and of batches differ by at most one sample.
 public struct BatchPlan: Sendable, Equatable {
-    /// Samples in a step, on all processes.
+    /// Samples per step, over all processes.
     public let step: Int
-    /// The places in a step that are read here.
+    /// The positions within a step that this process reads.
     public let share: Range<Int>
-    /// Of the batches of a step, in order.
+    /// The sizes of the batches of a step, in order.
     public let sizes: [Int]
 
     /// - Parameters:
-    ///   - step: samples in a step, at least as many as there are ranks.
-    ///   - most: samples in a batch.
+    ///   - step: samples per step, at least as many as there are ranks.
+    ///   - most: maximum number of samples in a batch.
+    ///   - rank: the index of this process.
+    ///   - ranks: the number of processes.
     public init(step: Int, most: Int, rank: Int = 0, ranks: Int = 1) {
         precondition(
             step >= ranks && ranks > 0 && most > 0, "BatchPlan: steps of \(step) for \(ranks) ranks, \(most) at most")
@@ -22,14 +24,15 @@ public struct BatchPlan: Sendable, Equatable {
         sizes = (0..<batches).map { count * ($0 + 1) / batches - count * $0 / batches }
     }
 
-    /// Batches of one size that follow one another.
+    /// A plan with consecutive batches of one size.
     public init(batchSize: Int) { self.init(step: batchSize, most: batchSize) }
 
     var largestBatch: Int { sizes.max() ?? 0 }
 
     func size(ofBatch batch: Int) -> Int { sizes[batch % sizes.count] }
 
-    /// The batch and the place in it of the `job`-th sample that is read here, and the sample's place in the order.
+    /// The location of the `job`-th sample that this process reads: its batch, its position in the batch, and its number in
+    /// the order.
     func place(ofJob job: Int) -> (batch: Int, position: Int, sample: Int) {
         let (step, place) = job.quotientAndRemainder(dividingBy: share.count)
         var (batch, position) = (0, place)

@@ -1,32 +1,32 @@
-/// A batch of labelled pictures, all square and of one size.
+/// A batch of labelled square images of one size.
 public struct LoadedBatch: Sendable, Equatable {
-    /// Picture after picture, each `imageSize * imageSize * 3` bytes: rows from top to bottom, interleaved RGB.
+    /// The images one after another, each `imageSize * imageSize * 3` bytes: rows from top to bottom, interleaved RGB.
     public let pixels: [UInt8]
-    /// The class of each picture.
+    /// The class of each image.
     public let labels: [Int]
-    /// The place of each picture in the collection's `samples`.
+    /// The index of each image in the collection's `samples`.
     public let indices: [Int]
-    /// The side of each picture in pixels.
+    /// The side of each image in pixels.
     public let imageSize: Int
 
-    /// How many pictures there are.
+    /// The number of images.
     public var count: Int { labels.count }
 
     public init(pixels: [UInt8], labels: [Int], indices: [Int], imageSize: Int) {
         precondition(
             indices.count == labels.count && pixels.count == labels.count * imageSize * imageSize * 3,
             "LoadedBatch: \(pixels.count) bytes, \(labels.count) labels and \(indices.count) indices do not fit"
-                + " pictures of \(imageSize) x \(imageSize)")
+                + " images of \(imageSize) x \(imageSize)")
         self.pixels = pixels
         self.labels = labels
         self.indices = indices
         self.imageSize = imageSize
     }
 
-    /// The same pictures with left and right changed.
+    /// The batch with every image flipped horizontally.
     public var mirrored: LoadedBatch {
         var mirrored = pixels
-        // Rows of pictures that stand one after another are rows of one tall picture.
+        // Consecutive images can be treated as a single tall one.
         mirrored.withUnsafeMutableBufferPointer { pixels in
             guard let base = pixels.baseAddress else { return }
             mirrorRows(base, width: imageSize, height: count * imageSize)

@@ -2,11 +2,13 @@ import Foundation
 import Logging
 import PixNerdSupport
 
-/// What a loader and its threads share.
+/// The state shared by a loader and its threads.
 ///
-/// `@unchecked Sendable`: all variables are touched only while `condition` is locked; the rest is constant.
+/// `@unchecked Sendable`: all variables are accessed only while `condition` is locked; the rest is constant.
 final class LoaderWork: @unchecked Sendable {
-    /// The pixels of a batch. Threads write to different pictures of it, each before it reports its picture as read.
+    /// The pixels of a batch.
+    ///
+    /// `@unchecked Sendable`: threads write to different images of it, each before it reports its image as read.
     private final class BatchPixels: @unchecked Sendable {
         let base: UnsafeMutablePointer<UInt8>
 
@@ -19,14 +21,14 @@ final class LoaderWork: @unchecked Sendable {
         }
     }
 
-    /// A batch that is being filled.
+    /// A batch being filled.
     private struct Slot {
         let pixels: BatchPixels
         var indices: [Int]
         var missing: Int
     }
 
-    /// One sample to be read.
+    /// A sample to read.
     private struct Job {
         let batch: Int
         let position: Int
@@ -42,21 +44,21 @@ final class LoaderWork: @unchecked Sendable {
     private let transform: ImageTransform
     private let fastDecode: Bool
     private let startSample: Int
-    /// How many batches may be in memory here at once.
+    /// Maximum number of batches in memory.
     private let prefetchBatches: Int
     private let seed: UInt64
     private let logger: Logger
 
     private let condition = NSCondition()
     private var order: SampleOrder
-    /// The next sample to be given to a thread, counted from `startSample`.
+    /// The next sample to assign to a thread, counted from `startSample`.
     private var nextJob = 0
-    /// The batch that the consumer gets next.
+    /// The next batch for the consumer.
     private var nextBatch = 0
     private var slots: [Int: Slot] = [:]
     private var mostSlots = 0
     private var unreadable: Set<Int> = []
-    private var failure: ImageError?
+    private var failure: PixNerdError?
     private var isStopped = false
     private var running: Int
     private var waited: Duration = .zero
@@ -101,7 +103,7 @@ final class LoaderWork: @unchecked Sendable {
             buffer.baseAddress!.initialize(from: slot.pixels.base, count: bytes)
             count = bytes
         }
-        // Only now, so that never more batches are in memory than were asked for.
+        // Only now, so that the number of batches in memory never exceeds the limit.
         condition.withLock {
             slots.removeValue(forKey: nextBatch)
             nextBatch += 1
@@ -121,7 +123,10 @@ final class LoaderWork: @unchecked Sendable {
         while true {
             if let slot = slots[nextBatch], slot.missing == 0 { return slot }
             if let failure { throw failure }
-            if isStopped { throw ImageError("The loader of \(collection.root) was stopped: it has no more batches.") }
+            if isStopped {
+                throw PixNerdError(
+                    .invalidValue, "The loader of \(collection.root)", found: "was stopped and has no more batches")
+            }
             condition.wait()
         }
     }
@@ -151,7 +156,7 @@ final class LoaderWork: @unchecked Sendable {
         condition.unlock()
     }
 
-    /// The next sample in order, once its batch is among those to be kept ready; nil to end.
+    /// The next sample in order, once its batch may be prefetched; nil to end.
     private func takeJob() -> Job? {
         condition.lock()
         defer { condition.unlock() }
@@ -175,14 +180,16 @@ final class LoaderWork: @unchecked Sendable {
     }
 
     private func finish(_ job: Job, index: Int) {
-        // Gone after a stop.
+        // The slot is gone after a stop.
         guard slots[job.batch] != nil else { return }
         slots[job.batch]!.indices[job.position] = index
         slots[job.batch]!.missing -= 1
         if slots[job.batch]!.missing == 0 { condition.broadcast() }
     }
 
-    /// Reads the sample's picture or the first one after it in its epoch that can be read; nil when there is none.
+    /// Reads the sample's image, or the next readable one in its epoch.
+    ///
+    /// - Returns: the index of the image read; nil if there is none.
     private func readFirstReadable(_ job: Job, _ reader: PictureReader) -> Int? {
         for offset in job.permutation.indices {
             let index = job.permutation[(job.place + offset) % job.permutation.count]
@@ -200,9 +207,9 @@ final class LoaderWork: @unchecked Sendable {
             }
         }
         condition.withLock {
-            failure = ImageError(
-                "None of the \(counted(collection.samples.count, "picture")) in \(collection.root) can be read: the"
-                    + " reasons were logged.")
+            failure = PixNerdError(
+                .malformed, "None of the \(counted(collection.samples.count, "picture")) in \(collection.root)",
+                found: "can be read: the reasons were logged")
             condition.broadcast()
         }
         return nil

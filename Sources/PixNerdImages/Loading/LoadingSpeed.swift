@@ -1,18 +1,18 @@
 import Foundation
 
-/// How many pictures of a collection one thread reads, decodes and cuts to squares in a second.
+/// Measures how many images of a collection one thread reads, decodes and crops per second.
 ///
-/// Goes through the pictures in order, over and over; a first round of at most 64 pictures is not counted. Pictures that
-/// cannot be read are passed over.
+/// Goes through the images in order, repeatedly. A warm-up of at most 64 images is not counted. Images that cannot be
+/// read are skipped.
 ///
 /// - Parameters:
-///   - collection: the pictures.
-///   - imageSize: the side of the squares in pixels, at least 1.
-///   - seconds: for how long to measure; more than 0.
-///   - transform: how squares are cut.
-///   - fastDecode: as in `BatchLoader`.
-/// - Returns: pictures per second of one thread.
-/// - Throws: `PixNerdError` when the first pictures cannot be read.
+///   - collection: the images.
+///   - imageSize: the side of the square crops in pixels, at least 1.
+///   - seconds: duration of the measurement, more than 0.
+///   - transform: cropping and flipping of the images.
+///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
+/// - Returns: images per second of one thread.
+/// - Throws: `PixNerdError` if one of the warm-up images cannot be read.
 public func measureLoading(
     collection: ImageCollection, imageSize: Int, seconds: Double, transform: ImageTransform = ImageTransform(),
     fastDecode: Bool = false

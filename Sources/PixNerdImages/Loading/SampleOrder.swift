@@ -1,9 +1,9 @@
 import PixNerdTensors
 
-/// Which picture each sample is: sample k lies in epoch k / count at place k % count of that epoch's permutation.
+/// Maps samples to images: sample k is in epoch k / count, at position k % count of that epoch's permutation.
 struct SampleOrder {
     let seed: UInt64
-    /// Pictures in the folder.
+    /// Number of images in the collection.
     let count: Int
     private var current: (epoch: Int, permutation: [Int])?
 
@@ -12,9 +12,9 @@ struct SampleOrder {
         self.count = count
     }
 
-    /// A sample's epoch, the order of the pictures in that, and the sample's place in it.
+    /// A sample's epoch, the permutation of the images in that epoch, and the sample's position in it.
     ///
-    /// Keeps the last epoch's permutation, so asking in ascending order makes each one once.
+    /// Caches the permutation of one epoch, so that calls in ascending order compute each one once.
     mutating func place(ofSample sample: Int) -> (epoch: Int, permutation: [Int], place: Int) {
         let (epoch, place) = sample.quotientAndRemainder(dividingBy: count)
         if let current, current.epoch == epoch { return (epoch, current.permutation, place) }

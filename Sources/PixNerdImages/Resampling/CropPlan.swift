@@ -2,9 +2,9 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// Memory that crops need on the way, used for picture after picture by one thread.
+/// Scratch memory for crops, reused from image to image by one thread.
 final class CropScratch {
-    /// Two blocks, for a picture and its half.
+    /// Two blocks, for an image and its half.
     fileprivate let halves = (ByteBlock(), ByteBlock())
     fileprivate let resampling = ResamplingMemory()
 
@@ -13,33 +13,33 @@ final class CropScratch {
     init() {}
 }
 
-/// What a transform does to one picture, its random choices made.
+/// A transform of one image, with its random choices made.
 struct CropPlan {
     private enum Kind {
-        /// Scaled until the shorter side has this many pixels; then the middle, or a place still to be drawn.
+        /// Scales the image until its shorter side has this many pixels, then takes the middle or a random position.
         case square(shorterSide: Int, isRandom: Bool)
-        /// A part scaled to the square, whatever its shape.
+        /// Scales a part to the square, whatever its shape.
         case part(columns: Range<Int>, rows: Range<Int>)
     }
 
     private let kind: Kind
-    /// Columns and rows of the picture as it is stored.
+    /// Columns and rows of the image as stored.
     private let original: (width: Int, height: Int)
     private let size: Int
     private let flip: Bool
-    /// What is left of the picture's stream.
+    /// The image's random stream after the choices made so far.
     private let random: RandomStream
 
-    /// How often the picture may be halved before it would be too small for the result: what a JPEG decoder may do
-    /// while it decodes.
+    /// How often the image may be halved before it would be too small for the result. A JPEG decoder may do so while
+    /// decoding.
     let halvings: Int
 
     /// - Parameters:
-    ///   - transform: what to do.
-    ///   - width: columns of the picture as it is stored.
-    ///   - height: rows of the picture as it is stored.
+    ///   - transform: the transform to apply.
+    ///   - width: columns of the image as stored.
+    ///   - height: rows of the image as stored.
     ///   - size: the side of the result in pixels.
-    ///   - random: the picture's own random numbers.
+    ///   - random: the random numbers of this image.
     init(_ transform: ImageTransform, width: Int, height: Int, size: Int, random: RandomStream) {
         var random = random
         var shortest = min(width, height)
@@ -66,13 +66,13 @@ struct CropPlan {
         self.random = random
     }
 
-    /// Cuts the square.
+    /// Crops and scales the image.
     ///
     /// - Parameters:
-    ///   - picture: the picture, as it is stored or halved by its decoder.
+    ///   - picture: the image, as stored or as halved by its decoder.
     ///   - times: how often the decoder halved it.
-    ///   - output: room for `size * size * 3` bytes.
-    ///   - scratch: the thread's memory.
+    ///   - output: memory for `size * size * 3` bytes.
+    ///   - scratch: the scratch memory of this thread.
     func run(
         _ picture: PixelView, halved times: Int = 0, into output: UnsafeMutablePointer<UInt8>, scratch: CropScratch
     ) {
@@ -83,11 +83,11 @@ struct CropPlan {
         switch kind {
         case .square(let shorterSide, let isRandom):
             if times == 0 { picture = halved(picture, until: 2 * shorterSide, scratch) }
-            // A decoder's half has the same geometry, so that the same square is cut.
+            // The geometry is that of exact halving, so that the crop does not depend on who halved the image.
             let width = times == 0 ? picture.width : original.width >> times
             let height = times == 0 ? picture.height : original.height >> times
             let scale = Double(shorterSide) / Double(min(width, height))
-            // Python's round(), as in the original: halves go to the even neighbour.
+            // Python's round(), as in the original: ties to even.
             let columns = Int((Double(width) * scale).rounded(.toNearestOrEven))
             let rows = Int((Double(height) * scale).rounded(.toNearestOrEven))
             let top = isRandom ? random.nextInteger(below: rows - size + 1) : (rows - size) / 2
@@ -98,7 +98,7 @@ struct CropPlan {
                     from: (picture.width, picture.height), to: (columns, rows), filter: .bicubic,
                     columns: left..<left + size, rows: top..<top + size, mirrored: mirrored)
             } else {
-                // Its last column and row may stand for less than a pixel.
+                // The last column and row of a decoder's half may stand for less than a pixel.
                 let unit = 1 / Double(1 << times)
                 let across = Double(original.width) * unit / Double(columns)
                 let down = Double(original.height) * unit / Double(rows)
@@ -115,7 +115,7 @@ struct CropPlan {
                     from: (columns.count, rows.count), to: (size, size), filter: .bicubic, columns: 0..<size,
                     rows: 0..<size, mirrored: mirrored)
             } else {
-                // The part as it lies in the halved picture: its edges may fall between pixels.
+                // The part in the coordinates of the halved image, where its edges may fall between pixels.
                 let unit = 1 / Double(1 << times)
                 resampling = Resampling(
                     from: (picture.width, picture.height),
@@ -131,7 +131,7 @@ struct CropPlan {
         flip && random.nextUniform() < 0.5
     }
 
-    /// The picture halved by averaging while its shorter side has at least `limit` pixels.
+    /// The image, halved by averaging while its shorter side has at least `limit` pixels.
     private func halved(_ picture: PixelView, until limit: Int, _ scratch: CropScratch) -> PixelView {
         var result = picture
         var (target, other) = scratch.halves

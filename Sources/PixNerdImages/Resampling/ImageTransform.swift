@@ -1,31 +1,31 @@
 import Foundation
 import PixNerdTensors
 
-/// Which square of a picture is taken.
+/// How images are cropped to a square.
 public enum CropMode: String, Sendable, CaseIterable {
-    /// The middle, as `admCenterCrop` cuts it.
+    /// The centre crop of `admCenterCrop`.
     case center
-    /// A square that is a little smaller than the picture's shorter side, anywhere in the picture: what
-    /// guided-diffusion (ADM) calls random_crop_arr.
+    /// A square a little smaller than the image's shorter side, at a random position: random_crop_arr of
+    /// guided-diffusion (ADM).
     case random
-    /// A part of the picture of random area and shape, scaled to a square: torchvision's RandomResizedCrop.
+    /// A part of random area and aspect ratio, scaled to a square: torchvision's RandomResizedCrop.
     case resized
 }
 
-/// How pictures become squares of one size.
+/// The cropping, scaling and flipping of images to squares of one size.
 ///
-/// All scaling is done with Pillow's filters, byte for byte. What is random is drawn from a stream that depends on the
-/// seed, the epoch and the picture's place in the collection, so that neither threads nor batches change it.
+/// Scaling is identical to Pillow's, byte for byte. Random choices come from a stream that depends on the seed, the
+/// epoch and the image's index in the collection, so that they do not depend on threads or batches.
 public struct ImageTransform: Sendable, Equatable {
-    /// Which square is taken.
+    /// How images are cropped.
     public var crop: CropMode
-    /// Whether every second picture, at random, has left and right changed.
+    /// Whether images are flipped horizontally with a probability of one half.
     public var flip: Bool
-    /// For `.random`: how large a part of the scaled picture's shorter side the square is, above 0 and at most 1.
+    /// For `.random`: the side of the square as a fraction of the scaled image's shorter side, above 0 and at most 1.
     public var randomFraction: ClosedRange<Double> = 0.8...1
-    /// For `.resized`: how large a part of the picture's area is taken, above 0 and at most 1.
+    /// For `.resized`: the fraction of the image's area to take, above 0 and at most 1.
     public var resizedScale: ClosedRange<Double> = 0.08...1
-    /// For `.resized`: width over height of the part.
+    /// For `.resized`: the aspect ratio of the part, width divided by height.
     public var resizedRatio: ClosedRange<Double> = 3.0 / 4...4.0 / 3
 
     public init(crop: CropMode = .center, flip: Bool = false) {
@@ -33,21 +33,21 @@ public struct ImageTransform: Sendable, Equatable {
         self.flip = flip
     }
 
-    /// The random numbers of one picture in one epoch.
+    /// The random numbers of one image in one epoch.
     static func stream(seed: UInt64, epoch: Int, index: Int) -> RandomStream {
         RandomStream(seed: seed, purpose: .augmentation, step: epoch, index: index)
     }
 
-    /// Transforms a picture.
+    /// Transforms an image.
     ///
     /// - Parameters:
-    ///   - image: a picture of any size.
+    ///   - image: an image of any size.
     ///   - size: the side of the result in pixels, at least 1.
-    ///   - seed: the run's seed.
-    ///   - epoch: how often the collection was gone through before.
-    ///   - index: the picture's place in the collection.
+    ///   - seed: the seed of the run.
+    ///   - epoch: the number of completed epochs.
+    ///   - index: the image's index in the collection.
     public func callAsFunction(_ image: RGBImage, size: Int, seed: UInt64, epoch: Int, index: Int) -> RGBImage {
-        precondition(size > 0, "ImageTransform: a side of \(size) pixels is not a picture")
+        precondition(size > 0, "ImageTransform: a side of \(size) pixels is not an image")
         let pixels = [UInt8](unsafeUninitializedCapacity: size * size * 3) { output, count in
             image.withView { view in
                 let plan = CropPlan(
@@ -60,10 +60,10 @@ public struct ImageTransform: Sendable, Equatable {
         return RGBImage(width: size, height: size, pixels: pixels)
     }
 
-    /// The part of a picture that torchvision's RandomResizedCrop takes: up to ten tries at an area and a shape that
-    /// fit, and the largest allowed part in the middle when none does.
+    /// The part of an image that torchvision's RandomResizedCrop takes: up to ten random areas and aspect ratios are tried
+    /// until one fits, otherwise the largest allowed part in the middle.
     ///
-    /// torchvision draws area and shape in single precision and goes on in double; so does this.
+    /// As in torchvision, area and aspect ratio are drawn in single precision and processed in double.
     func resizedPart(width: Int, height: Int, _ random: inout RandomStream) -> (columns: Range<Int>, rows: Range<Int>) {
         let scale = (Float(resizedScale.lowerBound), Float(resizedScale.upperBound))
         let logRatio = (logf(Float(resizedRatio.lowerBound)), logf(Float(resizedRatio.upperBound)))

@@ -1,19 +1,19 @@
 import CPixNerdKernels
 import PixNerdSupport
 
-/// A picture of another size, equal byte for byte to Pillow 13's `Image.resize((width, height), filter)` of RGB.
+/// Resizes an image, with the same bytes as Pillow 13's `Image.resize((width, height), filter)` for RGB.
 ///
-/// Rows are resampled before columns, except where a picture loses more than twice as many rows as columns: there
-/// columns come first. Pillow 3 to 12 always began with the rows; for those tall pictures single pixels then differ by
-/// a level.
+/// Rows are resampled before columns, unless the image loses more than twice as many rows as columns; then columns come
+/// first. Pillow 3 to 12 always begins with the rows, so its results for such tall images differ by a level in single
+/// pixels.
 ///
 /// - Parameters:
-///   - image: the picture.
+///   - image: the image.
 ///   - width: the new number of columns, at least 1.
 ///   - height: the new number of rows, at least 1.
-///   - filter: the kernel.
+///   - filter: the resampling filter.
 public func resized(_ image: RGBImage, width: Int, height: Int, filter: ResamplingFilter) -> RGBImage {
-    precondition(width > 0 && height > 0, "resized: a size of \(width) x \(height) is not a picture")
+    precondition(width > 0 && height > 0, "resized: a size of \(width) x \(height) is not an image")
     let pixels = [UInt8](unsafeUninitializedCapacity: width * height * 3) { output, count in
         image.withView { view in
             Resampling(
@@ -27,7 +27,7 @@ public func resized(_ image: RGBImage, width: Int, height: Int, filter: Resampli
 }
 
 extension RGBImage {
-    /// Calls `body` with a view of the pixels that holds during the call.
+    /// Calls `body` with a view of the pixels that is valid during the call.
     func withView<Result>(_ body: (PixelView) throws -> Result) rethrows -> Result {
         try pixels.withUnsafeBufferPointer {
             try body(PixelView($0.baseAddress!, width: width, height: height))
@@ -35,7 +35,7 @@ extension RGBImage {
     }
 }
 
-/// What resampling needs on the way, used for picture after picture by one thread.
+/// Scratch memory for resampling, reused from image to image by one thread.
 final class ResamplingMemory {
     fileprivate let between = ByteBlock()
     fileprivate let turned = ByteBlock()
@@ -45,23 +45,26 @@ final class ResamplingMemory {
     init() {}
 }
 
-/// The resampling of a picture to another size, of which some columns and rows are wanted; the others are never
-/// computed.
+/// Resamples an image to another size and computes only a range of the resulting columns and rows.
 struct Resampling {
-    /// Nil where the columns keep their number, and are only selected.
+    /// The weights along rows; nil if the width does not change and columns are only selected.
     private let horizontal: ResamplingWeights?
+    /// The weights along columns; nil if the height does not change and rows are only selected.
     private let vertical: ResamplingWeights?
     private let columns: Range<Int>
     private let rows: Range<Int>
     private let beginsWithColumns: Bool
     private let isMirrored: Bool
 
+    /// Prepares to resample a whole image.
+    ///
     /// - Parameters:
-    ///   - input: columns and rows of the picture.
-    ///   - output: the size that all of it is resampled to.
-    ///   - columns: which of the output's columns are wanted.
-    ///   - rows: which of the output's rows are wanted.
-    ///   - mirrored: whether left and right of the result change places.
+    ///   - input: columns and rows of the image.
+    ///   - output: columns and rows of the whole result.
+    ///   - filter: the resampling filter.
+    ///   - columns: the columns of the result to compute.
+    ///   - rows: the rows of the result to compute.
+    ///   - mirrored: whether the result is flipped horizontally.
     init(
         from input: (width: Int, height: Int), to output: (width: Int, height: Int), filter: ResamplingFilter,
         columns: Range<Int>, rows: Range<Int>, mirrored: Bool = false
@@ -79,16 +82,20 @@ struct Resampling {
         self.columns = columns
         self.rows = rows
         isMirrored = mirrored
-        // Pillow 13's rule, found by comparing with both orders on 48,000 pairs of random sizes.
+        // Pillow 13's rule, found by comparing both orders on 48,000 pairs of random sizes.
         let lostRows = input.height - output.height
         beginsWithColumns = lostRows > 0 && lostRows > 2 * (input.width - output.width)
     }
 
-    /// The resampling of a part of a picture, with edges between pixels, to a square.
+    /// Prepares to resample a part of an image, whose edges may lie between pixels, to a square.
     ///
     /// - Parameters:
-    ///   - across: where the part lies horizontally, in pixels.
-    ///   - down: where the part lies vertically, in pixels.
+    ///   - input: columns and rows of the image.
+    ///   - across: the horizontal extent of the part, in pixels.
+    ///   - down: the vertical extent of the part, in pixels.
+    ///   - size: the side of the result in pixels.
+    ///   - filter: the resampling filter.
+    ///   - mirrored: whether the result is flipped horizontally.
     init(
         from input: (width: Int, height: Int), across: (start: Double, length: Double),
         down: (start: Double, length: Double), toSquare size: Int, filter: ResamplingFilter, mirrored: Bool
@@ -104,10 +111,12 @@ struct Resampling {
         beginsWithColumns = false
     }
 
+    /// Resamples an image.
+    ///
     /// - Parameters:
-    ///   - input: a picture of the size that was given.
-    ///   - output: room for the wanted columns and rows.
-    ///   - memory: for the result of the first pass, and for pixels in another order.
+    ///   - input: an image of the size given to the initializer.
+    ///   - output: memory for the columns and rows to compute.
+    ///   - memory: scratch memory.
     func run(_ input: PixelView, into output: UnsafeMutablePointer<UInt8>, memory: ResamplingMemory) {
         defer { withExtendedLifetime(memory) {} }
         guard let horizontal else {
@@ -120,7 +129,7 @@ struct Resampling {
             if isMirrored { mirrorRows(output, width: columns.count, height: rows.count) }
             return
         }
-        // Columns and rows that no wanted pixel is made of are left out from the start.
+        // Columns and rows that do not contribute to the result are left out from the start.
         let usedColumns = horizontal.inputs
         let columnWeights = horizontal.withoutFirst(usedColumns.lowerBound)
         guard let vertical else {

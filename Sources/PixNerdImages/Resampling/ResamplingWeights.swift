@@ -2,7 +2,7 @@ import CPixNerdKernels
 import Foundation
 import PixNerdTensors
 
-/// How a picture is resampled. The names and the kernels are Pillow's.
+/// Resampling filters, with Pillow's names and kernels.
 public enum ResamplingFilter: String, Sendable, CaseIterable {
     case box
     case bilinear
@@ -11,7 +11,7 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
     /// A windowed sinc with three lobes.
     case lanczos
 
-    /// Half the width of the kernel in pixels, before it is widened for shrinking.
+    /// Half the width of the kernel in pixels, when not shrinking.
     var support: Double {
         switch self {
         case .box: 0.5
@@ -21,7 +21,7 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
         }
     }
 
-    /// The kernel's height at a distance of `x` pixels from its centre.
+    /// The value of the kernel at a distance of `x` pixels from its centre.
     func callAsFunction(_ x: Double) -> Double {
         switch self {
         case .box:
@@ -44,25 +44,28 @@ public enum ResamplingFilter: String, Sendable, CaseIterable {
     }
 }
 
-/// The weights of one axis: which input pixels each output pixel is made of, in fixed point.
+/// The fixed-point weights of the input pixels that contribute to each output pixel along one axis.
 struct ResamplingWeights {
-    /// For each output pixel its first input pixel.
+    /// The first input pixel of each output pixel.
     private(set) var starts: [Int32]
-    /// For each output pixel how many input pixels it takes.
+    /// The number of input pixels of each output pixel.
     private(set) var counts: [Int32]
-    /// `taps` weights for each output pixel, of which the first `counts` are used.
+    /// `taps` weights per output pixel, of which the first `counts` are used.
     private(set) var weights: [Int32]
     let taps: Int
 
-    /// The weights of some outputs of an axis, of which a span is resampled to `outputSize` pixels.
+    /// Computes the weights for resampling a span of an axis to `outputSize` pixels.
     ///
-    /// A kernel is widened by the factor of shrinking, so that every input pixel counts; at the axis' ends it is cut
-    /// off and what is left is scaled to a sum of one. All this in double precision, rounded once to fixed point.
+    /// When shrinking, the kernel is widened by the scale factor, so that every input pixel counts. At the ends of the
+    /// axis it is cut off and the rest is normalised to a sum of one. Everything is computed in double precision and
+    /// rounded once to fixed point.
     ///
     /// - Parameters:
-    ///   - inputSize: how many pixels the axis has.
-    ///   - span: what is resampled, in pixels from the axis' beginning; nil for all of it.
-    ///   - outputs: which of the `outputSize` output pixels are wanted.
+    ///   - filter: the resampling filter.
+    ///   - inputSize: number of input pixels.
+    ///   - span: the part to resample, in pixels from the start of the axis; nil for all of it.
+    ///   - outputSize: number of output pixels of the whole span.
+    ///   - outputs: the output pixels to compute weights for.
     init(
         filter: ResamplingFilter, inputSize: Int, span: (start: Double, length: Double)? = nil, outputSize: Int,
         outputs: Range<Int>
@@ -99,7 +102,7 @@ struct ResamplingWeights {
         }
     }
 
-    /// The input pixels that any of the outputs takes.
+    /// The range of input pixels that contribute to any output.
     var inputs: Range<Int> {
         var lower = Int.max
         var upper = 0
@@ -110,14 +113,14 @@ struct ResamplingWeights {
         return lower..<upper
     }
 
-    /// The same for an input that lacks its first `count` pixels, which no output takes.
+    /// The weights for an input without its first `count` pixels, which must not contribute to any output.
     func withoutFirst(_ count: Int) -> ResamplingWeights {
         var result = self
         for i in starts.indices { result.starts[i] -= Int32(count) }
         return result
     }
 
-    /// The outputs from last to first: a mirrored picture for nothing.
+    /// The weights with the outputs in reverse order, which flips the image at no cost.
     func reversed() -> ResamplingWeights {
         var result = self
         result.starts.reverse()
