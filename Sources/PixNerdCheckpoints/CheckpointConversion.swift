@@ -8,7 +8,7 @@ public struct CheckpointConversion {
         public var tensors = 0
         /// Bytes of tensor elements written.
         public var bytes = 0
-        /// Tensors in which finite values were too large for the new type and became infinite, with the number of such values.
+        /// Tensors with finite values that were too large for the new type and became infinite, and their number.
         public var overflows: [(name: String, count: Int)] = []
     }
 

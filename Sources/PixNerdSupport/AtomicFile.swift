@@ -24,7 +24,8 @@ public struct AtomicFile: ~Copyable {
 
     /// Writes a file with the given bytes.
     ///
-    /// - Parameter isSynced: waits until the bytes are on disk, which is not worth it for many small files such as images.
+    /// - Parameter isSynced: waits until the bytes are on disk, which is not worth it for many small files such as
+    ///   images.
     /// - Throws: `PixNerdError` naming the path. An existing file is then left as it was.
     public static func write(_ bytes: some ContiguousBytes, to path: String, isSynced: Bool = true) throws {
         try write(to: path, isSynced: isSynced) { file in try bytes.withUnsafeBytes { try file.append($0) } }

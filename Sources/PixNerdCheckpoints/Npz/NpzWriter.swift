@@ -73,7 +73,7 @@ public final class NpzWriter {
     public func append<Element: BitwiseCopyable>(_ values: [Element]) throws {
         precondition(
             values.isEmpty || current < arrays.count && MemoryLayout<Element>.size == arrays[current].type.size,
-            "NpzWriter: elements of \(Element.self) are not what \(path) holds")
+            "NpzWriter: elements of \(Element.self) do not match the array of \(path)")
         try values.withUnsafeBytes { try append($0) }
     }
 

@@ -72,7 +72,7 @@ extension Pickle {
         return dictionary
     }
 
-    /// The tensor made from (storage, offset, shape, strides, ...); the seventh argument, if present, is the element type.
+    /// The tensor made from (storage, offset, shape, strides, ...). An optional seventh argument is the element type.
     private func rebuilt(_ arguments: [PickleValue]) -> TorchTensor? {
         guard arguments.count >= 4, let object = object(arguments[0]), case .storage(let index) = object.kind,
             case .integer(let offset) = arguments[1], let shape = integers(arguments[2]),

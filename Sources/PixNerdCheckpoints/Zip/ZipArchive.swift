@@ -6,8 +6,8 @@ import PixNerdSupport
 ///
 /// libzip does not reveal where the data of an entry is. But it reads the file through `ZipBytes`, which notes the
 /// position of the first byte read of an uncompressed entry; the data is then used in place, in the mapping. This needs
-/// neither a copy nor a second zip parser that might disagree with libzip's. Checksums of such entries are not verified,
-/// as in PyTorch, which can save files without them.
+/// neither a copy nor a second zip parser that might disagree with libzip's. Checksums of such entries are not
+/// verified, as in PyTorch, which can save files without them.
 ///
 /// `@unchecked Sendable`: libzip's handle is used under `lock`.
 final class ZipArchive: @unchecked Sendable {

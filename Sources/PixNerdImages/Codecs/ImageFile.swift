@@ -8,8 +8,8 @@ import PixNerdSupport
 /// Adobe's inverted convention. One deliberate difference: 16-bit grey keeps its high byte, as 16-bit colour does,
 /// whereas Pillow clips everything from 255 on to white.
 public enum ImageFile {
-    /// The maximum number of pixels of an image: 2^28, a square of 16,384. A file that claims more is refused before any
-    /// memory is allocated for it.
+    /// The maximum number of pixels of an image: 2^28, a square of 16,384. A file that claims more is refused before
+    /// any memory is allocated for it.
     public static let maximumPixels = 1 << 28
 
     /// Reads a PNG or JPEG file. The contents determine the format, not the extension of the name.
@@ -40,8 +40,8 @@ public enum ImageFile {
         }
     }
 
-    /// Writes an image as a PNG file, atomically: first under a temporary name next to `path`, then renamed. An existing
-    /// file is replaced.
+    /// Writes an image as a PNG file, atomically: first under a temporary name next to `path`, then renamed. An
+    /// existing file is replaced.
     ///
     /// - Throws: `PixNerdError` if the folder is missing or the file cannot be written.
     public static func writePNG(_ image: RGBImage, to path: String) throws {

@@ -1,5 +1,5 @@
-/// A colour palette for an image, by median cut (Heckbert, "Color image quantization for frame buffer display", SIGGRAPH
-/// 1982) over a histogram with five bits per channel.
+/// A colour palette for an image, by median cut (Heckbert, "Color image quantization for frame buffer display",
+/// SIGGRAPH 1982) over a histogram with five bits per channel.
 package struct Palette {
     package struct Color: Equatable {
         package let red: UInt8

@@ -5,8 +5,8 @@ import PixNerdSupport
 ///
 /// Each folder directly under the root is a class; labels number the classes in the order of their names' code points.
 /// A class contains the PNG and JPEG files in its folder and all folders below it, in sorted order. Symbolic links are
-/// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a notebook
-/// does not become a class.
+/// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a
+/// notebook does not become a class.
 public struct ImageFolder: Sendable {
     /// One image of the folder.
     public struct Sample: Sendable, Equatable {
@@ -27,7 +27,8 @@ public struct ImageFolder: Sendable {
     public let classes: [String]
     /// The images, class by class. Never empty.
     public let samples: [Sample]
-    /// Number of image files left out because their format is not supported, by extension in lower case: `["webp": 12]`.
+    /// Number of image files left out because their format is not supported, by extension in lower case, such as
+    /// `["webp": 12]`.
     public let unsupported: [String: Int]
 
     /// The folder as a collection, which the loader takes.
@@ -40,8 +41,8 @@ public struct ImageFolder: Sendable {
     /// Finds the classes and images of a folder. No file is opened.
     ///
     /// - Parameter root: a folder with one folder per class.
-    /// - Throws: `PixNerdError` if the root is missing, is not a folder, cannot be listed or has no class folders, or if
-    ///   a class folder has no images.
+    /// - Throws: `PixNerdError` if the root is missing, is not a folder, cannot be listed or has no class folders, or
+    ///   if a class folder has no images.
     public init(root: String) throws {
         let top = try Self.topFolder(root)
         self.root = root

@@ -5,8 +5,8 @@ import Synchronization
 /// Images in WebDataset shards: tar files in which the files of a sample are adjacent and share their name up to the
 /// first dot, such as `000017.jpg` and `000017.cls`.
 ///
-/// A sample is a `.jpg`, `.jpeg` or `.png` file and a `.cls` file with the number of its class as text. Files with other
-/// extensions are skipped. The headers are read once, after which every image can be accessed directly, so that
+/// A sample is a `.jpg`, `.jpeg` or `.png` file and a `.cls` file with the number of its class as text. Files with
+/// other extensions are skipped. The headers are read once, after which every image can be accessed directly, so that
 /// training shuffles as thoroughly as with a folder. Shards must not be compressed.
 ///
 /// Class names are the lines of a `classes.txt` or `classnames.txt` next to the first shard, or else the class numbers.

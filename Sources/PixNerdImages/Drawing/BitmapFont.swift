@@ -12,7 +12,8 @@ enum BitmapFont {
         max(0, count * advance - 1)
     }
 
-    /// The rows of a character's glyph from the top; bit 0 is the leftmost pixel. Other than printable ASCII gives a box.
+    /// The rows of a character's glyph from the top; bit 0 is the leftmost pixel. A box unless it is
+    /// printable ASCII.
     static func rows(of character: Character) -> [UInt8] {
         guard let code = character.asciiValue, (32..<127).contains(code) else { return box }
         return glyphs[Int(code) - 32]

@@ -8,14 +8,14 @@ public enum ImageGrid {
 
     /// Draws a grid.
     ///
-    /// Each column is as wide as its widest image and each row as tall as its tallest. Smaller images are centred in their
-    /// cells.
+    /// Each column is as wide as its widest image and each row as tall as its tallest. Smaller images are centred in
+    /// their cells.
     ///
     /// - Parameters:
     ///   - rows: the label, if any, and the images of each row. At least one row must have an image.
     ///   - padding: the white gap around images, in pixels of the sheet.
-    ///   - scale: the integer factor by which images are enlarged; nil chooses the smallest that brings the largest image
-    ///     to at least 64 pixels.
+    ///   - scale: the integer factor by which images are enlarged; nil chooses the smallest that brings the largest
+    ///     image to at least 64 pixels.
     public static func make(
         rows: [(label: String?, images: [RGBImage])], padding: Int = 2, scale: Int? = nil
     ) -> RGBImage {

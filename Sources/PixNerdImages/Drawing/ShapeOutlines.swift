@@ -44,8 +44,8 @@ enum ShapeOutline: String, CaseIterable {
         return inner >= 4
     }
 
-    /// The normals of the lines: five evenly spaced directions, one of them straight up. With the tips on the unit circle,
-    /// the distance of each line from the centre is the cosine of 72 degrees.
+    /// The normals of the lines: five evenly spaced directions, one of them straight up. With the tips on the unit
+    /// circle, the distance of each line from the centre is the cosine of 72 degrees.
     private static let starNormals: [(x: Double, y: Double)] = [
         (0, -1), (0.95105652, -0.30901699), (0.58778525, 0.80901699), (-0.58778525, 0.80901699),
         (-0.95105652, -0.30901699),

@@ -4,8 +4,8 @@ import PixNerdTensors
 
 /// A labelled dataset generated from a seed: coloured shapes on plain backgrounds, one class per silhouette.
 ///
-/// It needs no download, and a small model learns it at 32 x 32 pixels in minutes on a CPU. Colours, position, size and a
-/// slight rotation vary; the shape is large and near the centre.
+/// It needs no download, and a small model learns it at 32 x 32 pixels in minutes on a CPU. Colours, position, size and
+/// a slight rotation vary; the shape is large and near the centre.
 public enum ShapesDataset {
     /// The names of the classes, by label, which are also the names of the folders.
     public static let classes = ShapeOutline.allCases.map(\.rawValue)

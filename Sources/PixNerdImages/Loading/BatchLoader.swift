@@ -4,9 +4,9 @@ import Logging
 /// Prefetches images on its own threads and returns them in batches.
 ///
 /// The order is a pure function of the seed and the collection. Samples are numbered without end: sample k is in epoch
-/// k / count, at position k % count of that epoch's permutation. Epochs follow one another without a gap, so a batch may
-/// straddle two, and a collection with fewer images than a batch simply repeats. Neither the number of threads nor their
-/// timing changes the contents of a batch.
+/// k / count, at position k % count of that epoch's permutation. Epochs follow one another without a gap, so a batch
+/// may straddle two, and a collection with fewer images than a batch simply repeats. Neither the number of threads nor
+/// their timing changes the contents of a batch.
 ///
 /// An image that cannot be read, or that is only one pixel wide or high, is replaced by the next readable one in the
 /// order of its epoch, and is logged once.
@@ -22,7 +22,7 @@ public final class BatchLoader: Sendable {
     ///   - imageSize: the side in pixels of the square that each image is cropped and scaled to.
     ///   - plan: the samples to read, and their division into batches.
     ///   - seed: determines the order of the images and the random choices of the transform.
-    ///   - startSample: the number of the first sample, 0 for a new run; a run that has consumed n samples resumes with n.
+    ///   - startSample: the number of the first sample, 0 for a new run; after n consumed samples a run resumes with n.
     ///   - workers: number of decoding threads.
     ///   - prefetchBatches: maximum number of prefetched batches.
     ///   - prefetchBytes: maximum bytes of prefetched images; nil for no limit. One batch is always allowed, and the

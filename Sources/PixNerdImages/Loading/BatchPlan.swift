@@ -1,7 +1,7 @@
 /// The samples of the endless order that a loader reads, and their division into batches.
 ///
-/// The order is cut into steps of equal size. Each process reads a contiguous share of every step, in batches of limited
-/// size. The sizes of shares and of batches differ by at most one sample.
+/// The order is cut into steps of equal size. Each process reads a contiguous share of every step, in batches of
+/// limited size. The sizes of shares and of batches differ by at most one sample.
 public struct BatchPlan: Sendable, Equatable {
     /// Samples per step, over all processes.
     public let step: Int
@@ -31,8 +31,8 @@ public struct BatchPlan: Sendable, Equatable {
 
     func size(ofBatch batch: Int) -> Int { sizes[batch % sizes.count] }
 
-    /// The location of the `job`-th sample that this process reads: its batch, its position in the batch, and its number in
-    /// the order.
+    /// The location of the `job`-th sample that this process reads: its batch, its position in the batch, and its
+    /// number in the order.
     func place(ofJob job: Int) -> (batch: Int, position: Int, sample: Int) {
         let (step, place) = job.quotientAndRemainder(dividingBy: share.count)
         var (batch, position) = (0, place)

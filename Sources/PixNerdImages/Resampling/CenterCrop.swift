@@ -1,8 +1,8 @@
 /// The centre crop of an image, scaled to `size` pixels as in OpenAI's guided-diffusion (ADM).
 ///
-/// While the shorter side is at least twice `size`, the image is halved by averaging. Then it is scaled with the bicubic
-/// filter so that the shorter side has `size` pixels, and the middle is cut out. The result is identical, byte for byte,
-/// to that of the same procedure with Pillow 13 (see `resized`). Images smaller than `size` are enlarged.
+/// While the shorter side is at least twice `size`, the image is halved by averaging. Then it is scaled with the
+/// bicubic filter so that the shorter side has `size` pixels, and the middle is cut out. The result is identical, byte
+/// for byte, to that of the same procedure with Pillow 13 (see `resized`). Images smaller than `size` are enlarged.
 ///
 /// - Parameters:
 ///   - image: an image of any size.

@@ -60,8 +60,8 @@ public struct ImageTransform: Sendable, Equatable {
         return RGBImage(width: size, height: size, pixels: pixels)
     }
 
-    /// The part of an image that torchvision's RandomResizedCrop takes: up to ten random areas and aspect ratios are tried
-    /// until one fits, otherwise the largest allowed part in the middle.
+    /// The part of an image that torchvision's RandomResizedCrop takes: up to ten random areas and aspect ratios are
+    /// tried until one fits, otherwise the largest allowed part in the middle.
     ///
     /// As in torchvision, area and aspect ratio are drawn in single precision and processed in double.
     func resizedPart(width: Int, height: Int, _ random: inout RandomStream) -> (columns: Range<Int>, rows: Range<Int>) {
