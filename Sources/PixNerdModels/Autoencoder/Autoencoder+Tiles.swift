@@ -1,13 +1,13 @@
 import PixNerdTensors
 
 extension Autoencoder {
-    /// Pictures from latents without a scale, tile by tile, without a gradient.
+    /// Decodes unscaled latents tile by tile, without a gradient.
     ///
-    /// Beside the result, memory is that of decoding one tile of every picture. Where one tile covers all, or none are
-    /// given, the result is that of `decode(_:)`; otherwise it is not exact (see `DecodingTiles`).
+    /// Besides the result, this needs memory for decoding one tile of every image. If one tile covers everything, or
+    /// `tiles` is nil, the result equals that of `decode(_:)`; otherwise it is approximate (see `DecodingTiles`).
     ///
     /// - Parameter latents: [B, c, h, w].
-    /// - Returns: [B, C, f h, f w], about -1 ... 1.
+    /// - Returns: images [B, C, f h, f w], about -1 ... 1.
     public func decode(_ latents: Tensor, tiles: DecodingTiles?) -> Tensor {
         precondition(latents.shape.count == 4, "Autoencoder: latents \(latents.shape) are not [B, c, h, w]")
         let (height, width) = (latents.shape[2], latents.shape[3])
@@ -28,7 +28,7 @@ extension Autoencoder {
 }
 
 extension Tensor {
-    /// A part of each plane of [B, C, H, W], copied.
+    /// A copy of the given rows and columns of every plane of [B, C, H, W].
     fileprivate func part(rows: Range<Int>, columns: Range<Int>) -> Tensor {
         let (height, width) = (shape[2], shape[3])
         var part = Tensor(uninitialized: [shape[0], shape[1], rows.count, columns.count])
@@ -45,7 +45,7 @@ extension Tensor {
         return part
     }
 
-    /// Adds a weighted tile [B, C, h, w] whose upper left corner is at a row and column of this [B, C, H, W].
+    /// Adds a weighted tile [B, C, h, w] to this [B, C, H, W], with its upper left corner at the given row and column.
     fileprivate mutating func add(_ tile: Tensor, row: Int, column: Int, weights: (rows: [Float], columns: [Float])) {
         let (height, width) = (shape[2], shape[3])
         let (tileHeight, tileWidth) = (tile.shape[2], tile.shape[3])

@@ -3,10 +3,10 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// AutoencoderKL (Rombach et al., arXiv 2112.10752, section 3.1): pictures to the mean and variance of a normal
-/// distribution of latents, and latents back to pictures. Always in float32.
+/// AutoencoderKL (Rombach et al., arXiv 2112.10752, section 3.1): encodes images to the mean and variance of a normal
+/// distribution of latents, and decodes latents to images. Always in float32.
 ///
-/// It knows nothing of scaling factors: latents here are as the encoder makes them.
+/// It does not apply scaling factors: latents here are as the encoder produces them.
 public final class Autoencoder: LatentCodec {
     public let architecture: AutoencoderArchitecture
     public let parameters: [Parameter]
@@ -15,15 +15,15 @@ public final class Autoencoder: LatentCodec {
     private let quantConvolution: Convolution?
     private let postQuantConvolution: Convolution?
 
-    /// A model with fresh weights.
+    /// Creates a model with random weights.
     public convenience init(_ architecture: AutoencoderArchitecture, seed: UInt64) {
-        // Initialising never throws: only loading does.
+        // Only loading throws, initializing never does.
         try! self.init(architecture, source: .initialize(seed: seed))
     }
 
-    /// A model with the weights of a checkpoint under diffusers' names.
+    /// Creates a model with the weights of a checkpoint under diffusers' names.
     ///
-    /// - Throws: `CheckpointMismatch` with all missing, left-over and misshapen tensors; or what reading threw.
+    /// - Throws: `CheckpointMismatch` with all missing, unexpected and misshapen tensors, or the error of reading.
     public convenience init(_ architecture: AutoencoderArchitecture, loading source: any TensorSource) throws {
         try self.init(architecture, source: .load(source))
     }
@@ -45,7 +45,7 @@ public final class Autoencoder: LatentCodec {
         }
     }
 
-    /// A short name for the weights: other weights have it only by chance, the same weights in another file have it too.
+    /// A hash of names and weights, equal for the same weights in different files.
     public var fingerprint: String {
         var fingerprint = Fingerprint()
         for parameter in parameters {
@@ -55,7 +55,7 @@ public final class Autoencoder: LatentCodec {
         return fingerprint.text
     }
 
-    /// The shape of the latents of pictures [B, C, H, W]: [B, c, H / f, W / f].
+    /// The shape of the latents of images [B, C, H, W]: [B, c, H / f, W / f].
     public func latentShape(of pictures: Tensor) -> [Int] {
         [pictures.shape[0], latentChannels, pictures.shape[2] / reduction, pictures.shape[3] / reduction]
     }
@@ -64,26 +64,26 @@ public final class Autoencoder: LatentCodec {
     public var reduction: Int { architecture.reduction }
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
-    /// The distribution of the latents of pictures.
+    /// Parameters of the distribution of the latents of images.
     ///
     /// - Parameter pictures: [B, C, H, W] in -1 ... 1; H and W at least `reduction`.
-    /// - Returns: [B, 2 c, H / f, W / f]: the mean, and the logarithm of the variance as the network has it, which
+    /// - Returns: [B, 2 c, H / f, W / f]: the mean, then the log-variance as the network computes it, which
     ///   `gaussianSample`, `gaussianDivergence` and `Posterior` clamp to -30 ... 20.
     public func moments(_ pictures: Tensor) -> Tensor {
         precondition(
             pictures.shape.count == 4 && pictures.shape[1] == architecture.channels,
-            "Autoencoder: pictures \(pictures.shape) are not [B, \(architecture.channels), H, W]")
+            "Autoencoder: images \(pictures.shape) are not [B, \(architecture.channels), H, W]")
         let encoded = encoder(pictures)
         return quantConvolution.map { $0(encoded) } ?? encoded
     }
 
-    /// The distribution of the latents of pictures [B, C, H, W] in -1 ... 1, in two parts.
+    /// The distribution of the latents of images [B, C, H, W] in -1 ... 1.
     public func encode(_ pictures: Tensor) -> Posterior { Posterior(moments: moments(pictures)) }
 
-    /// Pictures from latents without a scale.
+    /// Decodes unscaled latents.
     ///
     /// - Parameter latents: [B, c, h, w].
-    /// - Returns: [B, C, f h, f w], about -1 ... 1.
+    /// - Returns: images [B, C, f h, f w], about -1 ... 1.
     public func decode(_ latents: Tensor) -> Tensor {
         precondition(
             latents.shape.count == 4 && latents.shape[1] == architecture.latentChannels,
@@ -92,7 +92,7 @@ public final class Autoencoder: LatentCodec {
     }
 }
 
-/// A normal distribution for each number of the latents of pictures, without a gradient.
+/// A normal distribution for each element of the latents of images, without a gradient.
 public struct Posterior: Sendable {
     /// [B, c, h, w]
     public let mean: Tensor
@@ -106,12 +106,12 @@ public struct Posterior: Sendable {
         self.logVariance = logVariance
     }
 
-    /// - Parameter moments: [B, 2 c, h, w], mean and logarithm of the variance.
+    /// - Parameter moments: [B, 2 c, h, w], mean and log-variance.
     public init(moments: Tensor) {
         (mean, logVariance) = gaussianParts(moments)
     }
 
-    /// mean + deviation * noise.
+    /// Latents mean + standard deviation * noise.
     ///
     /// - Parameter noise: [B, c, h, w], standard normal.
     public func sample(noise: Tensor) -> Tensor { gaussianSample(mean: mean, logVariance: logVariance, noise: noise) }

@@ -1,7 +1,7 @@
 import PixNerdTensors
 
 extension AutoencoderArchitecture {
-    /// How many parameters a model of these sizes has.
+    /// Number of parameters of a model of these sizes.
     public var parameterCount: Int {
         func convolution(_ inputs: Int, _ outputs: Int, kernel: Int = 9) -> Int { kernel * inputs * outputs + outputs }
         func norm(_ width: Int) -> Int { 2 * width }
@@ -24,7 +24,7 @@ extension AutoencoderArchitecture {
         return encoder + decoder + quant + residualBlocks.reduce(0) { $0 + block($1.inputs, $1.outputs) }
     }
 
-    /// Numbers that the layers make of one picture on the way to the latents and back, all of which training keeps.
+    /// Number of activations that training keeps per image, from encoding and decoding together.
     public func activations(height: Int, width: Int) -> Int {
         let last = levelWidths.count - 1
         func pixels(_ level: Int) -> Int { (height >> level) * (width >> level) }
@@ -33,12 +33,12 @@ extension AutoencoderArchitecture {
             return total + pixels(block.level) * (block.inputs + 4 * block.outputs + shortcut)
         }
         let middle = pixels(last) * levelWidths[last] * (2 * 2 * 5 + (hasAttention ? 2 * 6 : 0))
-        // Before and after the levels, and where a level ends.
+        // Activations before and after the levels, and at the end of each level.
         let ends = levelWidths.enumerated().reduce(0) { $0 + 4 * pixels($1.offset) * $1.element }
         return blocks + middle + ends
     }
 
-    /// The residual blocks of all levels, of the encoder and then of the decoder, without those of the middles.
+    /// The residual blocks of all levels, first of the encoder, then of the decoder, without the middle blocks.
     private var residualBlocks: [(level: Int, inputs: Int, outputs: Int)] {
         func blocks(_ level: Int, from inputs: Int, _ count: Int) -> [(level: Int, inputs: Int, outputs: Int)] {
             (0..<count).map { (level, $0 == 0 ? inputs : levelWidths[level], levelWidths[level]) }

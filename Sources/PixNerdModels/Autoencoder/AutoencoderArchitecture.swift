@@ -2,19 +2,18 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// The sizes of an AutoencoderKL (Rombach et al., arXiv 2112.10752). The keys of its JSON are those of diffusers'
-/// `config.json`.
+/// The sizes of an AutoencoderKL (Rombach et al., arXiv 2112.10752), with the JSON keys of diffusers' `config.json`.
 public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
-    /// Channels of the pictures.
+    /// Channels of the images.
     public var channels: Int
     public var latentChannels: Int
-    /// The width of each level, the finest first; each level after the first halves the sides.
+    /// Channels of each level, finest level first; each level after the first halves height and width.
     public var levelWidths: [Int]
-    /// Residual blocks of a level of the encoder; the decoder's levels have one more.
+    /// Residual blocks per encoder level; decoder levels have one more.
     public var blocksPerLevel: Int
-    /// Groups of the norms.
+    /// Groups of the group norms.
     public var groups: Int
-    /// Whether the middle of encoder and decoder attends over all pixels.
+    /// Whether the middle blocks of encoder and decoder contain self-attention over all pixels.
     public var hasAttention: Bool
     /// Whether a 1 x 1 convolution follows the encoder.
     public var hasQuantConvolution: Bool
@@ -32,7 +31,7 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
         case hasPostQuantConvolution = "use_post_quant_conv"
     }
 
-    /// - Throws: `ArchitectureError` naming the size that cannot be.
+    /// - Throws: `PixNerdError` that names the invalid size.
     public init(
         channels: Int = 3, latentChannels: Int = 4, levelWidths: [Int], blocksPerLevel: Int = 2, groups: Int = 32,
         hasAttention: Bool = true, hasQuantConvolution: Bool = true, hasPostQuantConvolution: Bool = true
@@ -48,7 +47,7 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
         try validate()
     }
 
-    /// Keys that are missing have diffusers' defaults.
+    /// Decodes the sizes; missing keys get diffusers' defaults.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func value<T: Decodable>(_ key: CodingKeys, _ usual: T) throws -> T {
@@ -68,19 +67,19 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
             ("norm_num_groups", groups), ("the number of block_out_channels", levelWidths.count),
         ]
         for (name, value) in sizes where value < 1 {
-            throw ArchitectureError(description: "\(name) is \(value); it must be at least 1.")
+            throw PixNerdError(.invalidValue, "\(name)", found: "is \(value)", expected: "at least 1")
         }
         guard levelWidths.count <= 16, levelWidths.allSatisfy({ $0 > 0 && $0 % groups == 0 }) else {
-            throw ArchitectureError(
-                description: "block_out_channels \(levelWidths) must be at most 16 multiples of norm_num_groups "
-                    + "\(groups).")
+            throw PixNerdError(
+                .invalidValue, "block_out_channels", found: "is \(levelWidths)",
+                expected: "at most 16 multiples of norm_num_groups \(groups)")
         }
     }
 
-    /// How many pixels along a side become one latent pixel: f.
+    /// Downsampling factor f: image pixels per latent pixel along each axis.
     public var reduction: Int { 1 << (levelWidths.count - 1) }
 
-    /// Multiply-adds of encoding one picture.
+    /// Multiply-adds of encoding one image of the given size in pixels.
     public func encodingMultiplyAdds(height: Int, width: Int) -> Int {
         var total = height * width * 9 * channels * levelWidths[0]
         var (pixels, inputs) = (height * width, levelWidths[0])
@@ -98,7 +97,7 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
         return total + middle(pixels: pixels) + pixels * (9 * inputs * 2 * latentChannels + quant)
     }
 
-    /// Multiply-adds of decoding one picture of this size.
+    /// Multiply-adds of decoding to one image of the given size in pixels.
     public func decodingMultiplyAdds(height: Int, width: Int) -> Int {
         var pixels = height / reduction * (width / reduction)
         var inputs = levelWidths[levelWidths.count - 1]
@@ -129,17 +128,18 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
 }
 
 extension AutoencoderArchitecture {
-    /// Reads the sizes off the names and shapes of a checkpoint's tensors.
+    /// Infers the sizes from the names and shapes of a checkpoint's tensors.
     ///
     /// - Parameters:
     ///   - source: tensors under diffusers' names.
-    ///   - groups: of the norms, of which the shapes tell nothing; every published autoencoder has 32.
-    /// - Throws: `ArchitectureError` naming the tensor that is missing or makes no sense.
+    ///   - groups: groups of the group norms, which shapes do not reveal; every published autoencoder has 32.
+    /// - Throws: `PixNerdError` that names the missing or invalid tensor.
     public init(readFrom source: any TensorSource, groups: Int = 32) throws {
         func shape(_ name: String) throws -> [Int] {
             guard let shape = source.shape(of: name), shape.count == 4, !shape.contains(0) else {
-                throw ArchitectureError(
-                    description: "\(source.origin) is not an AutoencoderKL: it has no tensor \(name) of four sides.")
+                throw PixNerdError(
+                    .mismatch, "\(source.origin)",
+                    found: "is not an AutoencoderKL: it has no 4-dimensional tensor \(name)")
             }
             return shape
         }

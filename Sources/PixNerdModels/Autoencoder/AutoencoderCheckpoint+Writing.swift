@@ -1,9 +1,9 @@
 import Foundation
 
 extension AutoencoderCheckpoint {
-    /// The `config.json` that diffusers reads beside weights.
+    /// The `config.json` that diffusers expects next to the weights.
     ///
-    /// - Parameter sampleSize: side of the pictures of training in pixels.
+    /// - Parameter sampleSize: side of the training images in pixels.
     public static func configuration(
         _ architecture: AutoencoderArchitecture, scale: LatentScale, sampleSize: Int
     ) throws -> Data {
@@ -12,7 +12,7 @@ extension AutoencoderCheckpoint {
         return try coder.encode(Written(architecture: architecture, scale: scale, sampleSize: sampleSize))
     }
 
-    /// Architecture and scale in one object, with what diffusers wants to know besides.
+    /// Architecture and scale in one object, with the other keys that diffusers needs.
     private struct Written: Encodable {
         let architecture: AutoencoderArchitecture
         let scale: LatentScale

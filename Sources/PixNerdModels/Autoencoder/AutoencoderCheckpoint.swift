@@ -3,37 +3,36 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// An AutoencoderKL on disk: a directory as diffusers saves it (`config.json` and the weights), or a file of weights.
+/// An AutoencoderKL on disk: a directory saved by diffusers (`config.json` and weights), or a file of weights.
 public struct AutoencoderCheckpoint {
-    /// The file, or the directory that its weights lie in.
+    /// The path of the file, or of the directory with the weights.
     public let path: String
     /// The file with the weights.
     public let file: TensorFile
     public let architecture: AutoencoderArchitecture
-    /// What brings the latents to deviation 1; nil where no configuration says.
+    /// The scale that brings latents to standard deviation 1; nil without a configuration.
     public let scale: LatentScale?
     private let tensors: AutoencoderNames
 
-    /// The files of weights in a directory of diffusers', the preferred first.
+    /// Names of weight files in a diffusers directory, in order of preference.
     private static let weightFiles = [
         "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
         "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.fp16.bin",
     ]
 
-    /// Where a directory's weights may lie: in it, in a pipeline's part, or in a run's latest step.
+    /// Subdirectories that may hold the weights: none, the VAE of a pipeline, the latest step of a run.
     private static let places = ["", "/vae", "/latest"]
 
-    /// Finds configuration and weights; the directory of a whole pipeline stands for its `vae`, that of a run for its
-    /// latest step.
+    /// Opens a weight file or a directory: of an autoencoder, of a pipeline (its `vae`) or of a run (its latest step).
     ///
-    /// The configuration of a file of weights is the `config.json` beside it, or what its metadata holds under
-    /// `config`; where there is neither, sizes are read off the tensors and the scale stays unknown.
+    /// The configuration of a weight file is its metadata entry `config`, or else the `config.json` next to it. Without
+    /// either, the sizes are inferred from the tensors and the scale is unknown.
     ///
-    /// - Throws: one sentence that names what was found where.
+    /// - Throws: `PixNerdError` that names the path and what was found there.
     public init(path: String) throws {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CheckpointError("There is no autoencoder \(path).")
+            throw PixNerdError(.notFound, found: "there is no autoencoder \(path)")
         }
         guard isDirectory.boolValue else {
             try self.init(path: path, file: path, configuration: (path as NSString).deletingLastPathComponent)
@@ -43,11 +42,11 @@ public struct AutoencoderCheckpoint {
         guard let directory = candidates.first(where: { Self.weights(in: $0) != nil }),
             let weights = Self.weights(in: directory)
         else {
-            throw CheckpointError(
-                "\(path) is not an autoencoder: neither it nor its vae or latest directory holds \(Self.weightFiles[0]) or "
-                    + "\(Self.weightFiles[1]).")
+            throw PixNerdError(
+                .notFound, "\(path)", found: "is not an autoencoder",
+                expected: "\(Self.weightFiles[0]) or \(Self.weightFiles[1]) in it or in its vae or latest directory")
         }
-        // What "latest" stands for changes while a run goes on.
+        // Resolve "latest", whose target changes during a run.
         let link = try? FileManager.default.destinationOfSymbolicLink(atPath: directory)
         let place = link.map {
             ((directory as NSString).deletingLastPathComponent as NSString).appendingPathComponent($0)
@@ -82,7 +81,7 @@ public struct AutoencoderCheckpoint {
         return AutoencoderConfiguration(origin: path, json: json)
     }
 
-    /// Whether `path` looks like an autoencoder: a directory with its weights, or a file that holds one.
+    /// Whether `path` looks like an autoencoder: a directory with its weights, or a file with its tensors.
     public static func isAutoencoder(path: String) -> Bool {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return false }
@@ -92,39 +91,42 @@ public struct AutoencoderCheckpoint {
         return names.isSuperset(of: ["encoder.conv_in.weight", "decoder.conv_in.weight"])
     }
 
-    /// What a person would call it; nil where it is of no published kind.
+    /// The name of the published autoencoder with this shape and scale; nil if there is none.
     public var knownName: String? { KnownAutoencoder.name(of: architecture, scale: scale) }
 
-    /// The model with its weights.
+    /// Loads the model.
     ///
-    /// - Throws: one sentence that names what is missing, left over, misshapen or not finite.
+    /// - Throws: `CheckpointMismatch` with missing, unexpected and misshapen tensors, or `PixNerdError` that names a
+    ///   tensor with values that are not finite.
     public func load() throws -> Autoencoder {
         let model = try Autoencoder(architecture, loading: tensors)
         if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
-            throw CheckpointError("\(file.path): the weights \(bad.name) are not finite; use another file.")
+            throw PixNerdError(
+                .notFinite, "\(file.path): the weights \(bad.name)", found: "are not finite",
+                advice: "use another file")
         }
         return model
     }
 
-    /// The same, which must be of pictures of three channels.
+    /// Loads the model and checks that it is for RGB images.
     ///
-    /// - Throws: besides, one sentence where it is of others.
+    /// - Throws: `PixNerdError` if its images do not have three channels, and the errors of `load()`.
     public func loadForColour() throws -> Autoencoder {
         guard architecture.channels == 3 else {
-            throw CheckpointError(
-                "\(path) is an autoencoder of pictures of \(architecture.channels) channels; use one of colour pictures, "
-                    + "which have 3.")
+            throw PixNerdError(
+                .mismatch, "\(path)", found: "is an autoencoder for images of \(architecture.channels) channels",
+                expected: "one for RGB images, which have 3")
         }
         return try load()
     }
 }
 
-/// A `config.json` of diffusers'.
+/// A diffusers `config.json`.
 struct AutoencoderConfiguration {
     let origin: String
     let json: Data
 
-    /// What decides whether the class is one that is built here.
+    /// The keys that decide whether this package can build the model.
     private struct Kind: Decodable {
         var className: String?
         var activation: String?
@@ -142,7 +144,7 @@ struct AutoencoderConfiguration {
             case channels = "in_channels"
         }
 
-        /// What is not as expected: the key, what it is, and what it must be.
+        /// The first unsupported value: its key, the value, and the supported value.
         var problem: (key: String, found: String, expected: String)? {
             if let className, className != "AutoencoderKL" { return ("_class_name", className, "AutoencoderKL") }
             if let activation, activation != "silu" { return ("act_fn", activation, "silu") }
@@ -159,38 +161,40 @@ struct AutoencoderConfiguration {
         }
     }
 
-    /// - Throws: `CheckpointError` naming the configuration and the key.
+    /// - Throws: `PixNerdError` that names the configuration and the key.
     func read() throws -> (AutoencoderArchitecture, LatentScale) {
         let decoder = JSONDecoder()
         do {
             if let problem = try decoder.decode(Kind.self, from: json).problem {
-                throw CheckpointError(
-                    "\(origin): \(problem.key) is \(problem.found); an autoencoder is read where it is "
-                        + "\(problem.expected).")
+                throw PixNerdError(
+                    .unsupported, "\(problem.key)", found: "is \(problem.found)", expected: "\(problem.expected)")
             }
             let architecture = try decoder.decode(AutoencoderArchitecture.self, from: json)
             let scale = try decoder.decode(LatentScale.self, from: json)
             try scale.validate(channels: architecture.latentChannels)
             return (architecture, scale)
-        } catch let error as ArchitectureError {
-            throw CheckpointError("\(origin): \(error.description)")
+        } catch let error as PixNerdError {
+            throw PixNerdError(
+                error.kind, "\(origin): \(error.subject ?? "the configuration")", found: error.found,
+                expected: error.expected, advice: error.advice)
         } catch let error as DecodingError {
-            throw CheckpointError("\(origin) is not the configuration of an autoencoder: \(error.sentence)")
+            throw PixNerdError(
+                .malformed, "\(origin)", found: "is not the configuration of an autoencoder: \(error.reason)")
         }
     }
 }
 
 extension DecodingError {
-    /// What is wrong where, ending the sentence.
-    fileprivate var sentence: String {
+    /// The key and what is wrong with it, as the end of a sentence without its full stop.
+    fileprivate var reason: String {
         func key(_ context: Context) -> String {
             context.codingPath.map(\.stringValue).joined(separator: ".")
         }
         switch self {
-        case .typeMismatch(let type, let context): return "\(key(context)) is not \(type)."
-        case .valueNotFound(let type, let context): return "\(key(context)) is null, \(type) is expected."
-        case .keyNotFound(let missing, _): return "\(missing.stringValue) is missing."
-        default: return "it is not JSON."
+        case .typeMismatch(let type, let context): return "\(key(context)) is not \(type)"
+        case .valueNotFound(let type, let context): return "\(key(context)) is null and not \(type)"
+        case .keyNotFound(let missing, _): return "\(missing.stringValue) is missing"
+        default: return "it is not JSON"
         }
     }
 }

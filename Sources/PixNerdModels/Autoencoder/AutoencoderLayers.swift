@@ -1,12 +1,12 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// A 3 x 3 convolution that keeps the size.
+/// Creates a 3 x 3 convolution that keeps height and width.
 func sameSizeConvolution(_ scope: ParameterScope, _ inputs: Int, _ outputs: Int) -> Convolution {
     Convolution(scope, inputs: inputs, outputs: outputs, kernel: (3, 3), padding: ConvolutionPadding(1))
 }
 
-/// x + conv2(silu(norm2(conv1(silu(norm1(x)))))), with a 1 x 1 convolution of x where the width changes.
+/// x + conv2(silu(norm2(conv1(silu(norm1(x)))))), with a 1 x 1 convolution of x if the number of channels changes.
 struct ResidualBlock: Sendable {
     private let firstNorm: GroupNorm
     private let firstConvolution: Convolution
@@ -30,7 +30,7 @@ struct ResidualBlock: Sendable {
     }
 }
 
-/// x + attention with one head over all pixels of the normalised x.
+/// x + single-head self-attention over all pixels of the normalised x.
 struct PixelAttention: Sendable {
     private let norm: GroupNorm
     private let queries: Linear
@@ -55,7 +55,7 @@ struct PixelAttention: Sendable {
         return sum(x, Self.overChannels(output, attended))
     }
 
-    /// A linear layer over the channels of each pixel.
+    /// Applies a linear layer to the channels of each pixel.
     private static func overChannels(_ layer: Linear, _ x: Tensor) -> Tensor {
         let weight = layer.weight.tensor
         return convolution(x, weight: weight.reshaped(weight.shape + [1, 1]), bias: layer.bias?.tensor)
@@ -86,7 +86,7 @@ struct MiddleBlocks: Sendable {
     }
 }
 
-/// Pictures to twice as many channels as the latents have.
+/// The encoder, from images to the mean and log-variance of latents (2 c channels).
 struct AutoencoderEncoder: Sendable {
     private struct Level: Sendable {
         let blocks: [ResidualBlock]
@@ -110,7 +110,7 @@ struct AutoencoderEncoder: Sendable {
                         scope / "resnets" / block, inputs: block == 0 && level > 0 ? widths[level - 1] : widths[level],
                         outputs: widths[level], groups: architecture.groups)
                 },
-                // Zeros are put below and on the right only.
+                // Padding with zeros at the bottom and right only.
                 halving: level + 1 == widths.count
                     ? nil
                     : Convolution(
@@ -133,7 +133,7 @@ struct AutoencoderEncoder: Sendable {
     }
 }
 
-/// Latents to pictures.
+/// The decoder, from latents to images.
 struct AutoencoderDecoder: Sendable {
     private struct Level: Sendable {
         let blocks: [ResidualBlock]

@@ -1,7 +1,7 @@
 import PixNerdTensors
 
-/// What an autoencoder is trained for: pictures that come back, from latents near the standard normal (Rombach et
-/// al., arXiv 2112.10752, section 3.1, without the adversarial part).
+/// The training loss of an autoencoder: reconstruction error, KL divergence of the latents from the standard normal,
+/// and optionally a perceptual distance (Rombach et al., arXiv 2112.10752, section 3.1, without the adversarial part).
 public struct AutoencoderLoss: Sendable {
     public enum Reconstruction: String, Sendable, CaseIterable, Codable {
         /// The mean of |x - x'|.
@@ -11,11 +11,11 @@ public struct AutoencoderLoss: Sendable {
     }
 
     public var reconstruction: Reconstruction
-    /// The weight of the divergence. Both parts are summed over a picture and divided by its numbers, so that the
-    /// weight is that of the published configurations (1e-6).
+    /// Weight of the KL divergence. Both error and divergence are summed over an image and divided by its number of
+    /// elements, so that weights of published configurations (1e-6) apply.
     public var divergenceWeight: Float
-    /// What pictures that come back must look like to a network, where there is one, and what that counts beside the mean
-    /// error.
+    /// The perceptual distance between an image and its reconstruction, with its weight relative to the reconstruction
+    /// error; nil for none.
     public var perceptual: (distance: PerceptualDistance, weight: Float)?
 
     public init(
@@ -27,19 +27,19 @@ public struct AutoencoderLoss: Sendable {
         self.perceptual = perceptual
     }
 
-    /// The loss of pictures through a model, and its parts.
+    /// The loss and its parts.
     public struct Value {
         /// [1]
         public let loss: Tensor
-        /// The reconstruction error of each picture.
+        /// Reconstruction error of each image.
         public let pictures: [Float]
-        /// Of a picture, in nats.
+        /// Mean KL divergence per image, in nats.
         public let divergence: Float
-        /// The perceptual distance of each picture, where it is a part.
+        /// Perceptual distance of each image; nil if it is not part of the loss.
         public let perceptual: [Float]?
     }
 
-    /// The loss of one sample of each picture's latents.
+    /// Computes the loss from one sample of each image's latents.
     ///
     /// - Parameters:
     ///   - pictures: [B, C, H, W] in -1 ... 1.

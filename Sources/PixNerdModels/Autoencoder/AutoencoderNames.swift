@@ -1,14 +1,14 @@
 import PixNerdTensors
 
-/// An autoencoder's tensors under diffusers' present names, whatever a file calls them.
+/// The tensors of an autoencoder file under diffusers' current names.
 ///
-/// Known are diffusers' names before version 0.15 (`query`, `key`, `value`, `proj_attn` in attention) and those of
-/// CompVis' code (`encoder.down.0.block.0`, attention as 1 x 1 convolutions), which single files use, bare or under
-/// `first_stage_model.` or `vae.`. What such a file holds beside the autoencoder (the rest of a pipeline; losses and
-/// averages of its training) is passed over.
+/// It also reads diffusers' names before version 0.15 (`query`, `key`, `value`, `proj_attn` in attention) and the names
+/// of the CompVis code (`encoder.down.0.block.0`, attention as 1 x 1 convolutions), which single files use, with or
+/// without the prefix `first_stage_model.` or `vae.`. Other tensors of such a file (the rest of a pipeline, or losses
+/// and EMAs of its training) are ignored.
 struct AutoencoderNames: TensorSource {
     private let source: any TensorSource
-    /// The name in the file for each name of diffusers.
+    /// Names in the file, by diffusers' names.
     private let storedNames: [String: String]
     let names: [String]
 
@@ -22,7 +22,7 @@ struct AutoencoderNames: TensorSource {
         var (storedNames, names): ([String: String], [String]) = ([:], [])
         for stored in source.names where stored.hasPrefix(prefix) {
             let bare = String(stored.dropFirst(prefix.count))
-            // What a pipeline's or CompVis' file holds beside the autoencoder is not of it; elsewhere it is a mistake.
+            // Pipelines and CompVis files hold other tensors too; in any other file an unknown tensor is an error.
             if !prefix.isEmpty || isCompVis, !parts.contains(where: { bare.hasPrefix($0) }) { continue }
             let name = isCompVis ? Self.fromCompVis(bare, levels: levels) : Self.fromOldDiffusers(bare)
             storedNames[name] = stored
@@ -44,7 +44,7 @@ struct AutoencoderNames: TensorSource {
         return shape(of: name).map { tensor.reshaped($0) } ?? tensor
     }
 
-    /// How many levels CompVis' decoder has; it counts them from the finest, diffusers from the coarsest.
+    /// Number of levels of a CompVis decoder, which counts them from the finest; diffusers counts from the coarsest.
     private static func levels(_ names: [String], prefix: String) -> Int {
         let start = "\(prefix)decoder.up."
         return names.filter { $0.hasPrefix(start) }
@@ -68,7 +68,8 @@ struct AutoencoderNames: TensorSource {
         "norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0",
     ]
 
-    /// `encoder.down.1.block.0.nin_shortcut.weight` becomes `encoder.down_blocks.1.resnets.0.conv_shortcut.weight`.
+    /// Translates a name, such as `encoder.down.1.block.0.nin_shortcut.weight` to
+    /// `encoder.down_blocks.1.resnets.0.conv_shortcut.weight`.
     private static func fromCompVis(_ name: String, levels: Int) -> String {
         var parts = name.split(separator: ".").map(String.init)
         guard parts.count > 2 else { return name }

@@ -1,53 +1,52 @@
 import PixNerdSupport
 
-/// Overlapping squares in which large latents are decoded one after another, so that memory is bounded by a square.
+/// Overlapping square tiles in which large latents are decoded one after another, which bounds the memory to one tile.
 ///
-/// Tiles have equal sides and are spread evenly; across their overlaps one fades linearly into the next. (diffusers'
-/// `enable_tiling` fades likewise, but lets tiles stand at fixed distances, so that those at the right and lower edge may
-/// be slivers.) Tiles are not exact: the norms and the attention of a tile see only the tile, and its edges are padded
-/// with zeros.
+/// Tiles are of equal size and evenly spaced, and are blended linearly across their overlaps. (diffusers'
+/// `enable_tiling` blends the same way, but places tiles at fixed distances, so that the last ones of a row or column
+/// may be very narrow.) The result is approximate: norms and attention see only one tile, whose edges are padded with
+/// zeros.
 public struct DecodingTiles: Sendable, Equatable {
-    /// Of a tile, in latent pixels.
+    /// Side of a tile in latent pixels.
     public let side: Int
-    /// In latent pixels: over which tiles fade into one another; neighbours share at least so many.
+    /// Width of the blending between neighbouring tiles in latent pixels; they share at least this many.
     public let overlap: Int
 
-    /// - Throws: `ArchitectureError` where the overlap is more than a third of the side, so that more than two tiles
-    ///   could meet in a row.
+    /// - Throws: `PixNerdError` if the overlap is more than a third of the side, as more than two tiles of a row could
+    ///   then overlap.
     public init(side: Int = 64, overlap: Int = 16) throws {
         guard side >= 1, overlap >= 0, overlap <= side / 3 else {
-            throw ArchitectureError(
-                description:
-                    "Tiles of \(side) with an overlap of \(overlap) latent pixels cannot be; an overlap of 0 to a "
-                    + "third of the side is expected.")
+            throw PixNerdError(
+                .invalidValue, "tiles of \(side) latent pixels", found: "have an overlap of \(overlap)",
+                expected: "a side of at least 1 and an overlap from 0 to a third of it")
         }
         (self.side, self.overlap) = (side, overlap)
     }
 
-    /// Whether latents of this size take more than one tile, which makes the picture another than the exact one.
+    /// Whether latents of this size need more than one tile, so that the decoded image is approximate.
     public func isNeeded(height: Int, width: Int) -> Bool { max(height, width) > side }
 
-    /// A stretch of one axis.
+    /// The extent of a tile along one axis.
     struct Span: Equatable {
         /// The latent pixels that are decoded.
         let latents: Range<Int>
-        /// The weight of each pixel that comes of them.
+        /// Blending weight of each decoded pixel.
         let weights: [Float]
     }
 
-    /// The tiles along an axis; the weights of each pixel sum to 1.
+    /// The extents of all tiles along an axis; their weights sum to 1 at each pixel.
     ///
     /// - Parameters:
-    ///   - length: of the axis, in latent pixels.
-    ///   - reduction: pixels for one latent pixel.
+    ///   - length: length of the axis in latent pixels.
+    ///   - reduction: image pixels per latent pixel.
     func spans(length: Int, reduction: Int) -> [Span] {
         guard length > side else {
             return [Span(latents: 0..<length, weights: [Float](repeating: 1, count: length * reduction))]
         }
-        // Rounded up: as few as share at least the overlap.
+        // The fewest tiles that share at least the overlap (rounded up).
         let count = (length - overlap + side - overlap - 1) / (side - overlap)
         let starts = (0..<count).map { $0 * (length - side) / (count - 1) }
-        /// Where tile `index` begins to fade into the next: the fade stands in the middle of what they share.
+        /// The pixel where tile `index` starts to blend into the next, centred in the part that they share.
         func fade(_ index: Int) -> Int { (starts[index] + starts[index + 1] + side - overlap) / 2 * reduction }
         func share(_ pixel: Int, after start: Int) -> Float {
             guard overlap > 0 else { return pixel < start ? 0 : 1 }

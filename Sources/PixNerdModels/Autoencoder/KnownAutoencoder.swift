@@ -1,4 +1,4 @@
-/// A published kind of autoencoder, known by its shape and its scale.
+/// A published autoencoder, identified by its shape and scale.
 public struct KnownAutoencoder: Sendable {
     public let name: String
     let latentChannels: Int
@@ -8,7 +8,7 @@ public struct KnownAutoencoder: Sendable {
     private static let playgroundMeans: [Float] = [-1.6574, 1.886, -1.383, 2.5155]
     private static let playgroundDeviations: [Float] = [8.4927, 5.9022, 6.5498, 5.2299]
 
-    /// All of them have the levels of the first: 128, 256, 512, 512.
+    /// All known autoencoders; each has levels of 128, 256, 512 and 512 channels.
     public static let all: [KnownAutoencoder] = [
         KnownAutoencoder(
             name: "Stable Diffusion 1 and 2 (also ft-EMA and ft-MSE)", latentChannels: 4, hasQuantConvolutions: true,
@@ -27,7 +27,7 @@ public struct KnownAutoencoder: Sendable {
             scale: LatentScale(factor: 0.3611, shift: 0.1159)),
     ]
 
-    /// Whether it has these shapes.
+    /// Whether this autoencoder has the given architecture.
     func fits(_ architecture: AutoencoderArchitecture) -> Bool {
         architecture.levelWidths == [128, 256, 512, 512] && architecture.blocksPerLevel == 2
             && architecture.channels == 3 && architecture.groups == 32 && architecture.hasAttention
@@ -36,17 +36,18 @@ public struct KnownAutoencoder: Sendable {
             && architecture.latentChannels == latentChannels
     }
 
-    /// The kinds that have these shapes.
+    /// Known autoencoders with the given architecture.
     public static func kinds(of architecture: AutoencoderArchitecture) -> [KnownAutoencoder] {
         all.filter { $0.fits(architecture) }
     }
 
-    /// What a person would call it: the kind where shape and scale fit one, the kinds where only the shape is known.
+    /// The name of the known autoencoder with this architecture and scale, or a list of candidates if the scale is
+    /// unknown; nil if none fits.
     public static func name(of architecture: AutoencoderArchitecture, scale: LatentScale?) -> String? {
         let kinds = kinds(of: architecture)
         guard let scale else {
             return kinds.isEmpty
-                ? nil : "one of the shape of " + kinds.map(\.name).joined(separator: ", ") + "; its scale is not known"
+                ? nil : "same shape as " + kinds.map(\.name).joined(separator: ", ") + "; scale unknown"
         }
         return kinds.first { $0.scale == scale }?.name
     }

@@ -1,15 +1,15 @@
 import PixNerdSupport
 
-/// How an autoencoder's latents are brought to mean 0 and deviation 1 for diffusion, and back; the keys are those of
-/// diffusers' `config.json`.
+/// The affine map that brings an autoencoder's latents to mean 0 and standard deviation 1 for diffusion, with the JSON
+/// keys of diffusers' `config.json`.
 ///
-/// scaled = (latent - mean - shift) factor / deviation, mean and deviation channel by channel.
+/// scaled = (latent - mean - shift) factor / deviation, with a mean and a standard deviation per channel.
 public struct LatentScale: Sendable, Equatable, Codable {
     public var factor: Float
     public var shift: Float
-    /// One a channel; nil for zeros.
+    /// Mean per channel; nil for zeros.
     public var means: [Float]?
-    /// One a channel, positive; nil for ones.
+    /// Standard deviation per channel, positive; nil for ones.
     public var deviations: [Float]?
 
     enum CodingKeys: String, CodingKey {
@@ -26,7 +26,7 @@ public struct LatentScale: Sendable, Equatable, Codable {
         self.deviations = deviations
     }
 
-    /// diffusers' default, which configurations of Stable Diffusion 1 leave out.
+    /// diffusers' default factor, which configurations of Stable Diffusion 1 omit.
     static let usualFactor: Float = 0.18215
 
     public init(from decoder: any Decoder) throws {
@@ -37,37 +37,40 @@ public struct LatentScale: Sendable, Equatable, Codable {
         deviations = try values.decodeIfPresent([Float].self, forKey: .deviations)
     }
 
-    /// - Parameter channels: of the latents.
-    /// - Throws: `ArchitectureError` naming what cannot be.
+    /// Checks the values.
+    ///
+    /// - Parameter channels: number of latent channels.
+    /// - Throws: `PixNerdError` that names the invalid key.
     func validate(channels: Int) throws {
         guard factor.isFinite, factor > 0, shift.isFinite else {
-            throw ArchitectureError(
-                description: "scaling_factor is \(factor) and shift_factor \(shift); the factor must be positive.")
+            throw PixNerdError(
+                .invalidValue, "scaling_factor", found: "is \(factor) and shift_factor \(shift)",
+                expected: "a positive factor and a finite shift")
         }
         for (name, values) in [("latents_mean", means), ("latents_std", deviations)] {
             guard let values else { continue }
             guard values.count == channels, values.allSatisfy(\.isFinite), name == "latents_mean" || values.min()! > 0
             else {
-                throw ArchitectureError(
-                    description: "\(name) is \(values); \(channels) numbers are expected"
-                        + (name == "latents_std" ? ", all of them positive." : "."))
+                throw PixNerdError(
+                    .invalidValue, "\(name)", found: "is \(values)",
+                    expected: "\(channels) numbers\(name == "latents_std" ? ", all of them positive" : "")")
             }
         }
     }
 
-    /// What channel `channel` is multiplied by, and what is added then.
+    /// The factor that a channel is multiplied by, and the offset that is added afterwards.
     public func affine(channel: Int) -> (scale: Float, offset: Float) {
         let scale = factor / (deviations?[channel] ?? 1)
         return (scale, -((means?[channel] ?? 0) + shift) * scale)
     }
 
-    /// As `text`, without the numbers of channels.
+    /// A short description, without the values per channel.
     public var summary: String {
         let channels = means != nil || deviations != nil ? ", by channel" : ""
         return LatentScale(factor: factor, shift: shift).text + channels
     }
 
-    /// The numbers that are not the usual ones, for a person.
+    /// A description of the factor and of all values that differ from their defaults.
     public var text: String {
         var parts = ["factor \(factor)"]
         if shift != 0 { parts.append("shift \(shift)") }

@@ -1,11 +1,11 @@
 import PixNerdTensors
 
-/// Mean and deviation of latents, in total and channel by channel, gathered batch by batch in double precision.
+/// Mean and standard deviation of latents, in total and per channel, accumulated batch by batch in double precision.
 public struct LatentStatistics: Sendable, Equatable {
     public let channels: Int
     private var parts: [Moments]
 
-    /// Numbers by their count, mean, and the sum of squares around it, which keeps small deviations far from zero.
+    /// Count, mean, and sum of squares around the mean, which stays accurate for small deviations around a large mean.
     private struct Moments: Equatable {
         var count = 0
         var mean = 0.0
@@ -19,7 +19,7 @@ public struct LatentStatistics: Sendable, Equatable {
             for value in values { squares += (Double(value) - mean) * (Double(value) - mean) }
         }
 
-        /// With others beside them (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
+        /// Merges other moments (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
         mutating func add(_ other: Moments) {
             let (all, difference) = (Double(count + other.count), other.mean - mean)
             squares += other.squares + difference * difference * Double(count) * Double(other.count) / all
@@ -48,28 +48,28 @@ public struct LatentStatistics: Sendable, Equatable {
         for (plane, moments) in planes.enumerated() { parts[plane % channels].add(moments) }
     }
 
-    /// Numbers that were added, of all channels together.
+    /// Number of values that were added, over all channels.
     public var count: Int { parts[0].count * channels }
 
-    /// Of all numbers together; NaN where nothing was added, here and below.
+    /// Mean of all values; NaN if nothing was added, like all statistics here.
     public var mean: Double { total.mean }
 
-    /// Of all numbers together around their mean, what `1 / scaling_factor` is meant to be: channels with other means
-    /// add to it.
+    /// Standard deviation of all values around their common mean, which `1 / scaling_factor` should equal. Differences
+    /// between the means of channels add to it.
     public var deviation: Double { total.deviation }
 
     public var channelMeans: [Double] { parts.map { $0.count > 0 ? $0.mean : .nan } }
 
     public var channelDeviations: [Double] { parts.map(\.deviation) }
 
-    /// The scaling factor that brings latents to deviation 1, where those that were added have no scale.
+    /// The scaling factor that brings the latents to standard deviation 1, if unscaled latents were added.
     public var factor: Double { 1 / deviation }
 
-    /// The scale that brings each channel to mean 0 and deviation 1, where those that were added have none; nil where a
-    /// channel's numbers are all equal or not finite.
+    /// The scale that brings each channel to mean 0 and standard deviation 1, if unscaled latents were added; nil if
+    /// the values of a channel are all equal or not finite.
     ///
-    /// The factor is that of all channels around their means, and what channels differ by stands in their deviations, so
-    /// that the factor alone also serves whoever knows nothing of channels.
+    /// The factor normalises all channels together, each around its mean; the standard deviations per channel are
+    /// relative to it. So the factor is useful by itself for programs that ignore the values per channel.
     public var scale: LatentScale? {
         let (means, deviations) = (channelMeans, channelDeviations)
         guard (means + deviations).allSatisfy(\.isFinite), deviations.allSatisfy({ $0 > 0 }) else { return nil }
