@@ -3,8 +3,8 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTensors
 
-/// Compares an autoencoder with what diffusers computed: `image` [B, C, H, W] in [-1, 1] with `mean` and `logvar`
-/// [B, c, h, w], and `latent` [B, c, h, w] with `decoded`, to which no scale was applied.
+/// A comparison of an autoencoder with a diffusers reference: `image` [B, C, H, W] in [-1, 1] with `mean` and `logvar`
+/// [B, c, h, w], and unscaled `latent` [B, c, h, w] with `decoded`.
 public struct AutoencoderCheck {
     private let model: Autoencoder
     private let reference: SafetensorsFile
@@ -12,7 +12,7 @@ public struct AutoencoderCheck {
 
     private static let encoded = ["mean", "logvar"]
 
-    /// Whether a reference is one of an autoencoder.
+    /// Whether a file is a reference for an autoencoder.
     public static func isReference(_ file: SafetensorsFile) -> Bool {
         (file.shape(of: "image") != nil && encoded.contains { file.shape(of: $0) != nil })
             || (file.shape(of: "latent") != nil && file.shape(of: "decoded") != nil)
@@ -24,9 +24,9 @@ public struct AutoencoderCheck {
         self.tolerance = tolerance
     }
 
-    /// Compares everything that the reference holds.
+    /// Compares all outputs that the reference has.
     ///
-    /// - Throws: `CheckpointError` where a shape does not fit the model.
+    /// - Throws: `PixNerdError` if a shape does not fit the model.
     public func comparisons() throws -> [Comparison] {
         var comparisons: [Comparison] = []
         if reference.shape(of: "image") != nil {
@@ -48,9 +48,9 @@ public struct AutoencoderCheck {
         let least = name == "image" ? model.architecture.reduction : 1
         guard tensor.shape.count == 4, tensor.shape[1] == channels, tensor.shape[2...].allSatisfy({ $0 >= least })
         else {
-            throw CheckpointError(
-                "\(reference.path): \(name) has the shape \(tensor.shape); [B, \(channels), H, W] with H and W at least "
-                    + "\(least) is expected.")
+            throw PixNerdError(
+                .mismatch, "\(reference.path): \(name)", found: "has the shape \(tensor.shape)",
+                expected: "[B, \(channels), H, W] with H and W at least \(least)")
         }
         return tensor
     }
@@ -58,8 +58,9 @@ public struct AutoencoderCheck {
     private func comparison(_ name: String, _ actual: Tensor) throws -> Comparison {
         let expected = try reference.tensor(name)
         guard expected.shape == actual.shape else {
-            throw CheckpointError(
-                "\(reference.path): \(name) has the shape \(expected.shape); the autoencoder makes \(actual.shape).")
+            throw PixNerdError(
+                .mismatch, "\(reference.path): \(name)", found: "has the shape \(expected.shape)",
+                expected: "\(actual.shape), as the autoencoder computes")
         }
         return Comparison(name, actual.values, expected.values, tolerance: tolerance)
     }

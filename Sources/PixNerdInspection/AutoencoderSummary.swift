@@ -4,27 +4,29 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 
-/// What an autoencoder on disk is.
+/// A description of an autoencoder on disk.
 public struct AutoencoderSummary: Encodable {
     public let path: String
     public let kind: String
     public let bytes: Int
     public let tensors: [CheckpointSummary.TensorLine]
-    /// The published kind that shape and scale are those of.
+    /// Name of the published autoencoder with this shape and scale; nil if there is none.
     public let name: String?
     public let architecture: AutoencoderArchitecture
-    /// What brings the latents to deviation 1; nil where no configuration says.
+    /// The scale that brings latents to standard deviation 1; nil without a configuration.
     public let scale: LatentScale?
     public let parameters: Int
-    /// By which latents and runs are known to be of this autoencoder.
+    /// A hash of the weights, which identifies the autoencoder of latents and runs.
     public let fingerprint: String?
-    /// Why the autoencoder cannot be used; one sentence.
+    /// Why the autoencoder cannot be used, as one sentence; nil if it can.
     public let problem: String?
     public let encoding: CheckpointSummary.Cost
     public let decoding: CheckpointSummary.Cost
 
-    /// - Parameter size: of the picture whose cost is told.
-    /// - Throws: one sentence where the autoencoder does not halve the sides so often.
+    /// - Parameters:
+    ///   - checkpoint: the autoencoder to describe.
+    ///   - size: height and width in pixels of the image for which the costs are computed.
+    /// - Throws: `PixNerdError` if the size is not a multiple of the downsampling factor.
     public init(_ checkpoint: AutoencoderCheckpoint, size: (height: Int, width: Int)) throws {
         path = checkpoint.path
         kind = checkpoint.file.kind.rawValue
@@ -42,11 +44,7 @@ public struct AutoencoderSummary: Encodable {
         problem = found.problem
         fingerprint = found.model?.fingerprint
         parameters = found.model?.parameterCount ?? 0
-        for (side, length) in [("height", size.height), ("width", size.width)] {
-            if let problem = sizeProblem(length, multiple: architecture.reduction) {
-                throw CheckpointError("--size: the \(side) \(problem)")
-            }
-        }
+        try checkSize(size, multiple: architecture.reduction)
         func cost(_ multiplyAdds: Int) -> CheckpointSummary.Cost {
             CheckpointSummary.Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
         }

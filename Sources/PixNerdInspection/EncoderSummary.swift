@@ -4,29 +4,30 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 
-/// What a DINOv2 file holds.
+/// A description of a DINOv2 file.
 public struct EncoderSummary: Encodable {
     public let path: String
     public let kind: String
     public let bytes: Int
     public let tensors: [CheckpointSummary.TensorLine]
-    /// Such as "ViT-B/14"; nil where the sizes cannot be read.
+    /// Name of the size, such as "ViT-B/14"; nil if the sizes cannot be inferred.
     public let name: String?
     public let architecture: DINOv2Architecture?
-    /// How positions come to other grids.
+    /// The resampling of position embeddings to other grids.
     public let positions: String?
     public let parameters: Int
-    /// By which features that were computed earlier are known to be of this encoder.
+    /// A hash of the weights, which identifies the encoder of cached features.
     public let fingerprint: String?
-    /// Why the encoder cannot be used; one sentence.
+    /// Why the encoder cannot be used, as one sentence; nil if it can.
     public let problem: String?
     public let cost: CheckpointSummary.Cost?
 
     /// - Parameters:
-    ///   - heads: how many there are where that is known.
-    ///   - size: of the picture whose cost is told.
-    ///   - basePatch: side in pixels of what becomes a patch of the encoder.
-    /// - Throws: one sentence where the size does not fit the patches.
+    ///   - file: the file to describe.
+    ///   - heads: number of attention heads; nil if unknown.
+    ///   - size: height and width in pixels of the image for which the cost is computed.
+    ///   - basePatch: side in pixels of the image patch that becomes one patch of the encoder.
+    /// - Throws: `PixNerdError` if the size is not a multiple of `basePatch`.
     public init(_ file: DINOv2File, heads: Int?, size: (height: Int, width: Int), basePatch: Int) throws {
         path = file.path
         kind = file.tensors.kind.rawValue
@@ -44,15 +45,23 @@ public struct EncoderSummary: Encodable {
         architecture = found.encoder?.architecture ?? (try? file.architecture(heads: heads))
         name = architecture?.name
         positions = architecture?.positionResampling.rawValue
-        for (side, length) in [("height", size.height), ("width", size.width)] {
-            if let problem = sizeProblem(length, multiple: basePatch) {
-                throw CheckpointError("--size: the \(side) \(problem)")
-            }
-        }
+        try checkSize(size, multiple: basePatch)
         cost = architecture.map {
             CheckpointSummary.Cost(
                 height: size.height, width: size.width,
                 multiplyAdds: $0.multiplyAdds(rows: size.height / basePatch, columns: size.width / basePatch))
         }
+    }
+}
+
+/// Checks that height and width are multiples of a number of pixels.
+///
+/// - Throws: `PixNerdError` that names the side and the nearest size that works.
+func checkSize(_ size: (height: Int, width: Int), multiple: Int) throws(PixNerdError) {
+    for (side, length) in [("height", size.height), ("width", size.width)] {
+        guard let problem = sizeProblem(length, multiple: multiple) else { continue }
+        // The parts of an error have no full stop.
+        let found = problem.hasSuffix(".") ? String(problem.dropLast()) : problem
+        throw PixNerdError(.invalidValue, "\(Setting.size): the \(side)", found: "\(found)")
     }
 }

@@ -3,14 +3,14 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTensors
 
-/// Compares Inception-v3 with what PyTorch computed: `image` as uint8 [B, 3, H, W] with `pool` [B, 2048], and where wanted
-/// `logits` [B, 1008], `logits_unbiased` [B, 1008] and `spatial` [B, 2023].
+/// A comparison of Inception-v3 with a PyTorch reference: `image` as uint8 [B, 3, H, W] with `pool` [B, 2048], and
+/// optionally `logits` [B, 1008], `logits_unbiased` [B, 1008] and `spatial` [B, 2023].
 public struct InceptionCheck {
     private let network: Inception
     private let reference: SafetensorsFile
     private let tolerance: Double
 
-    /// Whether a reference is one of Inception.
+    /// Whether a file is a reference for Inception.
     public static func isReference(_ file: SafetensorsFile) -> Bool {
         file.shape(of: "image") != nil && file.shape(of: "pool") != nil
     }
@@ -21,17 +21,17 @@ public struct InceptionCheck {
         self.tolerance = tolerance
     }
 
-    /// Compares what the reference holds.
+    /// Compares all outputs that the reference has.
     ///
-    /// - Parameter input: how pictures were brought to 299 x 299.
-    /// - Throws: `CheckpointError` where the pictures or what was made of them has another shape.
+    /// - Parameter input: the resizing of images to 299 x 299.
+    /// - Throws: `PixNerdError` if the images or the outputs have the wrong shape or type.
     public func compare(_ input: InceptionInput) throws -> [Comparison] {
         let image = try reference.elements(of: "image")
         let shape = image.shape
         guard image.type == .uint8, shape.count == 4, shape[1] == 3, shape.allSatisfy({ $0 > 0 }) else {
-            throw CheckpointError(
-                "\(reference.path): image is \(image.type.rawValue) of the shape \(shape); 8-bit pictures as uint8 "
-                    + "[B, 3, H, W] are expected.")
+            throw PixNerdError(
+                .mismatch, "\(reference.path): image", found: "is \(image.type.rawValue) of the shape \(shape)",
+                expected: "8-bit images as uint8 [B, 3, H, W]")
         }
         let plane = shape[2] * shape[3]
         let pixels = image.withUnsafeBytes { bytes in
@@ -49,8 +49,9 @@ public struct InceptionCheck {
         return try computed.filter { reference.shape(of: $0.0) != nil }.map { name, values in
             let expected = try reference.tensor(name)
             guard expected.shape == values.shape else {
-                throw CheckpointError(
-                    "\(reference.path): \(name) has the shape \(expected.shape); \(values.shape) is expected.")
+                throw PixNerdError(
+                    .mismatch, "\(reference.path): \(name)", found: "has the shape \(expected.shape)",
+                    expected: "\(values.shape)")
             }
             return Comparison(
                 "\(name) (\(input.rawValue))", values.values, expected.values, tolerance: tolerance)

@@ -78,7 +78,7 @@ extension LatentStatistics {
             reasons.append(needed + (own.map { ", and that of \($0.name) is \($0.scale.factor)" } ?? ""))
             return verdict(.factorOfAnother, factor, "\(start): \(reasons.joined(separator: "; ")).")
         }
-        // If latents of deviation 1 / factor are scaled once the result is 1; not at all, 1 / factor; twice, factor.
+        // A standard deviation of 1 / factor becomes 1 if scaled once, and factor if scaled twice.
         if LatentScaleVerdict.nearDeviations.contains(deviation / Double(scale.factor)) {
             return verdict(
                 .scaledTwice, factor,

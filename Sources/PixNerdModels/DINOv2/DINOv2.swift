@@ -2,34 +2,35 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// DINOv2, a vision transformer whose patch tokens say what a picture shows (Oquab et al., arXiv 2304.07193).
+/// DINOv2, a vision transformer whose tokens describe the content of an image (Oquab et al., arXiv 2304.07193).
 ///
-/// It only gives features: nothing in it gathers gradients.
+/// It is for inference only, without gradients.
 public struct DINOv2: Sendable {
     public let architecture: DINOv2Architecture
-    /// A short name for all weights, by which features that were computed earlier are known to be of this model.
+    /// A hash of the weights, which identifies the model of cached features.
     public let fingerprint: String
     private let epsilon: Float
     /// [D, 3 P P] and [D]
     private let patchWeight: Tensor
     private let patchBias: Tensor
-    /// The class token with its position, and the registers: [1 + R, D].
+    /// The class token plus its position embedding, then the registers: [1 + R, D].
     private let leading: Tensor
     /// [G, G, D]
     private let positions: Tensor
     private let blocks: [DINOv2Block]
     private let finalNorm: LayerNormWeights
 
-    /// Pictures that go through the blocks at once: enough for large products, without memory for more.
+    /// Images per pass through the blocks: enough for efficient matmuls, few enough to bound memory.
     public static let picturesAtOnce = 8
 
-    /// The model of a file, with either naming.
+    /// Loads a model whose tensors have the names of torch.hub or of transformers.
     ///
     /// - Parameters:
-    ///   - heads: how many there are where that is known; nil for heads of 64.
-    ///   - epsilon: of the norms.
-    /// - Throws: `ArchitectureError` where the sizes cannot be read off the tensors; `CheckpointMismatch` with all
-    ///   missing, left-over and misshapen tensors.
+    ///   - source: the tensors.
+    ///   - heads: number of attention heads; nil for heads of width 64.
+    ///   - epsilon: epsilon of the layer norms.
+    /// - Throws: `PixNerdError` if the sizes cannot be inferred from the tensors, or `CheckpointMismatch` with all
+    ///   missing, unexpected and misshapen tensors.
     public init(loading source: any TensorSource, heads: Int? = nil, epsilon: Float = 1e-6) throws {
         let architecture = try DINOv2Architecture(readFrom: source, heads: heads)
         try self.init(
@@ -37,9 +38,9 @@ public struct DINOv2: Sendable {
             hasMaskToken: source.shape(of: architecture.naming.maskToken) != nil)
     }
 
-    /// A model of random weights, for benchmarks.
+    /// Creates a model with random weights, for benchmarks.
     public init(_ architecture: DINOv2Architecture, seed: UInt64) {
-        // Initialising never throws: only loading does.
+        // Only loading throws, initializing never does.
         try! self.init(architecture, .initialize(seed: seed), 1e-6, hasMaskToken: false)
     }
 
@@ -69,10 +70,10 @@ public struct DINOv2: Sendable {
         finalNorm = layers.finalNorm
     }
 
-    /// The normalised patch tokens of pictures that are prepared already.
+    /// The normalised patch tokens of preprocessed images.
     ///
-    /// - Parameter x: [B, 3, H, W], normalised; the patch divides H and W.
-    /// - Returns: [B, N, D], row by row.
+    /// - Parameter x: [B, 3, H, W], normalised; H and W are multiples of the patch size.
+    /// - Returns: [B, N, D], patches row by row.
     public func tokens(_ x: Tensor) -> Tensor {
         let batch = x.shape[0]
         return Tensor.concatenated(
@@ -85,9 +86,9 @@ public struct DINOv2: Sendable {
         finalNorm(droppingTokens(leading.shape[0], of: sequence(x)), epsilon: epsilon)
     }
 
-    /// The normalised class token of pictures that are prepared already: what a picture shows, in one vector.
+    /// The normalised class tokens of preprocessed images: one vector that describes each image.
     ///
-    /// - Parameter x: as above.
+    /// - Parameter x: [B, 3, H, W], normalised; H and W are multiples of the patch size.
     /// - Returns: [B, D].
     public func classTokens(_ x: Tensor) -> Tensor {
         let (batch, width) = (x.shape[0], architecture.width)
@@ -104,7 +105,7 @@ public struct DINOv2: Sendable {
             })
     }
 
-    /// Class token, registers and patches behind the last block, [B, 1 + R + N, D].
+    /// Class token, registers and patch tokens after the last block, [B, 1 + R + N, D].
     private func sequence(_ x: Tensor) -> Tensor {
         let grid = PatchGrid(shape: x.shape, patch: architecture.patchSize)
         let patches = linear(grid.tokens(x), weight: patchWeight, bias: patchBias)
@@ -114,7 +115,7 @@ public struct DINOv2: Sendable {
         return tokens
     }
 
-    /// The position embeddings of a grid: [rows * columns, D].
+    /// The position embeddings of a grid of patches, [rows * columns, D].
     private func positions(rows: Int, columns: Int) -> Tensor {
         let side = architecture.gridSize
         let shape = [rows * columns, architecture.width]
@@ -128,7 +129,7 @@ public struct DINOv2: Sendable {
     }
 }
 
-/// The parameters of a DINOv2 as a file has them.
+/// The parameters of a DINOv2 with the layout of its file.
 private struct DINOv2Parameters {
     let patchWeight: Parameter
     let patchBias: Parameter
@@ -150,7 +151,7 @@ private struct DINOv2Parameters {
             ? root.parameter(naming.registers, shape: [1, architecture.registers, width], small) : nil
         positions = root.parameter(
             naming.positions, shape: [1, 1 + architecture.gridSize * architecture.gridSize, width], small)
-        // Stands for hidden patches in DINOv2's own training; features do not need it.
+        // Replaces masked patches in DINOv2's own training; not needed for features.
         if hasMaskToken { _ = root.parameter(naming.maskToken, shape: [1, width], .zeros) }
         blocks = (0..<architecture.depth).map { DINOv2BlockParameters(root / naming.blocks / $0, architecture) }
         finalNorm = LayerNormWeights(root / naming.finalNorm, width: width)

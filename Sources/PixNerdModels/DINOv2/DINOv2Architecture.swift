@@ -2,16 +2,16 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// The sizes of a DINOv2 (Oquab et al., arXiv 2304.07193), and whose names its tensors have.
+/// The sizes of a DINOv2 (Oquab et al., arXiv 2304.07193), and the naming of its tensors.
 public struct DINOv2Architecture: Sendable, Equatable, Codable {
-    /// Whose names a file's tensors have.
+    /// The naming of a file's tensors.
     public enum Naming: String, Sendable, Codable {
-        /// `blocks.0.attn.qkv.weight`: the published `.pth` files.
+        /// Names of the published `.pth` files, such as `blocks.0.attn.qkv.weight`.
         case hub = "torch hub"
-        /// `encoder.layer.0.attention.attention.query.weight`.
+        /// Names of transformers, such as `encoder.layer.0.attention.attention.query.weight`.
         case transformers
 
-        /// The class token by its name in such a file.
+        /// Name of the class token.
         var classToken: String { self == .hub ? "cls_token" : "embeddings.cls_token" }
         var patchEmbedding: String { self == .hub ? "patch_embed.proj" : "embeddings.patch_embeddings.projection" }
         var positions: String { self == .hub ? "pos_embed" : "embeddings.position_embeddings" }
@@ -19,7 +19,7 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         var maskToken: String { self == .hub ? "mask_token" : "embeddings.mask_token" }
         var finalNorm: String { self == .hub ? "norm" : "layernorm" }
         var blocks: String { self == .hub ? "blocks" : "encoder.layer" }
-        /// Names inside a block.
+        /// Name within a block of the bias that shows whether attention has biases.
         var keyBias: String { self == .hub ? "attn.qkv.bias" : "attention.attention.key.bias" }
         var attentionOutput: String { self == .hub ? "attn.proj" : "attention.output.dense" }
         var gatedInput: String { self == .hub ? "mlp.w12" : "mlp.weights_in" }
@@ -29,29 +29,29 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         }
     }
 
-    /// How position embeddings come to another grid than that of their training.
+    /// The resampling of position embeddings to a grid other than the trained one.
     public enum PositionResampling: String, Sendable, Codable {
-        /// By a scale of (rows + 0.1) / trained rows, without antialiasing: torch.hub's models without registers.
+        /// By the scale (rows + 0.1) / trained rows, without antialiasing: torch.hub's models without registers.
         case offset = "bicubic by torch.hub's scale with an offset of 0.1"
-        /// To the size, without antialiasing: transformers' models without registers.
+        /// To the exact size, without antialiasing: transformers' models without registers.
         case size = "bicubic to the size, as transformers does it"
-        /// To the size, with antialiasing: models with registers, in both.
+        /// To the exact size, with antialiasing: models with registers, in torch.hub and transformers.
         case antialiased = "antialiased bicubic to the size, as models with registers do it"
     }
 
-    /// D, the width of the tokens.
+    /// Width D of the tokens.
     public let width: Int
     public let depth: Int
     public let heads: Int
-    /// The side of a patch in pixels.
+    /// Side of a patch in pixels.
     public let patchSize: Int
-    /// The side of the grid of patches that there are position embeddings for.
+    /// Side of the trained grid, in patches, for which the file has position embeddings.
     public let gridSize: Int
-    /// Register tokens (Darcet et al., arXiv 2309.16588); 0 for none.
+    /// Number of register tokens (Darcet et al., arXiv 2309.16588); 0 for none.
     public let registers: Int
-    /// The inner width of the feed-forward layers.
+    /// Hidden width of the feed-forward layers.
     public let feedForwardWidth: Int
-    /// Whether those are gated (SwiGLU, in ViT-g) and not GELU.
+    /// Whether the feed-forward layers are SwiGLU (ViT-g) and not GELU.
     public let isGated: Bool
     public let naming: Naming
     let hasAttentionBias: Bool
@@ -65,7 +65,7 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         case hasAttentionBias = "qkv_bias"
     }
 
-    /// Such as "ViT-B/14"; "ViT/14" for sizes that were not published.
+    /// Name of the size, such as "ViT-B/14", or "ViT/14" for an unpublished size.
     public var name: String {
         let letters = [384: "-S", 768: "-B", 1024: "-L", 1536: "-g"]
         let isPublished = [384: 12, 768: 12, 1024: 24, 1536: 40][width] == depth
@@ -76,7 +76,7 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         registers > 0 ? .antialiased : naming == .hub ? .offset : .size
     }
 
-    /// How many parameters a model of these sizes has, without the mask token.
+    /// Number of parameters of a model of these sizes, without the mask token.
     public var parameterCount: Int {
         let attention = 4 * width * width + (hasAttentionBias ? 4 : 1) * width
         let inputs = isGated ? 2 * feedForwardWidth : feedForwardWidth
@@ -85,7 +85,7 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         return depth * (attention + feedForward + 6 * width) + embedding + 2 * width
     }
 
-    /// Multiply-adds for one picture of a grid of patches.
+    /// Multiply-adds for one image, whose size is given in patches.
     public func multiplyAdds(rows: Int, columns: Int) -> Int {
         let patches = rows * columns
         let tokens = patches + 1 + registers
@@ -94,7 +94,7 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         return patches * 3 * patchSize * patchSize * width + depth * block
     }
 
-    /// Whether a source's tensors have the names of a DINOv2.
+    /// Whether the tensors of a source have the names of a DINOv2.
     public static func isRecognised(in source: any TensorSource) -> Bool { naming(of: source) != nil }
 
     private static func naming(of source: any TensorSource) -> Naming? {
@@ -103,9 +103,9 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         }
     }
 
-    /// Sizes that are set, not read: for benchmarks.
+    /// Creates an architecture with the given sizes, for benchmarks.
     ///
-    /// - Precondition: heads divide the width.
+    /// - Precondition: `width` is a multiple of `heads`.
     public init(width: Int, depth: Int, heads: Int, patchSize: Int = 14, gridSize: Int = 37, registers: Int = 0) {
         precondition(width % heads == 0, "DINOv2Architecture: \(heads) heads do not divide a width of \(width)")
         (self.width, self.depth, self.heads) = (width, depth, heads)
@@ -116,36 +116,42 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         hasAttentionBias = true
     }
 
-    /// Reads the sizes off the names and shapes of a file's tensors.
+    /// Infers the sizes from the names and shapes of a file's tensors.
     ///
-    /// - Parameter heads: how many there are where that is known; nil for heads of 64, as in all published models.
-    /// - Throws: `ArchitectureError` naming the tensor that is missing or makes no sense.
+    /// - Parameters:
+    ///   - source: the tensors.
+    ///   - heads: number of attention heads; nil for heads of width 64, as in all published models.
+    /// - Throws: `PixNerdError` that names the missing or invalid tensor.
     public init(readFrom source: any TensorSource, heads: Int? = nil) throws {
-        func refuse(_ reason: String) -> ArchitectureError {
-            ArchitectureError(description: "\(source.origin): \(reason)")
-        }
         guard let naming = Self.naming(of: source) else {
-            throw ArchitectureError(
-                description: "\(source.origin) is not a DINOv2: it has neither pos_embed and patch_embed.proj.weight "
-                    + "(torch hub) nor embeddings.position_embeddings and "
-                    + "embeddings.patch_embeddings.projection.weight (transformers).")
+            throw PixNerdError(
+                .mismatch, "\(source.origin)", found: "is not a DINOv2",
+                expected: "the tensors pos_embed and patch_embed.proj.weight (torch hub), or "
+                    + "embeddings.position_embeddings and embeddings.patch_embeddings.projection.weight (transformers)")
         }
         func shape(_ name: String, _ rank: Int) throws -> [Int] {
-            guard let shape = source.shape(of: name) else { throw refuse("a DINOv2 needs the tensor \(name).") }
+            guard let shape = source.shape(of: name) else {
+                throw PixNerdError(.mismatch, "\(source.origin)", found: "lacks the tensor \(name) of a DINOv2")
+            }
             guard shape.count == rank, !shape.contains(0) else {
-                throw refuse("the tensor \(name) has the shape \(shape), not \(rank) sides.")
+                throw PixNerdError(
+                    .mismatch, "\(source.origin): the tensor \(name)", found: "has the shape \(shape)",
+                    expected: "\(rank) dimensions, none of them 0")
             }
             return shape
         }
         let patch = try shape(naming.patchEmbedding + ".weight", 4)
         let positions = try shape(naming.positions, 3)
         guard patch[1] == 3, patch[2] == patch[3] else {
-            throw refuse(
-                "\(naming.patchEmbedding).weight of shape \(patch) does not read square patches of three channels.")
+            throw PixNerdError(
+                .mismatch, "\(source.origin): the tensor \(naming.patchEmbedding).weight",
+                found: "has the shape \(patch)", expected: "square patches of 3 channels")
         }
         let grid = Int(Double(positions[1] - 1).squareRoot().rounded())
         guard grid > 0, grid * grid + 1 == positions[1] else {
-            throw refuse("\(naming.positions) of shape \(positions) is not of a square grid and a class token.")
+            throw PixNerdError(
+                .mismatch, "\(source.origin): the tensor \(naming.positions)", found: "has the shape \(positions)",
+                expected: "positions of a class token and a square grid")
         }
         let prefix = naming.blocks + "."
         let numbers = source.names.compactMap { name -> Int? in
@@ -163,13 +169,17 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         hasAttentionBias = source.shape(of: "\(prefix)0.\(naming.keyBias)") != nil
         self.naming = naming
         guard heads != nil || width % 64 == 0 else {
-            throw refuse(
-                "its tensors do not say how many attention heads it has, and its width of \(width) is no multiple of 64, "
-                    + "the width of a head in published models; give the number by --heads, or by repa.heads.")
+            throw PixNerdError(
+                .mismatch, "\(source.origin)",
+                found: "does not reveal its number of attention heads, as its width \(width) is not a multiple of 64, "
+                    + "the width of a head in published models",
+                advice: "set the number with \(Setting.heads), or with repa.heads")
         }
         self.heads = heads ?? width / 64
         guard self.heads > 0, width % self.heads == 0 else {
-            throw refuse("\(self.heads) attention heads do not divide its width of \(width).")
+            throw PixNerdError(
+                .invalidValue, "\(source.origin):",
+                found: "\(self.heads) attention heads do not divide its width \(width)")
         }
     }
 }

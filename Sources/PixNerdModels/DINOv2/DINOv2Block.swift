@@ -1,10 +1,10 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// The parameters of a block as a file has them.
+/// The parameters of a block with the layout of the file.
 struct DINOv2BlockParameters {
     let norm1: LayerNormWeights
-    /// One layer that makes queries, keys and values, or one for each.
+    /// One layer for queries, keys and values together, or one layer for each.
     let attentionInputs: [Linear]
     let attentionOutput: Linear
     let attentionScale: Parameter
@@ -60,32 +60,32 @@ struct LayerNormWeights: Sendable {
 
 /// A block of a vision transformer: x <- x + s1 Attn(norm1 x), x <- x + s2 MLP(norm2 x), without gradients.
 ///
-/// The layer scales s1 and s2 are multiplied into the weights before them, and queries, keys and values come of one
-/// product, whatever the file has.
+/// The layer scales s1 and s2 are folded into the weights of the layer before them. Queries, keys and values are
+/// computed by one matmul, whatever the layout of the file.
 struct DINOv2Block: Sendable {
-    /// A linear layer whose weights are put together from a file's.
+    /// A linear layer with weights assembled from those of the file.
     private struct FixedLinear: Sendable {
         /// [out, in]
         let weight: Tensor
         /// [out]
         let bias: Tensor
 
-        /// Layers side by side.
+        /// Concatenates the outputs of layers.
         init(joining layers: [Linear]) {
             weight = layers.count == 1 ? layers[0].weight.value : Tensor.concatenated(layers.map(\.weight.value))
             bias = Tensor.concatenated(layers.map { $0.bias?.value ?? Tensor(zeros: [$0.weight.value.shape[0]]) })
         }
 
-        /// Some rows of a layer.
+        /// Takes some outputs of a layer.
         init(_ layer: Linear, rows: Range<Int>) {
             weight = layer.weight.value.rows(rows)
             bias = layer.bias!.value.rows(rows)
         }
 
-        /// scale (W x + b)
+        /// Folds a scale into a layer: scale (W x + b).
         init(_ layer: Linear, scale: Parameter) {
             let factors = scale.value.values
-            // Factors are for the indices along the first axis.
+            // One factor per index of the first axis.
             func scaled(_ x: Tensor) -> Tensor {
                 Tensor.combination(factors, x, [Float](repeating: 0, count: factors.count), x)
             }
@@ -105,7 +105,7 @@ struct DINOv2Block: Sendable {
     private let qkv: FixedLinear
     private let attentionOutput: FixedLinear
     private let norm2: LayerNormWeights
-    /// The inner layer of a GELU MLP, or gate and value of a gated one.
+    /// The first layer of a GELU MLP, or the gate and value layers of a SwiGLU MLP.
     private let feedForwardInputs: [FixedLinear]
     private let feedForwardOutput: FixedLinear
 
@@ -123,7 +123,7 @@ struct DINOv2Block: Sendable {
         feedForwardOutput = FixedLinear(parameters.feedForwardOutput, scale: parameters.feedForwardScale)
     }
 
-    /// [B, L, D] to [B, L, D].
+    /// Applies the block to tokens [B, L, D]; returns [B, L, D].
     func callAsFunction(_ tokens: Tensor, epsilon: Float) -> Tensor {
         let mixed = attention(qkv(norm1(tokens, epsilon: epsilon)), heads: heads)
         let attended = attentionOutput(mixed, addedTo: tokens)

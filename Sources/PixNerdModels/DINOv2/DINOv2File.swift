@@ -3,15 +3,15 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// A DINOv2 on disk: a file under torch.hub's or transformers' names, or a directory that transformers wrote
+/// A DINOv2 on disk: a file with the tensor names of torch.hub or transformers, or a directory saved by transformers
 /// (`config.json` and `model.safetensors`).
 public struct DINOv2File {
     public let path: String
     public let tensors: TensorFile
-    /// What `config.json` says, of a directory.
+    /// The contents of a directory's `config.json`; nil for a file.
     private let configuration: Configuration?
 
-    /// What is needed of transformers' configuration; the rest is read off the tensors.
+    /// The keys of a transformers configuration that the tensors do not reveal.
     private struct Configuration: Decodable {
         var modelType: String
         var heads: Int
@@ -28,14 +28,15 @@ public struct DINOv2File {
 
     /// Opens a file or a directory.
     ///
-    /// - Throws: one sentence that names what was found where.
+    /// - Throws: `PixNerdError` that names the path and what was found there.
     public init(path: String) throws {
         self.path = path
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CheckpointError(
-                "There is no encoder \(path); name a DINOv2 file of torch.hub, such as dinov2_vitb14_pretrain.pth, or a "
-                    + "directory of transformers.")
+            throw PixNerdError(
+                .notFound, found: "there is no encoder \(path)",
+                expected: "a DINOv2 file of torch.hub, such as dinov2_vitb14_pretrain.pth, or a directory of "
+                    + "transformers")
         }
         guard isDirectory.boolValue else {
             tensors = try TensorFile.open(path: path)
@@ -44,41 +45,45 @@ public struct DINOv2File {
         }
         let configurationPath = "\(path)/config.json"
         guard let json = try? Data(contentsOf: URL(fileURLWithPath: configurationPath)) else {
-            throw CheckpointError(
-                "\(path) is not an encoder of transformers: it holds no config.json that can be read; name a directory "
-                    + "with config.json and model.safetensors, or a file.")
+            throw PixNerdError(
+                .notFound, "\(path)", found: "has no readable config.json",
+                expected: "a directory of transformers with config.json and model.safetensors, or a file")
         }
         guard let configuration = try? JSONDecoder().decode(Configuration.self, from: json) else {
-            throw CheckpointError(
-                "\(configurationPath) lacks model_type or num_attention_heads; a DINOv2 of transformers is expected.")
+            throw PixNerdError(
+                .malformed, "\(configurationPath)", found: "lacks model_type or num_attention_heads",
+                expected: "the configuration of a DINOv2 of transformers")
         }
         guard ["dinov2", "dinov2_with_registers"].contains(configuration.modelType) else {
-            throw CheckpointError(
-                "\(configurationPath) is of a model of type '\(configuration.modelType)'; dinov2 or "
-                    + "dinov2_with_registers is expected.")
+            throw PixNerdError(
+                .unsupported, "\(configurationPath)", found: "has the model_type '\(configuration.modelType)'",
+                expected: "dinov2 or dinov2_with_registers")
         }
         guard configuration.activation ?? "gelu" == "gelu" else {
-            throw CheckpointError(
-                "\(configurationPath) asks for the activation '\(configuration.activation ?? "")'; gelu is expected.")
+            throw PixNerdError(
+                .unsupported, "\(configurationPath)", found: "has the hidden_act '\(configuration.activation ?? "")'",
+                expected: "gelu")
         }
         self.configuration = configuration
         tensors = try TensorFile.open(path: "\(path)/model.safetensors")
     }
 
-    /// Whether the tensors have the names of a DINOv2.
+    /// Whether the file's tensors have the names of a DINOv2.
     public var isRecognised: Bool { DINOv2Architecture.isRecognised(in: tensors) }
 
-    /// The sizes, read off the tensors.
+    /// Infers the sizes from the tensors.
     ///
-    /// - Parameter heads: how many there are; where nil, as `config.json` says, or else of a width of 64.
+    /// - Parameter heads: number of attention heads; nil for that of `config.json`, or else for heads of width 64.
+    /// - Throws: `PixNerdError` that names the missing or invalid tensor.
     public func architecture(heads: Int? = nil) throws -> DINOv2Architecture {
         try DINOv2Architecture(readFrom: tensors, heads: heads ?? configuration?.heads)
     }
 
-    /// The model.
+    /// Loads the model.
     ///
-    /// - Parameter heads: as above.
-    /// - Throws: one sentence that names what is missing, left over or misshapen.
+    /// - Parameter heads: number of attention heads; nil for that of `config.json`, or else for heads of width 64.
+    /// - Throws: `PixNerdError` if the sizes cannot be inferred from the tensors, or `CheckpointMismatch` with all
+    ///   missing, unexpected and misshapen tensors.
     public func load(heads: Int? = nil) throws -> DINOv2 {
         try DINOv2(
             loading: tensors, heads: heads ?? configuration?.heads, epsilon: configuration?.epsilon ?? 1e-6)

@@ -1,35 +1,37 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// Inception-v3 as FID uses it: TensorFlow's graph of 2015-12-05, in the layout to which pytorch-fid and torch-fidelity
-/// brought its weights (Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016).
+/// Inception-v3 for FID: TensorFlow's graph of 2015-12-05, with the weight layout of pytorch-fid and torch-fidelity
+/// (Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016).
 ///
-/// It differs from torchvision's network of the same name: average pools do not count what lies outside the picture, the
-/// last block pools by maxima, and there are 1008 classes.
+/// It differs from torchvision's network of the same name: average pooling excludes padding, the last block uses max
+/// pooling, and there are 1008 classes.
 public struct Inception: Sendable {
-    /// What it makes of pictures.
+    /// The outputs for a batch of images.
     public struct Features: Sendable {
-        /// [B, 2048], for FID, KID, precision and recall: `pool_3` of the graph.
+        /// Features for FID, KID, precision and recall, `pool_3` of the graph: [B, 2048].
         public let pool: Tensor
-        /// [B, 17 x 17 x 7], for sFID: the first 7 channels of `mixed_6/conv`, the channel running fastest, as ADM's
-        /// evaluation takes them.
+        /// Features for sFID, [B, 17 x 17 x 7]: the first 7 channels of `mixed_6/conv`, channel last, as in ADM's
+        /// evaluation.
         public let spatial: Tensor
-        /// [B, 1008], for the Inception Score: without the last layer's bias, as ADM and torch-fidelity take them.
+        /// Logits for the Inception Score, without the last layer's bias as in ADM and torch-fidelity: [B, 1008].
         public let logits: Tensor
     }
 
-    /// Height and width of what it sees.
+    /// Height and width of the input in pixels.
     public static let side = 299
     static let spatialChannels = 7
     static let spatialSide = 17
-    /// How many numbers `pool`, `spatial` and `logits` have.
+    /// Number of `pool` features.
     public static let poolWidth = 2048
+    /// Number of `spatial` features.
     public static let spatialWidth = spatialSide * spatialSide * spatialChannels
+    /// Number of `logits`.
     public static let classes = 1008
 
-    /// Layers before the blocks, and after which of them maxima are taken.
+    /// Convolutions before the blocks, and whether max pooling follows each.
     private let stem: [(convolution: NormalizedConvolution, isPooled: Bool)]
-    /// Mixed_5b to 6c, 6d, and 6e to 7c.
+    /// Blocks Mixed_5b to 6c, 6d, and 6e to 7c.
     private let blocks: (toSpatial: [InceptionBlock], spatial: InceptionBlock, rest: [InceptionBlock])
     private let classifier: Linear
 
@@ -55,11 +57,13 @@ public struct Inception: Sendable {
         classifier = Linear(scope / "fc", inputs: Self.poolWidth, outputs: Self.classes)
     }
 
+    /// Computes the features of images.
+    ///
     /// - Parameter pictures: [B, 3, 299, 299] in -1 ... 1.
     public func callAsFunction(_ pictures: Tensor) -> Features {
         precondition(
             pictures.shape.count == 4 && pictures.shape[1...] == [3, Self.side, Self.side],
-            "Inception: pictures of shape \(pictures.shape)")
+            "Inception: images of shape \(pictures.shape)")
         var x = pictures
         for (convolution, isPooled) in stem {
             x = convolution(x)
@@ -67,14 +71,14 @@ public struct Inception: Sendable {
         }
         for block in blocks.toSpatial { x = block(x) }
         x = blocks.spatial(x)
-        // Its first branch is the layer that sFID looks at.
+        // The first branch of this block is the layer that sFID uses.
         let spatial = Self.firstChannels(x)
         for block in blocks.rest { x = block(x) }
         let pool = ConvolutionInference.planeMeans(x)
         return Features(pool: pool, spatial: spatial, logits: linear(pool, weight: classifier.weight.value, bias: nil))
     }
 
-    /// Multiply-adds of a picture, as the layers have them.
+    /// Multiply-adds per image.
     public var multiplyAdds: Int {
         var (place, total) = ((height: Self.side, width: Self.side), 0)
         for (convolution, isPooled) in stem {
@@ -90,7 +94,7 @@ public struct Inception: Sendable {
         return total + Self.poolWidth * Self.classes
     }
 
-    /// Logits with the last layer's bias, [B, 1008].
+    /// Adds the last layer's bias to logits [B, 1008].
     public func biased(_ logits: Tensor) -> Tensor {
         guard let bias = classifier.bias?.value.values else { return logits }
         var result = logits
@@ -100,7 +104,7 @@ public struct Inception: Sendable {
         return result
     }
 
-    /// [B, C, H, W] to [B, H x W x 7].
+    /// The first 7 channels of [B, C, H, W] as [B, H x W x 7].
     private static func firstChannels(_ x: Tensor) -> Tensor {
         let (batch, channels, plane) = (x.shape[0], x.shape[1], x.shape[2] * x.shape[3])
         var result = Tensor(uninitialized: [batch, plane * spatialChannels])
@@ -121,21 +125,21 @@ public struct Inception: Sendable {
 }
 
 extension Inception {
-    /// A network of random weights, for benchmarks.
+    /// Creates a network with random weights, for benchmarks.
     public init(seed: UInt64) {
-        // Initialising never throws: only loading does.
+        // Only loading throws, initializing never does.
         self = try! ParameterStore.build(.initialize(seed: seed)) { Inception($0) }
     }
 
-    /// Reads the weights that pytorch-fid and torch-fidelity publish (`pt_inception-2015-12-05`), or a copy of them.
+    /// Loads the weights that pytorch-fid and torch-fidelity publish (`pt_inception-2015-12-05`), or a copy of them.
     ///
-    /// - Throws: `CheckpointMismatch` where they are of another network, such as torchvision's own; what reading throws.
+    /// - Throws: `CheckpointMismatch` for weights of another network, such as torchvision's, or the error of reading.
     public static func load(_ weights: any TensorSource) throws -> Inception {
         try ParameterStore.build(.load(WithoutCounters(source: weights))) { Inception($0) }
     }
 }
 
-/// A source without the counters that PyTorch keeps beside running means, which say nothing about what is computed.
+/// A source without PyTorch's counters of batches (`num_batches_tracked`), which inference does not use.
 private struct WithoutCounters: TensorSource {
     let source: any TensorSource
 

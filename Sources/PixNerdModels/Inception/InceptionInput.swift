@@ -1,36 +1,36 @@
 import PixNerdTensors
 
-/// How a published evaluation brings pictures to 299 x 299 before Inception sees them; values move with it.
+/// The resizing to 299 x 299 before Inception in a published evaluation; the metrics depend on it.
 public enum InceptionInput: String, Sendable, CaseIterable {
-    /// As TensorFlow 1 did, and with it ADM's evaluation: pixels are points at whole numbers, which shifts pictures by up
+    /// Bilinear resizing of TensorFlow 1 and ADM's evaluation: pixel centres are at integers, which shifts images by up
     /// to half a pixel.
     case torchFidelity = "torch-fidelity"
-    /// As PyTorch does: pixels are little squares. Not smoothed where it makes smaller.
+    /// Bilinear resizing of PyTorch: pixel centres are at half-integers; no antialiasing.
     case pytorchFID = "pytorch-fid"
 
-    /// Pictures as the network takes them.
+    /// Converts and resizes images to the network's input.
     ///
     /// - Parameter pixels: 8-bit RGB, [count, height, width, 3].
     /// - Returns: [count, 3, 299, 299] in -1 ... 1.
     public func tensor(pixels: [UInt8], count: Int, height: Int, width: Int) -> Tensor {
         precondition(
             count > 0 && pixels.count == count * height * width * 3,
-            "InceptionInput: \(pixels.count) bytes for \(count) pictures of \(height) x \(width)")
+            "InceptionInput: \(pixels.count) bytes for \(count) images of \(height) x \(width)")
         let side = Inception.side
         var result = Tensor(uninitialized: [count, 3, side, side])
         let (rows, columns) = (taps(from: height), taps(from: width))
-        // One grey level, and what is taken away at the end.
+        // The value of one grey level, and what is subtracted afterwards.
         let (scale, shift): (Float, Float) = self == .pytorchFID ? (2.0 / 255, 1) : (1.0 / 128, 1)
         result.withUnsafeMutableBuffer { result in
             pixels.withUnsafeBufferPointer { pixels in
-                // Sound: each index writes to a picture of its own.
+                // Safe: each index writes to its own image.
                 nonisolated(unsafe) let result = result
                 parallelFor(count) { picture in
                     let source = UnsafeBufferPointer(
                         rebasing: pixels[picture * height * width * 3..<(picture + 1) * height * width * 3])
                     let target = UnsafeMutableBufferPointer(
                         rebasing: result[picture * 3 * side * side..<(picture + 1) * 3 * side * side])
-                    // A row of the picture between two of its own, [channel, width].
+                    // A row interpolated between two rows of the image, [channel, width].
                     var row = [Float](repeating: 0, count: 3 * width)
                     for (y, tap) in rows.enumerated() {
                         let (above, below) = (tap.low * width * 3, tap.high * width * 3)
@@ -56,7 +56,7 @@ public enum InceptionInput: String, Sendable, CaseIterable {
         return result
     }
 
-    /// Between which two of `count` places each of the 299 lies, and how near to the second.
+    /// The two of `count` pixels that each of the 299 pixels is interpolated from, with the weight of the second.
     private func taps(from count: Int) -> [(low: Int, high: Int, weight: Float)] {
         let scale = Float(count) / Float(Inception.side)
         return (0..<Inception.side).map { index in

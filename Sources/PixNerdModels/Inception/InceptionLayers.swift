@@ -1,8 +1,7 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// A convolution with its batch normalisation, which after training is a factor and a shift of each channel and goes into
-/// the weights, and a rectification: torchvision's BasicConv2d.
+/// A convolution with ReLU and with batch normalisation folded into its weights and bias (torchvision's BasicConv2d).
 struct NormalizedConvolution: Sendable {
     let outputs: Int
     private let weight: Tensor
@@ -12,11 +11,11 @@ struct NormalizedConvolution: Sendable {
     private let inputs: Int
     private let kernel: (height: Int, width: Int)
 
-    /// As TensorFlow's network has it.
+    /// Epsilon of batch normalisation in TensorFlow's network.
     private static let epsilon: Float = 0.001
 
     /// - Parameters:
-    ///   - scope: where `conv` and `bn` are.
+    ///   - scope: parent of `conv` and `bn`.
     ///   - kernel: height and width of the filter.
     init(
         _ scope: ParameterScope, _ inputs: Int, _ outputs: Int, kernel: (Int, Int), stride: Int = 1,
@@ -34,7 +33,7 @@ struct NormalizedConvolution: Sendable {
         let mean = norm.parameter("running_mean", shape: [outputs], .zeros).value
         let variance = norm.parameter("running_var", shape: [outputs], .ones).value
         var weight = convolution.weight.value
-        // Something of another shape stands in for what a file lacks, until loading it throws.
+        // Placeholders of other shapes replace missing tensors until loading throws.
         guard weight.shape.first == outputs, [factor, shift, mean, variance].allSatisfy({ $0.shape == [outputs] })
         else {
             (self.weight, bias) = (weight, shift)
@@ -54,30 +53,30 @@ struct NormalizedConvolution: Sendable {
         ConvolutionInference.rectifiedConvolution(x, weight: weight, bias: bias, stride: stride, padding: padding)
     }
 
-    /// Height and width of what it makes of a picture, and its multiply-adds.
+    /// Height and width of the output for one image, and multiply-adds.
     func cost(side: (height: Int, width: Int)) -> (side: (height: Int, width: Int), multiplyAdds: Int) {
         let height = (side.height + 2 * padding.top - kernel.height) / stride + 1
         let width = (side.width + 2 * padding.left - kernel.width) / stride + 1
         return ((height, width), height * width * outputs * inputs * kernel.height * kernel.width)
     }
 
-    /// Writes its channels among those of a block's output.
+    /// Writes the output channels into the output of a block, from `firstChannel` on.
     func callAsFunction(_ x: Tensor, into out: inout Tensor, firstChannel: Int) {
         ConvolutionInference.rectifiedConvolution(
             x, weight: weight, bias: bias, stride: stride, padding: padding, into: &out, firstChannel: firstChannel)
     }
 }
 
-/// What a branch of a block begins with.
+/// The input of a branch of a block.
 enum BranchStart: Sendable {
     case input
     case averagePool
     case maxPool
 }
 
-/// A block of branches whose channels are joined in order.
+/// A block of branches whose output channels are concatenated in order.
 struct InceptionBlock: Sendable {
-    /// A chain of convolutions. Where it ends in several, each of them takes what the chain before gives.
+    /// A chain of convolutions, followed by one or more final convolutions that all take the output of the chain.
     struct Branch: Sendable {
         let start: BranchStart
         let chain: [NormalizedConvolution]
@@ -85,7 +84,7 @@ struct InceptionBlock: Sendable {
     }
 
     private let branches: [Branch]
-    /// Whether the picture is halved, and its maxima join as the last branch.
+    /// Whether the block halves height and width, with max pooling of its input as the last branch.
     private let isReduction: Bool
 
     init(_ branches: [Branch], isReduction: Bool = false) {
@@ -93,7 +92,7 @@ struct InceptionBlock: Sendable {
         self.isReduction = isReduction
     }
 
-    /// Multiply-adds for a picture of these sides.
+    /// Multiply-adds for one image of the given side.
     func multiplyAdds(side: Int) -> Int {
         branches.reduce(0) { sum, branch in
             var (place, total) = ((height: side, width: side), sum)
@@ -105,7 +104,7 @@ struct InceptionBlock: Sendable {
         }
     }
 
-    /// The side of what it makes of a picture.
+    /// The side of the output for an image of the given side.
     func side(after side: Int) -> Int { isReduction ? (side - 3) / 2 + 1 : side }
 
     func callAsFunction(_ x: Tensor) -> Tensor {
@@ -131,9 +130,9 @@ struct InceptionBlock: Sendable {
     }
 }
 
-/// The four kinds of blocks, named as in torchvision.
+/// The five kinds of blocks, named as in torchvision.
 extension InceptionBlock {
-    /// Filters up to 5 x 5: Mixed_5b to 5d.
+    /// Block with filters up to 5 x 5: Mixed_5b to 5d.
     static func a(_ scope: ParameterScope, _ inputs: Int, poolOutputs: Int) -> InceptionBlock {
         InceptionBlock([
             Branch(start: .input, chain: [], ends: [.init(scope / "branch1x1", inputs, 64, kernel: (1, 1))]),
@@ -153,7 +152,7 @@ extension InceptionBlock {
         ])
     }
 
-    /// From 35 x 35 to 17 x 17: Mixed_6a.
+    /// Block from 35 x 35 to 17 x 17: Mixed_6a.
     static func b(_ scope: ParameterScope, _ inputs: Int) -> InceptionBlock {
         InceptionBlock(
             [
@@ -170,7 +169,7 @@ extension InceptionBlock {
             ], isReduction: true)
     }
 
-    /// Filters of 7 pixels along one side: Mixed_6b to 6e.
+    /// Block with filters of 1 x 7 and 7 x 1: Mixed_6b to 6e.
     static func c(_ scope: ParameterScope, _ inputs: Int, width: Int) -> InceptionBlock {
         func across(_ name: String, _ inputs: Int, _ outputs: Int) -> NormalizedConvolution {
             .init(scope / name, inputs, outputs, kernel: (1, 7), padding: (0, 3))
@@ -199,7 +198,7 @@ extension InceptionBlock {
         ])
     }
 
-    /// From 17 x 17 to 8 x 8: Mixed_7a.
+    /// Block from 17 x 17 to 8 x 8: Mixed_7a.
     static func d(_ scope: ParameterScope, _ inputs: Int) -> InceptionBlock {
         InceptionBlock(
             [
@@ -217,7 +216,7 @@ extension InceptionBlock {
             ], isReduction: true)
     }
 
-    /// Branches that part at their ends: Mixed_7b and 7c, which pool differently.
+    /// Block whose branches split at their ends: Mixed_7b and 7c, which pool differently.
     static func e(_ scope: ParameterScope, _ inputs: Int, pool: BranchStart) -> InceptionBlock {
         func ends(_ first: String, _ second: String) -> [NormalizedConvolution] {
             [

@@ -4,12 +4,12 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// How different two pictures look to a network that was trained to classify (LPIPS; Zhang et al., arXiv 1801.03924): the
-/// distance between directions of the features of a VGG16 (Simonyan and Zisserman, arXiv 1409.1556) behind each of its five
-/// blocks, averaged over pixels and summed over blocks.
+/// Perceptual distance between images (LPIPS; Zhang et al., arXiv 1801.03924): the squared distance between normalised
+/// features of a VGG16 (Simonyan and Zisserman, arXiv 1409.1556) after each of its five blocks, averaged over pixels
+/// and summed over blocks.
 ///
-/// With the linear weights of LPIPS each channel counts as these say; without them all count 1, the paper's unweighted
-/// distance. The network's own weights stay as they are: a gradient goes to the pictures alone.
+/// Channels are weighted by the linear weights of LPIPS, or all by 1 without them, which is the paper's unweighted
+/// distance. The network is frozen: only the images get a gradient.
 public struct PerceptualDistance: Sendable {
     private struct Layer: Sendable {
         let weight: Tensor
@@ -17,29 +17,30 @@ public struct PerceptualDistance: Sendable {
     }
 
     public let path: String
-    /// Of the weights, whatever the file calls them.
+    /// A hash of the weights, independent of the naming in the file.
     public let fingerprint: String
     public let parameterCount: Int
-    /// Whether channels count by LPIPS' linear weights.
+    /// Whether channels are weighted by the linear weights of LPIPS.
     public let hasLinearWeights: Bool
     private let blocks: [[Layer]]
-    /// What each channel behind each block counts.
+    /// Weight of each channel after each block.
     private let channelWeights: [Tensor]
-    /// Brings pictures in -1 ... 1 to what the network was trained on, as LPIPS has it: a 1 x 1 convolution.
+    /// The normalisation of LPIPS from -1 ... 1 to the network's input, as a 1 x 1 convolution.
     private let scaling: Layer
 
-    /// The places of the convolutions of each block among torchvision's `features`.
+    /// Indices of the convolutions of each block in torchvision's `features`.
     private static let places = [[0, 2], [5, 7], [10, 12, 14], [17, 19, 21], [24, 26, 28]]
     private static let means: [Float] = [-0.030, -0.088, -0.188]
     private static let deviations: [Float] = [0.458, 0.448, 0.450]
 
-    /// Of pictures: they are halved four times.
+    /// Smallest height and width of images, which are halved four times.
     public static let smallestSide = 16
 
-    /// Reads a VGG16, of whatever widths, and LPIPS' linear weights if they are in the same file.
+    /// Loads a VGG16 of any widths, and the linear weights of LPIPS if the file has them.
     ///
-    /// - Parameter path: `.safetensors`, `.pth` or `.pt` with torchvision's names, or those of the `lpips` package.
-    /// - Throws: one sentence that names what is missing, left over, misshapen or not finite.
+    /// - Parameter path: `.safetensors`, `.pth` or `.pt` with the names of torchvision or of the `lpips` package.
+    /// - Throws: `CheckpointMismatch` with missing, unexpected and misshapen tensors, or `PixNerdError` that names a
+    ///   tensor with values that are not finite.
     public init(path: String) throws {
         let names = PerceptualNames(try TensorFile.open(path: path))
         var widths: [[Int]] = []
@@ -48,9 +49,9 @@ public struct PerceptualDistance: Sendable {
                 try block.map { place in
                     let name = "features.\(place).weight"
                     guard let shape = names.shape(of: name), shape.count == 4, shape[0] > 0 else {
-                        throw CheckpointError(
-                            "\(path) is not a VGG16: it has no tensor \(name) of four sides; use torchvision's file, or the "
-                                + "state dict of the lpips package.")
+                        throw PixNerdError(
+                            .mismatch, "\(path)", found: "is not a VGG16: it has no 4-dimensional tensor \(name)",
+                            expected: "torchvision's file, or the state dict of the lpips package")
                     }
                     return shape[0]
                 })
@@ -73,7 +74,9 @@ public struct PerceptualDistance: Sendable {
         var hash = Fingerprint()
         for parameter in parameters {
             guard parameter.value.isFinite else {
-                throw CheckpointError("\(path): the weights \(parameter.name) are not finite; use another file.")
+                throw PixNerdError(
+                    .notFinite, "\(path): the weights \(parameter.name)", found: "are not finite",
+                    advice: "use another file")
             }
             hash.add(parameter.name)
             hash.add(parameter.value)
@@ -92,15 +95,17 @@ public struct PerceptualDistance: Sendable {
             bias: Tensor(zip(Self.means, Self.deviations).map { -$0 / $1 }, shape: [3]))
     }
 
-    /// The distances of pictures; a gradient goes to the first.
+    /// Computes the distances between images and targets; only the images get a gradient.
     ///
-    /// - Parameter pictures, target: [B, 3, H, W] in -1 ... 1, both sides at least `smallestSide`.
-    /// - Returns: the mean over pictures, of shape [1], and the distance of each.
+    /// - Parameters:
+    ///   - pictures: [B, 3, H, W] in -1 ... 1, height and width at least `smallestSide`.
+    ///   - target: images to compare with, in the shape and range of `pictures`.
+    /// - Returns: the mean over images, of shape [1], and the distance of each.
     public func callAsFunction(_ pictures: Tensor, target: Tensor) -> (mean: Tensor, pictures: [Float]) {
         precondition(
             pictures.shape == target.shape && pictures.shape.count == 4 && pictures.shape[1] == 3
                 && min(pictures.shape[2], pictures.shape[3]) >= Self.smallestSide,
-            "PerceptualDistance: \(pictures.shape) and \(target.shape) are not pictures of one size, at least "
+            "PerceptualDistance: \(pictures.shape) and \(target.shape) are not images of one size, at least "
                 + "\(Self.smallestSide) x \(Self.smallestSide)")
         let targets = features(target.detached)
         let parts = zip(zip(features(pictures), targets), channelWeights).map { pair, weights in
@@ -113,7 +118,7 @@ public struct PerceptualDistance: Sendable {
         )
     }
 
-    /// What stands behind the last rectification of each block.
+    /// The outputs of the last ReLU of each block.
     private func features(_ pictures: Tensor) -> [Tensor] {
         var x = convolution(pictures, weight: scaling.weight, bias: scaling.bias)
         return blocks.enumerated().map { index, block in
@@ -126,21 +131,21 @@ public struct PerceptualDistance: Sendable {
         }
     }
 
-    /// Multiply-adds of the features of one picture.
+    /// Multiply-adds for the features of one image.
     public func multiplyAdds(height: Int, width: Int) -> Int {
         layers(height: height, width: width).reduce(0) { $0 + $1.pixels * $1.layer.weight.count }
     }
 
-    /// Numbers that the layers make of one picture, all of which training keeps.
+    /// Number of activations that training keeps per image.
     public func activations(height: Int, width: Int) -> Int {
         let scaled = height * width * 3
         return layers(height: height, width: width).reduce(scaled) { total, part in
-            // What is halved is kept before and after.
+            // The input of max pooling is kept besides its output.
             total + part.pixels * (part.layer.bias.count + (part.isFirst ? part.layer.weight.shape[1] : 0))
         }
     }
 
-    /// All layers with the pixels that they make.
+    /// All layers with the number of pixels of their outputs.
     private func layers(height: Int, width: Int) -> [(layer: Layer, pixels: Int, isFirst: Bool)] {
         blocks.enumerated().flatMap { level, block in
             block.enumerated().map { ($1, (height >> level) * (width >> level), $0 == 0) }

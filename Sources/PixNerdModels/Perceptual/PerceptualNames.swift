@@ -1,14 +1,13 @@
 import PixNerdTensors
 
-/// The tensors of a perceptual distance under torchvision's names of VGG16 (`features.0.weight`) and `lin0.weight`,
-/// whatever a file calls them.
+/// The tensors of a perceptual distance under torchvision's VGG16 names (`features.0.weight`) and `lin0.weight`.
 ///
-/// Known are torchvision's own file, the state dict of the `lpips` package (`net.slice1.0.weight`, `lin0.model.1.weight`,
-/// `lins.0.model.1.weight`), and files that have both put together. What such files hold beside is passed over:
-/// torchvision's classifier, and the constants by which LPIPS scales pictures.
+/// It reads torchvision's file, the state dict of the `lpips` package (`net.slice1.0.weight`, `lin0.model.1.weight`,
+/// `lins.0.model.1.weight`), and combinations of both. Torchvision's classifier and the constants of LPIPS'
+/// normalisation are ignored.
 struct PerceptualNames: TensorSource {
     private let source: any TensorSource
-    /// The name in the file for each of ours.
+    /// Names in the file, by names of this source.
     private let storedNames: [String: String]
     let names: [String]
 
@@ -30,13 +29,13 @@ struct PerceptualNames: TensorSource {
 
     func tensor(_ name: String) throws -> Tensor { try source.tensor(storedNames[name] ?? name) }
 
-    /// nil for what is passed over.
+    /// The name for a name in the file; nil if the tensor is ignored.
     private static func name(of stored: String) -> String? {
         if stored.hasPrefix("classifier.") || stored.hasPrefix("scaling_layer.") { return nil }
         if let found = stored.wholeMatch(of: /net\.slice[1-5]\.([0-9]+\.(?:weight|bias))/) {
             return "features.\(found.1)"
         }
-        // The package holds the same weights under both names.
+        // The lpips package stores the same weights under both names.
         if let found = stored.wholeMatch(of: /lins?\.?([0-4])\.model\.1\.weight/) { return "lin\(found.1).weight" }
         return stored
     }
