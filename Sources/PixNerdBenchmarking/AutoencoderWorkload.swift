@@ -4,11 +4,11 @@ import PixNerdOptimization
 import PixNerdTensors
 
 extension Workload {
-    /// An AutoencoderKL with four channels of latents, on square pictures.
+    /// An AutoencoderKL with four channels of latents, on square images.
     static func autoencoder(
         _ name: String, levelWidths: [Int], size: Int, batch: Int, modes: [BenchmarkMode]
     ) -> Workload {
-        // The sizes of the pieces of work are fixed and sound.
+        // The fixed workloads are valid.
         let architecture = try! AutoencoderArchitecture(levelWidths: levelWidths)
         return Workload(
             name: name, batch: batch, modes: modes, products: products(architecture, size: size, batch: batch),
@@ -25,7 +25,7 @@ extension Workload {
             prepare: { prepare(architecture, size: size, batch: batch, mode: $0) })
     }
 
-    /// The products of a 3 x 3 convolution at each level, as columns of pixels would have them.
+    /// The im2col matmul of a 3 x 3 convolution at each level.
     private static func products(
         _ architecture: AutoencoderArchitecture, size: Int, batch: Int
     ) -> [(rows: Int, columns: Int, inner: Int, count: Int)] {

@@ -4,7 +4,7 @@ import PixNerdLayers
 import PixNerdOptimization
 import PixNerdTensors
 
-/// Figures of one piece of work; the keys are those of the peer's script, and what this program adds.
+/// Results of one workload. The keys are those of the peer's script, plus this package's own.
 public struct BenchmarkResult: Codable, Sendable {
     public var peer = "pixnerd"
     public var work: String
@@ -12,21 +12,22 @@ public struct BenchmarkResult: Codable, Sendable {
     public var precision: String
     public var threads: Int
     public var imagesPerSecond: Double
-    /// Of a step, the median.
+    /// Median seconds per step.
     public var seconds: Double
     public var peakGB: Double
-    /// Of a step, as the published code computes it.
+    /// Multiply-adds per step, as the published code counts them.
     public var multiplyAdds: Int
-    /// The rate of the model's own large products, measured in the same process just before and after.
+    /// Throughput of the model's large matmuls alone, measured in the same process just before and after.
     public var gemmGflops: Double
-    /// The rate of the step over that.
+    /// Throughput of the step relative to `gemmGflops`.
     public var ratio: Double
-    /// Blocks that the pool asked from the system during the measured steps.
+    /// Blocks that the memory pool requested from the system during the measured steps.
     public var systemAllocations: Int
-    /// Processes, where there are several; speed and rates are of all of them, threads and memory of one.
+    /// Number of processes, if several. Speeds and rates are of all of them, threads and memory of one.
     public var ranks: Int?
-    /// Of several: seconds of a step in which gradients were summed, and the share of them that was hidden.
+    /// Seconds per step in which gradients were summed, if there are several processes.
     public var exchangeSeconds: Double?
+    /// Fraction of that summation that overlapped with the backward pass.
     public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
@@ -41,7 +42,7 @@ public struct BenchmarkResult: Codable, Sendable {
     }
 }
 
-/// Measures pieces of work.
+/// Measures the speed of a workload.
 public struct Benchmark {
     public let work: Workload
     public let mode: BenchmarkMode
@@ -53,7 +54,7 @@ public struct Benchmark {
 
     /// Builds the model and its input.
     ///
-    /// - Parameter ranks: the processes that do it together; where there are several, the work is shared in this mode.
+    /// - Parameter ranks: the processes that run the workload together, if the mode can be distributed.
     public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int, ranks: BenchmarkRanks) {
         self.work = work
         self.mode = mode
@@ -67,14 +68,14 @@ public struct Benchmark {
         }
     }
 
-    /// Two steps to warm up, then the median of `repeats`.
+    /// Runs two steps to warm up, then measures `repeats` steps.
     ///
-    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    /// - Throws: `PixNerdError` if this machine does not support the precision.
     public func run() throws -> BenchmarkResult { try precision { try measured() } }
 
     private func measured() throws -> BenchmarkResult {
         let before = productRate(work.products)
-        // What only that took is not the work's.
+        // Memory that only the matmuls used must not count for the workload.
         MemoryPool.shared.releaseKept()
         for index in 0..<2 { try step(index) }
         _ = exchangeTimes()
@@ -97,9 +98,9 @@ public struct Benchmark {
             exchangeHidden: exchange?.hidden)
     }
 
-    /// Where the time of `repeats` steps goes.
+    /// Times each operator over `repeats` steps.
     ///
-    /// - Throws: `PrecisionError` where this machine does not have the precision.
+    /// - Throws: `PixNerdError` if this machine does not support the precision.
     public func profile() throws -> [OperatorProfile.Entry] { try precision { try profiled() } }
 
     private func profiled() throws -> [OperatorProfile.Entry] {
@@ -110,14 +111,14 @@ public struct Benchmark {
     }
 }
 
-/// The rate of products of these shapes in operations (two a multiply-add) a second, each shape weighed by its share.
+/// Floating-point operations per second (two per multiply-add) of matmuls of these shapes, weighted by their counts.
 func productRate(_ products: [(rows: Int, columns: Int, inner: Int, count: Int)]) -> Double {
     var (operations, seconds) = (0.0, 0.0)
     for product in products {
         let a = Tensor(repeating: 0.5, shape: [product.rows, product.inner])
         let weight = Tensor(repeating: 0.25, shape: [product.columns, product.inner])
         let once = 2 * Double(product.rows) * Double(product.columns) * Double(product.inner)
-        // Long enough for the clock, and for the processor to reach its speed.
+        // Long enough for the clock, and for the processor to reach its full speed.
         let calls = max(1, Int(2e10 / once))
         let times = (0..<5).map { _ in
             time { for _ in 0..<calls { _ = linear(a, weight: weight) } } / Double(calls)
@@ -128,7 +129,7 @@ func productRate(_ products: [(rows: Int, columns: Int, inner: Int, count: Int)]
     return operations / seconds
 }
 
-/// The seconds that `body` takes.
+/// Seconds that `body` takes.
 func time(_ body: () throws -> Void) rethrows -> Double {
     let duration = try ContinuousClock().measure(body).components
     return Double(duration.seconds) + Double(duration.attoseconds) * 1e-18

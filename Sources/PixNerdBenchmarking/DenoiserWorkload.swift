@@ -6,12 +6,12 @@ import PixNerdOptimization
 import PixNerdTensors
 
 extension Workload {
-    /// A PixNerd that predicts the velocity of square pictures, or is trained to.
+    /// A PixNerd that predicts the velocity of square images, or trains on it.
     static func denoiser(
         _ name: String, hiddenSize: Int, heads: Int, blocks: Int, conditioned: Int, patch: Int = 16, field: Int = 64,
         classes: Int = 1000, size: Int, batch: Int
     ) -> Workload {
-        // The sizes of the pieces of work are fixed and sound.
+        // The fixed workloads are valid.
         var options = DenoiserOptions()
         (options.hiddenSize, options.heads, options.patchSize) = (hiddenSize, heads, patch)
         (options.blocks, options.conditionedBlocks) = (blocks, conditioned)
@@ -21,7 +21,7 @@ extension Workload {
             name: name, batch: batch, modes: [.forward, .train],
             products: products(options, tokens: batch * (size / patch) * (size / patch)),
             multiplyAdds: { mode in
-                // The backward pass takes two products for each of the forward pass.
+                // The backward pass takes two matmuls for each one of the forward pass.
                 batch * (mode == .train ? 3 : 1) * architecture.multiplyAdds(height: size, width: size)
             },
             prepare: { mode in

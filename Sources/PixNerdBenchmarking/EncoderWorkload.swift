@@ -2,7 +2,7 @@ import PixNerdModels
 import PixNerdTensors
 
 extension Workload {
-    /// A DINOv2 that gives features of square pictures, after the published preprocessing: a patch for each 16 pixels.
+    /// A DINOv2 that extracts features of square images with the published preprocessing: one patch per 16 pixels.
     static func encoder(_ name: String, _ architecture: DINOv2Architecture, size: Int, batch: Int) -> Workload {
         let grid = size / 16
         let tokens = batch * (grid * grid + 1 + architecture.registers)

@@ -2,12 +2,12 @@ import PixNerdModels
 import PixNerdTensors
 
 extension Workload {
-    /// Features of Inception-v3 for FID, from 8-bit pictures on.
+    /// Inception-v3 features for FID, starting from 8-bit images.
     static func inception(_ name: String, size: Int, batch: Int) -> Workload {
         Workload(
             name: name, batch: batch, modes: [.forward],
             products: [
-                // Convolutions of each kind, as columns of pixels would have them, as often as makes their share of all.
+                // The im2col matmul of each kind of convolution, with counts in proportion to its share of the work.
                 (8192, 192, 720, 20), (289 * batch, 192, 768, 19), (8192, 64, 288, 113), (1225 * 8, 96, 864, 33),
                 (289 * batch, 192, 1344, 10), (289 * batch, 160, 1120, 13), (64 * batch, 384, 1152, 17),
             ],

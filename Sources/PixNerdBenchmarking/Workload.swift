@@ -3,25 +3,25 @@ import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
 
-/// One of the fixed pieces of work that speed is measured by; the peer's script knows the same names.
+/// One of the fixed workloads that speed is measured on; the peer's script uses the same names.
 public struct Workload: Sendable {
     public let name: String
     public let batch: Int
-    /// What can be done with it.
+    /// Modes that the workload supports.
     public let modes: [BenchmarkMode]
-    /// The large products of a pass, [rows, columns, inner] with how often each occurs.
+    /// Large matmuls of one pass, [rows, columns, inner], with the number of times that each occurs.
     let products: [(rows: Int, columns: Int, inner: Int, count: Int)]
-    /// Multiply-adds of a step, as the published code computes it.
+    /// Multiply-adds per step, as the published code counts them.
     let multiplyAdds: @Sendable (BenchmarkMode) -> Int
-    /// Builds the model and its input; the result takes a step of a number.
+    /// Builds the model and its input, and returns a function that runs the step with a number.
     let prepare: @Sendable (BenchmarkMode) -> (_ step: Int) throws -> Void
-    /// The same of training by several processes, each with its share of the pictures; nil where that is not measured.
+    /// Builds training over several processes, each with its share of the images; nil if that is not measured.
     var prepareShared: (@Sendable (BenchmarkRanks) -> SharedWork)?
 
-    /// Whether several processes can do it together.
+    /// Whether several processes can run a mode together.
     public func isShared(_ mode: BenchmarkMode) -> Bool { mode == .train && prepareShared != nil }
 
-    /// All of them.
+    /// All workloads.
     public static let all: [Workload] = [
         denoiser("B16-256", hiddenSize: 768, heads: 12, blocks: 14, conditioned: 12, size: 256, batch: 4),
         denoiser("XL16-256", hiddenSize: 1152, heads: 16, blocks: 30, conditioned: 26, size: 256, batch: 2),
@@ -35,10 +35,10 @@ public struct Workload: Sendable {
     ]
 }
 
-/// The processes that do a piece of work.
+/// The processes that run a workload.
 public struct BenchmarkRanks: Sendable {
     public let communicator: Communicator
-    /// Whether they share the state of the optimiser.
+    /// Whether they shard the optimizer state.
     public let sharesOptimizer: Bool
 
     public init(communicator: Communicator, sharesOptimizer: Bool) {
@@ -46,21 +46,21 @@ public struct BenchmarkRanks: Sendable {
     }
 }
 
-/// A piece of work that several processes are ready to do.
+/// A workload that is set up for several processes.
 struct SharedWork {
     let step: (_ number: Int) throws -> Void
-    /// How long gradients were summed since it was last asked, and how much of that was not hidden.
+    /// Time spent summing gradients since the last call, and how much of it was not hidden.
     let exchangeTimes: () -> ExchangeTimes?
 }
 
-/// What is done with a piece of work.
+/// What to measure of a workload.
 public enum BenchmarkMode: String, Sendable, CaseIterable {
-    /// Without gradients; a guided step of a sampler is a forward pass of twice the pictures.
+    /// Forward pass without gradients; a guided sampling step is a forward pass over twice the images.
     case forward
-    /// Forward, backward and AdamW, without a moving average, as the peer does it.
+    /// Forward pass, backward pass and AdamW, without an EMA, as in the peer's script.
     case train
-    /// Pictures to the distribution of their latents.
+    /// Encodes images to the distribution of their latents.
     case encode
-    /// Latents to pictures.
+    /// Decodes latents to images.
     case decode
 }

@@ -73,7 +73,7 @@ extension CostQuantity {
         ]
     }
 
-    /// How pictures of a guidance are called.
+    /// How images of a guidance are called.
     static func guidanceTitle(_ guidance: Float) -> String {
         guidance == 1 ? "unguided" : "guided by \(NumberText.plain(guidance))"
     }

@@ -7,7 +7,7 @@ import PixNerdTraining
 
 /// Everything that a comparison has found, as its JSON holds it and its page shows it.
 public struct ComparisonResults: Codable, Sendable {
-    /// What the pictures are sampled and measured by, alike for all pipelines.
+    /// What the images are sampled and measured by, alike for all pipelines.
     public struct Measuring: Codable, Sendable {
         public let reference: String
         public let pictures: Int
@@ -53,7 +53,7 @@ public struct ComparisonResults: Codable, Sendable {
 
 /// What was found of one pipeline.
 public struct PipelineResult: Codable, Sendable {
-    /// Pictures of a saved step, with what it took to get there.
+    /// Images of a saved step, with what it took to get there.
     public struct Point: Codable, Sendable {
         public let step: Int
         public let guidance: Float
@@ -81,7 +81,7 @@ public struct PipelineResult: Codable, Sendable {
     /// By guidance and then by step.
     public let points: [Point]
 
-    /// Whether pictures go through an autoencoder whose training nobody knows the cost of.
+    /// Whether images go through an autoencoder whose training nobody knows the cost of.
     public var hasUnknownCost: Bool {
         space == Configuration.SpaceKind.latent.rawValue && training != nil && autoencoderTraining == nil
     }
@@ -147,7 +147,7 @@ extension PipelineComparison {
     ///
     /// - Parameter command: what was entered.
     /// - Returns: the paths of what was written.
-    /// - Throws: one sentence where pictures cannot be read or files not be written.
+    /// - Throws: one sentence where images cannot be read or files not be written.
     @discardableResult
     public func writeReport(command: String) throws -> [String] {
         let results = results(command: command)

@@ -13,22 +13,22 @@ public struct ComparisonSettings: Sendable, Equatable {
 
     public init() {}
 
-    /// How pictures are sampled and what they are compared with.
+    /// How images are sampled and what they are compared with.
     public struct EvaluationSection: Sendable, Equatable {
-        /// Pictures that no pipeline was trained on, best; empty for those of training.
+        /// Images that no pipeline was trained on, best; empty for those of training.
         public var reference = ""
-        /// Pictures that are sampled from each checkpoint.
+        /// Images that are sampled from each checkpoint.
         public var pictures = 1000
-        /// Pictures of the reference, at most; 0 for twice as many, so that each of the halves that the floor is between
+        /// Images of the reference, at most; 0 for twice as many, so that each of the halves that the floor is between
         /// holds as many as are sampled.
         public var referencePictures = 0
-        /// Of the first picture's noise; those of the others count on.
+        /// Of the first image's noise; those of the others count on.
         public var seed: UInt64 = 0
-        /// Pictures at once.
+        /// Images at once.
         public var batch = 32
-        /// Evaluations of the denoiser for each picture, doubled where it is guided.
+        /// Evaluations of the denoiser for each image, doubled where it is guided.
         public var steps = 50
-        /// One set of pictures for each; 1 is unguided.
+        /// One set of images for each; 1 is unguided.
         public var guidance: [Float] = [1, 3.5]
         public var guidanceLower: Float = 0.1
         public var guidanceUpper: Float = 1
@@ -36,13 +36,13 @@ public struct ComparisonSettings: Sendable, Equatable {
         /// Saved steps that are measured; none for all, and for the last one.
         public var checkpoints: [Int] = []
         public var resamples = 20
-        /// Pictures of the reference that go into each space and back.
+        /// Images of the reference that go into each space and back.
         public var roundTrips = 256
         /// Weights of the network whose features are compared; empty for measures of pixels alone.
         public var features = ""
         public var network = FeatureNetwork.inception
         public var backend = InceptionInput.torchFidelity
-        /// Pictures of each class, and classes, that the page shows of each pipeline.
+        /// Images of each class, and classes, that the page shows of each pipeline.
         public var perClass = 4
         public var classes = 10
     }

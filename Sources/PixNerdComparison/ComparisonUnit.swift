@@ -4,13 +4,13 @@ public enum ComparisonUnit: Sendable, Equatable {
     case autoencoder(pipeline: String)
     /// Trains a pipeline's denoiser, or takes its run.
     case training(pipeline: String)
-    /// Sends pictures into a pipeline's space and back.
+    /// Sends images into a pipeline's space and back.
     case space(pipeline: String)
-    /// Samples pictures from a saved step.
+    /// Samples images from a saved step.
     case sampling(pipeline: String, step: Int, guidance: Float)
     /// Compares them with the reference.
     case evaluation(pipeline: String, step: Int, guidance: Float)
-    /// Shows the way of some pictures from noise.
+    /// Shows the way of some images from noise.
     case trajectory(pipeline: String)
 
     public var pipeline: String {

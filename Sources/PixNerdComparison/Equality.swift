@@ -76,7 +76,7 @@ extension Pipeline {
     /// The side of what becomes a token, in pixels.
     var tokenSide: Int? { reduction.map { $0 * configuration.model.patchSize } }
 
-    /// Tokens of a picture.
+    /// Tokens of an image.
     var tokens: Int? {
         tokenSide.map { (configuration.data.imageSize / $0) * (configuration.data.imageSize / $0) }
     }

@@ -8,23 +8,23 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// A space, and what pictures become that go into it and back.
+/// A space, and what images become that go into it and back.
 public struct SpaceRecord: Codable, Sendable {
     public let channels: Int
     public let reduction: Int
     /// Of the autoencoder; nil in pixels, as are the others.
     public let parameters: Int?
-    /// Multiply-adds of a picture.
+    /// Multiply-adds of an image.
     public let encoding: Int?
     public let decoding: Int?
     public let encodedPerSecond: Double?
     public let decodedPerSecond: Double?
-    /// Between the pictures and what came back, one by one.
+    /// Between the images and what came back, one by one.
     public let roundTrip: EvaluationReport
 }
 
 extension PipelineComparison {
-    /// The folder or shards that sampled pictures are compared with.
+    /// The folder or shards that sampled images are compared with.
     var reference: String {
         settings.evaluation.reference.isEmpty
             ? pipelines[0].configuration.data.root : settings.evaluation.reference
@@ -71,7 +71,7 @@ extension PipelineComparison {
         }
     }
 
-    /// What decides a measure beside the pictures that are measured.
+    /// What decides a measure beside the images that are measured.
     func measuringSettings(_ pipeline: Pipeline) -> [String: String] {
         let evaluation = settings.evaluation
         var result = [
@@ -85,7 +85,7 @@ extension PipelineComparison {
         return result
     }
 
-    /// Compares sampled pictures with the reference.
+    /// Compares sampled images with the reference.
     func evaluate(_ pipeline: Pipeline, samples: String) throws -> EvaluationReport {
         try evaluate(
             EvaluationSource(path: reference, limit: referenceLimit), EvaluationSource(path: samples),
@@ -106,7 +106,7 @@ extension PipelineComparison {
         ).report
     }
 
-    /// Sends pictures of the reference into a pipeline's space and back, and measures what that takes.
+    /// Sends images of the reference into a pipeline's space and back, and measures what that takes.
     func roundTrip(_ pipeline: Pipeline) throws -> SpaceRecord {
         let side = pipeline.configuration.data.imageSize
         let autoencoder =
@@ -124,7 +124,7 @@ extension PipelineComparison {
                 continue
             }
             let start = clock.now
-            // The mean, which is what becomes of a picture without chance.
+            // The mean, which is what becomes of an image without chance.
             let latents = autoencoder.encode(pictures).mean
             let middle = clock.now
             returned += roundedPictures(autoencoder.decode(latents))
@@ -152,13 +152,13 @@ extension PipelineComparison {
             roundTrip: try evaluate(EvaluationSource(path: before), EvaluationSource(path: after), pairs))
     }
 
-    /// Where the pictures that go into a space are.
+    /// Where the images that go into a space are.
     func originalsPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/originals.npz" }
 
     /// Where what came back is.
     func roundTripPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/round-trips.npz" }
 
-    /// Pictures of the reference, taken evenly from all of it.
+    /// Images of the reference, taken evenly from all of it.
     private func roundTripBatches(side: Int) throws -> [LoadedBatch] {
         let collection = try ImageCollection.pictures(below: reference)
         let reader = SquareReader(collection, imageSize: side)

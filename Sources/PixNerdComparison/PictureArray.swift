@@ -3,7 +3,7 @@ import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdSupport
 
-/// Pictures of one size in `arr_0` of an `.npz`, uint8 [N, H, W, 3].
+/// Images of one size in `arr_0` of an `.npz`, uint8 [N, H, W, 3].
 enum PictureArray {
     private static let name = "arr_0"
 

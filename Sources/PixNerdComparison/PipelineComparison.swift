@@ -25,7 +25,7 @@ public struct PipelineComparison {
     let featuresHash: String?
 
     /// - Parameter program: what reports call this program, such as `pixnerd 0.1.0`.
-    /// - Throws: one sentence where pictures cannot be found or a measured step will not be there.
+    /// - Throws: one sentence where images cannot be found or a measured step will not be there.
     public init(_ configuration: ComparisonConfiguration, program: String, logger: Logger) throws {
         settings = configuration.settings
         self.program = program

@@ -8,20 +8,20 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// What sampling pictures from a saved step took.
+/// What sampling images from a saved step took.
 public struct SamplingCost: Codable, Sendable, Equatable {
     public let pictures: Int
     /// Decoding counted in; of the last session, where it took several.
     public let picturesPerSecond: Double
     /// Of the process at its largest, in GB.
     public let peakMemory: Double
-    /// Of a picture: all evaluations of the denoiser, and decoding.
+    /// Of an image: all evaluations of the denoiser, and decoding.
     public let denoising: Int
     public let decoding: Int
 }
 
 extension PipelineComparison {
-    /// Where the pictures of a step are.
+    /// Where the images of a step are.
     func samplesPath(_ pipeline: String, _ step: Int, _ guidance: Float) -> String {
         "\(settings.path)/samples/\(pipeline)/step-\(step)-guidance-\(guidance).npz"
     }
@@ -105,7 +105,7 @@ extension PipelineComparison {
             decoding: decoder?.decodingMultiplyAdds(height: side, width: side) ?? 0)
     }
 
-    /// The output of a plan; pictures that were made otherwise are removed, for their record is no longer valid.
+    /// The output of a plan; images that were made otherwise are removed, for their record is no longer valid.
     private func openedAnew(_ plan: SamplePlan) throws -> any SampleOutput {
         let manager = FileManager.default
         for path in [plan.path, "\(plan.path).json"] where manager.fileExists(atPath: path) {
@@ -121,21 +121,21 @@ extension PipelineComparison {
     }
 }
 
-/// The picture that each step of sampling points at.
+/// The image that each step of sampling points at.
 public struct TrajectoryRecord: Codable, Sendable, Equatable {
     /// Steps that are shown, and their times.
     public let steps: [Int]
     public let times: [Float]
-    /// Of the pictures, each with all of its steps in the file.
+    /// Of the images, each with all of its steps in the file.
     public let labels: [Int]
     public let seeds: [UInt64]
 }
 
 extension PipelineComparison {
-    /// Where the pictures of a pipeline's trajectory are.
+    /// Where the images of a pipeline's trajectory are.
     func trajectoryPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/trajectory.npz" }
 
-    /// Keeps what some steps point at, of the first pictures, guided as strongly as is measured.
+    /// Keeps what some steps point at, of the first images, guided as strongly as is measured.
     func trajectory(_ pipeline: Pipeline, step: Int) throws -> TrajectoryRecord {
         let source = try source(pipeline, step: step, guidance: settings.evaluation.guidance.max() ?? 1)
         let requests = Array(requests(source.loaded.conditioner).prefix(3))

@@ -13,12 +13,12 @@ public struct TrainingCost: Codable, Sendable, Equatable {
     }
 
     public let steps: Int
-    /// Pictures of a step.
+    /// Images of a step.
     public let batch: Int
     public let parameters: Int
-    /// Of a forward pass for one picture; of an autoencoder there and back.
+    /// Of a forward pass for one image; of an autoencoder there and back.
     public let multiplyAdds: Int
-    /// Floating-point operations for each picture of training: two for each multiply-add, a backward pass counted as two
+    /// Floating-point operations for each image of training: two for each multiply-add, a backward pass counted as two
     /// forward passes, and an autoencoder that encodes in the step counted in.
     public let operationsPerPicture: Double
     /// At the logged steps: seconds of training alone, over all sessions, without saving, sampling and measuring.
@@ -49,7 +49,7 @@ public struct TrainingCost: Codable, Sendable, Equatable {
 extension TrainingCost {
     /// Of a denoiser, read off its run.
     ///
-    /// - Parameter encoding: multiply-adds of encoding a picture in each step; 0 where that is not done.
+    /// - Parameter encoding: multiply-adds of encoding an image in each step; 0 where that is not done.
     /// - Throws: one sentence where the run does not hold what is needed.
     init(of run: RunDirectory, step: Int, _ configuration: Configuration, encoding: Int) throws {
         let architecture = try DenoiserCheckpoint(path: run.stepPath(step)).architecture(.ema)

@@ -6,7 +6,7 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// How near sampled pictures come to the reference.
+/// How near sampled images come to the reference.
 struct EvaluationRecord: Codable {
     let report: EvaluationReport
 }

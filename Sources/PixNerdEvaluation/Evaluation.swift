@@ -2,28 +2,29 @@ import PixNerdDistributed
 import PixNerdSupport
 import PixNerdTensors
 
-/// Compares pictures of one side with those of another, by all measures that what is given allows.
+/// Compares the images of one side with those of another, by every measure that the inputs allow.
 public struct Evaluation {
-    /// What decides the numbers beside the pictures and the network.
+    /// Everything that determines the results besides the images and the network.
     public struct Settings: Sendable {
-        /// Decides subsets, halves, resamples, directions and places of patches.
+        /// Seed of subsets, halves, resamples, directions and patch positions.
         public var seed: UInt64 = 0
-        /// Pictures that are read and go through the network at once.
+        /// Images that are read and passed through the network at once.
         public var batch = 32
-        /// Resamples for intervals; none for 0.
+        /// Number of resamples for intervals; 0 for no intervals.
         public var resamples = 20
-        /// Subsets of the kernel distance, and pictures in one.
+        /// Number of subsets for the kernel distance.
         public var subsets = 100
+        /// Images per side in each of these subsets.
         public var subsetSize = 1000
-        /// Pictures of each side that precision and recall look at, at most; 10,000 in ADM's evaluation.
+        /// Maximum number of images per side for precision and recall; 10,000 in ADM's evaluation.
         public var manifoldSize = 10_000
-        /// Height and width that pictures are brought to; nil for those of the generated ones.
+        /// Size that images are cropped and resized to; nil for the size of the generated images.
         public var size: PictureExtent?
-        /// Side of the patches that the generated pictures are made of; nil where seams are looked for at 4, 8, 16, 32.
+        /// Side in pixels of the patches that the generated images consist of; nil to look for seams at 4, 8, 16 and 32.
         public var patch: Int?
-        /// Whether the two sides are the same pictures before and after something, in the same order.
+        /// Whether the sides hold the same images in the same order, such as before and after encoding.
         public var arePairs = false
-        /// Of the network's large products.
+        /// Precision of the network's large matrix multiplications.
         public var precision = Precision.fp32
 
         public init() {}
@@ -32,17 +33,18 @@ public struct Evaluation {
     private let real: EvaluationSource
     private let generated: EvaluationSource
     private let extractor: (any FeatureExtractor)?
-    /// The same network, for the real pictures.
+    /// The extractor for the real images, which may cache their features.
     private let realExtractor: (any FeatureExtractor)?
     private let weights: String?
     private let settings: Settings
     private let extraction: SharedExtraction
 
     /// - Parameters:
-    ///   - extractor: the network, where there is one, and the path of its weights for the report.
-    ///   - communicator: the processes that send pictures through it; all but rank 0 `serve` meanwhile.
-    ///   - directory: where features of the real pictures are kept for later evaluations, if anywhere.
-    /// - Throws: `EvaluationError` where there is nothing to compare, in one sentence that says why.
+    ///   - extractor: the network whose features are compared; nil to measure pixels only.
+    ///   - weights: the path of the network's weights, for the report.
+    ///   - directory: where to cache features of the real images for later evaluations; nil for no cache.
+    ///   - communicator: the processes that share feature extraction; all but rank 0 must call `SharedExtraction.serve`.
+    /// - Throws: `PixNerdError` if the sides cannot be compared.
     public init(
         real: EvaluationSource, generated: EvaluationSource, extractor: (any FeatureExtractor)?, weights: String?,
         keepingRealFeaturesIn directory: String? = nil, communicator: Communicator = .alone, settings: Settings
@@ -54,103 +56,129 @@ public struct Evaluation {
             ?? extractor
         self.settings = settings
         try settings.precision.check()
-        for source in [real, generated] where extractor == nil && source.pictures == nil {
-            guard real.statistics == nil || generated.statistics == nil else { continue }
-            throw EvaluationError(
-                "\(source.path) holds statistics of features and the other side pictures; give the --weights of the "
-                    + "network that they are of.")
-        }
-        if let extractor {
-            for source in [real, generated] {
-                guard let width = source.statistics?.pool.dimensions, width != extractor.width else { continue }
-                throw EvaluationError(
-                    "\(source.path) holds statistics of \(width) features, but \(extractor.title) has "
-                        + "\(extractor.width); use the network that they are of.")
-            }
-        }
+        try checkFeatures()
         if let patch = settings.patch, let size, real.pictures != nil, generated.pictures != nil {
             guard PatchSeam.isMeasurable(patch: patch, height: size.height, width: size.width) else {
-                throw EvaluationError(
-                    "Seams of patches of \(patch) cannot be told in pictures of \(size); a patch of at least 2 that fits "
-                        + "twice into both sides is expected.")
+                throw PixNerdError(
+                    .invalidValue, "Seams of patches of \(patch)", found: "cannot be measured in images of \(size)",
+                    expected: "a patch of at least 2 pixels that fits twice into height and width")
             }
         }
         if let (a, b) = both(real.statistics, generated.statistics), a.pool.dimensions != b.pool.dimensions {
-            throw EvaluationError(
-                "\(real.path) holds statistics of \(a.pool.dimensions) features and \(generated.path) of "
-                    + "\(b.pool.dimensions); they are of other networks.")
+            throw PixNerdError(
+                .mismatch, "\(real.path)",
+                found: "holds statistics of \(a.pool.dimensions) features and \(generated.path) of "
+                    + "\(b.pool.dimensions)", expected: "statistics from the same network")
         }
     }
 
-    /// The pictures of both sides that will be read, for a progress bar.
+    /// Checks that stored statistics and the network fit together.
+    private func checkFeatures() throws {
+        for source in [real, generated] where extractor == nil && source.pictures == nil {
+            guard real.statistics == nil || generated.statistics == nil else { continue }
+            throw PixNerdError(
+                .mismatch, "\(source.path)", found: "holds feature statistics and the other side images",
+                advice: "set \(Setting.weights) to the network that the statistics were computed with")
+        }
+        guard let extractor else { return }
+        for source in [real, generated] {
+            guard let width = source.statistics?.pool.dimensions, width != extractor.width else { continue }
+            throw PixNerdError(
+                .mismatch, "\(source.path)",
+                found: "holds statistics of \(width) features, but \(extractor.title) has \(extractor.width)",
+                advice: "use the network that the statistics were computed with")
+        }
+    }
+
+    /// Number of images of both sides that will be read, for a progress bar.
     public var pictures: Int { (real.pictures?.count ?? 0) + (generated.pictures?.count ?? 0) }
 
-    /// What the pictures come to; nil without pictures.
+    /// Size at which the images are measured; nil if there are none.
     public var size: PictureExtent? { settings.size ?? generated.pictures?.size ?? real.pictures?.size }
 
-    /// Reads the pictures and measures them.
+    /// Reads the images and measures them.
     ///
     /// - Parameters:
-    ///   - progress: told how many pictures of both sides have been read.
-    ///   - computing: told what is computed of them next.
-    ///   - unreadable: told why a picture is left out.
-    /// - Returns: the report, and the statistics of both sides where they are known.
-    /// - Throws: `EvaluationError` where too few pictures can be read; what reading throws.
+    ///   - program: the name and version of the program, for the report.
+    ///   - progress: receives the number of images of both sides read so far.
+    ///   - computing: receives the name of the measure that is computed next.
+    ///   - unreadable: receives the reason for each image that is skipped.
+    /// - Returns: the report, and the statistics of both sides if they are known.
+    /// - Throws: `PixNerdError` if too few images can be read, or if there is nothing to compare.
     public func run(
         program: String, progress: (_ pictures: Int) -> Void = { _ in },
         computing: (_ what: String) -> Void = { _ in },
         unreadable: (_ reason: String) -> Void = { _ in }
     ) throws -> (report: EvaluationReport, real: StoredStatistics?, generated: StoredStatistics?) {
-        var done = 0
-        func measure(_ source: EvaluationSource, isReal: Bool) throws -> SideMeasurement? {
-            guard let pictures = source.pictures, let size else { return nil }
-            let measuresPixels = real.pictures != nil && generated.pictures != nil
-            guard extractor != nil || measuresPixels else { return nil }
-            var side = SideMeasurement(
-                pictures, size: size, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
-                seed: settings.seed)
-            var problems: [String] = []
-            func note(_ reason: String) {
-                problems.append(reason)
-                unreadable(reason)
-            }
-            // Generated pictures are measured as they are, unless a size is asked for.
-            let crops = isReal || settings.size != nil
-            var waiting: [PixelBatch] = []
-            func take() throws {
-                let features = try (isReal ? realExtractor : extractor).map { try extraction.features(of: waiting, $0) }
-                for (place, batch) in waiting.enumerated() {
-                    side.add(batch, features?[place])
-                    done += batch.count
-                }
-                waiting = []
-                progress(done)
-            }
-            side.cropped = try pictures.forEachBatch(
-                size: size, crops: crops, batch: settings.batch, unreadable: note
-            ) { batch in
-                waiting.append(batch)
-                if waiting.count == extraction.width { try take() }
-            }
-            if !waiting.isEmpty { try take() }
-            side.unreadable = problems
-            guard side.count >= 2 else {
-                throw EvaluationError(
-                    "\(pictures.path) holds \(side.count) pictures that can be read; at least 2 are needed.")
-            }
-            return side
-        }
-        let realSide = try measure(real, isReal: true)
-        let generatedSide = try measure(generated, isReal: false)
+        let realSide = try measurement(of: real, isReal: true, progress, unreadable)
+        let generatedSide = try measurement(
+            of: generated, isReal: false, { progress((realSide?.count ?? 0) + $0) }, unreadable)
         if extractor != nil { extraction.end() }
-        var measures: [EvaluationReport.Measure] = []
         let realFeatures = SideFeatures(real, realSide)
         let generatedFeatures = SideFeatures(generated, generatedSide)
         let comparison = FeatureComparison(
             real: realFeatures, generated: generatedFeatures,
             isSortedByName: generated.pictures?.isSortedByName ?? false,
             titles: extractor?.distanceTitles ?? ("Fréchet distance", "Kernel distance"), settings: settings)
-        measures += try comparison.measures(computing)
+        var measures = try comparison.measures(computing)
+        measures += try pixelMeasures(realSide, generatedSide, computing)
+        guard !measures.isEmpty else {
+            throw PixNerdError(
+                .mismatch, "\(real.path) and \(generated.path)", found: "have nothing that can be compared",
+                advice: "use images on both sides, or set \(Setting.weights)")
+        }
+        let report = report(program: program, realSide, generatedSide, measures)
+        return (report, realFeatures.stored, generatedFeatures.stored)
+    }
+
+    /// Reads the images of one side in batches; nil if no measure needs them.
+    ///
+    /// - Parameter progress: receives the number of images of this side read so far.
+    private func measurement(
+        of source: EvaluationSource, isReal: Bool, _ progress: (_ pictures: Int) -> Void,
+        _ unreadable: (_ reason: String) -> Void
+    ) throws -> SideMeasurement? {
+        guard let pictures = source.pictures, let size else { return nil }
+        let measuresPixels = real.pictures != nil && generated.pictures != nil
+        guard extractor != nil || measuresPixels else { return nil }
+        var side = SideMeasurement(
+            pictures, size: size, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
+            seed: settings.seed)
+        let network = isReal ? realExtractor : extractor
+        var problems: [String] = []
+        func note(_ reason: String) {
+            problems.append(reason)
+            unreadable(reason)
+        }
+        // One batch for each process.
+        var waiting: [PixelBatch] = []
+        func take() throws {
+            let features = try network.map { try extraction.features(of: waiting, $0) }
+            for (place, batch) in waiting.enumerated() { side.add(batch, features?[place]) }
+            waiting = []
+            progress(side.count)
+        }
+        // Generated images are measured at their own size, unless another size is asked for.
+        side.cropped = try pictures.forEachBatch(
+            size: size, crops: isReal || settings.size != nil, batch: settings.batch, unreadable: note
+        ) { batch in
+            waiting.append(batch)
+            if waiting.count == extraction.width { try take() }
+        }
+        if !waiting.isEmpty { try take() }
+        side.unreadable = problems
+        guard side.count >= 2 else {
+            throw PixNerdError(
+                .notFound, "\(pictures.path)", found: "holds \(side.count) readable images", expected: "at least 2")
+        }
+        return side
+    }
+
+    /// Measures that need no network.
+    private func pixelMeasures(
+        _ realSide: SideMeasurement?, _ generatedSide: SideMeasurement?, _ computing: (_ what: String) -> Void
+    ) throws -> [EvaluationReport.Measure] {
+        var measures: [EvaluationReport.Measure] = []
         if let (a, b) = both(realSide, generatedSide) {
             measures += PixelComparison(real: a, generated: b, settings: settings).measures(computing)
         }
@@ -159,23 +187,24 @@ public struct Evaluation {
             measures += try PairComparison(real: real, generated: generated, size: size, batch: settings.batch)
                 .measures()
         }
-        guard !measures.isEmpty else {
-            throw EvaluationError(
-                "\(real.path) and \(generated.path) have nothing that can be compared; give pictures on both sides, or "
-                    + "--weights.")
-        }
+        return measures
+    }
+
+    private func report(
+        program: String, _ realSide: SideMeasurement?, _ generatedSide: SideMeasurement?,
+        _ measures: [EvaluationReport.Measure]
+    ) -> EvaluationReport {
         let features = extractor.map {
             EvaluationReport.Features(
-                network: $0.title + (settings.precision == .fp32 ? "" : ", products in \(settings.precision.rawValue)"),
+                network: $0.title + (settings.precision == .fp32 ? "" : ", matmuls in \(settings.precision.rawValue)"),
                 weights: weights ?? "", hash: $0.fingerprint)
         }
-        let report = EvaluationReport(
+        return EvaluationReport(
             program: program, real: report(of: real, realSide), generated: report(of: generated, generatedSide),
             size: size, features: features, seed: settings.seed, resamples: settings.resamples, measures: measures,
             spectra: both(realSide?.spectrum, generatedSide?.spectrum).map {
                 EvaluationReport.Spectra(real: $0.mean(), generated: $1.mean())
             })
-        return (report, realFeatures.stored, generatedFeatures.stored)
     }
 
     private func report(of source: EvaluationSource, _ side: SideMeasurement?) -> EvaluationReport.Side {

@@ -1,27 +1,28 @@
 import Foundation
 import PixNerdSupport
 
-/// Pictures with what they became, such as after encoding and decoding, one by one.
+/// Compares images pair by pair, such as originals with their reconstructions.
 struct PairComparison {
     private let first: PictureSource
     private let second: PictureSource
     private let size: PictureExtent
     private let batch: Int
 
-    /// - Throws: `EvaluationError` where there are no two equal numbers of pictures.
+    /// - Throws: `PixNerdError` unless both sides hold the same number of images.
     init(real: EvaluationSource, generated: EvaluationSource, size: PictureExtent?, batch: Int) throws {
         guard let (first, second) = both(real.pictures, generated.pictures), let size else {
-            throw EvaluationError("Pairs are pictures on both sides; \(real.path) or \(generated.path) holds none.")
+            throw PixNerdError(
+                .mismatch, "\(real.path) or \(generated.path)", found: "holds no images", expected: "pairs of images")
         }
         guard first.count == second.count else {
-            throw EvaluationError(
-                "\(first.path) holds \(first.count) pictures and \(second.path) \(second.count); pairs need as many on "
-                    + "both sides, in the same order.")
+            throw PixNerdError(
+                .mismatch, "\(first.path)", found: "holds \(first.count) images and \(second.path) \(second.count)",
+                expected: "pairs, with as many images on both sides in the same order")
         }
         (self.first, self.second, self.size, self.batch) = (first, second, size, batch)
     }
 
-    /// Means over the pairs. The first side is in memory as a whole meanwhile.
+    /// Means over the pairs. The whole first side is held in memory.
     func measures() throws -> [EvaluationReport.Measure] {
         var originals: [PixelBatch] = []
         try read(first) { originals.append($0) }
@@ -42,11 +43,11 @@ struct PairComparison {
         var problem: String?
         func note(_ reason: String) { problem = problem ?? reason }
         try source.forEachBatch(size: size, crops: true, batch: batch, unreadable: note, body)
-        // A picture left out would pair all that follow with others.
+        // Skipping an image would shift all pairs after it.
         if let problem { throw EvaluationError(problem) }
     }
 
-    /// The mean of something of pictures, one by one, with the deviation of that.
+    /// Mean of one value per image, with its standard deviation and 95 % interval.
     static func mean(
         _ name: String, _ title: String, _ values: [Double], note: String
     ) -> EvaluationReport.Measure {

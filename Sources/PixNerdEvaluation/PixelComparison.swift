@@ -1,7 +1,7 @@
 import PixNerdSupport
 import PixNerdTensors
 
-/// Measures of the pixels themselves: texture, frequencies and seams, and nothing of what pictures show.
+/// Compares the pixels of two sides: texture, frequencies and seams, but not content.
 struct PixelComparison {
     let real: SideMeasurement
     let generated: SideMeasurement
@@ -33,7 +33,7 @@ struct PixelComparison {
             real.patches.count == 2 && real.patches.allSatisfy { $0.pictures > 0 }
             ? SlicedWasserstein.distances(real: real.patches[0], generated: real.patches[1], seed: settings.seed) : nil
         let note =
-            "times 1000, \(all.patchesPerPicture) and \(generated.patches[0].patchesPerPicture) patches a picture"
+            "times 1000, \(all.patchesPerPicture) and \(generated.patches[0].patchesPerPicture) patches per image"
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
         let resampledMeans = resamples.indices.map { index in mean(distances.map { $0.resampled[index] }) }
         let average = mean(distances.map(\.value))
@@ -64,7 +64,7 @@ struct PixelComparison {
             note: "dB, \(a.frequencies) frequencies")
     }
 
-    /// Of the generated pictures; the floor is that of the real ones, which have no seams.
+    /// Seams of the generated images; the baseline is the value for the real images, which have none.
     private func seams(_ a: PatchSeam, _ b: PatchSeam, _ resamples: [[Int]]) -> [EvaluationReport.Measure] {
         (settings.patch.map { [$0] } ?? [4, 8, 16, 32])
             .filter { PatchSeam.isMeasurable(patch: $0, height: b.height, width: b.width) }
@@ -74,11 +74,11 @@ struct PixelComparison {
                 return measure(
                     "seam_\(patch)", "Seams every \(patch) pixels", value,
                     interval: Bootstrap.interval(around: value, resampled), floor: a.index(patch: patch),
-                    note: "1 without seams; beside it the real pictures'")
+                    note: "1 without seams; baseline of the real images")
             }
     }
 
-    /// How often each real picture counts in either half.
+    /// How often each real image counts, for each half.
     private var halves: ([Int], [Int])? {
         guard let halves = real.halves, !halves.first.isEmpty, !halves.second.isEmpty else { return nil }
         func counts(_ rows: [Int]) -> [Int] {

@@ -5,25 +5,25 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Writes the features of a whole collection of pictures into a directory, shard by shard.
+/// Computes the features of all images in a collection and writes them to a directory, shard by shard.
 public struct FeatureEncoding {
     public let path: String
     private let manifest: FeatureManifest
     private let encoder: DINOv2
     private let pictures: ImageCollection
 
-    /// Makes the directory, or takes up one that was begun for the same.
+    /// Creates the directory, or resumes one that was started with the same settings.
     ///
     /// - Parameters:
-    ///   - imageSize: the side of the pictures' middle squares, a multiple of `basePatch`.
-    ///   - basePatch: side in pixels of what becomes a patch of the encoder.
-    /// - Throws: `TrainingError` where the directory holds something else.
+    ///   - imageSize: the side of the centre crop, a multiple of `basePatch`.
+    ///   - basePatch: the side in pixels of the area that becomes one patch of the encoder.
+    /// - Throws: `PixNerdError` if the directory holds something else.
     public init(
         _ encoder: DINOv2, _ pictures: ImageCollection, imageSize: Int, basePatch: Int, fastDecode: Bool = false,
         to path: String
     ) throws {
         if let problem = sizeProblem(imageSize, multiple: basePatch) {
-            throw TrainingError("The size of the pictures \(problem)")
+            throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }
         let grid = imageSize / basePatch
         let width = encoder.architecture.width
@@ -38,12 +38,12 @@ public struct FeatureEncoding {
         try manifest.takeUp(in: path)
     }
 
-    /// Bytes of all features.
+    /// Size of all features in bytes.
     public var bytes: Int { manifest.bytes }
 
-    /// Encodes what is missing.
+    /// Computes the missing shards.
     ///
-    /// - Parameter batchSize: pictures that are read and encoded at once.
+    /// - Parameter batchSize: images that are read and encoded at once.
     public func run(batchSize: Int, _ watcher: ShardWatcher = ShardWatcher()) throws -> ShardProgress {
         let reader = SquareReader(pictures, imageSize: manifest.imageSize, fastDecode: manifest.fastDecode)
         return try manifest.writeShards(to: path, reader, batchSize: batchSize, watcher) { batch in

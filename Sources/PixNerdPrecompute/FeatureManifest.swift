@@ -1,18 +1,18 @@
 import PixNerdCheckpoints
 
-/// What a directory of features is of; `features.json` in it.
+/// Contents of `features.json`, which describes a directory of features.
 package struct FeatureManifest: ShardManifest {
     package static let subject = "features"
 
-    /// The fingerprint of the encoder's weights.
+    /// Fingerprint of the encoder's weights.
     package var encoder: String
-    /// Such as "ViT-B/14".
+    /// Name of the encoder, such as "ViT-B/14".
     package var encoderName: String
-    /// The width of the features.
+    /// Width of the features.
     package var width: Int
-    /// Rows, and columns, of the grid of features.
+    /// Number of rows, and of columns, in the grid of features.
     package var grid: Int
-    /// The side of the pictures' middle squares in pixels.
+    /// Side in pixels of the centre crop.
     package var imageSize: Int
     package var basePatch: Int
     package var fastDecode: Bool

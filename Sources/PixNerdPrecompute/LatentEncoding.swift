@@ -5,30 +5,30 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 
-/// Writes the distributions of the latents of a whole collection of pictures into a directory, shard by shard: of each
-/// picture as it is, and mirrored.
+/// Computes the latent distributions of all images in a collection, and of their mirror images, and writes them to a
+/// directory, shard by shard.
 ///
-/// They are kept as the encoder gives them, without a scale, so that a scale is applied once, where they are drawn from.
+/// They are stored unscaled, as the encoder returns them, so that the scale is applied once, where latents are drawn.
 public struct LatentEncoding {
     public let path: String
     private let manifest: LatentManifest
     private let space: LatentSpace
     private let pictures: ImageCollection
 
-    /// Makes the directory, or takes up one that was begun for the same.
+    /// Creates the directory, or resumes one that was started with the same settings.
     ///
     /// - Parameters:
-    ///   - name: of the autoencoder, for a person.
-    ///   - imageSize: the side of the pictures' middle squares, a multiple of the autoencoder's reduction.
+    ///   - name: the autoencoder's name, to display.
+    ///   - imageSize: the side of the centre crop, a multiple of the autoencoder's downsampling factor.
     ///   - type: float32, or float16 or bfloat16 for half the space.
-    /// - Throws: `TrainingError` where the directory holds something else.
+    /// - Throws: `PixNerdError` if the directory holds something else.
     public init(
         _ autoencoder: Autoencoder, name: String, _ pictures: ImageCollection, imageSize: Int, type: ElementType,
         fastDecode: Bool = false, to path: String
     ) throws {
         let (channels, reduction) = (autoencoder.latentChannels, autoencoder.reduction)
         if let problem = sizeProblem(imageSize, multiple: reduction) {
-            throw TrainingError("The size of the pictures \(problem)")
+            throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }
         space = LatentSpace(autoencoder)
         self.pictures = pictures
@@ -42,12 +42,12 @@ public struct LatentEncoding {
         try manifest.takeUp(in: path)
     }
 
-    /// Bytes of all latents.
+    /// Size of all latents in bytes.
     public var bytes: Int { manifest.bytes }
 
-    /// Encodes what is missing.
+    /// Computes the missing shards.
     ///
-    /// - Parameter batchSize: pictures that are read and encoded at once.
+    /// - Parameter batchSize: images that are read and encoded at once.
     public func run(batchSize: Int, _ watcher: ShardWatcher = ShardWatcher()) throws -> ShardProgress {
         let reader = SquareReader(pictures, imageSize: manifest.imageSize, fastDecode: manifest.fastDecode)
         return try manifest.writeShards(to: path, reader, batchSize: batchSize, watcher) { batch in

@@ -1,17 +1,17 @@
 import PixNerdCheckpoints
 
-/// What a directory of latents is of; `latents.json` in it.
+/// Contents of `latents.json`, which describes a directory of latents.
 package struct LatentManifest: ShardManifest {
     package static let subject = "latents"
 
-    /// The fingerprint of the autoencoder's weights.
+    /// Fingerprint of the autoencoder's weights.
     package var autoencoder: String
-    /// What a person calls it.
+    /// Name of the autoencoder, to display.
     package var autoencoderName: String
     package var latentChannels: Int
-    /// How many pixels along a side become one latent.
+    /// Downsampling factor: pixels per latent along each side.
     package var reduction: Int
-    /// The side of the pictures' middle squares in pixels.
+    /// Side in pixels of the centre crop.
     package var imageSize: Int
     package var fastDecode: Bool
     package var elementType: String
@@ -29,7 +29,7 @@ package struct LatentManifest: ShardManifest {
         case picturesPerShard = "pictures_per_shard"
     }
 
-    /// Mean and log-variance, without a scale, of each picture as it is and mirrored.
+    /// Mean and log-variance, unscaled, of each image and of its mirror image.
     package var columns: [ShardColumn] {
         let shape = [2 * latentChannels, imageSize / reduction, imageSize / reduction]
         return [

@@ -4,35 +4,36 @@ import PixNerdImages
 import PixNerdSupport
 import PixNerdTensors
 
-/// What a directory of numbers that were computed ahead of training is of: a JSON file in it.
+/// A JSON file that describes a directory of numbers computed ahead of training.
 ///
-/// The numbers lie in shards, each of as many pictures of a collection in its order. Each picture's stand with the
-/// fingerprint of the pixels that they were made from, so that one that has changed since, or is cropped otherwise, is
-/// noticed.
+/// The numbers are stored in shards, each of which covers a fixed number of images in the order of the collection. Every
+/// image's numbers are stored with the fingerprint of the pixels that they were computed from, so that an image that has
+/// changed since, or is cropped differently, is detected.
 package protocol ShardManifest: Codable, Sendable, Equatable {
-    /// What the numbers are, as the command and the names of the files say it: "features".
+    /// Name of the numbers in commands and file names, such as "features".
     static var subject: String { get }
 
-    /// How many pictures there are, and a fingerprint of their names in order.
+    /// Number of images.
     var pictures: Int { get }
+    /// Fingerprint of the names of the images, in order.
     var names: String { get }
     var picturesPerShard: Int { get }
-    /// What is kept of each picture.
+    /// The tensors stored for each image.
     var columns: [ShardColumn] { get }
     var type: ElementType { get }
-    /// The fingerprint of the weights that the numbers were made by.
+    /// Fingerprint of the weights that the numbers were computed with.
     var weights: String { get }
 }
 
-/// A tensor of a shard: a row for each picture.
+/// A tensor of a shard, with one row per image.
 package struct ShardColumn: Equatable {
     package let name: String
-    /// The tensor that holds the fingerprint of the pixels that each row was made from.
+    /// Name of the tensor with the fingerprints of the pixels that the rows were computed from.
     package let fingerprints: String
-    /// Of a row.
+    /// Shape of a row.
     package let shape: [Int]
 
-    /// Numbers of a row.
+    /// Number of elements in a row.
     package var count: Int { shape.reduce(1, *) }
 }
 
@@ -46,56 +47,63 @@ extension ShardManifest {
         "\(directory)/\(subject)-\(shard.zeroPadded(to: 6)).safetensors"
     }
 
-    /// About as many bytes go into a shard, and at most so many pictures.
+    /// Approximate size of a shard in bytes.
     private static var shardBytes: Int { 64 << 20 }
+    /// Maximum number of images in a shard.
     private static var mostPicturesPerShard: Int { 4096 }
 
     package static func picturesPerShard(pictureBytes: Int) -> Int {
         min(mostPicturesPerShard, max(1, shardBytes / pictureBytes))
     }
 
-    /// Bytes of all numbers.
+    /// Size of all numbers in bytes.
     package var bytes: Int { pictures * columns.reduce(0) { $0 + $1.count } * type.size }
 
     package var shards: Int { (pictures + picturesPerShard - 1) / picturesPerShard }
 
-    /// The pictures of a shard, by their places in the collection.
+    /// Indices in the collection of a shard's images.
     package func places(ofShard shard: Int) -> Range<Int> {
         shard * picturesPerShard..<min(pictures, (shard + 1) * picturesPerShard)
     }
 
-    /// Reads the manifest of a directory; nil where there is none.
+    /// Reads the manifest of a directory; nil if there is none.
     ///
-    /// - Throws: `TrainingError` where it is something else.
+    /// - Throws: `PixNerdError` if the file is not such a manifest.
     package static func read(in directory: String) throws -> Self? {
         let path = path(in: directory)
         guard let json = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return nil }
         guard let manifest = try? JSONDecoder().decode(Self.self, from: json), manifest.picturesPerShard > 0,
             manifest.columns.allSatisfy({ $0.shape.allSatisfy { $0 > 0 } })
-        else { throw TrainingError("\(path) is not what \(command) writes; make the \(subject) anew.") }
+        else {
+            throw PixNerdError(
+                .malformed, "\(path)", found: "is not a manifest of \(subject)",
+                advice: "regenerate the directory with \(command)")
+        }
         return manifest
     }
 
-    /// Makes a directory of this manifest, or takes up one that was begun for the same.
+    /// Creates a directory with this manifest, or resumes one that was started with an equal manifest.
     ///
-    /// - Throws: `TrainingError` where the directory holds something else.
+    /// - Throws: `PixNerdError` if the directory holds something else.
     package func takeUp(in directory: String) throws {
         if let found = try Self.read(in: directory) {
             guard found == self else {
-                throw TrainingError(
-                    "\(directory) holds \(Self.subject) of another encoder, of other pictures, or of another size or type; "
-                        + "name another directory, or remove it.")
+                throw PixNerdError(
+                    .mismatch, "\(directory)",
+                    found: "holds \(Self.subject) of another encoder, of other images, or of another size or type",
+                    advice: "choose another directory, or remove it")
             }
             return
         }
         guard (try? FileManager.default.contentsOfDirectory(atPath: directory))?.isEmpty ?? true else {
-            throw TrainingError(
-                "\(directory) is there already and holds something other than \(Self.subject); name another.")
+            throw PixNerdError(
+                .alreadyExists, "\(directory)", found: "already exists and holds something other than \(Self.subject)",
+                advice: "choose another directory")
         }
         do {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         } catch {
-            throw TrainingError("\(directory) cannot be made: \(systemReason(error)).")
+            throw PixNerdError(.system, "\(directory)", found: "cannot be created: \(systemReason(error))")
         }
         let coder = JSONEncoder()
         coder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
@@ -105,7 +113,7 @@ extension ShardManifest {
 }
 
 extension ImageCollection {
-    /// A fingerprint of the names of the pictures, wherever their folder stands.
+    /// Fingerprint of the image names, independent of where their folder is.
     package var namesFingerprint: String {
         var fingerprint = Fingerprint()
         for sample in samples {
@@ -116,7 +124,7 @@ extension ImageCollection {
 }
 
 extension LoadedBatch {
-    /// The fingerprint of each picture's pixels, by which numbers are known to be made from them.
+    /// Fingerprint of each image's pixels, which shows whether stored numbers were computed from them.
     package var fingerprints: [UInt64] {
         let size = imageSize * imageSize * 3
         return pixels.withUnsafeBytes { pixels in

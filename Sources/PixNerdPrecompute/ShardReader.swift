@@ -4,9 +4,9 @@ import PixNerdImages
 import PixNerdSupport
 import PixNerdTensors
 
-/// Reads a directory of numbers that were computed ahead.
+/// Reads a directory of numbers computed ahead of training.
 ///
-/// For one thread at a time.
+/// Not thread-safe.
 package final class ShardReader<Manifest: ShardManifest> {
     package let path: String
     package let manifest: Manifest
@@ -16,40 +16,44 @@ package final class ShardReader<Manifest: ShardManifest> {
     /// An opened shard.
     private struct Shard {
         let file: SafetensorsFile
-        /// The place of each picture of the collection, in ascending order.
+        /// Indices in the collection of the images in this shard, ascending.
         let places: [Int]
         let columns: [(rows: StoredElements, fingerprints: [Int])]
     }
 
-    /// Opens the directory and checks that it is complete and of these pictures.
+    /// Opens a directory and checks that it is complete and belongs to the images.
     ///
-    /// - Parameter key: of the configuration, which named the directory.
+    /// - Parameter key: the configuration key that names the directory.
+    /// - Throws: `PixNerdError` if the directory is incomplete or belongs to other images.
     // Never inlined: see MappedFile.
     @inline(never)
     package init(path: String, pictures: ImageCollection, key: String) throws {
         self.path = path
         self.pictures = pictures
         guard let manifest = try Manifest.read(in: path) else {
-            throw TrainingError(
-                "\(path) holds no \(Manifest.subject).json; name a directory that \(Manifest.command) made, or leave "
-                    + "\(key) empty.")
+            throw PixNerdError(
+                .notFound, "\(path)", found: "holds no \(Manifest.subject).json",
+                expected: "a directory written by \(Manifest.command)", advice: "correct \(key), or leave it empty")
         }
         self.manifest = manifest
         guard manifest.pictures == pictures.samples.count, manifest.names == pictures.namesFingerprint else {
-            throw TrainingError(
-                "\(path) holds \(Manifest.subject) of other pictures (\(manifest.pictures)) than \(pictures.root) has "
-                    + "(\(pictures.samples.count)); make them anew with \(Manifest.command).")
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found: "holds \(Manifest.subject) of other images (\(manifest.pictures)) than \(pictures.root) "
+                    + "(\(pictures.samples.count))", advice: "regenerate them with \(Manifest.command)")
         }
         let missing = (0..<manifest.shards).lazy.map { Manifest.shardPath($0, in: path) }
             .first { !FileManager.default.fileExists(atPath: $0) }
         if let missing {
-            throw TrainingError("\(missing) is missing; the same \(Manifest.command) completes the directory.")
+            throw PixNerdError(
+                .notFound, "\(missing)", found: "is missing",
+                advice: "run the same \(Manifest.command) again to complete it")
         }
     }
 
-    /// The rows of a batch's pictures, each from the column that was made from the same pixels: [B, ...].
+    /// Rows [B, ...] for a batch, each from the column that was computed from the same pixels.
     ///
-    /// - Throws: `TrainingError` where a picture is not one that the numbers were made from.
+    /// - Throws: `PixNerdError` if an image is not one that the numbers were computed from.
     package func rows(of batch: LoadedBatch) throws -> Tensor {
         let fingerprints = batch.fingerprints
         return try rows(at: batch.indices) { picture, shard, row in
@@ -61,8 +65,8 @@ package final class ShardReader<Manifest: ShardManifest> {
         }
     }
 
-    /// The rows of a column at some places of the collection, whatever its pictures are by now; without those that could
-    /// not be read.
+    /// Rows of a column at some indices of the collection, without checking whether the images have changed; unreadable
+    /// images are left out.
     package func rows(at places: [Int], column: Int) throws -> Tensor? {
         let places = try places.filter { place in
             try shard(of: place).places.contains(place)
@@ -70,7 +74,7 @@ package final class ShardReader<Manifest: ShardManifest> {
         return places.isEmpty ? nil : try rows(at: places) { _, _, _ in column }
     }
 
-    /// - Parameter column: told which of the pictures, its shard, and its row in it.
+    /// - Parameter column: returns the column to read, given the index in the batch, the shard, and the row in the shard.
     private func rows(
         at places: [Int], column: (_ picture: Int, _ shard: Shard, _ row: Int) throws -> Int
     ) throws -> Tensor {
@@ -89,10 +93,11 @@ package final class ShardReader<Manifest: ShardManifest> {
         return rows
     }
 
-    private func otherPicture(_ place: Int) -> TrainingError {
-        TrainingError(
-            "\(path): \(pictures.samples[place].name) is not the picture that its \(Manifest.subject) were made from; "
-                + "make them anew with \(Manifest.command).")
+    private func otherPicture(_ place: Int) -> PixNerdError {
+        PixNerdError(
+            .mismatch, "\(path):",
+            found: "\(pictures.samples[place].name) is not the image that its \(Manifest.subject) were computed from",
+            advice: "regenerate them with \(Manifest.command)")
     }
 
     private func shard(of place: Int) throws -> Shard {
@@ -105,9 +110,10 @@ package final class ShardReader<Manifest: ShardManifest> {
                 try file.elements(of: column.name), try file.integers(column.fingerprints)
             )
             guard rows.shape == [places.count] + column.shape, fingerprints.count == places.count else {
-                throw TrainingError(
-                    "\(file.path) holds \(column.name) of the shape \(rows.shape), which is not what "
-                        + "\(Manifest.subject).json says; make the \(Manifest.subject) anew.")
+                throw PixNerdError(
+                    .mismatch, "\(file.path)",
+                    found: "holds \(column.name) of shape \(rows.shape), which contradicts \(Manifest.subject).json",
+                    advice: "regenerate the \(Manifest.subject)")
             }
             return (rows, fingerprints)
         }
@@ -118,6 +124,6 @@ package final class ShardReader<Manifest: ShardManifest> {
 }
 
 package enum ShardFile {
-    /// The tensor of a shard that says which pictures its rows are of.
+    /// Name of the tensor with the collection indices of a shard's rows.
     package static let places = "places"
 }

@@ -4,33 +4,33 @@ import PixNerdImages
 import PixNerdSupport
 import PixNerdTensors
 
-/// How far the writing of a directory came.
+/// Progress made in writing a directory of shards.
 public struct ShardProgress: Sendable {
-    /// Pictures whose numbers were written now, and those that were there.
+    /// Number of images whose numbers were written in this run.
     public var written = 0
+    /// Number of images whose numbers already existed.
     public var kept = 0
     public var isFinished = true
 }
 
-/// What is told and asked while a directory is written.
+/// Callbacks while a directory of shards is written.
 public struct ShardWatcher {
-    /// Told the reason for each picture that cannot be read; training leaves such pictures out.
+    /// Receives the reason for each image that cannot be read; training skips such images.
     public var unreadable: (_ reason: String) -> Void = { _ in }
-    /// Told the pictures that are done, after each batch.
+    /// Receives the number of images done, after each batch.
     public var progress: (_ done: Int) -> Void = { _ in }
-    /// Asked after each batch.
+    /// Called after each batch; true stops the work.
     public var shouldStop: () -> Bool = { false }
 
     public init() {}
 }
 
 extension ShardManifest {
-    /// Writes the shards that are missing; those that are there are left as they are, so that work that was stopped goes
-    /// on where it stood.
+    /// Writes the missing shards. Existing shards are kept, so that interrupted work resumes.
     ///
     /// - Parameters:
-    ///   - batchSize: pictures that are read and encoded at once.
-    ///   - encode: for each column, the pictures that its rows are made from, and the rows.
+    ///   - batchSize: images that are read and encoded at once.
+    ///   - encode: returns, for each column, the images that the rows are computed from and the rows.
     package func writeShards(
         to directory: String, _ reader: SquareReader, batchSize: Int, _ watcher: ShardWatcher,
         encode: (LoadedBatch) -> [(pictures: LoadedBatch, rows: Tensor)]
@@ -69,11 +69,11 @@ extension ShardManifest {
 
     private func write(_ rows: [[Tensor]], _ fingerprints: [[Int]], places: [Int], to path: String) throws {
         if let bad = rows.joined().firstIndex(where: { !$0.isFinite }) {
-            throw TrainingError(
-                "The encoder gives \(Self.subject) that are not finite numbers (\(bad), for \(path)); its weights are "
-                    + "damaged.")
+            throw PixNerdError(
+                .notFinite, "The encoder's \(Self.subject) for \(path)", found: "are not finite (\(bad))",
+                advice: "check its weights")
         }
-        // A shard without a readable picture keeps its place by an empty row.
+        // A shard without readable images is represented by one empty row.
         let isEmpty = places.isEmpty
         let tensors = zip(columns, rows).map { column, rows in
             (column.name, isEmpty ? Tensor(zeros: [1] + column.shape) : Tensor.concatenated(rows))

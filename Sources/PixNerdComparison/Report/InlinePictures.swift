@@ -3,32 +3,32 @@ import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdSampling
 
-/// Pictures that stand in the page itself.
+/// Images that stand in the page itself.
 package enum InlinePictures {
     /// A PNG as an address of its own.
     static func address(_ picture: RGBImage) throws -> String {
         "data:image/png;base64," + Data(try ImageFile.encodePNG(picture)).base64EncodedString()
     }
 
-    /// Pictures of one size below each other, without gaps.
+    /// Images of one size below each other, without gaps.
     static func column(_ pictures: [RGBImage]) -> RGBImage {
         ImageGrid.make(rows: pictures.map { (label: nil, images: [$0]) }, padding: 0, scale: 1)
     }
 
-    /// The middle of a picture, at most a square of a side.
+    /// The middle of an image, at most a square of a side.
     static func middle(_ picture: RGBImage, side: Int) -> RGBImage {
         let (width, height) = (min(side, picture.width), min(side, picture.height))
         return picture.cropped(
             x: (picture.width - width) / 2, y: (picture.height - height) / 2, width: width, height: height)
     }
 
-    /// What a picture has more or less than another of its size, so many times as strong, about the middle grey.
+    /// What an image has more or less than another of its size, so many times as strong, about the middle grey.
     package static func difference(_ picture: RGBImage, _ other: RGBImage, times: Int) -> RGBImage {
         let pixels = zip(picture.pixels, other.pixels).map { UInt8(clamping: 128 + times * (Int($0) - Int($1))) }
         return RGBImage(width: picture.width, height: picture.height, pixels: pixels)
     }
 
-    /// Sampled pictures in the order of their seeds, with the names of their classes.
+    /// Sampled images in the order of their seeds, with the names of their classes.
     ///
     /// - Parameter path: of an `.npz`, beside which its manifest stands.
     static func sampled(_ path: String) throws -> [(name: String, picture: RGBImage)] {

@@ -45,14 +45,14 @@ struct PageModel {
         let cells: [String]
     }
 
-    /// Pictures side by side.
+    /// Images side by side.
     struct Strip {
         let name: Name
         let addresses: [String]
         let description: String
     }
 
-    /// A picture with its size on the page.
+    /// An image with its size on the page.
     struct Zoom {
         let address: String
         let width: Int

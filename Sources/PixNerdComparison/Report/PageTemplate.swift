@@ -152,7 +152,7 @@ let cellTemplate = """
     {{#high}}<data value="{{value}}">{{text}}</data></span>{{/high}}</td>
     """
 
-/// Strips of pictures: a row for each class, a column for each pipeline; on a phone one below the other.
+/// Strips of images: a row for each class, a column for each pipeline; on a phone one below the other.
 let gridTemplate = """
     <h3>{{title}}</h3>
     <div class="same" style="grid-template-columns: 6rem repeat({{columns}}, minmax(0, 1fr))">

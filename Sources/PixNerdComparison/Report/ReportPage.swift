@@ -3,12 +3,12 @@ import Mustache
 import PixNerdEvaluation
 import PixNerdImages
 
-/// The page of a comparison, which needs no other file: style, charts and pictures stand in it.
+/// The page of a comparison, which needs no other file: style, charts and images stand in it.
 struct ReportPage {
     let results: ComparisonResults
     let comparison: PipelineComparison
 
-    /// - Throws: one sentence where pictures cannot be read.
+    /// - Throws: one sentence where images cannot be read.
     func html() throws -> String {
         let library = MustacheLibrary(templates: [
             "page": try MustacheTemplate(string: pageTemplate), "cell": try MustacheTemplate(string: cellTemplate),
@@ -228,7 +228,7 @@ extension ComparisonResults {
         pipelines.lazy.compactMap { $0.points.last?.evaluation }.first
     }
 
-    /// How many pictures every number is of.
+    /// How many images every number is of.
     var numbersNote: String {
         guard let report = anyEvaluation else { return "Nothing has been measured yet." }
         let (real, sampled) = (report.real.pictures ?? 0, report.generated.pictures ?? 0)

@@ -3,12 +3,12 @@ import PixNerdImages
 import PixNerdModels
 import PixNerdTraining
 
-/// The pictures of a page.
+/// The images of a page.
 struct ReportPictures {
     let results: ComparisonResults
     let comparison: PipelineComparison
 
-    /// Of the picture in the page, a side of a pixel of the sampled one.
+    /// Of the image in the page, a side of a pixel of the sampled one.
     private static let zoom = 3
     /// Sides of what is cut out of round trips.
     private static let zoomedSide = 32
@@ -28,7 +28,7 @@ struct ReportPictures {
             + "that stand in the same place begin with the same seed. Enlarged without smoothing."
     }
 
-    /// Pictures of the last steps of one guidance; nil where there are none.
+    /// Images of the last steps of one guidance; nil where there are none.
     func grid(guidance: Float) throws -> PageModel.Grid? {
         let evaluation = comparison.settings.evaluation
         var names: [PageModel.Name] = []
@@ -107,7 +107,7 @@ struct ReportPictures {
         return names.indices.contains(label) ? names[label] : "class \(label)"
     }
 
-    /// A grid for each picture, with a row for each pipeline.
+    /// A grid for each image, with a row for each pipeline.
     func trajectories() throws -> [PageModel.Grid] {
         let places = results.pipelines.indices.filter { results.pipelines[$0].trajectory != nil }
         guard let first = places.first, let shown = results.pipelines[first].trajectory else { return [] }

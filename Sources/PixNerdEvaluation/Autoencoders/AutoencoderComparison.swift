@@ -5,10 +5,10 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// How near pictures come back through autoencoders, and what each of them costs.
+/// Measures how closely autoencoders reconstruct images, and what each of them costs.
 ///
-/// Pictures are encoded to the means of their latents and decoded from these, whatever the scale is, and measured as
-/// 8-bit pictures.
+/// Images are encoded to the means of their latents and decoded from these, whatever the latent scale. The
+/// reconstructions are measured as 8-bit images.
 public struct AutoencoderComparison {
     private let checkpoints: [AutoencoderCheckpoint]
     private let source: PictureSource
@@ -18,38 +18,42 @@ public struct AutoencoderComparison {
     private let weights: String?
 
     /// - Parameters:
-    ///   - pictures: pictures of another size are cropped and scaled to `size` if that is a square.
-    ///   - batch: pictures that are encoded and decoded at once.
-    ///   - extractor: the network of rFID, where there is one, and the path of its weights for the report.
-    /// - Throws: one sentence where an autoencoder does not fit the size, or where there are no pictures.
+    ///   - pictures: images of another size are centre-cropped and resized to `size`, which must then be square.
+    ///   - batch: images that are encoded and decoded at once.
+    ///   - extractor: the network for rFID; nil to leave rFID out.
+    ///   - weights: the path of the network's weights, for the report.
+    /// - Throws: `PixNerdError` if the size does not suit an autoencoder, or if there are no images.
     public init(
         _ checkpoints: [AutoencoderCheckpoint], pictures: EvaluationSource, size: PictureExtent, batch: Int,
         extractor: (any FeatureExtractor)? = nil, weights: String? = nil
     ) throws {
         precondition(!checkpoints.isEmpty && batch > 0, "AutoencoderComparison: nothing to compare")
         guard let source = pictures.pictures else {
-            throw EvaluationError("\(pictures.path) holds no pictures, which an autoencoder could encode.")
+            throw PixNerdError(
+                .mismatch, "\(pictures.path)", found: "holds no images",
+                expected: "images for the autoencoders to encode")
         }
         for checkpoint in checkpoints {
             for (name, side) in [("height", size.height), ("width", size.width)] {
                 guard let problem = sizeProblem(side, multiple: checkpoint.architecture.reduction) else { continue }
-                throw EvaluationError("\(checkpoint.path): the \(name) of the pictures \(problem)")
+                throw PixNerdError(.invalidValue, "\(checkpoint.path): the image \(name)", found: "\(problem)")
             }
         }
         (self.checkpoints, self.source, self.size, self.batch) = (checkpoints, source, size, batch)
         (self.extractor, self.weights) = (extractor, weights)
     }
 
-    /// Pictures that are read and those that come back, for a progress bar.
+    /// Number of images to read plus the number to reconstruct, for a progress bar.
     public var pictures: Int { source.count * (1 + checkpoints.count) }
 
-    /// Reads the pictures, which stay in memory, and sends them through one autoencoder after the other.
+    /// Reads the images into memory and reconstructs them with one autoencoder after the other.
     ///
     /// - Parameters:
-    ///   - progress: told how many pictures were read or came back.
-    ///   - unreadable: told why a picture is left out.
-    /// - Returns: the report, and a sheet of some pictures with what each autoencoder makes of them.
-    /// - Throws: one sentence where too few pictures can be read, or an autoencoder cannot be used.
+    ///   - program: the name and version of the program, for the report.
+    ///   - progress: receives the number of images read or reconstructed so far.
+    ///   - unreadable: receives the reason for each image that is skipped.
+    /// - Returns: the report, and a sheet that shows some images with their reconstructions.
+    /// - Throws: `PixNerdError` if too few images can be read or an autoencoder cannot be used.
     public func run(
         program: String, progress: (_ pictures: Int) -> Void = { _ in },
         unreadable: (_ reason: String) -> Void = { _ in }
@@ -68,9 +72,9 @@ public struct AutoencoderComparison {
         }
         let least = extractor == nil ? 1 : 2
         guard originals.count >= least else {
-            throw EvaluationError(
-                "\(source.path) holds \(originals.count) pictures that can be read; at least \(least) "
-                    + "\(least == 1 ? "is" : "are") needed\(extractor == nil ? "" : " for rFID").")
+            throw PixNerdError(
+                .notFound, "\(source.path)", found: "holds \(originals.count) readable images",
+                expected: "at least \(least)\(extractor == nil ? "" : " for rFID")")
         }
         try originals.finish()
         var sheet = RoundTripSheet(originals)
@@ -103,11 +107,11 @@ public struct AutoencoderComparison {
     }
 }
 
-/// Pictures that are sent through autoencoders, and what is known of them before.
+/// Images to reconstruct, with the statistics that every autoencoder is compared with.
 struct RoundTripOriginals {
     private(set) var batches: [PixelBatch] = []
     private(set) var count = 0
-    /// nil where pictures are too small.
+    /// Power spectrum of the images; nil if they are too small.
     private(set) var spectrum: PowerSpectrum?
     private(set) var distance: FrechetDistance?
     private let extractor: (any FeatureExtractor)?
@@ -127,7 +131,7 @@ struct RoundTripOriginals {
         if let extractor { features.add(extractor(batch).pool) }
     }
 
-    /// Finds the normal distribution of the features, where there are some, once for all autoencoders.
+    /// Fits the normal distribution of the features, if there are any, once for all autoencoders.
     mutating func finish() throws {
         if extractor != nil { distance = try FrechetDistance(to: features.statistics()) }
     }

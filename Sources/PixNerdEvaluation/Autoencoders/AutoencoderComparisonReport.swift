@@ -1,19 +1,20 @@
 import PixNerdModels
 
-/// What a comparison of autoencoders found, and everything that decided it.
+/// Results of a comparison of autoencoders, with everything needed to reproduce them.
 public struct AutoencoderComparisonReport: Encodable, Sendable {
-    /// One of the autoencoders.
+    /// Results of one autoencoder.
     public struct Entry: Encodable, Sendable {
         public let path: String
-        /// The published kind that shape and scale are those of.
+        /// Name of the published autoencoder with this shape and scale; nil if there is none.
         public let name: String?
         public let fingerprint: String
         public let parameters: Int
-        /// How many pixels along a side become one latent: f.
+        /// Downsampling factor f: pixels per latent along each side.
         public let reduction: Int
         public let latentChannels: Int
-        /// Of one picture.
+        /// Multiply-adds to encode one image.
         public let encodingMultiplyAdds: Int
+        /// Multiply-adds to decode one image.
         public let decodingMultiplyAdds: Int
         public let measures: [EvaluationReport.Measure]
 
@@ -24,14 +25,14 @@ public struct AutoencoderComparisonReport: Encodable, Sendable {
             case decodingMultiplyAdds = "decoding_multiply_adds"
         }
 
-        /// The measure of a name.
+        /// The measure with a name, such as `psnr`.
         public subscript(name: String) -> EvaluationReport.Measure? { measures.first { $0.name == name } }
     }
 
     public let program: String
     public let pictures: EvaluationReport.Side
     public let size: PictureExtent
-    /// Pictures that were encoded at once, and threads that did it: times and memory depend on them.
+    /// Images encoded at once. Times and memory depend on it, as on `threads`.
     public let batch: Int
     public let threads: Int
     public let features: EvaluationReport.Features?

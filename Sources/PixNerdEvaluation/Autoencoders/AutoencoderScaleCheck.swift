@@ -4,37 +4,38 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 
-/// What the scale of an autoencoder makes of the latents of pictures, and whether that is what diffusion counts on.
+/// Checks whether an autoencoder's scale brings its latents to mean 0 and standard deviation 1, as diffusion assumes.
 public struct AutoencoderScaleCheck: Encodable, Sendable {
-    /// Of scaled latents.
+    /// Mean and standard deviation of one channel of the scaled latents.
     public struct Channel: Encodable, Sendable, Equatable {
         public let mean: Double
         public let deviation: Double
     }
 
     public let path: String
-    /// The published kind that shape and scale are those of.
+    /// Name of the published autoencoder with this shape and scale; nil if there is none.
     public let name: String?
     public let fingerprint: String
-    /// What the latents were scaled by; nil where no configuration says, and they were measured as they are.
+    /// Scale applied to the latents; nil if no configuration states one, and they were measured unscaled.
     public let scale: LatentScale?
-    /// Where the pictures are.
+    /// Folder or shards that hold the images.
     public let root: String
-    /// Pictures that were measured, and those that could not be read.
+    /// Number of images measured, without those that could not be read.
     public let pictures: Int
     public let unreadable: Int
-    /// Side of the pictures' middle squares in pixels.
+    /// Side in pixels of the square at the centre of each image.
     public let imageSize: Int
-    /// Of all numbers together.
+    /// Mean of all latents.
     public let mean: Double
+    /// Standard deviation of all latents.
     public let deviation: Double
     public let channels: [Channel]
-    /// Whether mean and deviation are near 0 and 1.
+    /// Whether mean and standard deviation are near 0 and 1.
     public let isNear: Bool
     public let finding: LatentScaleVerdict.Finding
-    /// The `scaling_factor` that would bring the deviation to 1; nil where none would.
+    /// The `scaling_factor` that would bring the standard deviation to 1; nil if none would.
     public let neededFactor: Double?
-    /// What was found and what to do, for a person.
+    /// The finding and what to do about it, in one sentence.
     public let sentence: String
 
     enum CodingKeys: String, CodingKey {
@@ -44,22 +45,23 @@ public struct AutoencoderScaleCheck: Encodable, Sendable {
         case neededFactor = "needed_scaling_factor"
     }
 
-    /// Measures samples of the latents of pictures, which are taken evenly from a collection.
+    /// Measures latents sampled for images that are taken evenly from a collection.
     ///
     /// - Parameters:
-    ///   - imageSize: the side of the pictures' middle squares, a multiple of the autoencoder's reduction.
-    ///   - count: pictures at most.
-    ///   - batch: pictures that are read at once.
-    ///   - unreadable: told why a picture is left out.
-    ///   - progress: told how many pictures are done.
-    /// - Throws: one sentence where the autoencoder cannot be used, the size does not fit it, or no picture can be read.
+    ///   - imageSize: the side of the centre crop, a multiple of the autoencoder's downsampling factor.
+    ///   - count: the maximum number of images.
+    ///   - batch: images read at once.
+    ///   - unreadable: receives the reason for each image that is skipped.
+    ///   - progress: receives the number of images done.
+    /// - Throws: `PixNerdError` if the autoencoder cannot be used, if the size does not suit it, or if no image can be
+    ///   read.
     public init(
         _ checkpoint: AutoencoderCheckpoint, _ pictures: ImageCollection, imageSize: Int, count: Int, batch: Int,
         fastDecode: Bool = false, unreadable: (_ reason: String) -> Void = { _ in },
         progress: (_ done: Int) -> Void = { _ in }
     ) throws {
         if let problem = sizeProblem(imageSize, multiple: checkpoint.architecture.reduction) {
-            throw TrainingError("The size of the pictures \(problem)")
+            throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }
         let scale = checkpoint.scale ?? LatentScale(factor: 1)
         let autoencoder = try LatentAutoencoder(checkpoint, scale: scale)

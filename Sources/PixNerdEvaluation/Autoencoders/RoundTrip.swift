@@ -6,7 +6,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Pictures through one autoencoder and back, and what is measured on the way.
+/// Reconstructs images with one autoencoder, and measures the results and their cost.
 struct RoundTrip {
     private let model: Autoencoder
     private let path: String
@@ -15,20 +15,20 @@ struct RoundTrip {
     private var spectrum: PowerSpectrum?
     private var features = GaussianAccumulator()
     private var extractorTitle: String?
-    /// The sum over pictures of the divergence in nats.
+    /// KL divergence of the latents in nats, summed over images.
     private var divergence = 0.0
-    /// Seconds a picture of each batch.
+    /// Seconds per image, one value for each batch.
     private var (encodingSeconds, decodingSeconds): ([Double], [Double]) = ([], [])
-    /// Bytes beside the weights, at most.
+    /// Peak bytes in use besides the weights.
     private var activations = 0
 
     init(_ model: Autoencoder, path: String) {
         (self.model, self.path) = (model, path)
-        // So that what another autoencoder left does not serve this one.
+        // Memory that another autoencoder left in the pool must not speed up this one.
         MemoryPool.shared.releaseKept()
     }
 
-    /// - Throws: `EvaluationError` where what comes back is not finite.
+    /// - Throws: `PixNerdError` if the reconstructions are not finite.
     mutating func add(_ batch: PixelBatch, _ extractor: (any FeatureExtractor)?) throws {
         let pictures = PixelSpace().encode(
             batch.pixels, count: batch.count, height: batch.height, width: batch.width)
@@ -42,8 +42,9 @@ struct RoundTrip {
         let end = ContinuousClock.now
         activations = max(activations, MemoryPool.shared.statistics.peakBytesInUse - before)
         guard back.isFinite else {
-            throw EvaluationError(
-                "\(path) decodes to numbers that are not finite; its weights or those pictures are damaged.")
+            throw PixNerdError(
+                .notFinite, "\(path)", found: "decodes to numbers that are not finite",
+                advice: "check its weights and the images")
         }
         encodingSeconds.append((middle - start) / .seconds(1) / Double(batch.count))
         decodingSeconds.append((end - middle) / .seconds(1) / Double(batch.count))
@@ -68,16 +69,16 @@ struct RoundTrip {
         decoded.append(back)
     }
 
-    /// Some of the pictures that came back.
+    /// The reconstructions at some indices.
     func pictures(_ places: [Int]) -> [RGBImage] { decoded.pictures(places) }
 
-    /// All that was measured, in the order in which it is shown.
+    /// Every measure, in the order in which the report shows them.
     func measures(_ originals: RoundTripOriginals) throws -> [EvaluationReport.Measure] {
         let (count, first) = (originals.count, decoded[0])
         let pixels = Double(count * first.height * first.width)
-        var measures = [PairComparison.mean("psnr", "PSNR, dB", noise, note: "mean of \(count) pictures")]
+        var measures = [PairComparison.mean("psnr", "PSNR, dB", noise, note: "mean of \(count) images")]
         if !similarity.isEmpty {
-            measures.append(PairComparison.mean("ssim", "SSIM", similarity, note: "mean of \(count) pictures"))
+            measures.append(PairComparison.mean("ssim", "SSIM", similarity, note: "mean of \(count) images"))
         }
         if let (a, b) = both(originals.spectrum, spectrum) {
             measures.append(measure("spectrum", "Power spectrum, dB", PowerSpectrum.distance(a.mean(), b.mean())))
@@ -85,18 +86,18 @@ struct RoundTrip {
         if let (distance, title) = both(originals.distance, extractorTitle) {
             let found = features.statistics()
             let note =
-                count <= found.dimensions ? "\(count) pictures are too few for \(found.dimensions) features" : nil
+                count <= found.dimensions ? "\(count) images are too few for \(found.dimensions) features" : nil
             measures.append(measure("rfid", title == "FID" ? "rFID" : title, try distance(found), note: note))
         }
         return measures + [
             measure(
-                "bits", "Bits a pixel", divergence / log(2) / pixels,
-                note: "divergence of the latents, without a scale, from the standard normal"),
-            measure("encoding_seconds", "Seconds to encode", Self.median(encodingSeconds), note: "a picture"),
-            measure("decoding_seconds", "Seconds to decode", Self.median(decodingSeconds), note: "a picture"),
+                "bits", "Bits per pixel", divergence / log(2) / pixels,
+                note: "KL divergence of the unscaled latents from the standard normal"),
+            measure("encoding_seconds", "Seconds to encode", Self.median(encodingSeconds), note: "per image"),
+            measure("decoding_seconds", "Seconds to decode", Self.median(decodingSeconds), note: "per image"),
             measure(
                 "peak_memory_gb", "Peak memory, GB", Double(4 * model.parameterCount + activations) / 1e9,
-                note: "weights, and what encoding and decoding a batch takes"),
+                note: "weights, plus encoding and decoding one batch"),
         ]
     }
 
@@ -107,7 +108,7 @@ struct RoundTrip {
 }
 
 extension [PixelBatch] {
-    /// Pictures by their places in all batches together.
+    /// The images at some indices, counted over all batches.
     func pictures(_ places: [Int]) -> [RGBImage] {
         places.compactMap { place in
             var rest = place

@@ -1,14 +1,14 @@
 import PixNerdImages
 
-/// Pictures with what autoencoders make of them, and the differences, drawn larger than they are.
+/// A sheet of images, their reconstructions by each autoencoder, and the amplified differences.
 struct RoundTripSheet {
-    /// Which of the pictures are shown.
+    /// Indices of the images that are shown.
     let places: [Int]
     private let originals: [RGBImage]
     private var returned: [(number: Int, pictures: [RGBImage])] = []
 
     private static let pictures = 8
-    /// The share of the differences that may be cut off at black or white.
+    /// Largest share of the differences that may be clipped to black or white.
     private static let clipped = 0.01
     private static let largestFactor = 64
 
@@ -18,24 +18,24 @@ struct RoundTripSheet {
         self.originals = originals.batches.pictures(places)
     }
 
-    /// - Parameter number: of the autoencoder, as the report counts them from 1.
+    /// - Parameter number: the autoencoder's number in the report, from 1.
     mutating func add(_ pictures: [RGBImage], number: Int) { returned.append((number, pictures)) }
 
-    /// A row of the pictures, and for each autoencoder one of what came back and one of the differences around grey, all
-    /// of them as many times as the label says.
+    /// The sheet: a row of the images, and for each autoencoder a row of reconstructions and a row of differences around
+    /// grey, amplified by the factor in its label.
     var picture: RGBImage {
         let factor = self.factor
         let rows = returned.flatMap { number, pictures in
             [
-                ("\(number): round trip", pictures),
+                ("\(number): reconstruction", pictures),
                 ("\(number): difference x \(factor)", zip(originals, pictures).map { difference($0, $1, factor) }),
             ]
         }
-        return ImageGrid.make(rows: [("picture", originals)] + rows)
+        return ImageGrid.make(rows: [("original", originals)] + rows)
     }
 
-    /// The largest power of two that leaves nearly all differences within what can be shown; the same for all
-    /// autoencoders, so that they can be compared.
+    /// Amplification of the differences: the largest power of two that clips hardly any of them, one for all autoencoders
+    /// so that they can be compared.
     private var factor: Int {
         var counts = [Int](repeating: 0, count: 256)
         for (_, pictures) in returned {

@@ -2,7 +2,7 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTensors
 
-/// The features of one side, and the statistics of them, stored or computed.
+/// The features of one side, with their statistics, stored or computed.
 struct SideFeatures {
     let pool: Tensor?
     let spatial: Tensor?
@@ -26,7 +26,7 @@ struct SideFeatures {
     }
 }
 
-/// Measures of a network's features.
+/// Compares two sides by a network's features.
 struct FeatureComparison {
     let real: SideFeatures
     let generated: SideFeatures
@@ -34,7 +34,7 @@ struct FeatureComparison {
     let titles: (frechet: String, kernel: String)
     let settings: Evaluation.Settings
 
-    /// All that the features allow, in the order in which they are shown.
+    /// Every measure that the features allow, in the order in which the report shows them.
     func measures(_ progress: (String) -> Void) throws -> [EvaluationReport.Measure] {
         var measures: [EvaluationReport.Measure] = []
         let resamples = generated.pool.map {
@@ -81,7 +81,7 @@ struct FeatureComparison {
         }
         let note = generated.flatMap { features in
             features.shape[0] <= features.shape[1]
-                ? "\(features.shape[0]) pictures are too few for \(features.shape[1]) features" : nil
+                ? "\(features.shape[0]) images are too few for \(features.shape[1]) features" : nil
         }
         return measure(
             name, title, value, interval: Bootstrap.interval(around: value, resampled ?? []), floor: floor, note: note)
@@ -91,13 +91,13 @@ struct FeatureComparison {
         let most = min(a.shape[0], b.shape[0])
         let size = min(settings.subsetSize, most)
         func distance(_ a: Tensor, _ b: Tensor, _ size: Int) -> KernelDistance {
-            // A subset of all pictures is always the same.
+            // A subset that holds all images is always the same, so one suffices.
             let subsets = size == a.shape[0] && size == b.shape[0] ? 1 : settings.subsets
             return KernelDistance(real: a, generated: b, subsets: subsets, subsetSize: size, seed: settings.seed)
         }
         let found = distance(a, b, size)
-        // Subsets without repetition are the smaller, independent draws of which a subsampling interval is made (Politis
-        // and Romano, 1994): the variance goes down as pictures are added.
+        // Subsets drawn without replacement are smaller, independent samples, from which subsampling derives an interval
+        // (Politis and Romano, 1994): the variance falls as images are added.
         let interval =
             most >= 2 * size
             ? Bootstrap.interval(
@@ -128,11 +128,11 @@ struct FeatureComparison {
         }
         func interval(_ flags: [Bool], _ value: Double) -> ClosedRange<Double>? {
             guard !resamples.isEmpty else { return nil }
-            // The bootstrap's deviation of a part of all is known without drawing.
+            // The bootstrap standard deviation of a proportion has a closed form.
             let deviation = (value * (1 - value) / Double(flags.count)).squareRoot()
             return max(0, value - 1.96 * deviation)...min(1, value + 1.96 * deviation)
         }
-        let note = "\(a.shape[0]) and \(b.shape[0]) pictures, k = \(neighbor)"
+        let note = "\(a.shape[0]) and \(b.shape[0]) images, k = \(neighbor)"
         return [
             measure(
                 "precision", "Precision", found.precision, interval: interval(found.isPlausible, found.precision),
@@ -143,7 +143,7 @@ struct FeatureComparison {
         ]
     }
 
-    /// At most as many rows as precision and recall look at, at random.
+    /// A random subset of the rows, no larger than precision and recall may use.
     private func limited(_ features: Tensor) -> Tensor {
         guard features.shape[0] > settings.manifoldSize else { return features }
         var stream = RandomStream(seed: settings.seed, purpose: .evaluation, step: 6)
@@ -151,7 +151,7 @@ struct FeatureComparison {
     }
 
     private func score(_ logits: Tensor, _ resamples: [[Int]]) -> EvaluationReport.Measure {
-        // File names go class by class, the rows of an array were mixed by whoever wrote it.
+        // File names are sorted by class; the rows of an array were already shuffled by whoever wrote it.
         var stream = RandomStream(seed: settings.seed, purpose: .evaluation, step: 7)
         let order = isSortedByName ? stream.permutation(of: logits.shape[0]) : Array(0..<logits.shape[0])
         let found = InceptionScore(logits: logits, order: order)
@@ -162,7 +162,7 @@ struct FeatureComparison {
         return measure(
             "inception_score", "Inception Score", found.mean, deviation: found.standardDeviation,
             interval: Bootstrap.interval(around: found.mean, resampled),
-            note: isSortedByName ? "\(splits), mixed by the seed" : "\(splits), in the order of the file")
+            note: isSortedByName ? "\(splits), shuffled by the seed" : "\(splits), in file order")
     }
 }
 

@@ -5,32 +5,32 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTensors
 
-/// A network whose view of pictures is compared.
+/// A network whose features images are compared by.
 public protocol FeatureExtractor: Sendable {
-    /// What it is, for a report, such as `Inception-v3 (resized as by torch-fidelity)`.
+    /// Name of the network in reports, such as `Inception-v3, resized as by PyTorch (pytorch-fid)`.
     var title: String { get }
-    /// `Fingerprint` of the file of weights.
+    /// `Fingerprint` of the weight file.
     var fingerprint: String { get }
-    /// How many numbers `pool` has.
+    /// Number of features in `pool`.
     var width: Int { get }
-    /// What the Fréchet and the kernel distance are called of its features.
+    /// Names of the Fréchet and kernel distances between its features.
     var distanceTitles: (frechet: String, kernel: String) { get }
 
     func callAsFunction(_ batch: PixelBatch) -> ExtractedFeatures
 }
 
 extension FeatureExtractor {
-    /// The names FID and KID belong to Inception.
+    /// Generic names, because FID and KID are defined for Inception only.
     public var distanceTitles: (frechet: String, kernel: String) { ("Fréchet distance", "Kernel distance") }
 }
 
-/// What a network makes of some pictures.
+/// Features that a network extracts from a batch.
 public struct ExtractedFeatures: Sendable {
-    /// [B, d]
+    /// [B, d], the features that distances are computed on.
     public let pool: Tensor
-    /// [B, s], where the network has features for sFID.
+    /// [B, s], the spatial features for sFID; nil if the network has none.
     public let spatial: Tensor?
-    /// [B, classes], where it has them for the Inception Score.
+    /// [B, classes], the logits for the Inception Score; nil if the network has none.
     public let logits: Tensor?
 
     public init(pool: Tensor, spatial: Tensor?, logits: Tensor?) {
@@ -54,7 +54,7 @@ public struct InceptionExtractor: FeatureExtractor {
     public var width: Int { Inception.poolWidth }
     public var distanceTitles: (frechet: String, kernel: String) { ("FID", "KID") }
 
-    /// - Throws: one sentence where the file is not of this network.
+    /// - Throws: `PixNerdError` if the file does not hold this network.
     public init(path: String, input: InceptionInput) throws {
         network = try Inception.load(TensorFile.open(path: path))
         fingerprint = try Fingerprint.text(ofFile: path)
@@ -68,8 +68,8 @@ public struct InceptionExtractor: FeatureExtractor {
     }
 }
 
-/// The class token of a DINOv2, of pictures scaled to 224 x 224 by Pillow's bicubic filter (Stein et al., "Exposing flaws of
-/// generative model evaluation metrics", NeurIPS 2023).
+/// Class tokens of a DINOv2, for images resized to 224 x 224 with Pillow's bicubic filter (Stein et al., "Exposing flaws
+/// of generative model evaluation metrics", NeurIPS 2023).
 public struct DINOv2Extractor: FeatureExtractor {
     public let fingerprint: String
     private let network: DINOv2
@@ -78,15 +78,15 @@ public struct DINOv2Extractor: FeatureExtractor {
     public var title: String { "DINOv2 of width \(width), class token at \(Self.side) x \(Self.side)" }
     public var width: Int { network.architecture.width }
 
-    /// - Parameter path: a file or a directory of weights.
-    /// - Throws: one sentence where it is not of this network.
+    /// - Parameter path: a weight file, or a directory that holds one.
+    /// - Throws: `PixNerdError` if it does not hold this network.
     public init(path: String) throws {
         let file = try DINOv2File(path: path)
         network = try file.load()
         guard Self.side % network.architecture.patchSize == 0 else {
-            throw EvaluationError(
-                "\(path) has patches of \(network.architecture.patchSize) pixels, of which \(Self.side) is no multiple."
-            )
+            throw PixNerdError(
+                .unsupported, "\(path)", found: "has patches of \(network.architecture.patchSize) pixels",
+                expected: "a patch size that divides \(Self.side)")
         }
         fingerprint = try Fingerprint.text(ofFile: file.tensors.path)
     }

@@ -1,22 +1,21 @@
 import PixNerdDistributed
 import PixNerdTensors
 
-/// Divides the pictures that go through a network among processes: rank 0 reads and measures them, and sends batches to
-/// the others, which need nothing but the network.
+/// Distributes feature extraction over processes: rank 0 reads and measures the images, and sends batches to the other
+/// ranks, which need only the network.
 public struct SharedExtraction {
     private let communicator: Communicator
     private let precision: Precision
 
-    /// - Parameters:
-    ///   - precision: of the network's large products.
+    /// - Parameter precision: the precision of the network's large matrix multiplications.
     public init(_ communicator: Communicator, precision: Precision) {
         (self.communicator, self.precision) = (communicator, precision)
     }
 
-    /// Batches that are worked on at once.
+    /// Number of batches processed at once.
     var width: Int { communicator.size }
 
-    /// On rank 0: what the network makes of at most `width` batches, in their order.
+    /// Features of at most `width` batches, in order. For rank 0.
     func features(of batches: [PixelBatch], _ extractor: any FeatureExtractor) throws -> [ExtractedFeatures] {
         for (rank, batch) in batches.enumerated().dropFirst() {
             send([batch.count, batch.height, batch.width], to: rank)
@@ -31,10 +30,10 @@ public struct SharedExtraction {
             }
     }
 
-    /// On rank 0: lets the others go.
+    /// Ends `serve` on the other ranks. For rank 0.
     func end() { for rank in 1..<max(communicator.size, 1) { send([0, 0, 0], to: rank) } }
 
-    /// On the others: sends through the network what rank 0 sends, until it ends.
+    /// Extracts features from the batches that rank 0 sends, until it ends. For all other ranks.
     public func serve(_ extractor: any FeatureExtractor) throws {
         while true {
             let sizes = receiveNumbers(3, from: 0)

@@ -1,26 +1,26 @@
 import PixNerdTensors
 
-/// What is gathered of the pictures of one side while they are read once.
+/// Features and pixel statistics of one side, gathered in a single pass over its images.
 struct SideMeasurement {
-    /// Pictures that were read.
+    /// Number of images read.
     private(set) var count = 0
-    /// Reasons why others were not.
+    /// One reason for each image that could not be read.
     var unreadable: [String] = []
-    /// Pictures that were cropped or scaled.
+    /// Number of images that were cropped or resized.
     var cropped = 0
     private(set) var pool: [Tensor] = []
     private(set) var spatial: [Tensor] = []
     private(set) var logits: [Tensor] = []
     private(set) var spectrum: PowerSpectrum?
     private(set) var seam: PatchSeam?
-    /// Of the pictures of each half, for the distance of a side from itself; all of them where it is not halved.
+    /// Patch descriptors of each half, for the baseline distance; of all images together if the side is not halved.
     private(set) var patches: [SlicedWasserstein.Descriptors] = []
-    /// Which half each place belongs to; nil for a side that is not halved.
+    /// Whether each image belongs to the second half; nil for a side that is not halved.
     private let isSecondHalf: [Bool]?
 
     /// - Parameters:
-    ///   - isHalved: whether the pictures are split at random into two halves.
-    ///   - measuresPixels: whether what needs no network is gathered.
+    ///   - isHalved: whether the images are split at random into two halves, for the baseline.
+    ///   - measuresPixels: whether to gather what the pixel measures need.
     init(_ source: PictureSource, size: PictureExtent, isHalved: Bool, measuresPixels: Bool, seed: UInt64) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil
         guard measuresPixels else { return }
@@ -43,7 +43,7 @@ struct SideMeasurement {
         return isSecond
     }
 
-    /// - Parameter features: what a network makes of the batch, where there is one.
+    /// - Parameter features: the network's features of the batch; nil without a network.
     mutating func add(_ batch: PixelBatch, _ features: ExtractedFeatures?) {
         if let features {
             pool.append(features.pool)
@@ -61,7 +61,7 @@ struct SideMeasurement {
         count += batch.count
     }
 
-    /// The rows of each half, of a side that was halved.
+    /// Row indices of each half; nil for a side that is not halved.
     var halves: (first: [Int], second: [Int])? {
         guard let isSecondHalf else { return nil }
         let rows = Array(0..<count)
@@ -70,7 +70,7 @@ struct SideMeasurement {
 }
 
 extension PixelBatch {
-    /// Some of the pictures; nil for none.
+    /// The images at some indices; nil for none.
     fileprivate func part(_ pictures: [Int]) -> PixelBatch? {
         guard !pictures.isEmpty else { return nil }
         guard pictures.count < count else { return self }
@@ -81,7 +81,7 @@ extension PixelBatch {
 }
 
 extension Tensor {
-    /// Some rows of a tensor, copied.
+    /// A copy of some rows.
     func selecting(_ rows: [Int]) -> Tensor {
         let width = count / shape[0]
         var result = Tensor(uninitialized: [rows.count] + shape.dropFirst())

@@ -1,9 +1,9 @@
 import PixNerdTensors
 
-/// Bootstrap resamples of pictures, by which it is told how much a measure depends on which pictures there happen to be
-/// (Efron and Tibshirani, "An introduction to the bootstrap", 1993).
+/// Bootstrap resamples of images, which show how much a measure depends on the choice of images (Efron and Tibshirani,
+/// "An introduction to the bootstrap", 1993).
 struct Bootstrap: Sendable {
-    /// How often each picture counts in each resample.
+    /// How often each image counts, for each resample.
     let counts: [[Int]]
 
     init(resamples: Int, of count: Int, seed: UInt64) {
@@ -15,9 +15,9 @@ struct Bootstrap: Sendable {
         }
     }
 
-    /// The interval that holds 95 % of values around one, by the standard deviation of the resampled ones.
+    /// 95 % interval around a value, from the standard deviation of its resampled values.
     ///
-    /// Their percentiles would not do: resampled pictures repeat, which moves distances upwards, off the value itself.
+    /// Percentiles would be biased: resamples repeat images, which increases distances, away from the value itself.
     static func interval(around value: Double, _ resampled: [Double]) -> ClosedRange<Double>? {
         guard resampled.count > 1 else { return nil }
         let mean = resampled.reduce(0, +) / Double(resampled.count)
@@ -25,6 +25,7 @@ struct Bootstrap: Sendable {
         return interval(around: value, deviation: (squares / Double(resampled.count - 1)).squareRoot())
     }
 
+    /// 95 % interval of a normal distribution with a given standard deviation.
     static func interval(around value: Double, deviation: Double) -> ClosedRange<Double>? {
         guard value.isFinite, deviation.isFinite else { return nil }
         return value - 1.96 * deviation...value + 1.96 * deviation

@@ -1,13 +1,13 @@
 import CPixNerdBLAS
 import PixNerdTensors
 
-/// A dense, row-major matrix in double precision, for statistics: products and eigenvalues over OpenBLAS.
+/// A dense, row-major double-precision matrix for statistics, with matrix multiplication and eigenvalues by OpenBLAS.
 package struct DoubleMatrix: Sendable, Equatable {
     package let rows: Int
     package let columns: Int
     package var values: [Double]
 
-    /// - Precondition: as many values as elements.
+    /// - Precondition: `values` has rows x columns elements.
     package init(rows: Int, columns: Int, values: [Double]) {
         precondition(
             rows >= 0 && columns >= 0 && values.count == rows * columns,
@@ -24,10 +24,10 @@ package struct DoubleMatrix: Sendable, Equatable {
         set { values[row * columns + column] = newValue }
     }
 
-    /// The sum of the diagonal.
+    /// Sum of the diagonal elements.
     package var trace: Double { (0..<min(rows, columns)).reduce(0) { $0 + self[$1, $1] } }
 
-    /// a b, or a b^T.
+    /// The matrix product a b, or a b^T.
     package static func product(_ a: DoubleMatrix, _ b: DoubleMatrix, transposingSecond: Bool = false) -> DoubleMatrix {
         let (inner, columns) = transposingSecond ? (b.columns, b.rows) : (b.rows, b.columns)
         precondition(
@@ -37,7 +37,7 @@ package struct DoubleMatrix: Sendable, Equatable {
         guard !result.values.isEmpty, inner > 0 else { return result }
         _ = MatrixLibrary.isReady
         result.values.withUnsafeMutableBufferPointer { target in
-            // Sound: each thread writes rows of its own.
+            // Sound: each thread writes to its own rows.
             nonisolated(unsafe) let target = target
             parallelChunks(a.rows, of: band(a.rows)) { rows in
                 a.values.withUnsafeBufferPointer { values in
@@ -51,9 +51,9 @@ package struct DoubleMatrix: Sendable, Equatable {
         return result
     }
 
-    /// Adds x^T x to the upper triangle of a square matrix; below the diagonal it may leave anything.
+    /// Adds x^T x to the upper triangle of a square matrix; elements below the diagonal are left undefined.
     ///
-    /// - Parameter x: rows of this matrix's width, one after the other.
+    /// - Parameter x: [n, columns], row by row.
     package mutating func addOuterProducts(_ x: [Double]) {
         precondition(
             rows == columns && x.count % max(columns, 1) == 0, "addOuterProducts: \(x.count) for \(rows) x \(columns)")
@@ -61,7 +61,7 @@ package struct DoubleMatrix: Sendable, Equatable {
         let (count, width) = (x.count / columns, columns)
         _ = MatrixLibrary.isReady
         values.withUnsafeMutableBufferPointer { target in
-            // Sound: each thread writes rows of its own. More bands than threads, as the first are the longest.
+            // Sound: each thread writes to its own rows. There are more bands than threads because the first are the longest.
             nonisolated(unsafe) let target = target
             parallelChunks(width, of: max(Self.band(width) / 4, 32)) { band in
                 let (first, diagonal) = (band.lowerBound, band.lowerBound * width + band.lowerBound)
@@ -75,7 +75,7 @@ package struct DoubleMatrix: Sendable, Equatable {
         }
     }
 
-    /// How many of `rows` a thread takes.
+    /// Rows per thread.
     private static func band(_ rows: Int) -> Int { max(1, (rows + Threads.count - 1) / Threads.count) }
 
     /// Copies the upper triangle of a square matrix to the lower one.
@@ -89,9 +89,9 @@ package struct DoubleMatrix: Sendable, Equatable {
         }
     }
 
-    /// The eigenvalues of a symmetric matrix, ascending, and where wanted its eigenvectors of length 1 as rows.
+    /// Eigenvalues of a symmetric matrix in ascending order, and on request unit eigenvectors as rows.
     ///
-    /// - Returns: nil where LAPACK does not converge, which numbers that are not finite make it do.
+    /// - Returns: nil if the matrix is not finite or LAPACK does not converge.
     package func symmetricEigen(vectors: Bool) -> (values: [Double], vectors: DoubleMatrix?)? {
         precondition(rows == columns, "symmetricEigen: \(rows) x \(columns) is not square")
         guard rows > 0 else { return ([], vectors ? self : nil) }
@@ -104,7 +104,8 @@ package struct DoubleMatrix: Sendable, Equatable {
     }
 }
 
-/// a [rows, inner] b [inner, columns] on the calling thread, for many small products at once.
+/// The product of a [rows, inner] and b [inner, columns], computed on the calling thread; for many small products in
+/// parallel.
 package func productOnThisThread(
     _ a: [Double], _ b: [Double], _ rows: Int, _ inner: Int, _ columns: Int
 ) -> [Double] {

@@ -1,25 +1,26 @@
 import PixNerdSupport
 import PixNerdTensors
 
-/// The Fréchet distance of normal distributions to one of them (Dowson and Landau, 1982; Heusel et al., 2017):
+/// Squared Fréchet distance between normal distributions, of which one is fixed (Dowson and Landau, 1982; Heusel et al.,
+/// 2017):
 ///
 ///     d^2 = |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))
 ///
-/// With S1 = F F^T, the eigenvalues of S1 S2 are those of the symmetric F^T S2 F, so that nothing ever becomes complex
-/// and the square root takes no iteration. F is found once and serves every distance to the same distribution.
+/// With S1 = F F^T, the eigenvalues of S1 S2 are those of the symmetric F^T S2 F, so nothing ever becomes complex and the
+/// matrix square root needs no iteration. F is computed once and serves every distance to the fixed distribution.
 public struct FrechetDistance: Sendable {
     private let statistics: GaussianStatistics
-    /// F^T [rank, d]: the eigenvectors of S1 as rows, times the roots of their eigenvalues.
+    /// F^T [rank, d]: the eigenvectors of S1 as rows, times the square roots of their eigenvalues.
     private let factor: DoubleMatrix
 
-    /// - Throws: `EvaluationError` where the covariance holds numbers that are not finite.
+    /// - Throws: `PixNerdError` if the covariance is not finite.
     public init(to statistics: GaussianStatistics) throws {
         self.statistics = statistics
         let width = statistics.dimensions
         guard case (let values, let vectors?)? = statistics.covariance.symmetricEigen(vectors: true) else {
             throw Self.notFinite
         }
-        // Of fewer pictures than features most eigenvalues are zero but for rounding, whose root is no longer small.
+        // With fewer images than features most eigenvalues are zero up to rounding, whose square roots are no longer small.
         let kept = values.indices.filter { values[$0] > Self.negligible(values) }
         var factor = DoubleMatrix(zeros: kept.count, width)
         for (row, index) in kept.enumerated() {
@@ -29,9 +30,9 @@ public struct FrechetDistance: Sendable {
         self.factor = factor
     }
 
-    /// The distance, not its root, as FID is given.
+    /// The squared distance, as FID is reported.
     ///
-    /// - Throws: `EvaluationError` where the covariance holds numbers that are not finite.
+    /// - Throws: `PixNerdError` if the covariance is not finite.
     public func callAsFunction(_ other: GaussianStatistics) throws -> Double {
         precondition(
             other.dimensions == statistics.dimensions,
@@ -45,11 +46,12 @@ public struct FrechetDistance: Sendable {
         return shift + statistics.covariance.trace + other.covariance.trace - 2 * root
     }
 
-    /// Eigenvalues up to this one are rounding errors of zero.
+    /// Bound below which eigenvalues are rounding errors of zero.
     private static func negligible(_ values: [Double]) -> Double {
         Double(values.count) * Double.ulpOfOne * max(values.last ?? 0, 0)
     }
 
-    private static let notFinite = EvaluationError(
-        "The covariance of the features holds numbers that are not finite; the weights or the statistics are damaged.")
+    private static let notFinite = PixNerdError(
+        .notFinite, "The covariance of the features", found: "holds numbers that are not finite",
+        advice: "check the weights and the statistics")
 }

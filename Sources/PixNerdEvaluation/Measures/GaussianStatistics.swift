@@ -1,16 +1,16 @@
 import PixNerdTensors
 
-/// Mean and covariance of features: the normal distribution that Fréchet distances compare.
+/// Mean and covariance of features: the normal distribution that the Fréchet distance compares.
 public struct GaussianStatistics: Sendable {
     /// [d]
     public let mean: [Double]
-    /// [d, d], with N - 1 in the denominator, as `numpy.cov`.
+    /// [d, d], with N - 1 in the denominator, as in `numpy.cov`.
     package let covariance: DoubleMatrix
 
-    /// The number of features, d.
+    /// Number of features, d.
     public var dimensions: Int { mean.count }
 
-    /// The covariance row by row, [d x d].
+    /// Covariance [d, d], row by row.
     public var covarianceValues: [Double] { covariance.values }
 
     package init(mean: [Double], covariance: DoubleMatrix) {
@@ -22,9 +22,9 @@ public struct GaussianStatistics: Sendable {
         self.covariance = covariance
     }
 
-    /// The statistics of features [N, d], N at least 2.
+    /// Computes the statistics of features [N, d], N at least 2.
     ///
-    /// - Parameter counts: how often each row counts, for resampled data; once where nil.
+    /// - Parameter counts: how often each row counts, for resampling; nil for once each.
     public init(of features: Tensor, counts: [Int]? = nil) {
         var accumulator = GaussianAccumulator()
         accumulator.add(features, counts: counts)
@@ -32,24 +32,24 @@ public struct GaussianStatistics: Sendable {
     }
 }
 
-/// Gathers mean and covariance of features that come in batches.
+/// Accumulates mean and covariance over batches of features.
 ///
-/// Sums are kept of differences from the first batch's mean, so that what all features have in common cancels before it is
-/// squared and not after.
+/// Differences from the first batch's mean are summed, so that whatever all features have in common cancels before
+/// squaring and not after.
 public struct GaussianAccumulator: Sendable {
-    /// How many rows have been added.
+    /// Number of rows added.
     public private(set) var count = 0
     private var origin: [Double] = []
     private var sum: [Double] = []
     private var products = DoubleMatrix(zeros: 0, 0)
-    /// Rows that are converted to double precision at once.
+    /// Rows converted to double precision at once.
     private static let rowsAtOnce = 1024
 
     public init() {}
 
     /// Adds features [N, d].
     ///
-    /// - Parameter counts: how often each row counts; once where nil.
+    /// - Parameter counts: how often each row counts; nil for once each.
     public mutating func add(_ features: Tensor, counts: [Int]? = nil) {
         precondition(
             features.shape.count == 2 && (count == 0 || features.shape[1] == origin.count)
@@ -90,9 +90,9 @@ public struct GaussianAccumulator: Sendable {
         products.addOuterProducts(differences)
     }
 
-    /// Mean and covariance of what was added.
+    /// Mean and covariance of all rows added.
     ///
-    /// - Precondition: at least two rows were.
+    /// - Precondition: there are at least two rows.
     public func statistics() -> GaussianStatistics {
         precondition(count >= 2, "GaussianAccumulator: a covariance of \(count) rows")
         let (n, width) = (Double(count), origin.count)

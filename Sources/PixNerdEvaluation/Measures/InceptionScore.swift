@@ -1,27 +1,27 @@
 import Foundation
 import PixNerdTensors
 
-/// Inception Score (Salimans et al., 2016): exp of the mean divergence of a picture's class probabilities from those of all
-/// pictures of its split.
+/// Inception Score (Salimans et al., 2016): exp of the mean KL divergence between an image's class probabilities and the
+/// mean probabilities of its split.
 ///
-/// Splits are consecutive rows, so pictures that stand class by class score too low: they must be mixed first.
+/// Splits are consecutive rows. Images sorted by class score too low: they must be shuffled first.
 public struct InceptionScore: Sendable {
-    /// Of each split.
+    /// Score of each split.
     public let scores: [Double]
 
-    /// Over the splits.
+    /// Mean over the splits.
     public var mean: Double { scores.reduce(0, +) / Double(scores.count) }
 
-    /// Over the splits; 0 of one.
+    /// Standard deviation over the splits; 0 for a single split.
     public var standardDeviation: Double {
         let mean = mean
         return (scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(scores.count)).squareRoot()
     }
 
     /// - Parameters:
-    ///   - logits: [N, classes], without the last layer's bias, as the published score takes them.
-    ///   - order: the rows in the order in which they are split, as many times as they count; all in turn where nil.
-    ///   - splitSize: rows in a split, 5000 in ADM's evaluation; the last split may have fewer.
+    ///   - logits: [N, classes], without the last layer's bias, as in the published score.
+    ///   - order: row indices in the order in which they are split, repeated as often as they count; nil for all rows in turn.
+    ///   - splitSize: rows per split, 5000 in ADM's evaluation; the last split may have fewer.
     public init(logits: Tensor, order: [Int]? = nil, splitSize: Int = 5000) {
         let (rows, classes) = (logits.shape[0], logits.shape[1])
         let order = order ?? Array(0..<rows)
@@ -34,7 +34,7 @@ public struct InceptionScore: Sendable {
         }
     }
 
-    /// The mean divergence is the mean of sum p log p less sum q log q, q being the mean of p.
+    /// Score of one split. The mean divergence is the mean of sum p log p minus sum q log q, where q is the mean of p.
     private static func score(of rows: ArraySlice<Int>, _ logits: UnsafeBufferPointer<Float>, _ classes: Int) -> Double
     {
         var mean = [Double](repeating: 0, count: classes)

@@ -1,20 +1,21 @@
 import PixNerdDiffusion
 import PixNerdTensors
 
-/// Kernel distance (KID; Binkowski et al., "Demystifying MMD GANs", ICLR 2018): the squared maximum mean discrepancy under
-/// the kernel (x y / d + 1)^3, by its unbiased estimator, averaged over random subsets.
+/// Kernel distance (KID; Binkowski et al., "Demystifying MMD GANs", ICLR 2018): the squared maximum mean discrepancy with
+/// the kernel (x y / d + 1)^3 and its unbiased estimator, averaged over random subsets.
 public struct KernelDistance: Sendable {
-    /// Over the subsets.
+    /// Mean over the subsets.
     public let mean: Double
+    /// Standard deviation over the subsets.
     public let standardDeviation: Double
-    /// Pictures of each side in a subset.
+    /// Images per side and subset.
     public let subsetSize: Int
 
     /// - Parameters:
     ///   - real, generated: features [N, d] and [M, d].
-    ///   - subsets: how many are averaged.
-    ///   - subsetSize: at most N and M.
-    ///   - seed: decides the subsets.
+    ///   - subsets: the number of subsets.
+    ///   - subsetSize: images per side and subset, at most N and M.
+    ///   - seed: determines the subsets.
     public init(real: Tensor, generated: Tensor, subsets: Int = 100, subsetSize: Int = 1000, seed: UInt64) {
         precondition(
             subsets > 0 && subsetSize > 1 && subsetSize <= min(real.shape[0], generated.shape[0]),
@@ -35,7 +36,7 @@ public struct KernelDistance: Sendable {
         self.subsetSize = subsetSize
     }
 
-    /// The unbiased estimate of the squared discrepancy of x [n, d] and y [m, d]; it may be below zero.
+    /// Unbiased estimate of the squared discrepancy of x [n, d] and y [m, d]; it may be negative.
     package static func squaredDiscrepancy(_ x: DoubleMatrix, _ y: DoubleMatrix) -> Double {
         precondition(x.columns == y.columns && min(x.rows, y.rows) > 1, "squaredDiscrepancy: sizes do not fit")
         let (n, m) = (Double(x.rows), Double(y.rows))
@@ -73,6 +74,6 @@ func doubleRows(_ rows: [Int], of tensor: Tensor) -> DoubleMatrix {
 }
 
 extension RandomStream {
-    /// `count` different numbers of 0 ..< bound, in random order.
+    /// `count` distinct integers in 0 ..< bound, in random order.
     mutating func sample(_ count: Int, of bound: Int) -> [Int] { Array(permutation(of: bound).prefix(count)) }
 }

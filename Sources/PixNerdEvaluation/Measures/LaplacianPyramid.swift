@@ -1,16 +1,16 @@
 import PixNerdTensors
 
-/// A picture taken apart into bands of detail (Burt and Adelson, 1983), as the sliced Wasserstein distance looks at it.
+/// Laplacian pyramid of an image (Burt and Adelson, 1983), for the sliced Wasserstein distance.
 ///
-/// Level 0 is what blurring takes away, at full size; the last level is what is left, small.
+/// Level 0 is the detail that blurring removes, at full size; the last level is the small remainder.
 struct LaplacianPyramid {
-    /// Three channels of each level, 0 ... 255 without the mean of the levels above the last.
+    /// Three channels per level. The last level is in 0 ... 255; the others have no mean.
     let levels: [[Plane]]
 
-    /// The smallest side that is halved.
+    /// Smallest side that is still halved.
     private static let smallestHalved = 32
 
-    /// How many levels a picture of this size has: halved as long as both sides are even and at least 32.
+    /// Number of levels for an image size: it is halved as long as both sides are even and at least 32.
     static func levelCount(height: Int, width: Int) -> Int {
         var (height, width, count) = (height, width, 1)
         while min(height, width) >= smallestHalved && height % 2 == 0 && width % 2 == 0 {
@@ -36,7 +36,7 @@ struct LaplacianPyramid {
         self.levels = levels + [level]
     }
 
-    /// Blurred, and every second pixel of that.
+    /// Every second pixel of the blurred plane.
     private static func halved(_ plane: Plane) -> Plane {
         let smooth = blurred(plane, scale: 1)
         let (height, width) = (plane.height / 2, plane.width / 2)
@@ -45,7 +45,7 @@ struct LaplacianPyramid {
             values: (0..<height * width).map { smooth.values[2 * ($0 / width) * plane.width + 2 * ($0 % width)] })
     }
 
-    /// Pixels set apart by zeros and blurred.
+    /// The plane at twice the size: pixels interleaved with zeros, then blurred.
     private static func doubled(_ plane: Plane) -> Plane {
         let width = 2 * plane.width
         var apart = Plane(
@@ -58,10 +58,10 @@ struct LaplacianPyramid {
         return blurred(apart, scale: 2)
     }
 
-    /// Blurred by the binomial weights 1 4 6 4 1 in both directions, the picture going on as its mirror image about the
-    /// middle of its outermost pixels.
+    /// The plane blurred with the binomial weights 1 4 6 4 1 in both directions; edges are mirrored about the centres of the
+    /// outermost pixels.
     ///
-    /// - Parameter scale: of the weights in each direction, whose sum is 1 before.
+    /// - Parameter scale: a factor for the weights of each direction, which otherwise sum to 1.
     private static func blurred(_ plane: Plane, scale: Double) -> Plane {
         let weights = [1, 4, 6, 4, 1].map { $0 / 16 * scale }
         let (height, width) = (plane.height, plane.width)
@@ -99,7 +99,7 @@ struct LaplacianPyramid {
     }
 }
 
-/// The levels of a picture's pyramid, each [channel, row, column].
+/// Levels of an image's pyramid, each [channel, row, column].
 package func laplacianLevels(_ batch: PixelBatch, picture: Int) -> [[Double]] {
     LaplacianPyramid(batch, picture: picture).levels.map { planes in planes.flatMap(\.values) }
 }

@@ -1,9 +1,9 @@
 import Foundation
 import PixNerdTensors
 
-/// How near a picture comes to another one that it should equal, as after encoding and decoding.
+/// Measures the similarity of two images that should be equal, such as an image and its reconstruction.
 public enum PairMeasures {
-    /// Peak signal-to-noise ratio of each pair in dB; infinite where the pictures are equal.
+    /// Peak signal-to-noise ratio of each pair in dB; infinite for equal images.
     public static func peakSignalToNoise(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
         return parallelMap(first.count) { picture in
@@ -16,11 +16,13 @@ public enum PairMeasures {
         }
     }
 
-    /// Structural similarity of each pair, at most 1 (Wang et al., IEEE Transactions on Image Processing 13, 2004): windows
-    /// weighted by a Gauss curve of 1.5 pixels, population covariances, the mean over windows that lie inside and over
-    /// channels; what scikit-image calls `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
+    /// Structural similarity of each pair, at most 1 (Wang et al., IEEE Transactions on Image Processing 13, 2004).
     ///
-    /// - Precondition: both sides of the pictures have at least 11 pixels.
+    /// Windows have Gaussian weights with a standard deviation of 1.5 pixels, and covariances are population covariances.
+    /// The result is the mean over channels and over the windows that lie inside the image, which scikit-image computes with
+    /// `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
+    ///
+    /// - Precondition: height and width are at least 11 pixels.
     public static func structuralSimilarity(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
         precondition(
@@ -33,10 +35,10 @@ public enum PairMeasures {
         }
     }
 
-    /// Of pictures that structural similarity can be measured of.
+    /// Smallest side in pixels for structural similarity.
     public static let smallestSide = 11
 
-    /// A Gauss curve of 1.5 pixels as far as 3.5 times that.
+    /// Normalized Gaussian weights with a standard deviation of 1.5 pixels, cut off at 3.5 standard deviations.
     private static let window: [Double] = {
         let weights = (-5...5).map { exp(-0.5 * Double($0 * $0) / (1.5 * 1.5)) }
         return weights.map { $0 / weights.reduce(0, +) }
@@ -58,7 +60,7 @@ public enum PairMeasures {
         return sum / Double(meanX.count)
     }
 
-    /// The windowed means where the window lies inside.
+    /// Weighted means of the windows that lie inside the plane.
     private static func blurred(_ plane: Plane) -> Plane {
         let (width, height) = (plane.width - window.count + 1, plane.height - window.count + 1)
         var across = [Double](repeating: 0, count: plane.height * width)

@@ -1,20 +1,20 @@
 import PixNerdTensors
 
-/// Whether pictures have seams where the patches that they were made of meet.
+/// Detects seams between the patches that images were generated from.
 ///
-/// The squared difference of neighbouring pixels is averaged by where between them a boundary of a period would fall. Seams
-/// make it larger at the patch's boundaries than anywhere else. There is no literature on this measure; it guards against
-/// a known failure of models that decode patch by patch.
+/// Squared differences of neighbouring pixels are averaged by their position in a period. Seams make them larger at patch
+/// boundaries than elsewhere. There is no literature on this measure; it guards against a known failure of models that
+/// decode patch by patch.
 public struct PatchSeam: Sendable {
     public let height: Int
     public let width: Int
-    /// Of each picture the mean squared difference of pixels on both sides of boundary i, i = 1 ..< width (or height).
+    /// Mean squared difference across boundary i, i = 1 ..< width (or height), for each image.
     private var across: [[Float]] = []
     private var down: [[Float]] = []
 
     public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
-    /// Adds pictures of the size.
+    /// Adds images of size height x width.
     public mutating func add(_ batch: PixelBatch) {
         precondition(batch.height == height && batch.width == width, "PatchSeam: a picture of another size")
         for energies in parallelMap(batch.count, { Self.energies(batch.brightness($0)) }) {
@@ -42,11 +42,11 @@ public struct PatchSeam: Sendable {
         return (across.map(Float.init), down.map(Float.init))
     }
 
-    /// The energy at multiples of `period` over that elsewhere; 1 without seams.
+    /// Ratio of the energy at multiples of `period` to the energy elsewhere; 1 without seams.
     ///
     /// - Parameters:
-    ///   - period: at least 2, with a boundary inside the pictures.
-    ///   - counts: how often each picture counts; once where nil.
+    ///   - period: at least 2, and small enough for a boundary to lie inside the images.
+    ///   - counts: how often each image counts; nil for once each.
     public func energyRatio(period: Int, counts: [Int]? = nil) -> Double {
         precondition(period >= 2 && period < max(height, width), "PatchSeam: a period of \(period)")
         var (at, between): ((sum: Double, count: Double), (sum: Double, count: Double)) = ((0, 0), (0, 0))
@@ -66,10 +66,10 @@ public struct PatchSeam: Sendable {
         return at.sum / at.count / (between.sum / between.count)
     }
 
-    /// The energy ratio at the patch's period over its mean at periods that have nothing to do with it, from half to
-    /// twice the patch: what is regular in pictures of any kind cancels.
+    /// Seam index: the energy ratio at the patch size over the mean ratio at unrelated periods, from half to twice the patch
+    /// size. Regularities that images of any kind have cancel out.
     ///
-    /// - Precondition: the patch is at least 2 and fits into the picture twice.
+    /// - Precondition: the patch is at least 2 pixels and fits into the image twice.
     public func index(patch: Int, counts: [Int]? = nil) -> Double {
         precondition(Self.isMeasurable(patch: patch, height: height, width: width), "PatchSeam: a patch of \(patch)")
         let others = Self.otherPeriods(patch: patch, shorterSide: min(height, width))
@@ -77,13 +77,13 @@ public struct PatchSeam: Sendable {
         return energyRatio(period: patch, counts: counts) / usual
     }
 
-    /// Whether seams of such patches can be told in pictures of a size.
+    /// Whether seams of a patch size can be measured in images of a size.
     public static func isMeasurable(patch: Int, height: Int, width: Int) -> Bool {
         patch >= 2 && 2 * patch <= min(height, width)
             && !otherPeriods(patch: patch, shorterSide: min(height, width)).isEmpty
     }
 
-    /// Periods near the patch that neither divide it nor are multiples of it.
+    /// Periods near the patch size that neither divide it nor are multiples of it.
     private static func otherPeriods(patch: Int, shorterSide: Int) -> [Int] {
         (max(2, patch / 2)...max(2 * patch, 3)).filter {
             !patch.isMultiple(of: $0) && !$0.isMultiple(of: patch) && $0 < shorterSide

@@ -1,25 +1,26 @@
 import Foundation
 import PixNerdTensors
 
-/// The power of pictures' brightness by spatial frequency, whatever the direction.
+/// Power spectrum of image brightness, averaged over directions.
 ///
-/// Each picture's mean is taken away and its edges are faded out by a Hann window, so that neither brightness nor the jump
-/// from the right edge to the left one leaks into other frequencies. A spectrum says nothing about what is in a picture.
+/// Each image's mean is subtracted and its edges are faded out with a Hann window, so that neither the brightness nor the
+/// jump from the right edge to the left one leaks into other frequencies. A spectrum does not depend on content.
 public struct PowerSpectrum: Sendable {
     public let height: Int
     public let width: Int
-    /// Of each picture the mean power at 1, 2, ... `frequencies` periods along the shorter side, in squared grey levels a pixel.
+    /// Mean power of each image at 1, 2, ... `frequencies` periods along the shorter side, in squared grey levels per
+    /// pixel.
     public private(set) var pictures: [[Double]] = []
     private let fourier: (down: FourierMatrix, across: FourierMatrix)
     private let window: [Double]
-    /// The frequency of each coefficient, 0 for those that belong to none, and how many coefficients of the whole
-    /// plane it stands for.
+    /// Frequency of each coefficient, 0 for coefficients outside the range, and the number of coefficients of the full
+    /// plane that it represents.
     private let rings: [(frequency: Int, count: Double)]
 
-    /// The highest frequency: half the shorter side.
+    /// Highest frequency: half the shorter side.
     public var frequencies: Int { min(height, width) / 2 }
 
-    /// Of pictures that a spectrum can be told of.
+    /// Smallest side in pixels of images that have a spectrum.
     public static let smallestSide = 4
 
     public init(height: Int, width: Int) {
@@ -33,23 +34,23 @@ public struct PowerSpectrum: Sendable {
         rings = (0..<height * columns).map { index in
             let (v, u) = (index / columns, index % columns)
             let (fv, fu) = (Double(min(v, height - v)) / Double(height), Double(u) / Double(width))
-            // A half goes up, also where rounding has taken a last bit from it.
+            // Halves are rounded up, even if rounding errors have taken a last bit from them.
             let ring = Int(((fv * fv + fu * fu).squareRoot() * shorter + 0.5 + 1e-9).rounded(.down))
-            // Pictures being real, a column stands for its mirror image too, if that is another one.
+            // Images are real, so a column also represents its mirror image, if that is a different column.
             let count = u == 0 || 2 * u == width ? 1.0 : 2.0
             return (ring <= largest ? ring : 0, count)
         }
     }
 
-    /// Adds pictures of the size.
+    /// Adds images of size height x width.
     public mutating func add(_ batch: PixelBatch) {
         precondition(batch.height == height && batch.width == width, "PowerSpectrum: a picture of another size")
         pictures += parallelMap(batch.count) { spectrum(batch.brightness($0)) }
     }
 
-    /// The mean over pictures.
+    /// Mean spectrum over images.
     ///
-    /// - Parameter counts: how often each counts; once where nil.
+    /// - Parameter counts: how often each image counts; nil for once each.
     public func mean(counts: [Int]? = nil) -> [Double] {
         precondition(!pictures.isEmpty, "PowerSpectrum: there are no pictures")
         let total = Double(counts?.reduce(0, +) ?? pictures.count)
@@ -58,9 +59,9 @@ public struct PowerSpectrum: Sendable {
         }
     }
 
-    /// The root mean square difference of two mean spectra in dB.
+    /// Root mean square difference of two mean spectra in dB.
     ///
-    /// The power that rounding to 8 bits leaves at every frequency is added to both, below which nothing can be told.
+    /// The power of rounding to 8 bits is added to both spectra at every frequency, because nothing below it is measurable.
     public static func distance(_ first: [Double], _ second: [Double]) -> Double {
         precondition(first.count == second.count, "PowerSpectrum: spectra of other pictures")
         let rounding = 1.0 / 12
@@ -74,7 +75,7 @@ public struct PowerSpectrum: Sendable {
     private func spectrum(_ plane: Plane) -> [Double] {
         let mean = plane.values.reduce(0, +) / Double(plane.values.count)
         let faded = zip(plane.values, window).map { ($0 - mean) * $1 }
-        // Rows first: real to complex; then columns.
+        // Rows first, from real to complex; then columns.
         let columns = fourier.across.outputs
         let (real, imaginary) = fourier.across.transformRows(faded, count: height)
         var power = [Double](repeating: 0, count: height * columns)
@@ -95,7 +96,7 @@ public struct PowerSpectrum: Sendable {
     }
 }
 
-/// The discrete Fourier transform of one length as matrices: exact for every length, and at these sizes as fast as need be.
+/// Discrete Fourier transform of one length as matrices: exact for every length, and fast enough at these sizes.
 private struct FourierMatrix: Sendable {
     let length: Int
     /// Frequencies 0 ..< outputs are computed.
@@ -106,7 +107,7 @@ private struct FourierMatrix: Sendable {
 
     init(_ length: Int, outputs: Int) {
         (self.length, self.outputs) = (length, outputs)
-        // Angles are reduced in integers, where nothing is lost.
+        // Angles are reduced modulo 2 pi as integers, which is exact.
         let angles = (0..<length * outputs).map {
             2 * Double.pi * Double($0 / outputs * ($0 % outputs) % length) / Double(length)
         }
@@ -114,7 +115,7 @@ private struct FourierMatrix: Sendable {
         negativeSine = angles.map { -sin($0) }
     }
 
-    /// The transforms of `count` real rows, [count, outputs].
+    /// Transforms of `count` real rows, [count, outputs].
     func transformRows(_ rows: [Double], count: Int) -> (real: [Double], imaginary: [Double]) {
         (
             productOnThisThread(rows, cosine, count, length, outputs),
@@ -122,9 +123,9 @@ private struct FourierMatrix: Sendable {
         )
     }
 
-    /// Adds |transform|^2 of complex columns [length, count] to power [outputs, count]; all frequencies are outputs.
+    /// Adds |transform|^2 of complex columns [length, count] to power [outputs, count]; requires outputs == length.
     func addPowerOfColumns(_ real: [Double], _ imaginary: [Double], count: Int, to power: inout [Double]) {
-        // The matrices are symmetric where all frequencies are computed.
+        // The matrices are symmetric if all frequencies are computed.
         let (a, b) = (
             productOnThisThread(cosine, real, outputs, length, count),
             productOnThisThread(negativeSine, imaginary, outputs, length, count)

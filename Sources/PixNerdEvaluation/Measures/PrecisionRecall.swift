@@ -1,16 +1,16 @@
 import PixNerdTensors
 
-/// Improved precision and recall (Kynkaanniemi et al., NeurIPS 2019): which pictures of one side lie in the manifold of the
-/// other, which is the union of balls around its pictures that reach to their k-th nearest neighbours.
+/// Improved precision and recall (Kynkaanniemi et al., NeurIPS 2019): which images of one side lie in the manifold of the
+/// other, the union of balls around its images with radii up to their k-th nearest neighbours.
 public struct PrecisionRecall: Sendable {
-    /// Whether each generated picture lies in the manifold of the real ones.
+    /// Whether each generated image lies in the manifold of the real images.
     public let isPlausible: [Bool]
-    /// Whether each real picture lies in the manifold of the generated ones.
+    /// Whether each real image lies in the manifold of the generated images.
     public let isCovered: [Bool]
 
-    /// The part of the generated pictures that look real.
+    /// Fraction of the generated images that look real.
     public var precision: Double { Self.part(isPlausible) }
-    /// The part of the real pictures that could have been generated.
+    /// Fraction of the real images that could have been generated.
     public var recall: Double { Self.part(isCovered) }
 
     /// - Parameters:
@@ -20,7 +20,7 @@ public struct PrecisionRecall: Sendable {
         precondition(
             neighbor > 0 && min(real.shape[0], generated.shape[0]) > neighbor,
             "PrecisionRecall: neighbour \(neighbor) of \(real.shape) and \(generated.shape)")
-        // Distances do not change when both sides move, but the rounding errors of products do.
+        // Centring both sides leaves distances unchanged, but reduces the rounding errors of the matmul.
         let center = Self.mean(real)
         let real = Manifold(real, center: center, neighbor: neighbor)
         let generated = Manifold(generated, center: center, neighbor: neighbor)
@@ -42,9 +42,9 @@ public struct PrecisionRecall: Sendable {
     }
 }
 
-/// Points with the balls around them.
+/// Points, each with a ball around it.
 private struct Manifold {
-    /// [N, d], less the centre.
+    /// [N, d], minus the centre.
     private let points: Tensor
     private let squaredNorms: [Float]
     private var squaredRadii: [Float] = []
@@ -66,11 +66,11 @@ private struct Manifold {
         }
         self.points = points
         squaredNorms = norms
-        // The nearest of a point's own set is the point itself.
+        // The nearest neighbour of a point in its own set is the point itself.
         squaredRadii = forEachPoint(of: self) { distances in Self.smallest(neighbor + 1, of: distances) }
     }
 
-    /// Whether each point of another set lies in a ball around one of these.
+    /// Whether each point of another manifold lies in one of the balls.
     func contains(_ other: Manifold) -> [Bool] {
         squaredRadii.withUnsafeBufferPointer { radii in
             forEachPoint(of: other) { distances in
@@ -80,7 +80,7 @@ private struct Manifold {
         }
     }
 
-    /// Runs `body` with the squared distances from each point of another set to all of these.
+    /// Calls `body` for each point of another manifold, with the squared distances to all points of this one.
     private func forEachPoint<R: Sendable>(
         of other: Manifold, _ body: (UnsafeBufferPointer<Float>) -> R
     ) -> [R] {
@@ -89,7 +89,7 @@ private struct Manifold {
             let rows = first..<min(first + Self.rowsAtOnce, other.points.shape[0])
             var products = linear(other.points.rows(rows), weight: points, bias: nil)
             return products.withUnsafeMutableBuffer { products in
-                // Sound: each index writes to a row of its own.
+                // Sound: each index writes to its own row.
                 nonisolated(unsafe) let products = products
                 return parallelMap(rows.count) { row in
                     let distances = UnsafeMutableBufferPointer(rebasing: products[row * count..<(row + 1) * count])
@@ -103,7 +103,7 @@ private struct Manifold {
         }
     }
 
-    /// The k-th smallest.
+    /// The k-th smallest value.
     private static func smallest(_ k: Int, of values: UnsafeBufferPointer<Float>) -> Float {
         var least = [Float](repeating: .infinity, count: k)
         for value in values where value < least[k - 1] {

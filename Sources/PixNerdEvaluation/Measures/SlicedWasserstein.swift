@@ -1,34 +1,34 @@
 import PixNerdTensors
 
-/// Sliced Wasserstein distance between patches of pictures, level by level of their Laplacian pyramids (Karras et al.,
+/// Sliced Wasserstein distance between patches of images, for each level of their Laplacian pyramids (Karras et al.,
 /// "Progressive growing of GANs", ICLR 2018, section 5).
 ///
-/// A descriptor is a patch of 7 x 7 pixels and three channels at a random place. Of each side the channels are brought to
-/// mean 0 and variance 1. The distance is that of their projections on random directions, averaged over these. It depends
-/// on how many pictures there are.
+/// A descriptor is a patch of 7 x 7 pixels and three channels at a random position. The channels of each side are
+/// normalized to mean 0 and variance 1. The distance is that between projections on random directions, averaged over the
+/// directions. It depends on the number of images.
 public enum SlicedWasserstein {
-    /// The side of a patch.
+    /// Side of a patch in pixels.
     package static let side = 7
-    /// Numbers in a descriptor.
+    /// Length of a descriptor.
     package static let width = 3 * side * side
 
-    /// Whether pictures of a size can hold descriptors.
+    /// Whether images of a size are large enough for descriptors.
     public static func isMeasurable(height: Int, width: Int) -> Bool { min(height, width) >= 16 }
 
-    /// Descriptors of one side.
+    /// Descriptors of one side's images.
     public struct Descriptors: Sendable {
-        /// Heights and widths of the levels, the finest first.
+        /// Height and width of each level, the finest first.
         public let sizes: [(height: Int, width: Int)]
-        /// [pictures x patchesPerPicture, channel, row, column] of each level, those of a picture together.
+        /// [pictures x patchesPerPicture, channel, row, column] for each level, grouped by image.
         package private(set) var levels: [[Float]]
         public let patchesPerPicture: Int
         public private(set) var pictures = 0
         private let seed: UInt64
 
         /// - Parameters:
-        ///   - expected: how many pictures will come; there are 128 descriptors of each, as in the paper, or as many
-        ///     as make 2^17 in all.
-        ///   - seed: decides the places.
+        ///   - expected: the number of images to come. Each gets 128 descriptors, as in the paper, or fewer so that there
+        ///     are at most 2^17 in all.
+        ///   - seed: determines the positions.
         public init(height: Int, width: Int, expected: Int, seed: UInt64) {
             precondition(SlicedWasserstein.isMeasurable(height: height, width: width), "SlicedWasserstein: too small")
             sizes = (0..<LaplacianPyramid.levelCount(height: height, width: width)).map { (height >> $0, width >> $0) }
@@ -37,7 +37,7 @@ public enum SlicedWasserstein {
             self.seed = seed
         }
 
-        /// Adds pictures of the size.
+        /// Adds images of size height x width.
         public mutating func add(_ batch: PixelBatch) {
             precondition(
                 batch.height == sizes[0].height && batch.width == sizes[0].width, "Descriptors: another size")
@@ -48,7 +48,7 @@ public enum SlicedWasserstein {
             pictures += batch.count
         }
 
-        /// Both sets' descriptors, of which there are as many for each picture.
+        /// The union of two sets of descriptors with equal `patchesPerPicture`.
         func joined(with other: Descriptors) -> Descriptors {
             precondition(patchesPerPicture == other.patchesPerPicture, "Descriptors: other numbers of patches")
             var result = self
@@ -57,7 +57,7 @@ public enum SlicedWasserstein {
             return result
         }
 
-        /// Of each level, those of one picture.
+        /// Descriptors of one image, for each level.
         private func descriptors(of batch: PixelBatch, picture: Int) -> [[Float]] {
             var stream = RandomStream(seed: seed, purpose: .evaluation, step: 2, index: pictures + picture)
             return LaplacianPyramid(batch, picture: picture).levels.map { planes in
@@ -78,22 +78,22 @@ public enum SlicedWasserstein {
         }
     }
 
-    /// What the distances of one level came to.
+    /// Distance at one level of the pyramid.
     public struct Distance: Sendable {
         public let height: Int
         public let width: Int
-        /// 1000 times the distance, as it is published.
+        /// Distance times 1000, as it is published.
         public let value: Double
-        /// The same of each resample.
+        /// Distance times 1000 for each resample.
         public let resampled: [Double]
     }
 
-    /// The distances of all levels.
+    /// Distances at all levels.
     ///
     /// - Parameters:
-    ///   - directions: on how many directions patches are projected; 512 in the paper.
-    ///   - seed: decides them.
-    ///   - resamples: how often each generated picture counts in further distances, for an interval.
+    ///   - directions: the number of random directions; 512 in the paper.
+    ///   - seed: determines the directions.
+    ///   - resamples: how often each generated image counts in further distances, for an interval.
     public static func distances(
         real: Descriptors, generated: Descriptors, directions: Int = 512, seed: UInt64, resamples: [[Int]] = []
     ) -> [Distance] {
@@ -111,7 +111,7 @@ public enum SlicedWasserstein {
         }
     }
 
-    /// Directions of length 1, evenly over the sphere, [count, width].
+    /// Unit vectors, uniform over the sphere, [count, width].
     private static func randomDirections(_ count: Int, seed: UInt64, level: Int) -> Tensor {
         var directions = Tensor(uninitialized: [count, width])
         directions.withUnsafeMutableBuffer { values in
@@ -126,7 +126,7 @@ public enum SlicedWasserstein {
         return directions
     }
 
-    /// Descriptors with each channel brought to mean 0 and variance 1 over all of them, [N, width].
+    /// Descriptors with each channel normalized to mean 0 and variance 1 over all of them, [N, width].
     package static func normalized(_ descriptors: [Float]) -> Tensor {
         let channel = side * side
         var tensor = Tensor(descriptors, shape: [descriptors.count / width, width])
@@ -144,7 +144,7 @@ public enum SlicedWasserstein {
                         squares += (Double(values[i]) - mean) * (Double(values[i]) - mean)
                     }
                 }
-                // A channel that never changes stays 0.
+                // A constant channel stays 0.
                 let scale = squares > 0 ? 1 / (squares / count).squareRoot() : 0
                 for start in starts {
                     for i in start..<start + channel { values[i] = Float((Double(values[i]) - mean) * scale) }
@@ -154,13 +154,13 @@ public enum SlicedWasserstein {
         return tensor
     }
 
-    /// The mean over directions of the distance between projections.
+    /// Wasserstein distance between projections, averaged over directions.
     ///
     /// - Parameters:
     ///   - real, generated: [N, d] and [M, d].
     ///   - directions: [K, d].
-    ///   - resamples: for each further distance how often each generated row counts.
-    ///   - together: how many generated rows, one after the other, count alike: those of a picture.
+    ///   - resamples: how often each generated row counts, for each further distance.
+    ///   - together: the number of consecutive generated rows that share a count, because they belong to one image.
     package static func distance(
         _ real: Tensor, _ generated: Tensor, directions: Tensor, resamples: [[Int]] = [], rowsTogether together: Int = 1
     ) -> (base: Double, resampled: [Double]) {
@@ -176,7 +176,7 @@ public enum SlicedWasserstein {
                 let y = SortedNumbers(b, direction * m..<(direction + 1) * m)
                 return x.distances(to: y, rowsOf: together, weights: weights)
             }
-            // In the order of the directions, so that the sum does not depend on the threads.
+            // Summed in the order of the directions, so that the result does not depend on the threads.
             for part in distances {
                 for i in sums.indices { sums[i] += part[i] / Double(count) }
             }
@@ -184,7 +184,7 @@ public enum SlicedWasserstein {
         return (sums[0], Array(sums.dropFirst()))
     }
 
-    /// What a generated row weighs of 1 in all, [rows, 1 + resamples]: alike in the first column.
+    /// Weight of each generated row, [rows, 1 + resamples]; the columns sum to 1, and the first is uniform.
     private static func weights(_ resamples: [[Int]], rows: Int, together: Int) -> DoubleMatrix {
         var weights = DoubleMatrix(zeros: rows, 1 + resamples.count)
         for (column, counts) in ([[Int](repeating: 1, count: rows)] + resamples).enumerated() {

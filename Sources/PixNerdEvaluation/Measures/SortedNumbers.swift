@@ -1,13 +1,13 @@
 import CPixNerdKernels
 import PixNerdTensors
 
-/// Numbers in ascending order that know where they came from.
+/// Numbers in ascending order, with their original indices.
 struct SortedNumbers {
     private let values: [Float]
-    /// The place of each among those that were sorted.
+    /// Original index of each number.
     private let places: [UInt32]
 
-    /// Sorts elements of a tensor, by their bits and in linear time (radix sort).
+    /// Sorts elements of a tensor by their bits in linear time (radix sort).
     init(_ tensor: Tensor, _ range: Range<Int>) {
         var keys = tensor.withUnsafeBuffer { source in
             source[range].enumerated().map { UInt64(Self.key($1)) << 32 | UInt64($0) }
@@ -22,7 +22,7 @@ struct SortedNumbers {
         places = keys.map { UInt32(truncatingIfNeeded: $0) }
     }
 
-    /// One pass: by some bits, what is equal in them staying in order.
+    /// One stable pass of the radix sort, over the bits of one digit.
     private static func distribute(_ source: inout [UInt64], _ target: inout [UInt64], shift: Int, mask: UInt64) {
         var starts = [Int](repeating: 0, count: Int(mask) + 2)
         source.withUnsafeBufferPointer { source in
@@ -38,7 +38,7 @@ struct SortedNumbers {
         }
     }
 
-    /// Bits that are in order as integers where the numbers are.
+    /// Bits whose order as integers is the order of the numbers.
     private static func key(_ value: Float) -> UInt32 {
         let bits = value.bitPattern
         return bits & 0x8000_0000 == 0 ? bits | 0x8000_0000 : ~bits
@@ -48,11 +48,11 @@ struct SortedNumbers {
         Float(bitPattern: key & 0x8000_0000 == 0 ? ~key : key & 0x7fff_ffff)
     }
 
-    /// The Wasserstein distances of first order to other numbers, by each column of weights.
+    /// First-order Wasserstein distances to other numbers, one for each column of weights.
     ///
     /// - Parameters:
-    ///   - rowsOf: how many of the other numbers, by the places that they had before they were sorted, share a row.
-    ///   - weights: [rows, columns] of a single one of them.
+    ///   - rowsOf: the number of other numbers, by their original indices, that share a row of weights.
+    ///   - weights: [rows, columns], the weight of each of the other numbers.
     func distances(to other: SortedNumbers, rowsOf together: Int, weights: DoubleMatrix) -> [Double] {
         let rows = other.places.map { $0 / UInt32(together) }
         var difference = [Double](repeating: 0, count: weights.columns)

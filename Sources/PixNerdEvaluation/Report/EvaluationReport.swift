@@ -1,48 +1,48 @@
 import Foundation
 
-/// What an evaluation found, and everything that decided it.
+/// Results of an evaluation, with everything needed to reproduce them.
 public struct EvaluationReport: Codable, Sendable {
-    /// One of the two sides.
+    /// Facts about one of the two sides.
     public struct Side: Codable, Sendable, Equatable {
         public let path: String
-        /// Pictures that were measured; of stored statistics what their file says.
+        /// Number of images measured; for stored statistics, the number in their file.
         public let pictures: Int?
-        /// Pictures that could not be read and were left out.
+        /// Number of images that could not be read and were skipped.
         public let unreadable: Int
-        /// Pictures that were cropped and scaled to the size.
+        /// Number of images that were cropped and resized.
         public let cropped: Int
-        /// Whether distances of normal distributions were taken from stored statistics.
+        /// Whether the Fréchet distances use stored statistics.
         public let isStored: Bool
     }
 
-    /// Where the features come from.
+    /// Network that the features come from.
     public struct Features: Codable, Sendable, Equatable {
-        /// Such as `Inception-v3, resized as by PyTorch (pytorch-fid)`.
+        /// Name of the network, such as `Inception-v3, resized as by PyTorch (pytorch-fid)`.
         public let network: String
         public let weights: String
-        /// `Fingerprint` of the file of weights.
+        /// `Fingerprint` of the weight file.
         public let hash: String
     }
 
-    /// One number.
+    /// One measure with its value.
     public struct Measure: Codable, Sendable {
-        /// Short and fixed, such as `fid`.
+        /// Short, fixed name such as `fid`.
         public let name: String
-        /// For a person, such as `FID`.
+        /// Name to display, such as `FID`.
         public let title: String
         public let value: Double
-        /// The deviation over subsets or splits, where the measure is a mean of some.
+        /// Standard deviation over subsets, splits or images, if the measure is a mean over such.
         public let deviation: Double?
-        /// Where 95 % of other draws of as many generated pictures would lie.
+        /// 95 % interval of the value over other draws of as many generated images.
         public let interval: [Double]?
-        /// The same measure between two halves of the real pictures: what cannot be told from zero.
+        /// Baseline: the value between two halves of the real images. Smaller values mean nothing.
         public let floor: Double?
-        /// How the number came about, where there is something to know.
+        /// Remark on how the value was computed.
         public let note: String?
     }
 
-    /// The mean power of the brightness of each side's pictures at 1, 2, ... periods along the shorter side, in squared grey
-    /// levels a pixel.
+    /// Mean power of the brightness of each side's images at 1, 2, ... periods along the shorter side, in squared grey levels
+    /// per pixel.
     public struct Spectra: Codable, Sendable, Equatable {
         public let real: [Double]
         public let generated: [Double]
@@ -51,19 +51,19 @@ public struct EvaluationReport: Codable, Sendable {
     public let program: String
     public let real: Side
     public let generated: Side
-    /// Of the pictures as they were measured; nil where none were.
+    /// Size at which the images were measured; nil if none were.
     public let size: PictureExtent?
     public let features: Features?
     public let seed: UInt64
     public let resamples: Int
     public let measures: [Measure]
-    /// Where both sides are pictures.
+    /// Power spectra; nil unless both sides are images.
     public let spectra: Spectra?
 
-    /// The measure of a name.
+    /// The measure with a name, such as `fid`.
     public subscript(name: String) -> Measure? { measures.first { $0.name == name } }
 
-    /// JSON with one key a line; numbers that are not finite are the texts `inf`, `-inf` and `nan`.
+    /// JSON with one key per line; numbers that are not finite become the strings `inf`, `-inf` and `nan`.
     public func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

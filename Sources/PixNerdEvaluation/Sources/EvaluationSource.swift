@@ -2,16 +2,16 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdSupport
 
-/// What one side of an evaluation is: pictures, stored statistics, or both, as ADM's references have them.
+/// One side of an evaluation: images, stored statistics, or both, as in ADM's reference files.
 public struct EvaluationSource: Sendable {
     public let path: String
     public let pictures: PictureSource?
     public let statistics: StoredStatistics?
 
-    /// Opens a folder of pictures, shards, or an `.npz` with `arr_0`, with `mu` and `sigma`, or with both.
+    /// Opens a folder of images, shards, or an `.npz` with `arr_0`, with `mu` and `sigma`, or with both.
     ///
-    /// - Parameter limit: at most so many pictures are taken, evenly spread over all.
-    /// - Throws: one sentence that names what was found where.
+    /// - Parameter limit: the maximum number of images, sampled evenly.
+    /// - Throws: `PixNerdError` if the path cannot be read or holds neither.
     public init(path: String, limit: Int? = nil) throws {
         self.path = path
         guard path.lowercased().hasSuffix(".npz") else {
@@ -23,9 +23,9 @@ public struct EvaluationSource: Sendable {
         pictures = try PictureSource(file, limit: limit)
         statistics = try StoredStatistics(file)
         guard pictures != nil || statistics != nil else {
-            throw CheckpointError(
-                "\(path) holds \(file.names.joined(separator: ", ")); arr_0 with pictures, or mu and sigma, are expected."
-            )
+            throw PixNerdError(
+                .malformed, "\(path)", found: "holds \(file.names.joined(separator: ", "))",
+                expected: "arr_0 with images, or mu and sigma")
         }
     }
 }

@@ -3,10 +3,10 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// Another network, whose features are kept in files: pictures that it has seen before are not sent through it again.
+/// Caches a network's features in files, so that images that it has already seen are not processed again.
 ///
-/// A file for each batch, named after the pixels, the network and its weights. What cannot be read or written is computed again,
-/// which takes time and changes nothing.
+/// There is one file per batch, named after the pixels, the network and its weights. Features that cannot be read or
+/// written are computed again, which takes time but changes no result.
 struct KeptFeatures: FeatureExtractor {
     private let network: any FeatureExtractor
     private let directory: String
@@ -40,7 +40,7 @@ struct KeptFeatures: FeatureExtractor {
 
     private func read(_ path: String, count: Int) throws -> ExtractedFeatures? {
         let file = try SafetensorsFile(path: path)
-        // In memory of their own, so that the file need not stay.
+        // Copied, so that the file need not stay mapped.
         func tensor(_ name: String) throws -> Tensor? {
             file.names.contains(name) ? try file.tensor(name).copied() : nil
         }

@@ -3,7 +3,7 @@ import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdSupport
 
-/// Pictures of one side of an evaluation: a folder, shards, or `arr_0` of an `.npz`, in a fixed order.
+/// Images of one side of an evaluation, in a fixed order: a folder, shards, or `arr_0` of an `.npz`.
 public struct PictureSource: Sendable {
     private enum Kind: Sendable {
         case collection(ImageCollection)
@@ -12,43 +12,46 @@ public struct PictureSource: Sendable {
 
     public let path: String
     private let kind: Kind
-    /// The places of the pictures that are taken, ascending.
+    /// Indices of the images that are used, ascending.
     private let places: [Int]
-    /// Height and width of the first picture.
+    /// Size of the first image.
     public let size: PictureExtent
 
-    /// The pictures of an array.
+    /// Name of the array that holds the images.
     private static let arrayName = "arr_0"
 
-    /// How many are taken.
+    /// Number of images that are used.
     public var count: Int { places.count }
-    /// Whether the order is that of file names, class by class, and not one that somebody mixed.
+    /// Whether the images are sorted by file name, and so by class, and not already shuffled.
     public var isSortedByName: Bool {
         if case .collection = kind { true } else { false }
     }
 
-    /// - Parameter limit: at most so many are taken, evenly spread over all.
-    /// - Throws: `ImageError` where there is no picture, or the first cannot be read.
+    /// - Parameter limit: the maximum number of images, sampled evenly.
+    /// - Throws: `PixNerdError` if there is no image that can be read.
     init(folder path: String, limit: Int?) throws {
         let collection = try ImageCollection.pictures(below: path)
         let first = try collection.samples.indices.lazy.compactMap { try? collection.read([$0])[0].get() }.first
-            .orThrow(ImageError("None of the \(collection.samples.count) pictures in \(path) can be read."))
+            .orThrow(
+                PixNerdError(
+                    .malformed, "None of the \(collection.samples.count) images in \(path)", found: "can be read"))
         self.init(
             path: path, kind: .collection(collection), total: collection.samples.count, limit: limit,
             size: PictureExtent(height: first.height, width: first.width))
     }
 
-    /// The pictures of a file; nil where it holds none.
+    /// Opens the images of a file; nil if it holds none.
     ///
-    /// - Throws: `CheckpointError` where `arr_0` is something else than pictures.
+    /// - Throws: `PixNerdError` if `arr_0` is not an array of images.
     init?(_ file: NpzFile, limit: Int?) throws {
         guard let shape = file.shape(of: Self.arrayName) else { return nil }
         guard file.elementType(of: Self.arrayName) == .uint8, shape.count == 4, shape[3] == 3,
             shape.allSatisfy({ $0 > 0 }), shape[1] * shape[2] <= ImageFile.maximumPixels
         else {
-            throw CheckpointError(
-                "\(file.path): arr_0 is \(file.elementType(of: Self.arrayName)?.rawValue ?? "") of the shape \(shape); "
-                    + "pictures as uint8 [N, H, W, 3] are expected.")
+            throw PixNerdError(
+                .malformed, "\(file.path): arr_0",
+                found: "is \(file.elementType(of: Self.arrayName)?.rawValue ?? "") of shape \(shape)",
+                expected: "images as uint8 [N, H, W, 3]")
         }
         self.init(
             path: file.path, kind: .array(file), total: shape[0], limit: limit,
@@ -61,15 +64,15 @@ public struct PictureSource: Sendable {
         places = (0..<count).map { $0 * total / count }
     }
 
-    /// Hands out the pictures in order, some at a time.
+    /// Calls `body` with the images in order, batch by batch.
     ///
     /// - Parameters:
-    ///   - size: what they all come to.
-    ///   - crops: whether those of another size are cropped to the middle square and scaled, as training sees them.
-    ///   - batch: how many at once; a batch has fewer where some cannot be read.
-    ///   - unreadable: told why one is left out.
-    /// - Returns: how many pictures were cropped or scaled.
-    /// - Throws: where a picture is not of the size and cannot be brought to it; what `body` throws.
+    ///   - size: the size of all images.
+    ///   - crops: whether images of another size are centre-cropped and resized, as for training.
+    ///   - batch: images per batch; unreadable images leave a batch smaller.
+    ///   - unreadable: receives the reason for each image that is skipped.
+    /// - Returns: the number of images that were cropped or resized.
+    /// - Throws: `PixNerdError` if an image has another size and must not or cannot be cropped; whatever `body` throws.
     @discardableResult
     func forEachBatch(
         size: PictureExtent, crops: Bool, batch: Int, unreadable: (String) -> Void, _ body: (PixelBatch) throws -> Void
@@ -78,11 +81,14 @@ public struct PictureSource: Sendable {
         func fitted(_ picture: RGBImage, _ name: String) throws -> RGBImage {
             guard picture.height != size.height || picture.width != size.width else { return picture }
             guard crops, size.height == size.width else {
-                let reason =
-                    crops ? "only to squares are pictures cropped" : "pictures that are measured are of one size"
-                throw EvaluationError(
-                    "\(name) has \(picture.height) x \(picture.width) pixels where \(size) are expected; \(reason), so "
-                        + "give a --size that all are brought to, such as --size \(min(size.height, size.width)).")
+                let reason: ErrorText =
+                    crops ? "images can only be cropped to squares" : "generated images are measured at their own size"
+                throw PixNerdError(
+                    .mismatch, "\(name)", found: "has \(picture.height) x \(picture.width) pixels",
+                    expected: "\(size); \(reason)",
+                    advice:
+                        "set \(Setting.size), for example to \(min(size.height, size.width)), to bring all images to one size"
+                )
             }
             changed += 1
             return admCenterCrop(picture, size: size.height)
@@ -132,7 +138,7 @@ public struct PictureExtent: Sendable, Equatable, Codable, CustomStringConvertib
 }
 
 extension PixelBatch {
-    /// Pictures of one size; nil where there are none.
+    /// Joins images of one size; nil if there are none.
     init?(_ pictures: [RGBImage]) {
         guard let first = pictures.first else { return nil }
         self.init(

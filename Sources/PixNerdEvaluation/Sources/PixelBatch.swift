@@ -1,7 +1,7 @@
 import PixNerdImages
 import PixNerdTensors
 
-/// Some pictures of one size: 8-bit RGB, [count, height, width, 3], as they are measured.
+/// Images of one size to measure: 8-bit RGB, [count, height, width, 3].
 public struct PixelBatch: Sendable {
     public let count: Int
     public let height: Int
@@ -15,21 +15,21 @@ public struct PixelBatch: Sendable {
         (self.count, self.height, self.width, self.pixels) = (count, height, width, pixels)
     }
 
-    /// Bytes of a picture.
+    /// Bytes per image.
     public var pictureSize: Int { height * width * 3 }
 
-    /// One of the pictures.
+    /// The image at an index.
     func picture(_ index: Int) -> RGBImage {
         RGBImage(
             width: width, height: height, pixels: Array(pixels[index * pictureSize..<(index + 1) * pictureSize]))
     }
 
-    /// A channel of a picture, 0 ... 255.
+    /// One channel of an image, 0 ... 255.
     func plane(_ picture: Int, channel: Int) -> Plane {
         plane(picture) { pixels, at in Double(pixels[at + channel]) }
     }
 
-    /// The brightness of a picture, 0 ... 255 (ITU-R BT.601).
+    /// Brightness of an image, 0 ... 255 (ITU-R BT.601).
     func brightness(_ picture: Int) -> Plane {
         plane(picture) { pixels, at in
             0.299 * Double(pixels[at]) + 0.587 * Double(pixels[at + 1]) + 0.114 * Double(pixels[at + 2])
@@ -44,7 +44,7 @@ public struct PixelBatch: Sendable {
     }
 }
 
-/// One channel of a picture in double precision.
+/// One channel of an image in double precision.
 struct Plane {
     let height: Int
     let width: Int

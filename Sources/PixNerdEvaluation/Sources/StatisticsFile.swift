@@ -2,21 +2,21 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// Statistics of features as ADM's evaluation stores them: an `.npz` with `mu` [d], `sigma` [d, d], and for sFID `mu_s` and
-/// `sigma_s`. `count`, the number of pictures, is this program's addition.
+/// Feature statistics in the format of ADM's evaluation: an `.npz` with `mu` [d], `sigma` [d, d], and for sFID `mu_s` and
+/// `sigma_s`. `count`, the number of images, is an extension of this package.
 public struct StoredStatistics: Sendable {
     public let pool: GaussianStatistics
     public let spatial: GaussianStatistics?
-    /// How many pictures they are of; nil where the file does not say.
+    /// Number of images behind the statistics; nil if the file does not say.
     public let count: Int?
 
     public init(pool: GaussianStatistics, spatial: GaussianStatistics?, count: Int?) {
         (self.pool, self.spatial, self.count) = (pool, spatial, count)
     }
 
-    /// The statistics in a file; nil where it holds none.
+    /// Reads the statistics in a file; nil if it holds none.
     ///
-    /// - Throws: `CheckpointError` where they are not of one size, or not finite.
+    /// - Throws: `PixNerdError` if their shapes do not match or they are not finite.
     init?(_ file: NpzFile) throws {
         guard let pool = try Self.statistics("mu", "sigma", in: file) else { return nil }
         self.init(
@@ -31,23 +31,25 @@ public struct StoredStatistics: Sendable {
         let width = shape.reduce(1, *)
         guard shape.count == 1, width > 0, file.shape(of: covarianceName) == [width, width] else {
             let other = file.shape(of: covarianceName).map { "\($0)" } ?? "missing"
-            throw CheckpointError(
-                "\(file.path): \(meanName) has the shape \(shape) and \(covarianceName) is \(other); [d] and [d, d] "
-                    + "are expected.")
+            throw PixNerdError(
+                .malformed, "\(file.path): \(meanName)",
+                found: "has the shape \(shape) and \(covarianceName) is \(other)", expected: "[d] and [d, d]")
         }
         let mean = try file.elements(of: meanName).doubles()
         let covariance = try file.elements(of: covarianceName).doubles()
         guard mean.allSatisfy(\.isFinite), covariance.allSatisfy(\.isFinite) else {
-            throw CheckpointError(
-                "\(file.path): \(meanName) or \(covarianceName) holds numbers that are not finite; compute them anew.")
+            throw PixNerdError(
+                .notFinite, "\(file.path): \(meanName) or \(covarianceName)",
+                found: "holds numbers that are not finite",
+                advice: "compute them again")
         }
         return GaussianStatistics(
             mean: mean, covariance: DoubleMatrix(rows: width, columns: width, values: covariance))
     }
 
-    /// Writes a file that ADM's evaluation, pytorch-fid and this program read.
+    /// Writes a file that ADM's evaluation, pytorch-fid and this package can read.
     ///
-    /// - Throws: `CheckpointError` naming the path.
+    /// - Throws: `PixNerdError` naming the path.
     public func write(to path: String) throws {
         let parts = [("mu", "sigma", pool)] + (spatial.map { [("mu_s", "sigma_s", $0)] } ?? [])
         let arrays = parts.flatMap { mean, covariance, statistics in
