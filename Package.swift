@@ -14,12 +14,14 @@ func prefixed(_ names: [String]) -> [Target.Dependency] { names.map { .byName(na
 ///   - modules: modules of this package that it imports, without the prefix; docs/architecture.md says which it may.
 ///   - c: C targets that it imports.
 ///   - libraries: products of other packages.
+///   - resources: files that it uses.
 func module(
-    _ name: String, _ modules: [String] = [], c: [String] = [], _ libraries: [Target.Dependency] = []
+    _ name: String, _ modules: [String] = [], c: [String] = [], _ libraries: [Target.Dependency] = [],
+    resources: [Resource]? = nil
 ) -> Target {
     .target(
         name: "PixNerd\(name)", dependencies: prefixed(modules) + c.map { .byName(name: $0) } + libraries,
-        swiftSettings: strict)
+        resources: resources, swiftSettings: strict)
 }
 
 /// The tests of the module `PixNerd<name>`, under `Tests/<name>Tests`.
@@ -97,7 +99,11 @@ let package = Package(
             [
                 "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
                 "Tensors", "Training",
-            ], [logging, mustache]),
+            ], [logging, mustache],
+            // In the program itself, so that it stays one file.
+            resources: ["page.mustache", "cell.mustache", "grid.mustache", "page.css"].map {
+                .embedInCode("Resources/\($0)")
+            }),
         // The library that others import, and the program
         module(
             "Kit",

@@ -3,44 +3,49 @@ import PixNerdImages
 import PixNerdSupport
 import PixNerdTraining
 
-/// One side of a comparison.
+/// One of the pipelines that are compared.
 public struct Pipeline: Sendable {
     public let name: String
-    /// What it is trained by, in the comparison's directory; of a run that is taken what its `config.yaml` says.
+    /// Training configuration of the denoiser, in the comparison's directory; for an existing run, its own
+    /// `config.yaml`.
     public var configuration: Configuration
-    /// Of the autoencoder that is trained first, where there is one.
+    /// Training configuration of the autoencoder that is trained first; nil if there is none.
     public var autoencoder: Configuration?
-    /// Whether a finished run is taken.
+    /// Whether the pipeline uses an existing, finished run.
     public let isTaken: Bool
 
-    /// The run's directory.
+    /// Directory of the run.
     public var run: RunDirectory { RunDirectory(existing: configuration.runPath) }
 }
 
-/// Everything that a comparison is asked for.
+/// Configuration of a comparison.
 ///
-/// Its YAML holds `name`, `directory` and the section `evaluation` (see `ComparisonSettings`); `shared`, with the keys of
-/// `pixnerd train`; and `pipelines`, a section for each pipeline with the keys that it changes, or with `run`, the
-/// directory of a finished run. A pipeline's `autoencoder` holds the keys of a run of that kind, which is trained first.
+/// The YAML file holds `name`, `directory`, and the section `evaluation` (see `ComparisonSettings`); `shared`, with the
+/// keys of `pixnerd train`; and `pipelines`, with a section for each pipeline that holds the keys it changes, or `run`,
+/// the directory of a finished run. A pipeline's `autoencoder` holds the keys of an autoencoder run, which is trained
+/// first.
 public struct ComparisonConfiguration: Sendable {
     public let settings: ComparisonSettings
     public let pipelines: [Pipeline]
 
     private static let sections = ["name", "directory", "shared", "pipelines", "evaluation"]
-    /// What a pipeline's autoencoder has in common with everything else.
+    /// Prefixes of the shared keys that also apply to a pipeline's autoencoder.
     private static let sharedWithAutoencoder = ["data.", "seed", "threads"]
 
-    /// Reads a YAML file, and then values of the form `key=value`, which win.
+    /// Reads a YAML file, then applies overrides of the form `key=value`.
     ///
-    /// - Parameter assigned: keys of the comparison, or of `pixnerd train` for all pipelines.
-    /// - Throws: `ConfigurationError` naming file, line and key.
+    /// - Parameter assigned: overrides of the comparison's keys, or of keys of `pixnerd train` for all pipelines.
+    /// - Throws: `PixNerdError` naming file, line and key.
     public init(yaml path: String, settings assigned: [String] = []) throws {
         try self.init(text: ConfigurationAssignment.text(ofFile: path), origin: path, settings: assigned)
     }
 
-    /// Reads YAML text.
+    /// Reads YAML text, then applies overrides of the form `key=value`.
     ///
-    /// - Parameter origin: what the text is called in messages.
+    /// - Parameters:
+    ///   - origin: the name of the text in messages.
+    ///   - assigned: overrides of the comparison's keys, or of keys of `pixnerd train` for all pipelines.
+    /// - Throws: `PixNerdError` naming file, line and key.
     public init(text: String, origin: String, settings assigned: [String] = []) throws {
         let file = try ConfigurationAssignment.all(in: text, origin: origin)
         let wins = try assigned.map(Self.assignment)
@@ -63,17 +68,20 @@ public struct ComparisonConfiguration: Sendable {
             guard let name = assignment.inside("pipelines")?.key.split(separator: ".").first.map(String.init),
                 !names.contains(name)
             else { continue }
-            throw ConfigurationError(
-                "--set: there is no pipeline \(name); \(origin) has \(names.joined(separator: ", ")).")
+            throw PixNerdError(
+                .invalidValue, "\(assignment.place):", found: "there is no pipeline \(name)",
+                expected: "one of \(names.joined(separator: ", "))")
         }
         guard names.count >= 2 else {
-            throw ConfigurationError(
-                "\(origin) names \(names.count) pipelines; at least 2 are compared, each a section in pipelines.")
+            throw PixNerdError(
+                .invalidValue, "\(origin)", found: "has \(names.count) pipelines",
+                expected: "at least 2, each a section of pipelines")
         }
         pipelines = try names.map { name in
             guard name.wholeMatch(of: /[A-Za-z0-9_-]+/) != nil else {
-                throw ConfigurationError(
-                    "\(origin): the pipeline's name '\(name)' holds something else than letters, digits, - and _.")
+                throw PixNerdError(
+                    .invalidValue, "\(origin):", found: "'\(name)' is not a valid name for a pipeline",
+                    expected: "only letters, digits, - and _")
             }
             return try Self.pipeline(
                 name, directory: runs, shared: file.compactMap { $0.inside("shared") },
@@ -82,7 +90,7 @@ public struct ComparisonConfiguration: Sendable {
         }
     }
 
-    /// A value of the command line: of the comparison itself, or else of what all pipelines share.
+    /// An override of a key of the comparison itself, or else of a key that all pipelines share.
     private static func assignment(_ setting: String) throws -> ConfigurationAssignment {
         var assignment = try ConfigurationAssignment(setting: setting)
         if !sections.contains(section(of: assignment)) { assignment.key = "shared.\(assignment.key)" }
@@ -97,16 +105,20 @@ public struct ComparisonConfiguration: Sendable {
         let section = section(of: assignment)
         guard !sections.contains(section) else { return try expectKeys(assignment) }
         let nearest = sections.min { editDistance(section, $0) < editDistance(section, $1) } ?? ""
-        throw ConfigurationError("\(assignment.place): there is no key \(section); did you mean \(nearest)?")
+        throw PixNerdError(
+            .invalidValue, "\(assignment.place):", found: "there is no key \(section)",
+            advice: "did you mean \(nearest)?")
     }
 
-    /// That what must hold keys does.
+    /// Checks that a key that names a section has no value.
     private static func expectKeys(_ assignment: ConfigurationAssignment) throws {
         let isSection =
             ["shared", "pipelines"].contains(assignment.key)
             || assignment.inside("pipelines").map { !$0.key.contains(".") } == true
         guard !isSection || assignment.form == .nothing else {
-            throw ConfigurationError("\(assignment.place): \(assignment.key) is a section; set keys in it.")
+            throw PixNerdError(
+                .invalidValue, "\(assignment.place):", found: "\(assignment.key) is a section", advice: "set keys in it"
+            )
         }
     }
 
@@ -117,14 +129,15 @@ public struct ComparisonConfiguration: Sendable {
         let isAutoencoders = { (assignment: ConfigurationAssignment) in assignment.inside("autoencoder") != nil }
         if let run = (own + wins).last(where: { $0.key == "run" }) {
             if let other = own.first(where: { $0.key != "run" }) {
-                throw ConfigurationError(
-                    "\(other.place): the pipeline \(name) takes the run \(run.text), which has a configuration of its own; "
-                        + "leave \(other.key) out, or run.")
+                throw PixNerdError(
+                    .invalidValue, "\(other.place):",
+                    found: "the pipeline \(name) uses the run \(run.text), which has its own configuration",
+                    advice: "remove \(other.key), or run")
             }
             return try taken(name, run)
         }
         func configured(_ name: String, _ values: [ConfigurationAssignment]) throws -> Configuration {
-            // Previews would count for the memory that training takes.
+            // Previews would add to the peak memory of training.
             let first = ConfigurationAssignment(key: "training.preview_every", text: "0", place: "")
             var configuration = try Configuration([first] + values)
             (configuration.name, configuration.directory) = (name, directory)
@@ -147,20 +160,22 @@ public struct ComparisonConfiguration: Sendable {
     private static func taken(_ name: String, _ assignment: ConfigurationAssignment) throws -> Pipeline {
         let run = RunDirectory(existing: assignment.text)
         guard let last = run.savedSteps.last else {
-            throw ConfigurationError(
-                "\(assignment.place): the pipeline \(name) takes the run \(run.path), which has no saved step.")
+            throw PixNerdError(
+                .notFound, "\(assignment.place):",
+                found: "the pipeline \(name) uses the run \(run.path), which has no saved step")
         }
         var configuration = try Configuration(yaml: run.configurationPath)
         guard configuration.kind == .denoiser else {
-            throw ConfigurationError(
-                "\(assignment.place): the pipeline \(name) takes the run \(run.path), which is of an autoencoder; name it as "
-                    + "latent.vae of a pipeline.")
+            throw PixNerdError(
+                .mismatch, "\(assignment.place):",
+                found: "the pipeline \(name) uses the run \(run.path), which is of an autoencoder",
+                advice: "set it as latent.vae of a pipeline")
         }
         let path = run.path.hasSuffix("/") ? String(run.path.dropLast()) : run.path
         let parts = path.split(separator: "/", omittingEmptySubsequences: false)
         configuration.name = parts.last.map(String.init) ?? ""
         configuration.directory = parts.count > 1 ? parts.dropLast().joined(separator: "/") : "."
-        // What it was trained to, whatever was asked for.
+        // The step that it was trained to, whatever its configuration asked for.
         configuration.training.steps = last
         return Pipeline(name: name, configuration: configuration, autoencoder: nil, isTaken: true)
     }

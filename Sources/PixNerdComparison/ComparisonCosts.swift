@@ -1,4 +1,4 @@
-/// Something that pipelines cost, with each one's number.
+/// A cost of the pipelines, with a value for each of them.
 public struct CostQuantity: Codable, Sendable, Equatable {
     public enum Unit: String, Codable, Sendable {
         case count
@@ -7,17 +7,17 @@ public struct CostQuantity: Codable, Sendable, Equatable {
         case gigabytes
     }
 
-    /// What it belongs to, such as `Training`.
+    /// Group in the table, such as `Training`.
     public let group: String
-    /// For a person, such as `parameters of the denoiser`.
+    /// Name to display, such as `parameters of the denoiser`.
     public let title: String
     public let unit: Unit
-    /// In the order of the pipelines; nil where there is nothing of the kind, or nobody knows it.
+    /// One value per pipeline, in order; nil if it does not apply or is unknown.
     public let values: [Double?]
 }
 
 extension CostQuantity {
-    /// What pipelines cost to train and to sample from, autoencoders counted in and apart.
+    /// Costs of training and sampling, with and without the training of the autoencoder.
     static func all(_ pipelines: [PipelineResult], guidance: [Float]) -> [CostQuantity] {
         model(pipelines) + training(pipelines) + guidance.flatMap { sampling(pipelines, $0) }
     }
@@ -32,11 +32,11 @@ extension CostQuantity {
         return [
             whole("parameters of the denoiser") { $0.training?.parameters },
             whole("parameters of the autoencoder") { $0.spaceRecord?.parameters },
-            whole("multiply-adds of a forward pass, a picture") { $0.training?.multiplyAdds },
-            whole("multiply-adds of encoding, a picture") { $0.spaceRecord?.encoding },
-            whole("multiply-adds of decoding, a picture") { $0.spaceRecord?.decoding },
-            quantity("encoding alone, pictures a second", .perSecond) { $0.spaceRecord?.encodedPerSecond },
-            quantity("decoding alone, pictures a second", .perSecond) { $0.spaceRecord?.decodedPerSecond },
+            whole("multiply-adds of a forward pass, per image") { $0.training?.multiplyAdds },
+            whole("multiply-adds of encoding, per image") { $0.spaceRecord?.encoding },
+            whole("multiply-adds of decoding, per image") { $0.spaceRecord?.decoding },
+            quantity("encoding alone, images per second", .perSecond) { $0.spaceRecord?.encodedPerSecond },
+            quantity("decoding alone, images per second", .perSecond) { $0.spaceRecord?.decodedPerSecond },
         ]
     }
 
@@ -45,17 +45,17 @@ extension CostQuantity {
             CostQuantity(group: "Training", title: title, unit: unit, values: pipelines.map(value))
         }
         return [
-            quantity("pictures a second, with encoding", .perSecond) { $0.training?.picturesPerSecond },
+            quantity("images per second, with encoding", .perSecond) { $0.training?.picturesPerSecond },
             quantity("peak memory", .gigabytes) { $0.training?.peakMemory },
             quantity("time", .seconds) { $0.training?.seconds },
-            quantity("time of the autoencoder's training", .seconds) { $0.autoencoderTraining?.seconds },
-            quantity("time with that", .seconds) { $0.charged?.seconds },
-            quantity("peak memory of the autoencoder's training", .gigabytes) { $0.autoencoderTraining?.peakMemory },
+            quantity("time to train the autoencoder", .seconds) { $0.autoencoderTraining?.seconds },
+            quantity("time with the autoencoder", .seconds) { $0.charged?.seconds },
+            quantity("peak memory of training the autoencoder", .gigabytes) { $0.autoencoderTraining?.peakMemory },
             quantity("floating-point operations") { $0.training.map { $0.operations(at: $0.steps) } },
-            quantity("operations of the autoencoder's training") {
+            quantity("floating-point operations to train the autoencoder") {
                 $0.autoencoderTraining.map { $0.operations(at: $0.steps) }
             },
-            quantity("operations with that") { $0.charged?.operations },
+            quantity("floating-point operations with the autoencoder") { $0.charged?.operations },
         ]
     }
 
@@ -66,21 +66,21 @@ extension CostQuantity {
                 values: pipelines.map { $0.points(guidance: guidance).last.flatMap { value($0.sampling) } })
         }
         return [
-            quantity("multiply-adds of a picture without decoding") { Double($0.denoising) },
-            quantity("multiply-adds of a picture with decoding") { Double($0.denoising + $0.decoding) },
-            quantity("pictures a second, with decoding", .perSecond) { $0.picturesPerSecond },
+            quantity("multiply-adds per image, without decoding") { Double($0.denoising) },
+            quantity("multiply-adds per image, with decoding") { Double($0.denoising + $0.decoding) },
+            quantity("images per second, with decoding", .perSecond) { $0.picturesPerSecond },
             quantity("peak memory", .gigabytes) { $0.peakMemory },
         ]
     }
 
-    /// How images of a guidance are called.
+    /// Name of a guidance scale, such as `unguided` or `guidance 3.5`.
     static func guidanceTitle(_ guidance: Float) -> String {
-        guidance == 1 ? "unguided" : "guided by \(NumberText.plain(guidance))"
+        guidance == 1 ? "unguided" : "guidance \(NumberText.plain(guidance))"
     }
 }
 
 extension PipelineResult {
-    /// What training took to the last step, the autoencoder's counted in; nil where one of both is not known.
+    /// Cost of training to the last step, including the autoencoder's training; nil if either is unknown.
     var charged: (seconds: Double, operations: Double)? {
         guard let training, !hasUnknownCost else { return nil }
         return (

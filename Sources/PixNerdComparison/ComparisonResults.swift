@@ -5,13 +5,13 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// Everything that a comparison has found, as its JSON holds it and its page shows it.
+/// Results of a comparison, as its JSON stores them and its page shows them.
 public struct ComparisonResults: Codable, Sendable {
-    /// What the images are sampled and measured by, alike for all pipelines.
+    /// Settings of sampling and evaluation, equal for all pipelines.
     public struct Measuring: Codable, Sendable {
         public let reference: String
         public let pictures: Int
-        /// At most.
+        /// Maximum number of reference images.
         public let referencePictures: Int
         public let seed: UInt64
         public let steps: Int
@@ -19,7 +19,7 @@ public struct ComparisonResults: Codable, Sendable {
         public let guidance: [Float]
         public let guidanceInterval: [Float]
         public let batch: Int
-        /// The path of the weights of the network whose features are compared.
+        /// Path of the weights of the network whose features are compared.
         public let features: String?
     }
 
@@ -29,37 +29,37 @@ public struct ComparisonResults: Codable, Sendable {
         public let blas: String
         public let blasCore: String
         public let threads: Int
-        /// In GB.
+        /// Memory in GB.
         public let memory: Double
     }
 
     public let name: String
     public let program: String
-    /// What was entered.
+    /// The command that was entered.
     public let command: String
     public let machine: MachineDescription
-    /// Units of work that are not done yet.
+    /// Names of the units that are not done yet.
     public let missing: [String]
-    /// Whether everything that should be is the same for all pipelines; else `unequal` says what is not.
+    /// Whether everything that should be equal is; otherwise `unequal` lists the differences.
     public let isEqual: Bool
     public let unequal: [ComparedKey]
     public let equal: [ComparedKey]
-    /// What the spaces and heads make differ.
+    /// Keys that differ because of space and head.
     public let differing: [ComparedKey]
     public let measuring: Measuring
     public let costs: [CostQuantity]
     public let pipelines: [PipelineResult]
 }
 
-/// What was found of one pipeline.
+/// Results of one pipeline.
 public struct PipelineResult: Codable, Sendable {
-    /// Images of a saved step, with what it took to get there.
+    /// Evaluation of one saved step, with the cost of reaching it.
     public struct Point: Codable, Sendable {
         public let step: Int
         public let guidance: Float
-        /// Of training until there, the autoencoder's counted in.
+        /// Seconds of training up to this step, including the autoencoder's training.
         public let seconds: Double
-        /// Floating-point operations, likewise.
+        /// Floating-point operations of training up to this step, including the autoencoder's training.
         public let operations: Double
         public let sampling: SamplingCost
         public let evaluation: EvaluationReport
@@ -71,29 +71,29 @@ public struct PipelineResult: Codable, Sendable {
     public let run: String
     public let isTaken: Bool
     public let tokens: Int?
-    /// The side of a token in pixels.
+    /// Side of a token in pixels.
     public let tokenSide: Int?
     public let training: TrainingCost?
-    /// Of the autoencoder; nil in pixels, and where nobody knows.
+    /// Cost of training the autoencoder; nil in pixel space, or if unknown.
     public let autoencoderTraining: TrainingCost?
     public let spaceRecord: SpaceRecord?
     public let trajectory: TrajectoryRecord?
-    /// By guidance and then by step.
+    /// Evaluations, sorted by guidance and then by step.
     public let points: [Point]
 
-    /// Whether images go through an autoencoder whose training nobody knows the cost of.
+    /// Whether the pipeline uses an autoencoder whose training cost is unknown.
     public var hasUnknownCost: Bool {
         space == Configuration.SpaceKind.latent.rawValue && training != nil && autoencoderTraining == nil
     }
 
-    /// The points of one guidance, by step.
+    /// Evaluations with one guidance scale, sorted by step.
     public func points(guidance: Float) -> [Point] { points.filter { $0.guidance == guidance } }
 }
 
 extension PipelineComparison {
-    /// What has been found so far.
+    /// Results so far.
     ///
-    /// - Parameter command: what was entered.
+    /// - Parameter command: the command that was entered.
     public func results(command: String) -> ComparisonResults {
         let pipelines = self.pipelines.map(result)
         let evaluation = settings.evaluation
@@ -143,11 +143,11 @@ extension PipelineComparison {
             trajectory: recorded(.trajectory(pipeline: name), as: TrajectoryRecord.self), points: points)
     }
 
-    /// Writes what has been found so far beside the records: a page, and the same numbers as JSON.
+    /// Writes the results so far as a page and as JSON, next to the records.
     ///
-    /// - Parameter command: what was entered.
-    /// - Returns: the paths of what was written.
-    /// - Throws: one sentence where images cannot be read or files not be written.
+    /// - Parameter command: the command that was entered.
+    /// - Returns: the paths of the page and of the JSON file.
+    /// - Throws: `PixNerdError` if images cannot be read or files cannot be written.
     @discardableResult
     public func writeReport(command: String) throws -> [String] {
         let results = results(command: command)

@@ -4,50 +4,51 @@ import PixNerdTraining
 
 extension InceptionInput: ConfigurationWord {}
 
-/// What a comparison is called and how its pipelines are measured: the keys of its file besides those of training.
+/// Name of a comparison and settings of its evaluation: the keys of its file besides those of training.
 public struct ComparisonSettings: Sendable, Equatable {
-    /// Its directory is `directory`/`name`.
+    /// Name of the comparison; its directory is `directory`/`name`.
     public var name = "comparison"
     public var directory = "checkpoints"
     public var evaluation = EvaluationSection()
 
     public init() {}
 
-    /// How images are sampled and what they are compared with.
+    /// Settings of sampling, and what samples are compared with.
     public struct EvaluationSection: Sendable, Equatable {
-        /// Images that no pipeline was trained on, best; empty for those of training.
+        /// Folder or shards of reference images, preferably held out from training; empty for the training images.
         public var reference = ""
-        /// Images that are sampled from each checkpoint.
+        /// Number of images sampled from each checkpoint.
         public var pictures = 1000
-        /// Images of the reference, at most; 0 for twice as many, so that each of the halves that the floor is between
-        /// holds as many as are sampled.
+        /// Maximum number of reference images; 0 for twice `pictures`, so that each half that the baseline is computed
+        /// from holds as many images as are sampled.
         public var referencePictures = 0
-        /// Of the first image's noise; those of the others count on.
+        /// Seed of the first image's noise; further images have consecutive seeds.
         public var seed: UInt64 = 0
-        /// Images at once.
+        /// Images sampled at once.
         public var batch = 32
-        /// Evaluations of the denoiser for each image, doubled where it is guided.
+        /// Denoiser evaluations per image, doubled by guidance.
         public var steps = 50
-        /// One set of images for each; 1 is unguided.
+        /// Guidance scales, each evaluated with its own images; 1 is unguided.
         public var guidance: [Float] = [1, 3.5]
         public var guidanceLower: Float = 0.1
         public var guidanceUpper: Float = 1
         public var shift: Float = 1
-        /// Saved steps that are measured; none for all, and for the last one.
+        /// Saved steps that are evaluated besides the last one; empty for all.
         public var checkpoints: [Int] = []
         public var resamples = 20
-        /// Images of the reference that go into each space and back.
+        /// Number of reference images that each space reconstructs.
         public var roundTrips = 256
-        /// Weights of the network whose features are compared; empty for measures of pixels alone.
+        /// Path of the weights of the network whose features are compared; empty to measure pixels only.
         public var features = ""
         public var network = FeatureNetwork.inception
         public var backend = InceptionInput.torchFidelity
-        /// Images of each class, and classes, that the page shows of each pipeline.
+        /// Images per class on the page.
         public var perClass = 4
+        /// Maximum number of classes on the page.
         public var classes = 10
     }
 
-    /// The networks whose features are compared.
+    /// Networks whose features can be compared.
     public enum FeatureNetwork: String, Sendable, CaseIterable, ConfigurationWord {
         case inception
         case dinov2
@@ -60,45 +61,46 @@ extension ComparisonSettings: KeyedConfiguration {
             "name", \.name, "name of the comparison; its directory is directory/name",
             limits: "without slashes, not empty and not beginning with a dot"
         ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") },
-        ConfigurationKey("directory", \.directory, "where the comparison's directory is made"),
+        ConfigurationKey("directory", \.directory, "folder in which the comparison's directory is created"),
         ConfigurationKey(
             "evaluation.reference", \.evaluation.reference,
-            "pictures that sampled ones are compared with, best held out of training; those of training where empty"),
-        .count("evaluation.pictures", \.evaluation.pictures, from: 2, "pictures sampled from each checkpoint"),
+            "images to compare samples with, preferably held out from training; empty for the training images"),
+        .count("evaluation.pictures", \.evaluation.pictures, from: 2, "images sampled from each checkpoint"),
         .count(
             "evaluation.reference_pictures", \.evaluation.referencePictures, from: 0,
-            "pictures of the reference at most; 0 for twice evaluation.pictures"),
+            "maximum number of reference images; 0 for twice evaluation.pictures"),
         ConfigurationKey(
-            "evaluation.seed", \.evaluation.seed, "of the first picture's noise; the others' count on from it"),
-        .count("evaluation.batch", \.evaluation.batch, from: 1, "pictures that are sampled at once"),
-        .count("evaluation.steps", \.evaluation.steps, from: 1, "steps of Euler's sampler"),
+            "evaluation.seed", \.evaluation.seed,
+            "seed of the first image's noise; further images have consecutive seeds"),
+        .count("evaluation.batch", \.evaluation.batch, from: 1, "images sampled at once"),
+        .count("evaluation.steps", \.evaluation.steps, from: 1, "steps of the Euler sampler"),
         ConfigurationKey(
-            "evaluation.guidance", \.evaluation.guidance, "strengths that are measured, each by itself; 1 is unguided",
-            limits: "of at least 0, each another one"
+            "evaluation.guidance", \.evaluation.guidance, "guidance scales, each evaluated by itself; 1 is unguided",
+            limits: "of at least 0, each different from another"
         ) { !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 } },
         .number(
-            "evaluation.guidance_lower", \.evaluation.guidanceLower, in: 0...1, "guidance acts above this time"),
+            "evaluation.guidance_lower", \.evaluation.guidanceLower, in: 0...1, "time above which guidance is applied"),
         .number(
-            "evaluation.guidance_upper", \.evaluation.guidanceUpper, in: 0...1, "guidance acts below this time"),
-        .number("evaluation.shift", \.evaluation.shift, in: 1e-3...1e3, "shift of the sampler's times"),
+            "evaluation.guidance_upper", \.evaluation.guidanceUpper, in: 0...1, "time below which guidance is applied"),
+        .number("evaluation.shift", \.evaluation.shift, in: 1e-3...1e3, "timestep shift of the sampler"),
         ConfigurationKey(
-            "evaluation.checkpoints", \.evaluation.checkpoints, "saved steps that are measured; none for all of them",
-            limits: "from 1 on, or none"
+            "evaluation.checkpoints", \.evaluation.checkpoints, "saved steps to evaluate; none for all",
+            limits: "of at least 1, or none"
         ) { $0.allSatisfy { $0 >= 1 } },
         .count("evaluation.resamples", \.evaluation.resamples, from: 0, "resamples for the intervals; 0 for none"),
         .count(
             "evaluation.round_trips", \.evaluation.roundTrips, from: 2,
-            "pictures of the reference that go into each space and back"),
+            "reference images that each space reconstructs"),
         ConfigurationKey(
             "evaluation.features", \.evaluation.features,
-            "weights of the network whose features are compared; empty for measures of pixels alone"),
-        ConfigurationKey("evaluation.network", \.evaluation.network, "what they are of: inception or dinov2"),
+            "weights of the network whose features are compared; empty to measure pixels only"),
+        ConfigurationKey("evaluation.network", \.evaluation.network, "network of these weights: inception or dinov2"),
         ConfigurationKey(
-            "evaluation.backend", \.evaluation.backend, "how pictures come to Inception: torch-fidelity or pytorch-fid"),
-        .count("evaluation.per_class", \.evaluation.perClass, from: 1, "pictures of each class on the page"),
-        .count("evaluation.classes", \.evaluation.classes, from: 1, "classes on the page"),
+            "evaluation.backend", \.evaluation.backend, "resizing for Inception: torch-fidelity or pytorch-fid"),
+        .count("evaluation.per_class", \.evaluation.perClass, from: 1, "images per class on the page"),
+        .count("evaluation.classes", \.evaluation.classes, from: 1, "maximum number of classes on the page"),
     ]
 
-    /// The comparison's directory.
+    /// Directory of the comparison.
     public var path: String { directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)" }
 }

@@ -1,16 +1,16 @@
-/// A piece of a comparison's work, which is done as a whole and recorded.
+/// A unit of a comparison's work, which is done as a whole and then recorded.
 public enum ComparisonUnit: Sendable, Equatable {
     /// Trains a pipeline's autoencoder.
     case autoencoder(pipeline: String)
-    /// Trains a pipeline's denoiser, or takes its run.
+    /// Trains a pipeline's denoiser, or uses its existing run.
     case training(pipeline: String)
-    /// Sends images into a pipeline's space and back.
+    /// Reconstructs reference images in a pipeline's space.
     case space(pipeline: String)
     /// Samples images from a saved step.
     case sampling(pipeline: String, step: Int, guidance: Float)
-    /// Compares them with the reference.
+    /// Compares the samples of a saved step with the reference.
     case evaluation(pipeline: String, step: Int, guidance: Float)
-    /// Shows the way of some images from noise.
+    /// Records the denoising trajectories of a few images.
     case trajectory(pipeline: String)
 
     public var pipeline: String {
@@ -20,7 +20,7 @@ public enum ComparisonUnit: Sendable, Equatable {
         }
     }
 
-    /// By which it is asked for, and its record is found.
+    /// Name that identifies the unit and its record.
     public var name: String {
         switch self {
         case .autoencoder: "\(pipeline).autoencoder"
@@ -32,15 +32,15 @@ public enum ComparisonUnit: Sendable, Equatable {
         }
     }
 
-    /// For a person.
+    /// Description to display.
     public var description: String {
         switch self {
         case .autoencoder: "\(pipeline): training its autoencoder"
         case .training: "\(pipeline): training"
-        case .space: "\(pipeline): pictures into its space and back"
+        case .space: "\(pipeline): reconstructing reference images"
         case .sampling(_, let step, let guidance): "\(pipeline): sampling step \(step), guidance \(guidance)"
-        case .evaluation(_, let step, let guidance): "\(pipeline): measuring step \(step), guidance \(guidance)"
-        case .trajectory: "\(pipeline): the way from noise"
+        case .evaluation(_, let step, let guidance): "\(pipeline): evaluating step \(step), guidance \(guidance)"
+        case .trajectory: "\(pipeline): denoising trajectories"
         }
     }
 }

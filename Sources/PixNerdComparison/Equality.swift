@@ -1,6 +1,6 @@
 import PixNerdTraining
 
-/// Something about the pipelines of a comparison, with each one's value.
+/// A property of the pipelines of a comparison, with a value for each of them.
 public struct ComparedKey: Codable, Sendable, Equatable {
     public struct Value: Codable, Sendable, Equatable {
         public let pipeline: String
@@ -13,34 +13,34 @@ public struct ComparedKey: Codable, Sendable, Equatable {
 
     public var isEqual: Bool { Set(values.map(\.value)).count <= 1 }
 
-    /// Such as `training.steps is 100 in pixel, 50 in latent`.
+    /// The values in words, such as `training.steps is 100 in pixel, 50 in latent`.
     public var sentence: String { "\(key) is \(valuesText)" }
 
-    /// Such as `100 in pixel, 50 in latent`.
+    /// The values in words without the key, such as `100 in pixel, 50 in latent`.
     public var valuesText: String {
         values.map { "\($0.value.isEmpty ? "nothing" : $0.value) in \($0.pipeline)" }.joined(separator: ", ")
     }
 }
 
-/// What pipelines have in common and what not, beside what their spaces and heads make differ.
+/// Which properties the pipelines share and which differ, apart from those that depend on space and head.
 ///
-/// A comparison is of spaces only where everything else is equal: tokens and transformer, data, optimisation, times, averages,
+/// Spaces can only be compared if everything else is equal: tokens and transformer, data, optimization, times, EMA,
 /// alignment, seed.
 public struct Equality: Codable, Sendable, Equatable {
     public let compared: [ComparedKey]
-    /// What a space or a head makes differ, and does.
+    /// Properties that depend on space or head, and differ.
     public let differing: [ComparedKey]
 
     public var unequal: [ComparedKey] { compared.filter { !$0.isEqual } }
     public var isEqual: Bool { unequal.isEmpty }
 
-    /// What belongs to a run, a space or a head and not to what is held equal.
+    /// Keys that belong to a run, a space or a head and need not be equal.
     private static let free: Set<String> = [
         "name", "directory", "space", "model.preset", "model.patch_size", "model.head", "model.num_blocks",
         "model.hidden_size_x", "model.nerf_mlpratio", "training.field_sizes",
     ]
     private static let freeSections = ["latent.", "autoencoder.", "sampling."]
-    /// How a run is kept and not what it learns.
+    /// Keys that affect how a run is stored but not what it learns.
     private static let keeping: Set<String> = [
         "data.workers", "data.prefetch_batches", "data.prefetch_megabytes", "training.log_every", "training.save_every",
         "training.keep_last", "training.keep_every", "training.on_save_failure", "training.preview_every",
@@ -67,16 +67,16 @@ public struct Equality: Codable, Sendable, Equatable {
 }
 
 extension Pipeline {
-    /// How many pixels along a side become one of what is diffused; nil where the autoencoder cannot be read.
+    /// Pixels per latent along each side, 1 in pixel space; nil if the autoencoder cannot be read.
     var reduction: Int? {
         if configuration.space == .latent, let autoencoder { return 1 << (autoencoder.autoencoder.widths.count - 1) }
         return configuration.reduction
     }
 
-    /// The side of what becomes a token, in pixels.
+    /// Side of a token in pixels.
     var tokenSide: Int? { reduction.map { $0 * configuration.model.patchSize } }
 
-    /// Tokens of an image.
+    /// Number of tokens per image.
     var tokens: Int? {
         tokenSide.map { (configuration.data.imageSize / $0) * (configuration.data.imageSize / $0) }
     }

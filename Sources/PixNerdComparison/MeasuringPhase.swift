@@ -8,23 +8,24 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// A space, and what images become that go into it and back.
+/// Facts about a space, and how closely it reconstructs images.
 public struct SpaceRecord: Codable, Sendable {
     public let channels: Int
     public let reduction: Int
-    /// Of the autoencoder; nil in pixels, as are the others.
+    /// Parameters of the autoencoder. This and the following costs are nil in pixel space.
     public let parameters: Int?
-    /// Multiply-adds of an image.
+    /// Multiply-adds to encode one image.
     public let encoding: Int?
+    /// Multiply-adds to decode one image.
     public let decoding: Int?
     public let encodedPerSecond: Double?
     public let decodedPerSecond: Double?
-    /// Between the images and what came back, one by one.
+    /// Evaluation of the images and their reconstructions, pair by pair.
     public let roundTrip: EvaluationReport
 }
 
 extension PipelineComparison {
-    /// The folder or shards that sampled images are compared with.
+    /// Folder or shards of reference images.
     var reference: String {
         settings.evaluation.reference.isEmpty
             ? pipelines[0].configuration.data.root : settings.evaluation.reference
@@ -35,7 +36,7 @@ extension PipelineComparison {
         return evaluation.referencePictures > 0 ? evaluation.referencePictures : 2 * evaluation.pictures
     }
 
-    /// The network whose features are compared, where there is one.
+    /// The network whose features are compared; nil if there is none.
     private func extractor() throws -> (any FeatureExtractor)? {
         let evaluation = settings.evaluation
         guard !evaluation.features.isEmpty else { return nil }
@@ -56,13 +57,13 @@ extension PipelineComparison {
         return result
     }
 
-    /// The side of a token in pixels, where seams of that period can be told.
+    /// Side of a token in pixels; nil if seams of that period cannot be measured.
     private func seamPeriod(_ pipeline: Pipeline) -> Int? {
         let side = pipeline.configuration.data.imageSize
         return pipeline.tokenSide.flatMap { PatchSeam.isMeasurable(patch: $0, height: side, width: side) ? $0 : nil }
     }
 
-    /// Of the network's file of weights, where there is one.
+    /// Fingerprint of the network's weight file; nil if there is none.
     static func featuresHash(_ evaluation: ComparisonSettings.EvaluationSection) throws -> String? {
         guard !evaluation.features.isEmpty else { return nil }
         switch evaluation.network {
@@ -71,7 +72,7 @@ extension PipelineComparison {
         }
     }
 
-    /// What decides a measure beside the images that are measured.
+    /// Everything that determines a measure besides the images themselves.
     func measuringSettings(_ pipeline: Pipeline) -> [String: String] {
         let evaluation = settings.evaluation
         var result = [
@@ -101,12 +102,12 @@ extension PipelineComparison {
             keepingRealFeaturesIn: "\(self.settings.path)/reference-features", settings: settings)
         let total = evaluation.pictures
         return try evaluation.run(
-            program: program, progress: { onProgress(WorkProgress(done: $0, total: total, details: "pictures read")) },
-            unreadable: { logger.warning("Skipping an unreadable picture: \($0)") }
+            program: program, progress: { onProgress(WorkProgress(done: $0, total: total, details: "images read")) },
+            unreadable: { logger.warning("Skipping an unreadable image: \($0)") }
         ).report
     }
 
-    /// Sends images of the reference into a pipeline's space and back, and measures what that takes.
+    /// Reconstructs reference images in a pipeline's space, and measures the result and its cost.
     func roundTrip(_ pipeline: Pipeline) throws -> SpaceRecord {
         let side = pipeline.configuration.data.imageSize
         let autoencoder =
@@ -124,11 +125,11 @@ extension PipelineComparison {
                 continue
             }
             let start = clock.now
-            // The mean, which is what becomes of an image without chance.
+            // The mean, so that reconstruction is deterministic.
             let latents = autoencoder.encode(pictures).mean
             let middle = clock.now
             returned += roundedPictures(autoencoder.decode(latents))
-            // The first batch also warms up, unless it is the only one.
+            // The first batch is the warm-up, unless it is the only one.
             guard place > 0 || batches.count == 1 else { continue }
             encoding += middle - start
             decoding += clock.now - middle
@@ -152,13 +153,13 @@ extension PipelineComparison {
             roundTrip: try evaluate(EvaluationSource(path: before), EvaluationSource(path: after), pairs))
     }
 
-    /// Where the images that go into a space are.
+    /// Path of the images that a space reconstructs.
     func originalsPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/originals.npz" }
 
-    /// Where what came back is.
+    /// Path of the reconstructions.
     func roundTripPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/round-trips.npz" }
 
-    /// Images of the reference, taken evenly from all of it.
+    /// Reference images, sampled evenly.
     private func roundTripBatches(side: Int) throws -> [LoadedBatch] {
         let collection = try ImageCollection.pictures(below: reference)
         let reader = SquareReader(collection, imageSize: side)
@@ -166,11 +167,11 @@ extension PipelineComparison {
         let count = min(settings.evaluation.roundTrips, total)
         let pictures = (0..<count).compactMap { place -> LoadedBatch? in
             let index = place * total / count
-            return reader.read(index..<index + 1) { logger.warning("Skipping an unreadable picture: \($0)") }
+            return reader.read(index..<index + 1) { logger.warning("Skipping an unreadable image: \($0)") }
         }
         guard pictures.count >= 2 else {
-            throw ComparisonError(
-                "\(reference) holds \(pictures.count) pictures that can be read; at least 2 are needed.")
+            throw PixNerdError(
+                .notFound, "\(reference)", found: "holds \(pictures.count) readable images", expected: "at least 2")
         }
         return stride(from: 0, to: pictures.count, by: size).map { start in
             let part = pictures[start..<min(start + size, pictures.count)]

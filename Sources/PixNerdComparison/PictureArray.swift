@@ -7,7 +7,7 @@ import PixNerdSupport
 enum PictureArray {
     private static let name = "arr_0"
 
-    /// - Throws: `CheckpointError` naming the path.
+    /// - Throws: `PixNerdError` naming the path.
     static func write(_ pictures: [RGBImage], to path: String) throws {
         try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
         let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
@@ -16,11 +16,12 @@ enum PictureArray {
         try file.finish()
     }
 
-    /// - Throws: `CheckpointError` where they are not there.
+    /// - Throws: `PixNerdError` if the file holds no images.
     static func read(_ path: String) throws -> [RGBImage] {
         let file = try NpzFile(path: path)
         guard let shape = file.shape(of: name), shape.count == 4, shape[3] == 3 else {
-            throw ComparisonError("\(path) holds no pictures; remove it, and it is made anew.")
+            throw PixNerdError(
+                .malformed, "\(path)", found: "holds no images", advice: "remove it, and run the comparison again")
         }
         var pictures: [RGBImage] = []
         let size = shape[1] * shape[2] * 3

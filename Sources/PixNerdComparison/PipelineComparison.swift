@@ -8,10 +8,10 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// Pipelines that are trained, sampled and measured alike, and what has been found of them so far.
+/// Trains, samples and evaluates pipelines identically, and collects the results.
 ///
-/// Work is done in units, each of which is recorded when it is finished; what is recorded with the settings that are asked for
-/// is not done again. Units are meant to run in processes of their own, so that the memory of one does not count for another.
+/// Work is divided into units, each of which is recorded when it is finished. A unit with a record of the same settings
+/// is not repeated. Units should run in separate processes, so that the memory of one does not count for another.
 public struct PipelineComparison {
     public let settings: ComparisonSettings
     public let pipelines: [Pipeline]
@@ -19,13 +19,13 @@ public struct PipelineComparison {
     let records: Records
     let program: String
     let logger: Logger
-    /// Receives the progress of the unit at work.
+    /// Receives the progress of the current unit.
     public var onProgress: ProgressHandler = { _ in }
-    /// Of the weights of the network whose features are compared, where there is one.
+    /// Fingerprint of the weights of the network whose features are compared; nil if there is none.
     let featuresHash: String?
 
-    /// - Parameter program: what reports call this program, such as `pixnerd 0.1.0`.
-    /// - Throws: one sentence where images cannot be found or a measured step will not be there.
+    /// - Parameter program: the name of the program in reports, such as `pixnerd 0.1.0`.
+    /// - Throws: `PixNerdError` if images cannot be found or a step to evaluate will not be saved.
     public init(_ configuration: ComparisonConfiguration, program: String, logger: Logger) throws {
         settings = configuration.settings
         self.program = program
@@ -37,9 +37,10 @@ public struct PipelineComparison {
         for index in pipelines.indices where pipelines[index].configuration.model.classes == 0 {
             let root = pipelines[index].configuration.data.root
             guard !root.isEmpty else {
-                throw ConfigurationError(
-                    "data.root is not set; name a folder with a folder of pictures for each class, such as --set "
-                        + "data.root=datasets/shapes.")
+                throw PixNerdError(
+                    .invalidValue, "data.root", found: "is not set",
+                    expected: "a folder with one folder of images per class",
+                    advice: "set it, for example with \(Setting.overrides) data.root=datasets/shapes")
             }
             let count = try classes[root] ?? ImageCollection.open(root: root).classes.count
             classes[root] = count
@@ -53,17 +54,18 @@ public struct PipelineComparison {
     private func checkSteps(_ pipeline: Pipeline) throws {
         let training = pipeline.configuration.training
         guard pipeline.isTaken || training.keepLast == 0 else {
-            throw ConfigurationError(
-                "training.keep_last is \(training.keepLast) in \(pipeline.name), but saved steps are measured; leave it "
-                    + "out.")
+            throw PixNerdError(
+                .invalidValue, "training.keep_last", found: "is \(training.keepLast) in \(pipeline.name)",
+                advice: "remove it, because the saved steps are evaluated")
         }
         guard let other = settings.evaluation.checkpoints.first(where: { !isSaved($0, pipeline) }) else { return }
         let saves =
             pipeline.isTaken
             ? "\(pipeline.run.path) has \(pipeline.run.savedSteps.map(String.init).joined(separator: ", "))"
             : "training.steps is \(training.steps) and training.save_every \(training.saveEvery)"
-        throw ConfigurationError(
-            "evaluation.checkpoints holds \(other), which \(pipeline.name) does not save: \(saves).")
+        throw PixNerdError(
+            .invalidValue, "evaluation.checkpoints",
+            found: "holds \(other), which \(pipeline.name) does not save: \(saves)")
     }
 
     /// Whether a pipeline's run saves a step.
@@ -73,7 +75,7 @@ public struct PipelineComparison {
         return step == training.steps || step < training.steps && step % training.saveEvery == 0
     }
 
-    /// The steps of a pipeline that are measured, of which the last one always is the last.
+    /// Steps of a pipeline that are evaluated, ascending and ending with the last step of training.
     func measuredSteps(_ pipeline: Pipeline) -> [Int] {
         let training = pipeline.configuration.training
         let asked = settings.evaluation.checkpoints
@@ -86,7 +88,7 @@ public struct PipelineComparison {
         return earlier.filter { $0 < training.steps } + [training.steps]
     }
 
-    /// Everything that is to be done, in order: all that is trained, then the last steps, and then the way there.
+    /// All units in order: training, then the evaluation of the last steps, then that of earlier steps.
     public var units: [ComparisonUnit] {
         let training = pipelines.flatMap { pipeline -> [ComparisonUnit] in
             let own = ComparisonUnit.training(pipeline: pipeline.name)
@@ -110,9 +112,9 @@ public struct PipelineComparison {
         }
     }
 
-    /// That every run could begin, before the first one does.
+    /// Checks that every run can start, before the first one does.
     ///
-    /// - Throws: one sentence that says what is wrong with which pipeline.
+    /// - Throws: `PixNerdError` that names the problem and the pipeline.
     public func check() throws {
         _ = try ImageCollection.pictures(below: reference)
         for pipeline in pipelines where !pipeline.isTaken {
@@ -120,24 +122,25 @@ public struct PipelineComparison {
             if let side = pipeline.tokenSide,
                 let problem = sizeProblem(pipeline.configuration.data.imageSize, multiple: side)
             {
-                throw ConfigurationError("data.image_size in \(pipeline.name) \(problem)")
+                throw PixNerdError(.invalidValue, "data.image_size in \(pipeline.name)", found: "\(problem)")
             }
-            // Where its autoencoder is not trained yet, what is left is checked when it is.
+            // If its autoencoder is yet to be trained, the rest is checked afterwards.
             if pipeline.autoencoder == nil { try Trainer.check(pipeline.configuration) }
             _ = try pipeline.configuration.architecture(
                 channels: pipeline.autoencoder?.autoencoder.latentChannels ?? 3)
         }
     }
 
-    /// What is compared, in a few lines for a person.
+    /// Description of the comparison in a few lines, to display.
     public var summary: String {
         let width = pipelines.map(\.name.count).max() ?? 0
         let sides = pipelines.map { pipeline -> String in
             let configuration = pipeline.configuration
             let head = configuration.space == .pixel ? "\(configuration.model.head.rawValue) head" : "latents"
             return pipeline.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
-                + "\(head), \(pipeline.tokens.map(String.init) ?? "unknown") tokens, to step \(configuration.training.steps)"
-                + (pipeline.isTaken ? ", as it is in \(pipeline.run.path)" : "")
+                + "\(head), \(pipeline.tokens.map(String.init) ?? "unknown") tokens, "
+                + "to step \(configuration.training.steps)"
+                + (pipeline.isTaken ? ", from \(pipeline.run.path)" : "")
         }
         let verdict =
             equality.isEqual
@@ -153,9 +156,9 @@ public struct PipelineComparison {
         return found
     }
 
-    /// Whether a unit is recorded with the settings that are asked for.
+    /// Whether a unit has a record with the current settings.
     public func isDone(_ unit: ComparisonUnit) -> Bool {
-        // What cannot be told is not done, and doing it says why.
+        // An error here counts as not done; doing the unit reports it.
         guard let settings = try? recordSettings(unit) else { return false }
         switch unit {
         case .autoencoder, .training: return records.value(unit.name, settings, as: TrainingCost.self) != nil
@@ -168,8 +171,8 @@ public struct PipelineComparison {
 
     /// Does a unit in this process and records it.
     ///
-    /// - Parameter shouldStop: asked now and then; where it says so, the work ends in a state that it goes on from.
-    /// - Returns: whether it was finished.
+    /// - Parameter shouldStop: polled during the work; true stops it in a state that it can resume from.
+    /// - Returns: whether the unit was finished.
     public func perform(_ unit: ComparisonUnit, shouldStop: () -> Bool) throws -> Bool {
         let pipeline = pipeline(unit.pipeline)
         if pipeline.configuration.threads > 0 { Threads.count = pipeline.configuration.threads }
@@ -207,12 +210,13 @@ public struct PipelineComparison {
 }
 
 extension PipelineComparison {
-    /// Does everything that is not recorded yet.
+    /// Does all units that are not recorded yet.
     ///
     /// - Parameters:
-    ///   - shouldStop: asked before each unit.
-    ///   - perform: does a unit, in this process by `perform(_:shouldStop:)` or in another; says whether it was finished.
-    /// - Returns: whether everything is done.
+    ///   - shouldStop: polled before each unit.
+    ///   - perform: does a unit, in this process with `perform(_:shouldStop:)` or in another, and returns whether it
+    ///     was finished.
+    /// - Returns: whether all units are done.
     public func run(shouldStop: () -> Bool, perform: (ComparisonUnit) throws -> Bool) throws -> Bool {
         let units = units
         for (place, unit) in units.enumerated() where !isDone(unit) {
@@ -220,7 +224,8 @@ extension PipelineComparison {
             logger.notice("[\(place + 1)/\(units.count)] \(unit.description)")
             guard try perform(unit) else { return false }
             guard isDone(unit) else {
-                throw ComparisonError("\(unit.description): this was done, but \(records.path) does not hold it.")
+                throw PixNerdError(
+                    .system, "\(unit.description):", found: "the unit is done, but \(records.path) has no record of it")
             }
         }
         return true

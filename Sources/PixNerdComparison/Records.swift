@@ -2,10 +2,10 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdSupport
 
-/// What a comparison has found so far: a file of JSON for each finished piece of work, with the settings that decided it,
-/// which appears whole or not at all.
+/// Stores the results of finished units: one JSON file per unit, with the settings that determined it. Files are
+/// written atomically.
 struct Records {
-    /// Where they are.
+    /// Directory of the records.
     let path: String
 
     private struct Record<Value: Codable>: Codable {
@@ -15,7 +15,7 @@ struct Records {
 
     private func file(_ name: String) -> String { "\(path)/\(name).json" }
 
-    /// What was found under a name with these settings; nil where nothing was, or with others.
+    /// Reads the value recorded under a name; nil if there is none, or if it has other settings.
     func value<Value: Codable>(_ name: String, _ settings: [String: String], as type: Value.Type) -> Value? {
         guard let data = FileManager.default.contents(atPath: file(name)),
             let record = try? JSON.decoder().decode(Record<Value>.self, from: data), record.settings == settings
@@ -23,9 +23,9 @@ struct Records {
         return record.value
     }
 
-    /// Keeps what was found.
+    /// Records a value.
     ///
-    /// - Throws: `ComparisonError` or `CheckpointError` where it cannot be written.
+    /// - Throws: `PixNerdError` if it cannot be written.
     func keep<Value: Codable>(_ name: String, _ settings: [String: String], _ value: Value) throws {
         try makeFolder(path)
         try JSON.write(Record(settings: settings, value: value), to: file(name))

@@ -8,20 +8,21 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// What sampling images from a saved step took.
+/// Cost of sampling images from a saved step.
 public struct SamplingCost: Codable, Sendable, Equatable {
     public let pictures: Int
-    /// Decoding counted in; of the last session, where it took several.
+    /// Images per second including decoding, in the last session if there were several.
     public let picturesPerSecond: Double
-    /// Of the process at its largest, in GB.
+    /// Peak memory of the process in GB.
     public let peakMemory: Double
-    /// Of an image: all evaluations of the denoiser, and decoding.
+    /// Multiply-adds of all denoiser evaluations for one image.
     public let denoising: Int
+    /// Multiply-adds to decode one image.
     public let decoding: Int
 }
 
 extension PipelineComparison {
-    /// Where the images of a step are.
+    /// Path of the samples of a step.
     func samplesPath(_ pipeline: String, _ step: Int, _ guidance: Float) -> String {
         "\(settings.path)/samples/\(pipeline)/step-\(step)-guidance-\(guidance).npz"
     }
@@ -54,14 +55,14 @@ extension PipelineComparison {
         return try CheckpointSampling(path: pipeline.run.stepPath(step), options)
     }
 
-    /// Images of every class in turn with consecutive seeds, the same for every pipeline.
+    /// Requests for images of all classes in turn, with consecutive seeds; identical for every pipeline.
     func requests(_ conditioner: any Conditioner) -> [PictureRequest] {
         RequestList.count(
             settings.evaluation.pictures, prompts: conditioner.allPrompts, labels: .balanced,
             firstSeed: settings.evaluation.seed)
     }
 
-    /// Everything that decides what the images of a step become.
+    /// Everything that determines the samples of a step.
     func provenance(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> SamplingProvenance {
         let checkpoint = try DenoiserCheckpoint(path: pipeline.run.stepPath(step))
         let side = pipeline.configuration.data.imageSize
@@ -71,7 +72,7 @@ extension PipelineComparison {
             tile: nil, precision: pipeline.configuration.precision, batch: settings.evaluation.batch)
     }
 
-    /// Samples the images of a step; what an interrupted session made is kept.
+    /// Samples the images of a step. Images of an interrupted session are kept.
     func sample(
         _ pipeline: Pipeline, step: Int, guidance: Float, shouldStop: () -> Bool
     ) throws -> SamplingCost {
@@ -105,7 +106,7 @@ extension PipelineComparison {
             decoding: decoder?.decodingMultiplyAdds(height: side, width: side) ?? 0)
     }
 
-    /// The output of a plan; images that were made otherwise are removed, for their record is no longer valid.
+    /// Opens the output of a plan. Images that were made with other settings are removed, as their record is invalid.
     private func openedAnew(_ plan: SamplePlan) throws -> any SampleOutput {
         let manager = FileManager.default
         for path in [plan.path, "\(plan.path).json"] where manager.fileExists(atPath: path) {
@@ -114,28 +115,29 @@ extension PipelineComparison {
         do {
             return try plan.open(rowOrderSeed: settings.evaluation.seed)
         } catch let error as PixNerdError where error.kind == .alreadyExists {
-            logger.notice("\(error.description) It is sampled again.")
+            logger.notice("\(error.description) Sampling these images again.")
             try manager.removeItem(atPath: "\(plan.path).parts")
             return try plan.open(rowOrderSeed: settings.evaluation.seed)
         }
     }
 }
 
-/// The image that each step of sampling points at.
+/// Predicted images along the denoising trajectories of a few samples.
 public struct TrajectoryRecord: Codable, Sendable, Equatable {
-    /// Steps that are shown, and their times.
+    /// Steps that are recorded.
     public let steps: [Int]
+    /// Times of these steps.
     public let times: [Float]
-    /// Of the images, each with all of its steps in the file.
+    /// Label of each image; the file holds all steps of one image after the other.
     public let labels: [Int]
     public let seeds: [UInt64]
 }
 
 extension PipelineComparison {
-    /// Where the images of a pipeline's trajectory are.
+    /// Path of the images of a pipeline's trajectories.
     func trajectoryPath(_ pipeline: String) -> String { "\(settings.path)/samples/\(pipeline)/trajectory.npz" }
 
-    /// Keeps what some steps point at, of the first images, guided as strongly as is measured.
+    /// Records the predictions at some steps for the first images, with the largest guidance scale.
     func trajectory(_ pipeline: Pipeline, step: Int) throws -> TrajectoryRecord {
         let source = try source(pipeline, step: step, guidance: settings.evaluation.guidance.max() ?? 1)
         let requests = Array(requests(source.loaded.conditioner).prefix(3))

@@ -4,32 +4,32 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTraining
 
-/// What the training of a run took.
+/// Cost of training a run.
 public struct TrainingCost: Codable, Sendable, Equatable {
-    /// So many seconds after the start of training a step was done.
+    /// A logged step, with the seconds from the start of training until it was done.
     public struct Point: Codable, Sendable, Equatable {
         public let step: Int
         public let seconds: Double
     }
 
     public let steps: Int
-    /// Images of a step.
+    /// Images per step.
     public let batch: Int
     public let parameters: Int
-    /// Of a forward pass for one image; of an autoencoder there and back.
+    /// Multiply-adds of a forward pass for one image; for an autoencoder, of encoding and decoding.
     public let multiplyAdds: Int
-    /// Floating-point operations for each image of training: two for each multiply-add, a backward pass counted as two
-    /// forward passes, and an autoencoder that encodes in the step counted in.
+    /// Floating-point operations per training image: two per multiply-add, with a backward pass counted as two forward
+    /// passes, and with encoding if images are encoded in the step.
     public let operationsPerPicture: Double
-    /// At the logged steps: seconds of training alone, over all sessions, without saving, sampling and measuring.
+    /// Cumulative seconds at the logged steps, over all sessions, without saving, sampling and evaluation.
     public let points: [Point]
-    /// Of all steps.
+    /// Seconds of all steps.
     public let seconds: Double
     public let picturesPerSecond: Double
-    /// Of the process at its largest, in GB.
+    /// Peak memory of the process in GB.
     public let peakMemory: Double
 
-    /// Seconds until a step was done.
+    /// Seconds until a step was done, interpolated between logged steps.
     public func seconds(at step: Int) -> Double {
         var before = Point(step: 0, seconds: 0)
         for point in points {
@@ -47,10 +47,10 @@ public struct TrainingCost: Codable, Sendable, Equatable {
 }
 
 extension TrainingCost {
-    /// Of a denoiser, read off its run.
+    /// Reads the training cost of a denoiser from its run.
     ///
-    /// - Parameter encoding: multiply-adds of encoding an image in each step; 0 where that is not done.
-    /// - Throws: one sentence where the run does not hold what is needed.
+    /// - Parameter encoding: multiply-adds of encoding one image in each step; 0 if latents are cached.
+    /// - Throws: `PixNerdError` if the run lacks the required files.
     init(of run: RunDirectory, step: Int, _ configuration: Configuration, encoding: Int) throws {
         let architecture = try DenoiserCheckpoint(path: run.stepPath(step)).architecture(.ema)
         let reduction = configuration.reduction ?? 1
@@ -61,7 +61,7 @@ extension TrainingCost {
             operationsPerPicture: 2 * Double(3 * forward + encoding))
     }
 
-    /// Of an autoencoder.
+    /// Reads the training cost of an autoencoder from its run.
     init(ofAutoencoder run: RunDirectory, step: Int, _ configuration: Configuration) throws {
         let architecture = try AutoencoderCheckpoint(path: run.stepPath(step)).architecture
         let side = configuration.data.imageSize
@@ -81,9 +81,9 @@ extension TrainingCost {
         let records = lines.compactMap { try? JSONDecoder().decode(MetricsRecord.self, from: Data($0.utf8)) }
             .filter { $0.step <= step }
         guard records.last?.step == step else {
-            throw ComparisonError(
-                "\(run.metricsPath) does not say how long training to step \(step) took; take a run with all of its "
-                    + "metrics.jsonl.")
+            throw PixNerdError(
+                .notFound, "\(run.metricsPath)", found: "does not say how long training to step \(step) took",
+                expected: "a run with a complete metrics.jsonl")
         }
         let batch = configuration.training.batchSize
         var (seconds, before) = (0.0, 0)
@@ -102,7 +102,7 @@ extension TrainingCost {
 }
 
 extension Configuration {
-    /// How many pixels along a side become one of what is diffused; nil where the autoencoder cannot be read.
+    /// Pixels per latent along each side, 1 in pixel space; nil if the autoencoder cannot be read.
     var reduction: Int? {
         guard space == .latent else { return 1 }
         return (try? AutoencoderCheckpoint(path: latent.autoencoder))?.architecture.reduction

@@ -6,15 +6,15 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// How near sampled images come to the reference.
+/// Record of the evaluation of one saved step.
 struct EvaluationRecord: Codable {
     let report: EvaluationReport
 }
 
 extension PipelineComparison {
-    /// Trains a run to its last step, from where it is.
+    /// Trains a run to its last step, resuming if it exists.
     ///
-    /// - Returns: whether it came there.
+    /// - Returns: whether the last step was reached.
     func train(_ configuration: Configuration, _ shouldStop: () -> Bool) throws -> Bool {
         let run = RunDirectory(existing: configuration.runPath)
         let isThere = FileManager.default.fileExists(atPath: run.configurationPath)
@@ -22,22 +22,23 @@ extension PipelineComparison {
         let (saved, steps) = (run.savedSteps, configuration.training.steps)
         guard !saved.contains(steps) else { return true }
         if let last = saved.last, last > steps {
-            throw ComparisonError(
-                "\(run.path) was trained to step \(last) and has not saved step \(steps); ask for more steps, or give the "
-                    + "comparison a name of its own by --set name=NAME.")
+            throw PixNerdError(
+                .mismatch, "\(run.path)", found: "was trained to step \(last) and has not saved step \(steps)",
+                advice: "ask for more steps, or rename the comparison with \(Setting.overrides) name=NAME")
         }
         let trainer = try Trainer(configuration, resume: isThere, logger: logger)
         return try trainer.train(shouldStop: shouldStop)
     }
 
-    /// That a run which is there was trained as is asked for.
+    /// Checks that an existing run was trained with the same settings.
     private func expectSame(_ run: RunDirectory, _ configuration: Configuration) throws {
         let earlier = try Configuration(yaml: run.configurationPath)
         let changes = configuration.differences(from: earlier).filter { $0.key.changesTraining(configuration) }
         guard let change = changes.first else { return }
-        throw ComparisonError(
-            "\(run.path) was trained with \(change.key.name) \(change.other), and the comparison asks for \(change.own); set "
-                + "it back, or give the comparison a name of its own by --set name=NAME.")
+        throw PixNerdError(
+            .mismatch, "\(run.path)",
+            found: "was trained with \(change.key.name) \(change.other), but the comparison asks for \(change.own)",
+            advice: "set it back, or rename the comparison with \(Setting.overrides) name=NAME")
     }
 
     func trainingCost(_ pipeline: Pipeline) throws -> TrainingCost {
@@ -58,11 +59,11 @@ extension PipelineComparison {
             configuration)
     }
 
-    /// What training the autoencoder of a pipeline took; nil in pixels, and where nobody knows.
+    /// Cost of training a pipeline's autoencoder; nil in pixel space, or if unknown.
     func autoencoderCost(of pipeline: Pipeline) -> TrainingCost? {
         guard pipeline.configuration.space == .latent else { return nil }
         if let autoencoder = pipeline.autoencoder { return try? autoencoderCost(autoencoder) }
-        // A run of kind autoencoder, or a step in one.
+        // The path is a run of an autoencoder, or a step in one.
         let path = pipeline.configuration.latent.autoencoder
         let candidates = [path, URL(fileURLWithPath: path).deletingLastPathComponent().path]
         for run in candidates.map(RunDirectory.init(existing:)) {
@@ -74,9 +75,9 @@ extension PipelineComparison {
         return nil
     }
 
-    /// What decides the outcome of a unit.
+    /// Everything that determines the outcome of a unit.
     ///
-    /// - Throws: where what it works on is not there yet.
+    /// - Throws: `PixNerdError` if the unit's inputs do not exist yet.
     func recordSettings(_ unit: ComparisonUnit) throws -> [String: String] {
         let pipeline = pipeline(unit.pipeline)
         switch unit {

@@ -1,26 +1,26 @@
 import Foundation
 import Synchronization
 
-/// A unit of a comparison in a process of its own, whose memory is that of this unit alone.
+/// Runs a unit of a comparison in a process of its own, so that its memory can be measured.
 ///
-/// The process listens on its standard input: a byte asks it to stop when it can, and the end of it, which comes when whoever
-/// started it is gone, ends it at once.
+/// The process listens on its standard input: a byte asks it to stop in a resumable state. End of file, which comes
+/// when the parent is gone, ends it at once.
 public enum UnitProcess {
-    /// What the process ends with where it was asked to stop.
+    /// Exit status of a process that was asked to stop.
     public static let stopped: Int32 = 75
 
-    /// How a process ended.
+    /// Outcome of a process.
     public enum Outcome: Equatable {
         case finished
         case stopped
-        /// It has said why.
+        /// The process failed and has printed the reason.
         case failed
         case killed(signal: Int32)
     }
 
-    /// Runs this program with other arguments until it ends.
+    /// Runs this program with other arguments until it exits.
     ///
-    /// - Parameter shouldStop: where it says so, the process is asked to stop.
+    /// - Parameter shouldStop: polled meanwhile; true asks the process to stop.
     public static func run(_ arguments: [String], shouldStop: () -> Bool) throws -> Outcome {
         let process = Process()
         let input = Pipe()
@@ -32,14 +32,14 @@ public enum UnitProcess {
         while process.isRunning {
             if !isAsked, shouldStop() {
                 isAsked = true
-                // It may just have ended.
+                // The process may just have exited.
                 try? input.fileHandleForWriting.write(contentsOf: [0])
             }
             usleep(50_000)
         }
         process.waitUntilExit()
         guard process.terminationReason == .exit else {
-            // Ctrl-C also came to the process, perhaps before it listened.
+            // Ctrl-C also reached the process, perhaps before it listened.
             return shouldStop() ? .stopped : .killed(signal: process.terminationStatus)
         }
         switch process.terminationStatus {
@@ -51,11 +51,11 @@ public enum UnitProcess {
 
     private static let isAskedToStop = Atomic<Bool>(false)
 
-    /// In the process: begins to listen.
+    /// Starts listening for requests to stop. For the child process.
     ///
-    /// - Returns: says whether it was asked to stop.
+    /// - Returns: a function that returns whether a stop was requested.
     public static func listen() -> () -> Bool {
-        // Ctrl-C comes to all processes of a terminal; this one is told by the one that started it.
+        // A terminal sends Ctrl-C to all processes; this one is told to stop by its parent.
         signal(SIGINT, SIG_IGN)
         Thread.detachNewThread {
             var byte: UInt8 = 0

@@ -20,7 +20,8 @@ public struct Evaluation {
         public var manifoldSize = 10_000
         /// Size that images are cropped and resized to; nil for the size of the generated images.
         public var size: PictureExtent?
-        /// Side in pixels of the patches that the generated images consist of; nil to look for seams at 4, 8, 16 and 32.
+        /// Side in pixels of the patches that the generated images consist of; nil to look for seams at 4, 8, 16 and
+        /// 32.
         public var patch: Int?
         /// Whether the sides hold the same images in the same order, such as before and after encoding.
         public var arePairs = false
@@ -43,7 +44,8 @@ public struct Evaluation {
     ///   - extractor: the network whose features are compared; nil to measure pixels only.
     ///   - weights: the path of the network's weights, for the report.
     ///   - directory: where to cache features of the real images for later evaluations; nil for no cache.
-    ///   - communicator: the processes that share feature extraction; all but rank 0 must call `SharedExtraction.serve`.
+    ///   - communicator: the processes that share feature extraction; all but rank 0 must call
+    ///     `SharedExtraction.serve`.
     /// - Throws: `PixNerdError` if the sides cannot be compared.
     public init(
         real: EvaluationSource, generated: EvaluationSource, extractor: (any FeatureExtractor)?, weights: String?,
@@ -146,9 +148,9 @@ public struct Evaluation {
             seed: settings.seed)
         let network = isReal ? realExtractor : extractor
         var problems: [String] = []
-        func note(_ reason: String) {
-            problems.append(reason)
-            unreadable(reason)
+        func note(_ error: PixNerdError) {
+            problems.append(error.description)
+            unreadable(error.description)
         }
         // One batch for each process.
         var waiting: [PixelBatch] = []

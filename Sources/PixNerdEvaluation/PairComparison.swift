@@ -40,11 +40,11 @@ struct PairComparison {
     }
 
     private func read(_ source: PictureSource, _ body: (PixelBatch) -> Void) throws {
-        var problem: String?
-        func note(_ reason: String) { problem = problem ?? reason }
+        var problem: PixNerdError?
+        func note(_ error: PixNerdError) { problem = problem ?? error }
         try source.forEachBatch(size: size, crops: true, batch: batch, unreadable: note, body)
         // Skipping an image would shift all pairs after it.
-        if let problem { throw EvaluationError(problem) }
+        if let problem { throw problem }
     }
 
     /// Mean of one value per image, with its standard deviation and 95 % interval.

@@ -6,9 +6,9 @@ import PixNerdTensors
 
 /// A JSON file that describes a directory of numbers computed ahead of training.
 ///
-/// The numbers are stored in shards, each of which covers a fixed number of images in the order of the collection. Every
-/// image's numbers are stored with the fingerprint of the pixels that they were computed from, so that an image that has
-/// changed since, or is cropped differently, is detected.
+/// The numbers are stored in shards, each of which covers a fixed number of images in the order of the collection.
+/// Every image's numbers are stored with the fingerprint of the pixels that they were computed from, so that an image
+/// that has changed since, or is cropped differently, is detected.
 package protocol ShardManifest: Codable, Sendable, Equatable {
     /// Name of the numbers in commands and file names, such as "features".
     static var subject: String { get }

@@ -74,7 +74,8 @@ package final class ShardReader<Manifest: ShardManifest> {
         return places.isEmpty ? nil : try rows(at: places) { _, _, _ in column }
     }
 
-    /// - Parameter column: returns the column to read, given the index in the batch, the shard, and the row in the shard.
+    /// - Parameter column: returns the column to read, given the index in the batch, the shard, and the row in the
+    ///   shard.
     private func rows(
         at places: [Int], column: (_ picture: Int, _ shard: Shard, _ row: Int) throws -> Int
     ) throws -> Tensor {

@@ -153,7 +153,8 @@ import Testing
             // Another way to train: refused.
             let error = #expect(throws: ComparisonError.self) { try tiny.run(tiny.comparison(["training.beta1=0.8"])) }
             expectSentence(
-                error?.description ?? "", naming: ["tiny/runs/field", "training.beta1", "0.9", "0.8", "--set name="])
+                error?.description ?? "",
+                naming: ["tiny/runs/field", "training.beta1", "0.9", "0.8", "overrides name="])
         }
     }
 

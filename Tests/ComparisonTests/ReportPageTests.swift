@@ -43,19 +43,16 @@ import Testing
             let reading = try PageReading(page)
             #expect(
                 reading.headings == [
-                    "tiny", "How near to real pictures", "The same seeds side by side", "Along training",
-                    "What it costs",
-                    "Into the space and back", "Spectra", "The way from noise", "What was held equal, and what not",
-                    "How it was made",
+                    "tiny", "Distance to real images", "Samples from the same seeds", "Training curves", "Cost",
+                    "Reconstruction", "Power spectra", "Denoising trajectories", "Configuration", "Provenance",
                 ])
             #expect(
                 page.contains("<strong>Equal.</strong>") && !page.contains("Not equal")
                     && !page.contains("Not finished"))
             for part in [
-                "N = 8 sampled pictures against 16", "N = 8 sampled and 16 real pictures", "N = 6 pictures",
-                "real with real",
-                "unguided", "guided by 2.5", "pixnerd compare &#39;a &lt;b&gt;.yaml&#39;", "pixnerd of the tests",
-                "4 times as strong", "enlarged 3 times", "circle, seed 0", "heart, seed 2", "pictures 0 to 7",
+                "N = 8 sampled images against 16", "N = 8 sampled and 16 real images", "N = 6 images", "baseline",
+                "unguided", "guidance 2.5", "pixnerd compare &#39;a &lt;b&gt;.yaml&#39;", "pixnerd of the tests",
+                "amplified 4 times", "enlarged 3 times", "circle, seed 0", "heart, seed 2", "images 0 to 7",
             ] {
                 #expect(reading.text.contains(part.unescaped), "\(part)")
             }
@@ -140,7 +137,7 @@ import Testing
             let banner = try #require(page.range(of: "<strong>Not equal.</strong>"))
             let first = try #require(page.range(of: "<h2>"))
             #expect(banner.upperBound < first.lowerBound)
-            let top = try PageReading(page).text.components(separatedBy: "How near to real pictures")[0]
+            let top = try PageReading(page).text.components(separatedBy: "Distance to real images")[0]
             #expect(top.contains("\(key): \(values)"))
             #expect(!page.contains("<strong>Equal.</strong>"))
             let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
@@ -155,7 +152,7 @@ import Testing
         try TinyComparison.with { tiny in
             let page = try written(try tiny.comparison(), tiny).page
             let text = try PageReading(page).text
-            #expect(text.contains("Not finished. 34 pieces of work are still to be done."))
+            #expect(text.contains("Not finished. 34 units of work remain."))
             #expect(text.contains("Nothing has been measured yet."))
         }
     }

@@ -158,7 +158,7 @@ import Testing
             #expect(rest.pictures == 1 && rest.unreadable == 6 && reasons.count == 6)
             expectSentence(
                 refusal { _ = try Self.compare([checkpoint], folder, extractor: Means()) },
-                naming: [folder, "1 pictures", "2", "rFID"])
+                naming: [folder, "1 readable images", "2", "rFID"])
             // Weights that overflow.
             let copy = folder + "/overflow"
             try copyAutoencoder(from: checkpoint.path, to: copy, changing: [:])

@@ -268,13 +268,16 @@ import Testing
                 } catch { return "\(error)" }
             }
             let refusals: [(String, [String])] = [
-                (refusal { _ = try Self.evaluate(path("a.npz"), path("wide.npz")) }, ["16 x 16", "16 x 24", "--size"]),
+                (
+                    refusal { _ = try Self.evaluate(path("a.npz"), path("wide.npz")) },
+                    ["16 x 16", "16 x 24", "size 16"]
+                ),
                 (refusal { _ = try Self.evaluate(path("a.npz"), path("one.npz")) }, ["one.npz", "at least 2"]),
                 (refusal { _ = try Self.evaluate(path("a.npz"), path("a.npz")) { $0.patch = 9 } }, ["9", "16 x 16"]),
                 (refusal { _ = try Self.evaluate(path("narrow.npz"), path("a.npz")) }, ["narrow.npz", "2 features"]),
                 (
                     refusal { _ = try Self.evaluate(path("narrow.npz"), path("a.npz"), extractor: nil) },
-                    ["narrow.npz", "--weights"]
+                    ["narrow.npz", "set weights"]
                 ),
                 (refusal { _ = try Self.evaluate(path("none.npz"), path("a.npz")) }, ["none.npz"]),
                 (refusal { _ = try Self.evaluate(directory, path("a.npz")) }, ["no PNG or JPEG picture"]),

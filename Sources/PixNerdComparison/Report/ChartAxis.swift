@@ -1,9 +1,9 @@
 import Foundation
 
-/// One axis of a chart: where values lie, and which are written beside it.
+/// An axis of a chart: the range of its values and the ticks beside it.
 package struct ChartAxis {
     package enum Scale {
-        /// From zero on, or from below it where there is something below.
+        /// Starts at zero, or below if there are negative values.
         case linear
         case logarithmic
     }
@@ -11,7 +11,7 @@ package struct ChartAxis {
     let scale: Scale
     package let range: ClosedRange<Double>
 
-    /// An axis that holds all values.
+    /// Creates an axis that spans all values.
     package init(_ scale: Scale, holding values: [Double]) {
         self.scale = scale
         let finite = values.filter { $0.isFinite && (scale == .linear || $0 > 0) }
@@ -25,7 +25,7 @@ package struct ChartAxis {
         }
     }
 
-    /// From 0 at the lower to 1 at the upper end.
+    /// Position of a value, from 0 at the lower to 1 at the upper end.
     package func place(_ value: Double) -> Double {
         switch scale {
         case .linear: return (value - range.lowerBound) / (range.upperBound - range.lowerBound)
@@ -35,7 +35,7 @@ package struct ChartAxis {
         }
     }
 
-    /// Round values, about as many as asked for.
+    /// Round values for ticks, about as many as asked for.
     package func ticks(about count: Int) -> [Double] {
         switch scale {
         case .linear:
@@ -55,7 +55,7 @@ package struct ChartAxis {
         }
     }
 
-    /// A tick's value with no more digits than it needs, and no exponent.
+    /// Label of a tick, with no more digits than it needs and without an exponent.
     package static func label(_ value: Double) -> String {
         let text = String(format: "%.4g", value)
         return text.contains("e") ? String(format: "%.0f", value) : text

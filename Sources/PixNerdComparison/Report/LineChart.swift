@@ -1,9 +1,9 @@
 import Foundation
 
-/// Lines over an axis as SVG, drawn for a width of a phone: thin grid, each line named at its end, markers that differ where
-/// colours do.
+/// A line chart as SVG, sized for a phone: thin grid, each line labelled at its end, and a marker shape as well as a
+/// colour for each line.
 ///
-/// Colours are the page's variables, so that they suit light and dark.
+/// Colours are CSS variables of the page, for light and dark mode.
 struct LineChart {
     struct Point {
         let x: Double
@@ -13,31 +13,31 @@ struct LineChart {
 
     struct Line {
         let name: String
-        /// The pipeline's place, which decides colour and marker; nil for what belongs to none.
+        /// Index of the pipeline, which determines colour and marker; nil for a line that belongs to none.
         let place: Int?
         let points: [Point]
-        /// So far along the x-axis something was spent before the line begins.
+        /// Cost on the x-axis that was incurred before the line begins.
         var charge: Double = 0
     }
 
-    /// What the chart shows, for those who do not see it.
+    /// Description of the chart for screen readers.
     let title: String
     let xTitle: String
     let yTitle: String
     var xScale = ChartAxis.Scale.linear
     var yScale = ChartAxis.Scale.linear
     let lines: [Line]
-    /// A value that is drawn across, with its name.
+    /// A horizontal line with its label.
     var level: (value: Double, name: String)?
-    /// Values that the y-axis holds besides, so that charts beside each other have the same one.
+    /// Further values that the y-axis must span, so that adjacent charts have the same axis.
     var yHolds: [Double] = []
-    /// Whether points have markers.
+    /// Whether points are drawn with markers.
     var hasMarkers = true
 
     private static let size = (width: 360.0, height: 232.0)
     private static let frame = (left: 40.0, right: 82.0, top: 24.0, bottom: 36.0)
     private static let textHeight = 12.0
-    /// Longer names of lines end in three dots, for there is no more room beside the lines.
+    /// Longest name of a line that fits; longer ones end with an ellipsis.
     private static let longestName = 13
 
     var svg: String {
@@ -100,16 +100,16 @@ struct LineChart {
         return (parts + ["</svg>"]).joined(separator: "\n")
     }
 
-    /// How many colours the page has.
+    /// Number of colours that page.css defines.
     static let colors = 6
 
-    /// Moves names apart that would stand on each other, each as little as the order allows.
+    /// Moves labels that overlap apart, as little as their order allows.
     private func apart(
         _ names: [(y: Double, text: String, color: String)]
     ) -> [(y: Double, text: String, color: String)] {
         var sorted = names.sorted { $0.y < $1.y }
         let limits = (Self.frame.top, Self.size.height - Self.frame.bottom)
-        // Downwards to make room, and back where that has pushed beyond the end.
+        // Down to make room, then back up if that went past the end.
         for place in sorted.indices {
             let least = place == 0 ? limits.0 : sorted[place - 1].y + Self.textHeight
             sorted[place].y = max(sorted[place].y, least)
@@ -121,7 +121,7 @@ struct LineChart {
         return sorted
     }
 
-    /// A pipeline's marker by itself.
+    /// The marker of a pipeline alone, for legends.
     static func legend(_ place: Int) -> String {
         "<svg class=\"legend\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">\(marker(place, at: (6, 6)))</svg>"
     }
@@ -129,15 +129,15 @@ struct LineChart {
     private static func number(_ value: Double) -> String { String(format: "%.1f", value) }
 
     private func line(_ from: (Double, Double), _ to: (Double, Double), _ kind: String) -> String {
-        "<line class=\"\(kind)\" x1=\"\(Self.number(from.0))\" y1=\"\(Self.number(from.1))\" x2=\"\(Self.number(to.0))\" "
-            + "y2=\"\(Self.number(to.1))\"/>"
+        "<line class=\"\(kind)\" x1=\"\(Self.number(from.0))\" y1=\"\(Self.number(from.1))\" "
+            + "x2=\"\(Self.number(to.0))\" y2=\"\(Self.number(to.1))\"/>"
     }
 
     private func text(_ text: String, _ x: Double, _ y: Double, _ kind: String) -> String {
         "<text class=\"\(kind)\" x=\"\(Self.number(x))\" y=\"\(Self.number(y))\">\(escaped(text))</text>"
     }
 
-    /// A circle, a square, a triangle or a diamond.
+    /// Marker of a pipeline: a circle, a square, a triangle or a diamond.
     private static func marker(_ place: Int, at point: (Double, Double)) -> String {
         let (x, y) = point
         let color = "c\(place % colors)"

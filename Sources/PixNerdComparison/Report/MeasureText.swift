@@ -2,37 +2,40 @@ import PixNerdEvaluation
 import PixNerdModels
 import PixNerdTensors
 
-/// What the page says of measures.
+/// Descriptions of the measures for the page.
 enum MeasureText {
     private static let definitions: [(prefix: String, title: String, text: String)] = [
         (
             "fid", "Fréchet distance",
-            "Between normal distributions fitted to a network's features; lower is nearer. Goes down as N grows."
-        ), ("sfid", "sFID", "The same with features that keep places; lower is nearer."),
+            "Distance between normal distributions fitted to network features; lower is better. Decreases as N grows."
+        ), ("sfid", "sFID", "Fréchet distance between spatial features; lower is better."),
         (
             "kid", "Kernel distance",
-            "Maximum mean discrepancy of a network's features; lower is nearer, 0 on average for equals."
+            "Maximum mean discrepancy of network features; lower is better, 0 on average for equal distributions."
         ),
-        ("precision", "Precision", "Share of sampled pictures near a real one by the features; higher is better."),
-        ("recall", "Recall", "Share of real pictures near a sampled one by the features; higher is better."),
-        ("inception_score", "Inception Score", "How sure and how varied the network's classes are; higher is better."),
+        ("precision", "Precision", "Share of samples whose features are close to a real image; higher is better."),
+        ("recall", "Recall", "Share of real images whose features are close to a sample; higher is better."),
+        (
+            "inception_score", "Inception Score",
+            "Confidence and diversity of the network's class predictions; higher is better."
+        ),
         (
             "swd", "Sliced Wasserstein",
-            "Distance between 7 x 7 patches of both sides, mean over the levels of a Laplacian pyramid, times 1000; lower is "
-                + "nearer. Sees colours and texture and not what is shown."
+            "Distance between 7 x 7 patches of both sides, averaged over the levels of a Laplacian pyramid, times "
+                + "1000; lower is better. Measures colour and texture, not content."
         ),
         (
             "spectrum", "Power spectrum",
-            "Root mean square difference of the mean spectra of brightness, in dB; lower is nearer. Sees blur and noise."
+            "RMS difference of the mean brightness spectra, in dB; lower is better. Measures blur and noise."
         ),
         (
             "seam", "Seams",
-            "Energy of the edges between tokens over that of edges elsewhere; 1 without seams. The real pictures' own stands "
-                + "at the bottom."
+            "Energy of edges between tokens relative to edges elsewhere; 1 without seams. The baseline is the value "
+                + "for the real images."
         ),
     ]
 
-    /// Levels of the pyramid are in the JSON, their mean on the page.
+    /// Whether the page shows a measure. Single levels of the pyramid are only in the JSON.
     static func isShown(_ name: String) -> Bool { !name.hasPrefix("swd_") }
 
     static func definition(_ name: String) -> (title: String, text: String)? {
@@ -47,7 +50,7 @@ enum MeasureText {
         }
     }
 
-    /// Measures that are drawn along training.
+    /// Whether training curves are drawn for a measure.
     static func isCharted(_ name: String) -> Bool {
         ["fid", "kid", "swd", "spectrum"].contains(name) || name.hasPrefix("seam")
     }

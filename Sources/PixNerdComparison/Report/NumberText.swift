@@ -1,9 +1,9 @@
 import Foundation
 import PixNerdTensors
 
-/// Numbers as a person reads them.
+/// Formats numbers for people.
 package enum NumberText {
-    /// With three digits that count, never in exponents; words for what is infinite or no number.
+    /// Three significant digits, never an exponent; words for infinity and NaN.
     package static func short(_ value: Double) -> String {
         guard value.isFinite else { return value > 0 ? "infinite" : "unknown" }
         let size = abs(value)
@@ -11,17 +11,17 @@ package enum NumberText {
         return grouped(String(format: "%.\(digits)f", value))
     }
 
-    /// As short as it can be, such as `4` and `2.5`.
+    /// Shortest form, such as `4` and `2.5`.
     package static func plain(_ value: Float) -> String { String(format: "%g", value) }
 
-    /// With a prefix of a power of a thousand, such as `9.34 M`.
+    /// Three significant digits with an SI prefix, such as `9.34 M`.
     package static func scaled(_ value: Double) -> String {
         let prefixes = [("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)]
         guard let (name, size) = prefixes.first(where: { abs(value) >= $0.1 }) else { return short(value) }
         return "\(short(value / size))\u{a0}\(name)"
     }
 
-    /// Such as `12 min 5 s`.
+    /// Duration in words, such as `12 min 5 s`.
     package static func duration(_ seconds: Double) -> String {
         guard seconds.isFinite else { return short(seconds) }
         guard seconds >= 60 else { return "\(short(seconds))\u{a0}s" }
@@ -30,7 +30,7 @@ package enum NumberText {
         return hours > 0 ? "\(hours)\u{a0}h \(minutes)\u{a0}min" : "\(minutes)\u{a0}min \(whole % 60)\u{a0}s"
     }
 
-    /// Thousands apart by narrow spaces.
+    /// Separates thousands with narrow spaces.
     private static func grouped(_ text: String) -> String {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard let whole = parts.first, whole.drop(while: { $0 == "-" }).count > 4 else { return text }
@@ -43,7 +43,7 @@ package enum NumberText {
     }
 }
 
-/// Text between the tags of XML, or inside of an attribute.
+/// Escapes text for XML content and attributes.
 func escaped(_ text: String) -> String {
     text.replacingOccurrences(of: "&", with: "&amp;").replacingOccurrences(of: "<", with: "&lt;")
         .replacingOccurrences(of: ">", with: "&gt;").replacingOccurrences(of: "\"", with: "&quot;")

@@ -1,6 +1,6 @@
-/// What the page's template is filled with. Texts are escaped by the template, except those that are SVG.
+/// Data for the page's template, which escapes all texts except SVG.
 struct PageModel {
-    /// A number as it is shown, and as JSON has it.
+    /// A number as displayed, with the value that the JSON has.
     struct Number {
         let value: String
         let text: String
@@ -10,13 +10,13 @@ struct PageModel {
     }
 
     struct Cell {
-        /// nil where there is none, or it is not known.
+        /// The number; nil if it does not apply or is unknown.
         let number: Number?
         var low: Number?
         var high: Number?
     }
 
-    /// A pipeline with its mark.
+    /// A pipeline's name with its marker.
     struct Name {
         let name: String
         let mark: String
@@ -45,7 +45,7 @@ struct PageModel {
         let cells: [String]
     }
 
-    /// Images side by side.
+    /// A row of images.
     struct Strip {
         let name: Name
         let addresses: [String]

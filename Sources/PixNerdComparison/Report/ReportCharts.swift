@@ -1,22 +1,22 @@
 import Foundation
 import PixNerdEvaluation
 
-/// The charts of a page.
+/// Builds the charts of a page.
 struct ReportCharts {
     let results: ComparisonResults
 
     var note: String {
-        "Each measure against steps, against the time of training, and against its floating-point operations, on the machine "
-            + "named below; vertical bars hold 95 % of other draws. Time and operations count the training of autoencoders, "
-            + "which is the thick stretch on the axis before a line begins. Dashed: the same measure between halves of the "
-            + "real pictures."
+        "Each measure over steps, over training time, and over floating-point operations of training, on the machine "
+            + "named below; vertical bars are 95 % intervals. Time and operations include the training of "
+            + "autoencoders, shown as a thick line on the axis. Dashed: the baseline, the same "
+            + "measure between two halves of the real images."
     }
 
-    /// What a line lies over.
+    /// An x-axis for training curves.
     private struct Axis {
         let title: String
         let value: (PipelineResult.Point) -> Double
-        /// What was spent before the first step.
+        /// Cost incurred before the first step.
         let charge: (PipelineResult) -> Double
     }
 
@@ -70,11 +70,11 @@ struct ReportCharts {
         let title = "\(CostQuantity.guidanceTitle(guidance)), over \(axis.title)"
         let chart = LineChart(
             title: "\(MeasureText.title(measure)), \(title)", xTitle: axis.title, yTitle: MeasureText.title(measure),
-            lines: lines, level: floor.map { ($0, "real with real") }, yHolds: values(measure.name))
+            lines: lines, level: floor.map { ($0, "baseline") }, yHolds: values(measure.name))
         return PageModel.Figure(title: title, svg: chart.svg)
     }
 
-    /// All values of a measure, with their intervals.
+    /// All values of a measure, with the ends of their intervals.
     private func values(_ name: String) -> [Double] {
         results.pipelines.flatMap(\.points).compactMap { $0.evaluation[name] }.flatMap {
             [$0.value] + ($0.interval ?? [])
@@ -82,8 +82,8 @@ struct ReportCharts {
     }
 
     var spectraNote: String {
-        "Mean power of the brightness at so many periods along a side, in squared grey levels, both axes logarithmic; last "
-            + "steps, " + results.numbersOnly + ". Black or white: the real pictures."
+        "Mean power of the brightness by the number of periods along a side, in squared grey levels, with logarithmic "
+            + "axes; last steps, " + results.numbersOnly + ". Black or white: the real images."
     }
 
     var spectra: [PageModel.Figure] {
@@ -111,9 +111,9 @@ struct ReportCharts {
 }
 
 extension ComparisonResults {
-    /// Such as `N = 500 sampled and 1000 real pictures`.
+    /// Numbers of images, such as `N = 500 sampled and 1000 real images`.
     var numbersOnly: String {
         let report = pipelines.lazy.compactMap { $0.points.last?.evaluation }.first
-        return "N = \(report?.generated.pictures ?? 0) sampled and \(report?.real.pictures ?? 0) real pictures"
+        return "N = \(report?.generated.pictures ?? 0) sampled and \(report?.real.pictures ?? 0) real images"
     }
 }

@@ -3,22 +3,30 @@ import Mustache
 import PixNerdEvaluation
 import PixNerdImages
 
-/// The page of a comparison, which needs no other file: style, charts and images stand in it.
+/// Builds the page of a comparison. It is self-contained: style, charts and images are embedded.
 struct ReportPage {
     let results: ComparisonResults
     let comparison: PipelineComparison
 
-    /// - Throws: one sentence where images cannot be read.
+    /// - Throws: `PixNerdError` if images cannot be read.
     func html() throws -> String {
         let library = MustacheLibrary(templates: [
-            "page": try MustacheTemplate(string: pageTemplate), "cell": try MustacheTemplate(string: cellTemplate),
-            "grid": try MustacheTemplate(string: gridTemplate),
+            "page": try MustacheTemplate(string: Self.text(PackageResources.page_mustache)),
+            "cell": try MustacheTemplate(string: Self.text(PackageResources.cell_mustache)),
+            "grid": try MustacheTemplate(string: Self.text(PackageResources.grid_mustache)),
         ])
-        let page: [String: Any] = ["title": results.name, "style": pageStyle, "model": try model()]
+        let page: [String: Any] = [
+            "title": results.name, "style": Self.text(PackageResources.page_css), "model": try model(),
+        ]
         guard let html = library.render(page, withTemplate: "page") else {
             preconditionFailure("ReportPage: the template is not in its library")
         }
         return html
+    }
+
+    /// Text of an embedded file, without its final newline.
+    private static func text(_ file: [UInt8]) -> String {
+        String(decoding: file.last == UInt8(ascii: "\n") ? file.dropLast() : file[...], as: UTF8.self)
     }
 
     private func model() throws -> PageModel {
@@ -58,45 +66,44 @@ struct ReportPage {
     private var summary: String {
         let size = results.pipelines.first?.points.first?.evaluation.size.map { " of \($0)" } ?? ""
         return
-            "\(results.pipelines.count) pipelines learn to make pictures\(size), trained, sampled and measured alike: "
-            + "what differs is the space that they work in, and how tokens become what is diffused."
+            "\(results.pipelines.count) pipelines generate images\(size) and are trained, sampled and evaluated "
+            + "identically. They differ in the space that they work in, and in how tokens become pixels or latents."
     }
 
     private func text(_ pipeline: PipelineResult) -> String {
         let tokens = pipeline.tokens.map { "\($0) tokens" } ?? "an unknown number of tokens"
-        let head = pipeline.head == "field" ? "a field of weights for each patch" : "one matrix for each patch"
+        let head = pipeline.head == "field" ? "one field of weights per patch" : "one matrix per patch"
         let space =
             pipeline.space == "pixel"
             ? "pixels"
-            : pipeline.spaceRecord.map { "latents of \($0.channels) channels, f\($0.reduction)" } ?? "latents"
+            : pipeline.spaceRecord.map { "latents with \($0.channels) channels, f\($0.reduction)" } ?? "latents"
         return "\(space), \(head), \(tokens)"
     }
 
     private var notices: [String] {
         var found = results.pipelines.filter(\.hasUnknownCost).map {
-            "What training the autoencoder of \($0.name) took is not known, and is not charged to it."
+            "The cost of training the autoencoder of \($0.name) is unknown and not included."
         }
         found += results.pipelines.filter(\.isTaken).map {
-            "\($0.name) is a finished run that was taken: times and memory of its training are those of its own log."
+            "\($0.name) is an existing run: its training time and memory come from its own log."
         }
         for (uses, what) in [
-            (comparison.pipelines.contains { $0.configuration.repa.isOn }, "encoder that tokens are aligned with"),
+            (comparison.pipelines.contains { $0.configuration.repa.isOn }, "encoder that features are aligned with"),
             (
                 comparison.pipelines.contains { $0.autoencoder?.autoencoder.perceptual.isEmpty == false },
                 "network of an autoencoder's perceptual loss"
             ),
         ] where uses {
-            found.append("Floating-point operations of training do not count the \(what); times do.")
+            found.append("Floating-point operations of training exclude the \(what); times include it.")
         }
         if results.measuring.features == nil {
             found.append(
-                "Without the weights of a network only pixels are measured: texture, frequencies and seams, and not what "
-                    + "pictures show.")
+                "Without network weights only pixels are measured: texture, frequencies and seams, not content.")
         }
         return found
     }
 
-    /// Every measure of the last steps that the page shows, in the order of the evaluation.
+    /// All measures of the last steps that the page shows, in the order of the evaluation.
     private var measures: [EvaluationReport.Measure] {
         let report = results.pipelines.lazy.compactMap { $0.points.last?.evaluation }.first
         return report?.measures.filter { MeasureText.isShown($0.name) } ?? []
@@ -114,7 +121,7 @@ struct ReportPage {
             PageModel.Cell(
                 number: last.lazy.compactMap { $0?.evaluation[own.name]?.floor }.first.map { PageModel.Number($0) })
         }
-        rows.append(PageModel.Row(head: "real with real", cells: floors))
+        rows.append(PageModel.Row(head: "baseline", cells: floors))
         return PageModel.Table(
             title: "\(CostQuantity.guidanceTitle(guidance)), step \(steps)",
             heads: measures.map { PageModel.Name(name: MeasureText.title($0), mark: "") }, rows: rows)
@@ -144,10 +151,10 @@ struct ReportPage {
     }
 
     private var costNote: String {
-        "On \(results.machine.processor) with \(results.machine.threads) threads. Every piece of work ran in a process of its "
-            + "own, whose largest resident memory is its peak. Times of training are those of steps alone, over all "
-            + "sessions, without saving and measuring, with whatever else the machine did meanwhile. A multiply-add is two floating-point operations, and a backward pass "
-            + "counts as two forward passes."
+        "On \(results.machine.processor) with \(results.machine.threads) threads. Each unit of work ran in a process "
+            + "of its own; peak memory is that process's largest resident memory. Training times are those of the "
+            + "steps alone, over all sessions, without saving and evaluation, and depend on the load of the machine. "
+            + "A multiply-add counts as two floating-point operations, and a backward pass as two forward passes."
     }
 
     private var roundTripTable: PageModel.Table {
@@ -172,8 +179,9 @@ struct ReportPage {
     private var roundTripNote: String {
         let count = results.pipelines.lazy.compactMap { $0.spaceRecord?.roundTrip.generated.pictures }.first ?? 0
         return
-            "N = \(count) pictures of \(results.measuring.reference), encoded and decoded without any diffusion: what no "
-            + "model in that space can do better than. Pixels come back exactly. PSNR in dB, spectrum as distance in dB."
+            "N = \(count) images of \(results.measuring.reference), encoded and decoded without diffusion: the best "
+            + "that any model in that space can reach. Pixels are reconstructed exactly. PSNR and the distance "
+            + "between spectra are in dB."
     }
 
     private var made: [PageModel.TextRow] {
@@ -185,19 +193,19 @@ struct ReportPage {
                 "machine",
                 "\(machine.processor), \(machine.instructionSet), \(machine.threads) threads, "
                     + "\(NumberText.short(machine.memory)) GB"
-            ), ("products", "\(machine.blas), core \(machine.blasCore)"),
+            ), ("BLAS", "\(machine.blas), core \(machine.blasCore)"),
             (
                 "sampling",
                 "Euler, \(measuring.steps) steps, shift \(measuring.shift), guidance "
                     + measuring.guidance.map(NumberText.plain).joined(separator: ", ")
-                    + " between times \(interval), moving average of the weights, \(measuring.batch) pictures at once"
+                    + " between times \(interval), EMA weights, \(measuring.batch) images at once"
             ),
             (
                 "seeds",
-                "pictures \(measuring.seed) to \(measuring.seed + UInt64(max(measuring.pictures, 1) - 1)), classes in turn; "
-                    + "measures \(measuring.seed); training "
+                "images \(measuring.seed) to \(measuring.seed + UInt64(max(measuring.pictures, 1) - 1)), classes in "
+                    + "turn; evaluation \(measuring.seed); training "
                     + (results.equal.first { $0.key == "seed" }?.values.first?.value ?? "as above")
-            ), ("reference", "\(measuring.reference), at most \(measuring.referencePictures) pictures"),
+            ), ("reference", "\(measuring.reference), at most \(measuring.referencePictures) images"),
             ("features", results.featuresText),
         ]
         return rows.map { PageModel.TextRow(head: $0.0, cells: [$0.1]) }
@@ -206,7 +214,7 @@ struct ReportPage {
 }
 
 extension PipelineComparison {
-    /// The page of what has been found.
+    /// The page with the results so far.
     func reportPage(_ results: ComparisonResults) throws -> String {
         try ReportPage(results: results, comparison: self).html()
     }
@@ -228,15 +236,15 @@ extension ComparisonResults {
         pipelines.lazy.compactMap { $0.points.last?.evaluation }.first
     }
 
-    /// How many images every number is of.
+    /// Explanation of the numbers of images, the intervals and the baseline.
     var numbersNote: String {
         guard let report = anyEvaluation else { return "Nothing has been measured yet." }
         let (real, sampled) = (report.real.pictures ?? 0, report.generated.pictures ?? 0)
         return
-            "N = \(sampled) sampled pictures against \(real) of \(measuring.reference). Below each number the interval "
-            + "that holds 95 % of other draws of as many pictures, from \(report.resamples) resamples; at the bottom what "
-            + "the same measure finds between two halves of the real pictures, \(real / 2) each, below which nothing can be "
-            + "told. Numbers of other N cannot be compared with these."
+            "N = \(sampled) sampled images against \(real) of \(measuring.reference). Below each number is its 95 % "
+            + "interval over other draws of as many images, from \(report.resamples) resamples. The last row is the "
+            + "baseline: the same measure between two halves of the real images, \(real / 2) each; distances up to it "
+            + "are not significant. Values for different N cannot be compared."
     }
 
     var featuresText: String {

@@ -3,17 +3,17 @@ import PixNerdImages
 import PixNerdModels
 import PixNerdTraining
 
-/// The images of a page.
+/// Builds the images of a page.
 struct ReportPictures {
     let results: ComparisonResults
     let comparison: PipelineComparison
 
-    /// Of the image in the page, a side of a pixel of the sampled one.
+    /// Side in page pixels of one image pixel.
     private static let zoom = 3
-    /// Sides of what is cut out of round trips.
+    /// Side in pixels of the crops of reconstructions.
     private static let zoomedSide = 32
     private static let zoomedPictures = 6
-    /// How many times as strong differences are shown.
+    /// Amplification of the differences.
     private static let magnification = 4
 
     private func name(_ place: Int) -> PageModel.Name {
@@ -23,12 +23,12 @@ struct ReportPictures {
     var gridNote: String {
         let evaluation = comparison.settings.evaluation
         return
-            "The first \(evaluation.perClass) pictures of up to \(evaluation.classes) classes, from the last step of each "
-            + "pipeline; \(results.numbersOnly). Nothing was chosen: seeds count on from \(evaluation.seed), and pictures "
-            + "that stand in the same place begin with the same seed. Enlarged without smoothing."
+            "The first \(evaluation.perClass) images of up to \(evaluation.classes) classes, from the last step of "
+            + "each pipeline; \(results.numbersOnly). They are not selected: seeds are consecutive from "
+            + "\(evaluation.seed), and images in the same position have the same seed. Enlarged without smoothing."
     }
 
-    /// Images of the last steps of one guidance; nil where there are none.
+    /// Samples from the last steps with one guidance scale; nil if there are none.
     func grid(guidance: Float) throws -> PageModel.Grid? {
         let evaluation = comparison.settings.evaluation
         var names: [PageModel.Name] = []
@@ -62,7 +62,7 @@ struct ReportPictures {
         PageModel.Strip(name: name, addresses: try pictures.map(InlinePictures.address), description: text)
     }
 
-    /// Round trips of pipelines whose space is not pixels.
+    /// Reconstructions by pipelines that do not work on pixels.
     func roundTrips() throws -> [PageModel.RoundTrip] {
         try results.pipelines.enumerated().compactMap { place, pipeline in
             guard let record = pipeline.spaceRecord, record.parameters != nil else { return nil }
@@ -82,32 +82,33 @@ struct ReportPictures {
                     address: try InlinePictures.address(column), width: column.width * Self.zoom,
                     height: column.height * Self.zoom)
             }
-            let part = originals[0].width > Self.zoomedSide ? "the middle of the picture" : "the picture"
+            let part = originals[0].width > Self.zoomedSide ? "the centre of the image" : "the image"
             return PageModel.RoundTrip(
                 name: name(place),
                 text:
-                    "From top to bottom \(part), what came back, and the difference, \(Self.magnification) times as strong "
-                    + "about middle grey; enlarged \(Self.zoom) times. \(count) of \(record.roundTrip.generated.pictures ?? 0) "
-                    + "pictures, taken evenly.", zooms: zooms)
+                    "From top to bottom: \(part), its reconstruction, and the difference, amplified "
+                    + "\(Self.magnification) times around middle grey; enlarged \(Self.zoom) times. \(count) of "
+                    + "\(record.roundTrip.generated.pictures ?? 0) images, sampled evenly.", zooms: zooms)
         }
     }
 
     var trajectoryNote: String {
         let steps = results.pipelines.lazy.compactMap { $0.trajectory?.steps }.first ?? []
         return
-            "What is predicted at steps \(steps.map(String.init).joined(separator: ", ")) of \(results.measuring.steps), from "
-            + "noise at the left to the picture at the right, \(CostQuantity.guidanceTitle(results.measuring.guidance.max() ?? 1)): the same "
-            + "seed for each pipeline, N = 1 in a row."
+            "Predictions at steps \(steps.map(String.init).joined(separator: ", ")) of \(results.measuring.steps), "
+            + "from noise on the left to the image on the right, "
+            + "\(CostQuantity.guidanceTitle(results.measuring.guidance.max() ?? 1)), with the same seed for each "
+            + "pipeline. Each row is a single sample."
     }
 
-    /// As the checkpoints call it.
+    /// Name of a class in the checkpoints.
     private func className(_ label: Int) -> String {
         let runs = results.pipelines.compactMap { try? DenoiserCheckpoint(path: $0.run) }
         let names = runs.lazy.compactMap(\.classNames).first ?? []
         return names.indices.contains(label) ? names[label] : "class \(label)"
     }
 
-    /// A grid for each image, with a row for each pipeline.
+    /// One grid per image, with a row for each pipeline.
     func trajectories() throws -> [PageModel.Grid] {
         let places = results.pipelines.indices.filter { results.pipelines[$0].trajectory != nil }
         guard let first = places.first, let shown = results.pipelines[first].trajectory else { return [] }
@@ -120,7 +121,7 @@ struct ReportPictures {
                 let part = Array(frames[picture * own.steps.count..<(picture + 1) * own.steps.count])
                 return PageModel.StripRow(
                     head: results.pipelines[place].name,
-                    strips: [try strip(name(place), part, "the way from noise, by \(results.pipelines[place].name)")])
+                    strips: [try strip(name(place), part, "denoising trajectory of \(results.pipelines[place].name)")])
             }
             return PageModel.Grid(
                 title: "\(className(shown.labels[picture])), seed \(shown.seeds[picture])", columns: 1, names: [],

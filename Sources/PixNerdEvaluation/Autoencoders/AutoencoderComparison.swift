@@ -60,10 +60,10 @@ public struct AutoencoderComparison {
     ) throws -> (report: AutoencoderComparisonReport, sheet: RGBImage) {
         var (left, done) = (0, 0)
         var originals = RoundTripOriginals(size, extractor)
-        func leaveOut(_ reason: String) {
+        func leaveOut(_ error: PixNerdError) {
             left += 1
             done += 1
-            unreadable(reason)
+            unreadable(error.description)
         }
         let cropped = try source.forEachBatch(size: size, crops: true, batch: batch, unreadable: leaveOut) { batch in
             originals.add(batch)

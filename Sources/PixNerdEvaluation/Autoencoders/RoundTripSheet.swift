@@ -21,8 +21,8 @@ struct RoundTripSheet {
     /// - Parameter number: the autoencoder's number in the report, from 1.
     mutating func add(_ pictures: [RGBImage], number: Int) { returned.append((number, pictures)) }
 
-    /// The sheet: a row of the images, and for each autoencoder a row of reconstructions and a row of differences around
-    /// grey, amplified by the factor in its label.
+    /// The sheet: a row of the images, and for each autoencoder a row of reconstructions and a row of differences
+    /// around grey, amplified by the factor in its label.
     var picture: RGBImage {
         let factor = self.factor
         let rows = returned.flatMap { number, pictures in
@@ -34,8 +34,8 @@ struct RoundTripSheet {
         return ImageGrid.make(rows: [("original", originals)] + rows)
     }
 
-    /// Amplification of the differences: the largest power of two that clips hardly any of them, one for all autoencoders
-    /// so that they can be compared.
+    /// Amplification of the differences: the largest power of two that clips hardly any of them, one for all
+    /// autoencoders so that they can be compared.
     private var factor: Int {
         var counts = [Int](repeating: 0, count: 256)
         for (_, pictures) in returned {

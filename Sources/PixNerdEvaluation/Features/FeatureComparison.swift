@@ -96,8 +96,8 @@ struct FeatureComparison {
             return KernelDistance(real: a, generated: b, subsets: subsets, subsetSize: size, seed: settings.seed)
         }
         let found = distance(a, b, size)
-        // Subsets drawn without replacement are smaller, independent samples, from which subsampling derives an interval
-        // (Politis and Romano, 1994): the variance falls as images are added.
+        // Subsets drawn without replacement are smaller, independent samples, from which subsampling derives an
+        // interval (Politis and Romano, 1994): the variance falls as images are added.
         let interval =
             most >= 2 * size
             ? Bootstrap.interval(

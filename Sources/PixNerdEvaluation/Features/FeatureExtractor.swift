@@ -68,8 +68,8 @@ public struct InceptionExtractor: FeatureExtractor {
     }
 }
 
-/// Class tokens of a DINOv2, for images resized to 224 x 224 with Pillow's bicubic filter (Stein et al., "Exposing flaws
-/// of generative model evaluation metrics", NeurIPS 2023).
+/// Class tokens of a DINOv2, for images resized to 224 x 224 with Pillow's bicubic filter (Stein et al., "Exposing
+/// flaws of generative model evaluation metrics", NeurIPS 2023).
 public struct DINOv2Extractor: FeatureExtractor {
     public let fingerprint: String
     private let network: DINOv2

@@ -61,7 +61,8 @@ package struct DoubleMatrix: Sendable, Equatable {
         let (count, width) = (x.count / columns, columns)
         _ = MatrixLibrary.isReady
         values.withUnsafeMutableBufferPointer { target in
-            // Sound: each thread writes to its own rows. There are more bands than threads because the first are the longest.
+            // Sound: each thread writes to its own rows. There are more bands than threads because the first are the
+            // longest.
             nonisolated(unsafe) let target = target
             parallelChunks(width, of: max(Self.band(width) / 4, 32)) { band in
                 let (first, diagonal) = (band.lowerBound, band.lowerBound * width + band.lowerBound)

@@ -1,13 +1,13 @@
 import PixNerdSupport
 import PixNerdTensors
 
-/// Squared Fréchet distance between normal distributions, of which one is fixed (Dowson and Landau, 1982; Heusel et al.,
-/// 2017):
+/// Squared Fréchet distance between normal distributions, of which one is fixed (Dowson and Landau, 1982; Heusel et
+/// al., 2017):
 ///
 ///     d^2 = |m1 - m2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))
 ///
-/// With S1 = F F^T, the eigenvalues of S1 S2 are those of the symmetric F^T S2 F, so nothing ever becomes complex and the
-/// matrix square root needs no iteration. F is computed once and serves every distance to the fixed distribution.
+/// With S1 = F F^T, the eigenvalues of S1 S2 are those of the symmetric F^T S2 F, so nothing ever becomes complex and
+/// the matrix square root needs no iteration. F is computed once and serves every distance to the fixed distribution.
 public struct FrechetDistance: Sendable {
     private let statistics: GaussianStatistics
     /// F^T [rank, d]: the eigenvectors of S1 as rows, times the square roots of their eigenvalues.
@@ -20,7 +20,8 @@ public struct FrechetDistance: Sendable {
         guard case (let values, let vectors?)? = statistics.covariance.symmetricEigen(vectors: true) else {
             throw Self.notFinite
         }
-        // With fewer images than features most eigenvalues are zero up to rounding, whose square roots are no longer small.
+        // With fewer images than features most eigenvalues are zero up to rounding, whose square roots are no longer
+        // small.
         let kept = values.indices.filter { values[$0] > Self.negligible(values) }
         var factor = DoubleMatrix(zeros: kept.count, width)
         for (row, index) in kept.enumerated() {

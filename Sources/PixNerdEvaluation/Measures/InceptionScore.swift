@@ -1,8 +1,8 @@
 import Foundation
 import PixNerdTensors
 
-/// Inception Score (Salimans et al., 2016): exp of the mean KL divergence between an image's class probabilities and the
-/// mean probabilities of its split.
+/// Inception Score (Salimans et al., 2016): exp of the mean KL divergence between an image's class probabilities and
+/// the mean probabilities of its split.
 ///
 /// Splits are consecutive rows. Images sorted by class score too low: they must be shuffled first.
 public struct InceptionScore: Sendable {
@@ -20,7 +20,8 @@ public struct InceptionScore: Sendable {
 
     /// - Parameters:
     ///   - logits: [N, classes], without the last layer's bias, as in the published score.
-    ///   - order: row indices in the order in which they are split, repeated as often as they count; nil for all rows in turn.
+    ///   - order: row indices in the order in which they are split, repeated as often as they count; nil for all rows
+    ///     in turn.
     ///   - splitSize: rows per split, 5000 in ADM's evaluation; the last split may have fewer.
     public init(logits: Tensor, order: [Int]? = nil, splitSize: Int = 5000) {
         let (rows, classes) = (logits.shape[0], logits.shape[1])

@@ -1,8 +1,8 @@
 import PixNerdDiffusion
 import PixNerdTensors
 
-/// Kernel distance (KID; Binkowski et al., "Demystifying MMD GANs", ICLR 2018): the squared maximum mean discrepancy with
-/// the kernel (x y / d + 1)^3 and its unbiased estimator, averaged over random subsets.
+/// Kernel distance (KID; Binkowski et al., "Demystifying MMD GANs", ICLR 2018): the squared maximum mean discrepancy
+/// with the kernel (x y / d + 1)^3 and its unbiased estimator, averaged over random subsets.
 public struct KernelDistance: Sendable {
     /// Mean over the subsets.
     public let mean: Double

@@ -58,8 +58,8 @@ struct LaplacianPyramid {
         return blurred(apart, scale: 2)
     }
 
-    /// The plane blurred with the binomial weights 1 4 6 4 1 in both directions; edges are mirrored about the centres of the
-    /// outermost pixels.
+    /// The plane blurred with the binomial weights 1 4 6 4 1 in both directions; edges are mirrored about the centres
+    /// of the outermost pixels.
     ///
     /// - Parameter scale: a factor for the weights of each direction, which otherwise sum to 1.
     private static func blurred(_ plane: Plane, scale: Double) -> Plane {

@@ -18,16 +18,16 @@ public enum PairMeasures {
 
     /// Structural similarity of each pair, at most 1 (Wang et al., IEEE Transactions on Image Processing 13, 2004).
     ///
-    /// Windows have Gaussian weights with a standard deviation of 1.5 pixels, and covariances are population covariances.
-    /// The result is the mean over channels and over the windows that lie inside the image, which scikit-image computes with
-    /// `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
+    /// Windows have Gaussian weights with a standard deviation of 1.5 pixels, and covariances are population
+    /// covariances. The result is the mean over channels and over the windows that lie inside the image, which
+    /// scikit-image computes with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False`.
     ///
     /// - Precondition: height and width are at least 11 pixels.
     public static func structuralSimilarity(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
         precondition(
             min(first.height, first.width) >= smallestSide,
-            "structuralSimilarity: pictures of \(first.height) x \(first.width)")
+            "structuralSimilarity: images of \(first.height) x \(first.width)")
         return parallelMap(first.count) { picture in
             (0..<3).reduce(0) { sum, channel in
                 sum + similarity(first.plane(picture, channel: channel), second.plane(picture, channel: channel)) / 3
@@ -83,7 +83,7 @@ public enum PairMeasures {
     private static func check(_ first: PixelBatch, _ second: PixelBatch) {
         precondition(
             first.count == second.count && first.height == second.height && first.width == second.width,
-            "PairMeasures: \(first.count) pictures of \(first.height) x \(first.width) and \(second.count) of "
+            "PairMeasures: \(first.count) images of \(first.height) x \(first.width) and \(second.count) of "
                 + "\(second.height) x \(second.width)")
     }
 }

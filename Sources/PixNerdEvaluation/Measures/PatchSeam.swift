@@ -2,9 +2,9 @@ import PixNerdTensors
 
 /// Detects seams between the patches that images were generated from.
 ///
-/// Squared differences of neighbouring pixels are averaged by their position in a period. Seams make them larger at patch
-/// boundaries than elsewhere. There is no literature on this measure; it guards against a known failure of models that
-/// decode patch by patch.
+/// Squared differences of neighbouring pixels are averaged by their position in a period. Seams make them larger at
+/// patch boundaries than elsewhere. There is no literature on this measure; it guards against a known failure of models
+/// that decode patch by patch.
 public struct PatchSeam: Sendable {
     public let height: Int
     public let width: Int
@@ -16,7 +16,7 @@ public struct PatchSeam: Sendable {
 
     /// Adds images of size height x width.
     public mutating func add(_ batch: PixelBatch) {
-        precondition(batch.height == height && batch.width == width, "PatchSeam: a picture of another size")
+        precondition(batch.height == height && batch.width == width, "PatchSeam: an image of another size")
         for energies in parallelMap(batch.count, { Self.energies(batch.brightness($0)) }) {
             across.append(energies.across)
             down.append(energies.down)
@@ -66,8 +66,8 @@ public struct PatchSeam: Sendable {
         return at.sum / at.count / (between.sum / between.count)
     }
 
-    /// Seam index: the energy ratio at the patch size over the mean ratio at unrelated periods, from half to twice the patch
-    /// size. Regularities that images of any kind have cancel out.
+    /// Seam index: the energy ratio at the patch size over the mean ratio at unrelated periods, from half to twice the
+    /// patch size. Regularities that images of any kind have cancel out.
     ///
     /// - Precondition: the patch is at least 2 pixels and fits into the image twice.
     public func index(patch: Int, counts: [Int]? = nil) -> Double {

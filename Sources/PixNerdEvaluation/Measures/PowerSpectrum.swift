@@ -3,8 +3,8 @@ import PixNerdTensors
 
 /// Power spectrum of image brightness, averaged over directions.
 ///
-/// Each image's mean is subtracted and its edges are faded out with a Hann window, so that neither the brightness nor the
-/// jump from the right edge to the left one leaks into other frequencies. A spectrum does not depend on content.
+/// Each image's mean is subtracted and its edges are faded out with a Hann window, so that neither the brightness nor
+/// the jump from the right edge to the left one leaks into other frequencies. It says nothing about content.
 public struct PowerSpectrum: Sendable {
     public let height: Int
     public let width: Int
@@ -24,7 +24,7 @@ public struct PowerSpectrum: Sendable {
     public static let smallestSide = 4
 
     public init(height: Int, width: Int) {
-        precondition(min(height, width) >= Self.smallestSide, "PowerSpectrum: pictures of \(height) x \(width)")
+        precondition(min(height, width) >= Self.smallestSide, "PowerSpectrum: images of \(height) x \(width)")
         (self.height, self.width) = (height, width)
         fourier = (FourierMatrix(height, outputs: height), FourierMatrix(width, outputs: width / 2 + 1))
         let (down, across) = (Self.hann(height), Self.hann(width))
@@ -44,7 +44,7 @@ public struct PowerSpectrum: Sendable {
 
     /// Adds images of size height x width.
     public mutating func add(_ batch: PixelBatch) {
-        precondition(batch.height == height && batch.width == width, "PowerSpectrum: a picture of another size")
+        precondition(batch.height == height && batch.width == width, "PowerSpectrum: an image of another size")
         pictures += parallelMap(batch.count) { spectrum(batch.brightness($0)) }
     }
 
@@ -52,7 +52,7 @@ public struct PowerSpectrum: Sendable {
     ///
     /// - Parameter counts: how often each image counts; nil for once each.
     public func mean(counts: [Int]? = nil) -> [Double] {
-        precondition(!pictures.isEmpty, "PowerSpectrum: there are no pictures")
+        precondition(!pictures.isEmpty, "PowerSpectrum: there are no images")
         let total = Double(counts?.reduce(0, +) ?? pictures.count)
         return (0..<frequencies).map { frequency in
             pictures.indices.reduce(0) { $0 + Double(counts?[$1] ?? 1) * pictures[$1][frequency] } / total
@@ -61,9 +61,10 @@ public struct PowerSpectrum: Sendable {
 
     /// Root mean square difference of two mean spectra in dB.
     ///
-    /// The power of rounding to 8 bits is added to both spectra at every frequency, because nothing below it is measurable.
+    /// The power of rounding to 8 bits is added to both spectra at every frequency, because nothing below it is
+    /// measurable.
     public static func distance(_ first: [Double], _ second: [Double]) -> Double {
-        precondition(first.count == second.count, "PowerSpectrum: spectra of other pictures")
+        precondition(first.count == second.count, "PowerSpectrum: spectra of images of other sizes")
         let rounding = 1.0 / 12
         let squares = zip(first, second).reduce(0) { sum, pair in
             let difference = 10 * log10((pair.0 + rounding) / (pair.1 + rounding))

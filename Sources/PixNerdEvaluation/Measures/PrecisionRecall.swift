@@ -1,7 +1,7 @@
 import PixNerdTensors
 
-/// Improved precision and recall (Kynkaanniemi et al., NeurIPS 2019): which images of one side lie in the manifold of the
-/// other, the union of balls around its images with radii up to their k-th nearest neighbours.
+/// Improved precision and recall (Kynkaanniemi et al., NeurIPS 2019): which images of one side lie in the manifold of
+/// the other, the union of balls around its images with radii up to their k-th nearest neighbours.
 public struct PrecisionRecall: Sendable {
     /// Whether each generated image lies in the manifold of the real images.
     public let isPlausible: [Bool]

@@ -4,8 +4,8 @@ import PixNerdTensors
 /// "Progressive growing of GANs", ICLR 2018, section 5).
 ///
 /// A descriptor is a patch of 7 x 7 pixels and three channels at a random position. The channels of each side are
-/// normalized to mean 0 and variance 1. The distance is that between projections on random directions, averaged over the
-/// directions. It depends on the number of images.
+/// normalized to mean 0 and variance 1. The distance is that between projections on random directions, averaged over
+/// the directions. It depends on the number of images.
 public enum SlicedWasserstein {
     /// Side of a patch in pixels.
     package static let side = 7
@@ -26,8 +26,8 @@ public enum SlicedWasserstein {
         private let seed: UInt64
 
         /// - Parameters:
-        ///   - expected: the number of images to come. Each gets 128 descriptors, as in the paper, or fewer so that there
-        ///     are at most 2^17 in all.
+        ///   - expected: the number of images to come. Each gets 128 descriptors, as in the paper, or fewer so that
+        ///     there are at most 2^17 in all.
         ///   - seed: determines the positions.
         public init(height: Int, width: Int, expected: Int, seed: UInt64) {
             precondition(SlicedWasserstein.isMeasurable(height: height, width: width), "SlicedWasserstein: too small")
@@ -99,7 +99,7 @@ public enum SlicedWasserstein {
     ) -> [Distance] {
         precondition(
             real.sizes.elementsEqual(generated.sizes, by: ==) && real.pictures > 0 && generated.pictures > 0,
-            "SlicedWasserstein: the two sides have other sizes, or no pictures")
+            "SlicedWasserstein: the two sides have other sizes, or no images")
         return real.sizes.indices.map { level in
             let directions = randomDirections(directions, seed: seed, level: level)
             let (base, resampled) = distance(

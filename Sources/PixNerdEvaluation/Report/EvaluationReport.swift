@@ -35,14 +35,14 @@ public struct EvaluationReport: Codable, Sendable {
         public let deviation: Double?
         /// 95 % interval of the value over other draws of as many generated images.
         public let interval: [Double]?
-        /// Baseline: the value between two halves of the real images. Smaller values mean nothing.
+        /// Baseline: the value between two halves of the real images, which cannot be told from zero.
         public let floor: Double?
         /// Remark on how the value was computed.
         public let note: String?
     }
 
-    /// Mean power of the brightness of each side's images at 1, 2, ... periods along the shorter side, in squared grey levels
-    /// per pixel.
+    /// Mean power of the brightness of each side's images at 1, 2, ... periods along the shorter side, in squared grey
+    /// levels per pixel.
     public struct Spectra: Codable, Sendable, Equatable {
         public let real: [Double]
         public let generated: [Double]

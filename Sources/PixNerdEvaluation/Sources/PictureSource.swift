@@ -70,12 +70,13 @@ public struct PictureSource: Sendable {
     ///   - size: the size of all images.
     ///   - crops: whether images of another size are centre-cropped and resized, as for training.
     ///   - batch: images per batch; unreadable images leave a batch smaller.
-    ///   - unreadable: receives the reason for each image that is skipped.
+    ///   - unreadable: receives the error for each image that is skipped.
     /// - Returns: the number of images that were cropped or resized.
     /// - Throws: `PixNerdError` if an image has another size and must not or cannot be cropped; whatever `body` throws.
     @discardableResult
     func forEachBatch(
-        size: PictureExtent, crops: Bool, batch: Int, unreadable: (String) -> Void, _ body: (PixelBatch) throws -> Void
+        size: PictureExtent, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        _ body: (PixelBatch) throws -> Void
     ) throws -> Int {
         var changed = 0
         func fitted(_ picture: RGBImage, _ name: String) throws -> RGBImage {
@@ -86,9 +87,7 @@ public struct PictureSource: Sendable {
                 throw PixNerdError(
                     .mismatch, "\(name)", found: "has \(picture.height) x \(picture.width) pixels",
                     expected: "\(size); \(reason)",
-                    advice:
-                        "set \(Setting.size), for example to \(min(size.height, size.width)), to bring all images to one size"
-                )
+                    advice: "bring all images to one size with \(Setting.size) \(min(size.height, size.width))")
             }
             changed += 1
             return admCenterCrop(picture, size: size.height)
@@ -102,7 +101,7 @@ public struct PictureSource: Sendable {
                     switch picture {
                     case .success(let picture):
                         pictures.append(try fitted(picture, collection.samples[place].name))
-                    case .failure(let error): unreadable(error.description)
+                    case .failure(let error): unreadable(error)
                     }
                 }
                 if let batch = PixelBatch(pictures) { try body(batch) }

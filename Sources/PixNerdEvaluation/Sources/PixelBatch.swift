@@ -11,7 +11,7 @@ public struct PixelBatch: Sendable {
     public init(count: Int, height: Int, width: Int, pixels: [UInt8]) {
         precondition(
             count > 0 && pixels.count == count * height * width * 3,
-            "PixelBatch: \(pixels.count) bytes for \(count) pictures of \(height) x \(width)")
+            "PixelBatch: \(pixels.count) bytes for \(count) images of \(height) x \(width)")
         (self.count, self.height, self.width, self.pixels) = (count, height, width, pixels)
     }
 

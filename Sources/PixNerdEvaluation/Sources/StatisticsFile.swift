@@ -2,8 +2,8 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// Feature statistics in the format of ADM's evaluation: an `.npz` with `mu` [d], `sigma` [d, d], and for sFID `mu_s` and
-/// `sigma_s`. `count`, the number of images, is an extension of this package.
+/// Feature statistics in the format of ADM's evaluation: an `.npz` with `mu` [d], `sigma` [d, d], and for sFID `mu_s`
+/// and `sigma_s`. `count`, the number of images, is an extension of this package.
 public struct StoredStatistics: Sendable {
     public let pool: GaussianStatistics
     public let spatial: GaussianStatistics?
