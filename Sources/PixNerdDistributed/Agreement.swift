@@ -1,7 +1,7 @@
 import Foundation
 import PixNerdSupport
 
-/// What ends the work of all processes; each of them knows it, so that one alone has to say it.
+/// An error that ends the work of all processes. Each of them throws it, so only one has to report it.
 public struct SharedError: Error, CustomStringConvertible, Sendable {
     /// Whose reason it is, where that is neither rank 0 nor all of them.
     private let origin: String
@@ -40,10 +40,10 @@ public struct SharedError: Error, CustomStringConvertible, Sendable {
 }
 
 extension Communicator {
-    /// Runs `body` on every process; where it fails on one, all of them end.
+    /// Runs `body` on every process. If it fails on one, all of them throw.
     ///
-    /// - Throws: `SharedError` with the reason of the lowest rank that has one, and with its name where that is neither rank
-    ///   0 nor all of them; of a process alone, what `body` throws.
+    /// - Throws: `SharedError` with the reason of the lowest rank that failed, preceded by the name of this rank unless
+    ///   it is rank 0. A process without others throws the error of `body` itself.
     public func agree<R>(_ body: () throws -> R) throws -> R {
         guard size > 1 else { return try body() }
         let result = Result(catching: body)
@@ -55,12 +55,14 @@ extension Communicator {
             origin: first == 0 ? "" : "rank \(first) on \(hosts[first]): ", encoded: reasons[first])
     }
 
-    /// Checks that every process has the same of something as rank 0.
+    /// Checks that a value is the same on every process as on rank 0.
     ///
     /// - Parameters:
-    ///   - what: such as "program", for the message.
-    ///   - difference: says in what the value of rank 0 and this one's differ.
-    /// - Throws: `SharedError` that names the first process that has another one.
+    ///   - what: what the value describes, such as "program", for the message.
+    ///   - value: the value of this process.
+    ///   - advice: what to do about a difference, for the message.
+    ///   - difference: describes how the value of rank 0 differs from this one.
+    /// - Throws: `SharedError` naming the first process that has another value.
     public func expectSame(
         _ what: String, _ value: String, advice: String, difference: (_ root: String) throws -> String = { _ in "" }
     ) throws {
@@ -68,7 +70,9 @@ extension Communicator {
         try agree {
             guard root != value else { return }
             let details = try difference(root)
-            throw LaunchError("another \(what) than rank 0 has\(details.isEmpty ? "" : " (\(details))"); \(advice).")
+            throw PixNerdError(
+                .mismatch, found: "another \(what) than rank 0 has\(details.isEmpty ? "" : " (\(details))")",
+                advice: "\(advice)")
         }
     }
 }

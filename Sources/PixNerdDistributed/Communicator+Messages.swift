@@ -1,9 +1,9 @@
 import CPixNerdMPI
 import Foundation
 
-/// Small messages: what processes tell each other beside the numbers of a model.
+/// Small messages between processes, beside the numbers of a model.
 extension Communicator {
-    /// The bytes of all processes, by rank.
+    /// Gathers the bytes of all processes, in the order of the ranks.
     public func gather(_ own: Data) -> [Data] {
         guard size > 1 else { return [own] }
         let lengths: [Int64] = gatherFixed([Int64(own.count)])
@@ -16,12 +16,12 @@ extension Communicator {
         }
     }
 
-    /// The texts of all processes, by rank.
+    /// Gathers the texts of all processes, in the order of the ranks.
     public func gather(text: String) -> [String] {
         gather(Data(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The numbers of all processes, by rank; each may have another count of them.
+    /// Gathers the numbers of all processes, in the order of the ranks. Counts may differ.
     public func gather<Number: BitwiseCopyable>(numbers: [Number]) -> [[Number]] {
         guard size > 1 else { return [numbers] }
         return gather(numbers.withUnsafeBytes { Data($0) }).map { data in
@@ -31,12 +31,12 @@ extension Communicator {
         }
     }
 
-    /// Whether any process says so.
+    /// Whether the argument is true on any process.
     public func any(_ own: Bool) -> Bool {
         size > 1 ? gatherFixed([own ? UInt8(1) : 0]).contains(1) : own
     }
 
-    /// As many numbers of each process, one after the other.
+    /// Gathers equally many numbers from each process, concatenated.
     private func gatherFixed<Number: BitwiseCopyable>(_ own: [Number]) -> [Number] {
         [Number](unsafeUninitializedCapacity: own.count * size) { all, count in
             own.withUnsafeBytes { bytes in
@@ -46,9 +46,9 @@ extension Communicator {
         }
     }
 
-    /// The bytes of rank 0, on every process.
+    /// Sends bytes of rank 0 to every process.
     ///
-    /// - Parameter own: called on rank 0 alone.
+    /// - Parameter own: returns the bytes. It is called on rank 0 only.
     public func broadcast(_ own: () -> Data) -> Data {
         guard size > 1 else { return own() }
         var data = isRoot ? own() : Data()
@@ -59,23 +59,23 @@ extension Communicator {
         return data
     }
 
-    /// Brings the bytes of rank 0 to every process, in place.
+    /// Sends the bytes of rank 0 to every process, in place.
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {
         guard size > 1 else { return }
         carryOutInParts(of: bytes.count) { pn_mpi_broadcast(bytes.baseAddress! + $0, $1, 0) }
     }
 
-    /// Sends bytes to one process, which receives as many. Not collective.
+    /// Sends bytes to one process, which must receive as many. Not collective.
     public func send(_ bytes: UnsafeRawBufferPointer, to target: Int) {
         carryOutInParts(of: bytes.count) { pn_mpi_send(bytes.baseAddress! + $0, $1, Int32(target)) }
     }
 
-    /// Receives as many bytes as one process sends. Not collective.
+    /// Receives bytes from one process, which must send as many. Not collective.
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from source: Int) {
         carryOutInParts(of: bytes.count) { pn_mpi_receive(bytes.baseAddress! + $0, $1, Int32(source)) }
     }
 
-    /// Carries out an operation on bytes part by part, since the library counts in 32 bits.
+    /// Runs an operation on bytes part by part, because MPI counts in 32 bits.
     private func carryOutInParts(of count: Int, _ start: (_ offset: Int, _ count: Int32) -> pn_mpi_operation?) {
         for offset in stride(from: 0, to: count, by: 1 << 30) {
             carryOut { start(offset, Int32(min(1 << 30, count - offset))) }

@@ -1,31 +1,33 @@
 import CPixNerdKernels
 import CPixNerdMPI
 
-/// Numbers that all processes have, cut into as many equal shares as there are processes, one behind the other.
+/// Numbers that all processes have, cut into one equal share per process, in the order of the ranks.
 ///
-/// The two together are what an all-reduce does; between them, each process may work on its own share alone (ZeRO,
-/// Rajbhandari et al., arXiv 1910.02054).
+/// `sumShares` and `gatherShares` together are an all-reduce. Between them, each process can work on its own share only
+/// (ZeRO, Rajbhandari et al., arXiv 1910.02054).
 extension Communicator {
-    /// The range of this process's share.
+    /// The range of this process's share of `count` numbers.
+    ///
+    /// - Precondition: the number of processes divides `count`.
     public func ownShare(of count: Int) -> Range<Int> {
-        precondition(count % size == 0, "shares: \(count) numbers cannot be cut into \(size) equal shares")
+        precondition(count % size == 0, "shares: \(count) numbers cannot be split into \(size) equal shares")
         return rank * (count / size)..<(rank + 1) * (count / size)
     }
 
-    /// Puts into this process's share the sums over all processes, taken in the order of the ranks; the other shares keep
-    /// what they hold. Returns at once; `waitForShares` waits.
+    /// Starts writing the sums over all processes, in the order of the ranks, into this process's share. The other
+    /// shares keep their values. Returns at once; `waitForShares` waits.
     ///
     /// - Parameters:
-    ///   - numbers: `count` of them; stay alive and untouched until then.
-    ///   - workspace: room for as many.
-    ///   - gathers: whether the sums then come to all processes.
-    ///   - isDone: called, on another thread, with how long it took.
+    ///   - numbers: `count` numbers, which must stay alive and untouched until `waitForShares` returns.
+    ///   - workspace: scratch memory for `count` numbers, under the same condition.
+    ///   - gathers: whether all processes then receive all sums.
+    ///   - isDone: called on another thread with the time that the sum took.
     public func sumShares(
         _ numbers: UnsafeMutablePointer<Float>, count: Int, workspace: UnsafeMutablePointer<Float>, gathers: Bool,
         isDone: @escaping @Sendable (Duration) -> Void
     ) {
         let (share, own) = (count / size, ownShare(of: count))
-        // Sound: the caller leaves both alone until `waitForShares` has returned.
+        // Safe: the caller does not touch either buffer until `waitForShares` has returned.
         nonisolated(unsafe) let (numbers, workspace) = (numbers, workspace)
         let size = size
         enqueue {
@@ -37,19 +39,18 @@ extension Communicator {
         }
     }
 
-    /// Brings every process's share of the numbers to all. Returns at once; `waitForShares` waits.
+    /// Starts sending every process's share of the numbers to all processes. Returns at once; `waitForShares` waits.
     public func gatherShares(_ numbers: UnsafeMutablePointer<Float>, count: Int) {
         let share = ownShare(of: count).count
-        // Sound: the caller leaves them alone until `waitForShares` has returned.
+        // Safe: the caller does not touch the buffer until `waitForShares` has returned.
         nonisolated(unsafe) let numbers = numbers
         enqueue { Self.finish(pn_mpi_gather_parts(numbers, Int32(share))) }
     }
 
-    /// Waits for all sums and shares that are under way. Not collective.
+    /// Waits for all sums and shares in progress. Not collective.
     public func waitForShares() { drain() }
 
-    /// The sum of `parts` runs of `count` numbers that lie one behind the other, block by block so that sums stay in the
-    /// first-level cache.
+    /// Sums `parts` consecutive vectors of `count` numbers, block by block so that partial sums stay in the L1 cache.
     private static func sum(
         _ numbers: UnsafePointer<Float>, parts: Int, of count: Int, into target: UnsafeMutablePointer<Float>
     ) {

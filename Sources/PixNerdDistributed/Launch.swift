@@ -7,15 +7,15 @@ public enum Launch {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) }
     }
 
-    /// How many processes were started together, as Open MPI's `mpirun` says it, or Slurm where it starts them itself.
+    /// Number of processes started together, according to Open MPI's `mpirun`, or to Slurm if it starts them itself.
     public static var size: Int {
         number("OMPI_COMM_WORLD_SIZE") ?? (number("PMIX_RANK") == nil ? 1 : number("SLURM_NTASKS") ?? 1)
     }
 
-    /// The number of this one among them, from 0.
+    /// Index of this process among them, from 0.
     public static var rank: Int { number("OMPI_COMM_WORLD_RANK") ?? number("PMIX_RANK") ?? 0 }
 
-    /// How many processes a launcher that is not Open MPI's has started; nil where none has.
+    /// Number of processes started by a launcher other than Open MPI's; nil if there is none.
     static var foreignSize: Int? {
         guard number("OMPI_COMM_WORLD_SIZE") == nil, number("PMIX_RANK") == nil else { return nil }
         return number("PMI_SIZE").flatMap { $0 > 1 ? $0 : nil }
@@ -24,14 +24,14 @@ public enum Launch {
     /// Whether several processes were started together.
     public static var isParallel: Bool { size > 1 || foreignSize != nil }
 
-    /// Whether whoever started this process said what processors it may run on. Without that, Open MPI gives each of two
-    /// processes a single core, whatever the machine has.
+    /// Whether the user chose the processors that this process may run on. Otherwise Open MPI binds each of two
+    /// processes to a single core, however many the machine has.
     static var hasChosenProcessors: Bool {
         ProcessInfo.processInfo.environment["OMPI_MCA_hwloc_base_binding_policy"] != nil
             || ProcessInfo.processInfo.environment["OMPI_COMM_WORLD_SIZE"] == nil
     }
 
-    /// What Open MPI is installed, or why there is none, for a person.
+    /// The installed version of Open MPI, or the reason why it cannot be used, as text for the user.
     public static var library: (version: String?, reason: String) {
         var text = [CChar](repeating: 0, count: 512)
         let status = pn_mpi_load(&text, text.count)

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// A convolution over pictures, as `torch.nn.Conv2d`.
+/// A convolution over images, as `torch.nn.Conv2d`.
 public struct Convolution: Sendable {
     /// [out, in, kh, kw]
     public let weight: Parameter
@@ -10,7 +10,7 @@ public struct Convolution: Sendable {
     public let padding: ConvolutionPadding
 
     /// - Parameters:
-    ///   - scope: where `weight` and `bias` are. They start as those of `torch.nn.Conv2d` do.
+    ///   - scope: the scope of `weight` and `bias`, which are initialized like those of `torch.nn.Conv2d`.
     ///   - kernel: height and width of the filter.
     public init(
         _ scope: ParameterScope, inputs: Int, outputs: Int, kernel: (height: Int, width: Int), stride: Int = 1,
@@ -23,7 +23,9 @@ public struct Convolution: Sendable {
         self.padding = padding
     }
 
-    /// x [B, in, H, W] to [B, out, ...].
+    /// Convolves x [B, in, H, W].
+    ///
+    /// - Returns: [B, out, H', W'], with the height and width that `convolution` documents.
     public func callAsFunction(_ x: Tensor) -> Tensor {
         convolution(x, weight: weight.tensor, bias: bias?.tensor, stride: stride, padding: padding)
     }

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// GroupNorm over the channels of pictures, as `torch.nn.GroupNorm`.
+/// GroupNorm over the channels of images, as `torch.nn.GroupNorm`.
 public struct GroupNorm: Sendable {
     /// [channels]
     public let weight: Parameter
@@ -17,7 +17,7 @@ public struct GroupNorm: Sendable {
         self.epsilon = epsilon
     }
 
-    /// x [B, channels, H, W] normalised, and x sigmoid(x) of that where `silu` is asked for.
+    /// Normalizes x [B, channels, H, W], then applies SiLU if `silu` is set. The shape does not change.
     public func callAsFunction(_ x: Tensor, silu: Bool = false) -> Tensor {
         groupNorm(x, weight: weight.tensor, bias: bias.tensor, groups: groups, silu: silu, epsilon: epsilon)
     }

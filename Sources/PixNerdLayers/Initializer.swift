@@ -1,7 +1,7 @@
 import Foundation
 import PixNerdTensors
 
-/// How a parameter starts.
+/// The initial values of a parameter.
 public enum Initializer: Sendable, Equatable {
     case zeros
     case ones
@@ -15,16 +15,16 @@ public enum Initializer: Sendable, Equatable {
         .uniform(bound: (6 / Float(inputs + outputs)).squareRoot())
     }
 
-    /// What `torch.nn.Linear` does for weights and biases: uniform within 1 / sqrt(in).
+    /// The default of `torch.nn.Linear` for weights and biases: uniform within 1 / sqrt(in).
     public static func linearDefault(inputs: Int) -> Initializer {
         .uniform(bound: 1 / Float(inputs).squareRoot())
     }
 
-    /// A tensor of these numbers.
+    /// A new tensor with these initial values.
     ///
     /// - Parameters:
     ///   - seed: the seed of the run.
-    ///   - index: the place of the parameter in its model; each place has a stream of its own.
+    ///   - index: the position of the parameter in its model. Each position has its own random stream.
     func tensor(shape: [Int], seed: UInt64, index: Int) -> Tensor {
         switch self {
         case .zeros: return Tensor(zeros: shape)

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// x W^T + b over the last axis.
+/// A linear layer: x W^T + b over the last axis.
 public struct Linear: Sendable {
     /// [out, in]
     public let weight: Parameter
@@ -8,8 +8,8 @@ public struct Linear: Sendable {
     public let bias: Parameter?
 
     /// - Parameters:
-    ///   - scope: where `weight` and `bias` are.
-    ///   - weightInitializer, biasInitializer: how they start; as `torch.nn.Linear` does where nil.
+    ///   - scope: the scope of `weight` and `bias`.
+    ///   - weightInitializer, biasInitializer: initial values; those of `torch.nn.Linear` if nil.
     public init(
         _ scope: ParameterScope, inputs: Int, outputs: Int, bias hasBias: Bool = true,
         weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil
@@ -19,13 +19,13 @@ public struct Linear: Sendable {
         bias = hasBias ? scope.parameter("bias", shape: [outputs], biasInitializer ?? usual) : nil
     }
 
-    /// x [..., in] to [..., out].
+    /// Maps x [..., in] to [..., out].
     public func callAsFunction(_ x: Tensor) -> Tensor {
         linear(x, weight: weight.tensor, bias: bias?.tensor)
     }
 }
 
-/// The weight of an RMSNorm; the norm itself is part of the operators that use it.
+/// The weight of an RMSNorm. The normalization itself is part of the operators that use the weight.
 public struct RMSNormWeight: Sendable {
     /// [width]
     public let weight: Parameter

@@ -1,17 +1,20 @@
 import PixNerdTensors
 
-/// Tensors in a checkpoint that are not what a model expects: all of them at once.
+/// All tensors of a checkpoint that do not match what a model expects.
 public struct CheckpointMismatch: Error, CustomStringConvertible, Sendable {
+    /// The checkpoint, for messages: its path, with the part of it if only a part is meant.
     public let origin: String
+    /// Names of tensors that the model expects and the checkpoint lacks.
     public let missing: [String]
+    /// Names of tensors in the checkpoint that the model does not use.
     public let unexpected: [String]
-    /// Name, found shape, expected shape.
+    /// Tensors of the wrong shape: name, shape found, shape expected.
     public let misshapen: [(name: String, found: [Int], expected: [Int])]
 
     public var description: String {
         var parts: [String] = []
         if !missing.isEmpty { parts.append("lacks \(Self.list(missing))") }
-        if !unexpected.isEmpty { parts.append("holds \(Self.list(unexpected)), which the model has no place for") }
+        if !unexpected.isEmpty { parts.append("holds \(Self.list(unexpected)), which the model does not use") }
         if !misshapen.isEmpty {
             let shapes = misshapen.map { "\($0.name) as \($0.found) where \($0.expected) is expected" }
             parts.append("has " + shapes.joined(separator: ", "))
@@ -26,16 +29,20 @@ public struct CheckpointMismatch: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// All parameters of a model while it is built, either initialised or loaded.
+/// Collects the parameters of a model while it is built. They are either initialized or loaded.
 public final class ParameterStore {
     public enum Source {
-        /// `after` parameters were drawn from the seed before, so that no two get the same numbers.
+        /// Draws the initial values from a seed.
+        ///
+        /// - Parameter after: number of parameters that were already drawn from this seed. Numbering continues after
+        ///   them, so that no two parameters get the same values.
         case initialize(seed: UInt64, after: Int = 0)
+        /// Loads every parameter from a checkpoint.
         case load(any TensorSource)
     }
 
     private let source: Source
-    /// The parameters in the order in which the model asked for them.
+    /// Parameters in the order in which the model requested them.
     public private(set) var parameters: [Parameter] = []
     private var missing: [String] = []
     private var misshapen: [(name: String, found: [Int], expected: [Int])] = []
@@ -43,15 +50,16 @@ public final class ParameterStore {
 
     public init(_ source: Source) { self.source = source }
 
-    /// Builds a model from this store and checks that it took every tensor of a checkpoint.
+    /// Builds a model and checks that it used every tensor of the checkpoint.
     ///
-    /// - Throws: `CheckpointMismatch` with every missing, left-over and misshapen name; or what reading threw.
+    /// - Throws: `CheckpointMismatch` with the names of all missing, unexpected and misshapen tensors; `PixNerdError`
+    ///   if no BLAS library can be loaded; or any error thrown while reading or by `make`.
     public static func build<Model>(_ source: Source, _ make: (ParameterScope) throws -> Model) throws -> Model {
         let store = ParameterStore(source)
         let model = try make(ParameterScope(store: store, path: ""))
         if let error = store.readError { throw error }
         guard case .load(let tensors) = source else { return model }
-        // What was read is going to multiply matrices; here it can still be said that nothing does.
+        // A loaded model will need matmuls. Without a BLAS library, report that now, as an error.
         try Precision.fp32.check()
         let known = Set(store.parameters.map(\.name))
         let unexpected = tensors.names.filter { !known.contains($0) }
@@ -69,7 +77,7 @@ public final class ParameterStore {
     }
 
     private func value(_ name: String, shape: [Int], _ initializer: Initializer) -> Tensor {
-        // Stands in for a tensor that cannot be had, until `build` throws.
+        // Placeholder for a tensor that cannot be loaded, until `build` throws.
         let absent = Tensor(zeros: [1])
         switch source {
         case .initialize(let seed, let place):
@@ -93,9 +101,9 @@ public final class ParameterStore {
     }
 }
 
-/// A place in a model's tree of names, passed down like a directory: `scope / "attn" / "qkv"`.
+/// A position in the tree of a model's parameter names, passed down like a directory: `scope / "attn" / "qkv"`.
 ///
-/// Asking it for a parameter states the key, the shape, the start value, and how it is loaded, all at once.
+/// A request for a parameter states its key, shape, initial value and how it is loaded, all at once.
 public struct ParameterScope {
     private let store: ParameterStore
     private let path: String
@@ -111,11 +119,11 @@ public struct ParameterScope {
 
     public static func / (scope: ParameterScope, index: Int) -> ParameterScope { scope / String(index) }
 
-    /// The parameter `name` here, in PyTorch's spelling.
+    /// Creates or loads the parameter `name` of this scope. Names are spelled as in PyTorch.
     public func parameter(_ name: String, shape: [Int], _ initializer: Initializer) -> Parameter {
         store.parameter((self / name).path, shape: shape, initializer)
     }
 
-    /// Every parameter that the model has asked for so far, in order.
+    /// All parameters that the model has requested so far, in order.
     public var parameters: [Parameter] { store.parameters }
 }

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// AdamW (Loshchilov and Hutter, arXiv 1711.05101), as `torch.optim.AdamW` computes it.
+/// AdamW (Loshchilov and Hutter, arXiv 1711.05101), numerically as `torch.optim.AdamW`.
 public final class AdamW {
     public struct Settings: Sendable, Equatable {
         public var learningRate: Float
@@ -23,15 +23,17 @@ public final class AdamW {
 
     public let parameters: [Parameter]
     public var settings: Settings
-    /// Steps taken so far.
+    /// Number of steps taken so far.
     public private(set) var step: Int
-    /// The elements that are updated here; all of them, unless processes share the work.
+    /// The elements that this process updates: all of them, unless processes share the update.
     public let pieces: [ParameterPiece]
-    /// Moving averages of the gradients and of their squares, one tensor a piece.
+    /// First moments: running averages of the gradients, one tensor per piece.
     public private(set) var firstMoments: [Tensor]
+
+    /// Second moments: running averages of the squared gradients, one tensor per piece.
     public private(set) var secondMoments: [Tensor]
 
-    /// - Parameter pieces: in the order of the parameters; everything where nil.
+    /// - Parameter pieces: the elements to update, in the order of the parameters; everything if nil.
     public init(_ parameters: [Parameter], settings: Settings, pieces: [ParameterPiece]? = nil) {
         self.parameters = parameters
         self.settings = settings
@@ -47,25 +49,25 @@ public final class AdamW {
         (firstMoments, secondMoments) = (zeros(), zeros())
     }
 
-    /// Takes up where a saved optimiser stopped.
+    /// Restores the state of a saved optimizer.
     ///
-    /// - Precondition: the moments have the shapes that they have here.
+    /// - Precondition: the moments have the shapes of `pieces`.
     public func restore(step: Int, firstMoments: [Tensor], secondMoments: [Tensor]) {
         let shapes = self.firstMoments.map(\.shape)
         precondition(
             firstMoments.map(\.shape) == shapes && secondMoments.map(\.shape) == shapes,
-            "AdamW: restored moments do not have the shapes of the pieces")
+            "AdamW: the shapes of the restored moments are not those of the pieces")
         self.step = step
         self.firstMoments = firstMoments
         self.secondMoments = secondMoments
     }
 
-    /// One step along the gradients that the parameters hold, and one of the moving averages of the weights.
+    /// Takes one step along the gradients that the parameters hold, and updates the EMAs of the weights.
     ///
     /// - Parameters:
     ///   - gradientScale: a factor for all gradients, from clipping.
-    ///   - averages: move towards the new weights, the first in the same pass over memory. They are of the first
-    ///     parameters; what is trained beside a model, such as a projector, comes after those and has none.
+    ///   - averages: EMAs to update, the first in the same pass over memory. They cover the first parameters only.
+    ///     Parameters trained beside a model, such as those of a projector, come after these and have no EMA.
     public func update(gradientScale: Float = 1, averages: [MovingAverage] = []) {
         step += 1
         let coefficients = AdamWCoefficients(
@@ -75,7 +77,7 @@ public final class AdamW {
         for (index, piece) in pieces.enumerated() {
             let (parameter, start) = (parameters[piece.parameter], piece.range.lowerBound)
             guard let gradient = parameter.storedGradient else {
-                preconditionFailure("AdamW: the parameter \(parameter.name) got no gradient")
+                preconditionFailure("AdamW: no gradient for the parameter \(parameter.name)")
             }
             let averages = averages.filter { index < $0.values.count }
             parameter.modify { weight in
@@ -97,15 +99,17 @@ public final class AdamW {
     }
 }
 
-/// An exponential moving average of a model's weights: average = decay average + (1 - decay) weight after each step.
+/// An exponential moving average (EMA) of a model's weights: average = decay average + (1 - decay) weight after each
+/// step.
 public final class MovingAverage {
     public var decay: Float
-    /// One tensor for each piece of the model's parameters, in their order.
+    /// One tensor per piece of the model's parameters, in their order.
     public internal(set) var values: [Tensor]
 
     /// - Parameters:
-    ///   - values: where the average starts, one tensor for each parameter of the model; it keeps memory of its own.
-    ///   - pieces: what is averaged here, of the model and perhaps of what is trained beside it; everything where nil.
+    ///   - values: initial values, one tensor per parameter of the model. They are copied.
+    ///   - pieces: the elements to average, perhaps also of parameters trained beside the model, which are ignored;
+    ///     everything if nil.
     public init(decay: Float, startingFrom values: [Tensor], pieces: [ParameterPiece]? = nil) {
         self.decay = decay
         self.values =
@@ -113,18 +117,18 @@ public final class MovingAverage {
             ?? values.map { $0.copied() }
     }
 
-    /// - Parameter pieces: the averages of all pieces, which are not copied.
+    /// - Parameter pieces: the EMA of each piece. The tensors are not copied.
     public init(decay: Float, pieces: [Tensor]) { (self.decay, values) = (decay, pieces) }
 }
 
-/// The Euclidean norm of all gradients together, as `torch.nn.utils.clip_grad_norm_` measures it.
+/// The Euclidean norm of all gradients together, as computed by `torch.nn.utils.clip_grad_norm_`.
 public func globalGradientNorm(_ parameters: [Parameter]) -> Double {
     parameters.reduce(0) { sum, parameter in
         sum + (parameter.storedGradient.map { sumOfSquares($0, count: parameter.value.count) } ?? 0)
     }.squareRoot()
 }
 
-/// The factor that brings gradients of norm `norm` to at most `limit`, as `torch.nn.utils.clip_grad_norm_` has it.
+/// The factor that scales gradients of norm `norm` down to at most `limit`, as in `torch.nn.utils.clip_grad_norm_`.
 public func clippingFactor(norm: Double, limit: Double) -> Float {
     Float(min(1, limit / (norm + 1e-6)))
 }

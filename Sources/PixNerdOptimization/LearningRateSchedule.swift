@@ -1,17 +1,17 @@
 import Foundation
 
-/// How the learning rate goes after the warm-up.
+/// The course of the learning rate after the warm-up.
 public enum LearningRateSchedule: String, Sendable, CaseIterable {
     case constant
-    /// Half a cosine from the full rate down to zero at the last step (Loshchilov and Hutter, arXiv 1608.03983).
+    /// Half a cosine from the full rate to zero at the last step (Loshchilov and Hutter, arXiv 1608.03983).
     case cosine
 
-    /// The factor of the learning rate for a step.
+    /// The factor that multiplies the learning rate at a step.
     ///
     /// - Parameters:
-    ///   - step: from 0.
-    ///   - warmup: steps over which the rate rises in a straight line.
-    ///   - total: steps of the run.
+    ///   - step: the number of the step, from 0.
+    ///   - warmup: number of steps over which the rate rises linearly.
+    ///   - total: number of steps of the run.
     public func factor(step: Int, warmup: Int, total: Int) -> Double {
         if step < warmup { return Double(step + 1) / Double(warmup) }
         switch self {

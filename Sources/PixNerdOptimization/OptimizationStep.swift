@@ -1,43 +1,47 @@
 import PixNerdTensors
 
-/// A loss, gradient or weight that is not a finite number: the step and the first tensor, in one sentence.
+/// A loss, gradient or weight that is not a finite number.
 public struct NotFiniteError: Error, CustomStringConvertible, Sendable {
-    public let description: String
+    /// The number of the step, from 1.
+    public let step: Int
+    /// What is not finite, with the name of the first such tensor, such as "the loss is nan".
+    public let found: String
 
-    package init(_ description: String) { self.description = description }
+    /// One sentence without a full stop.
+    public var description: String { "step \(step): \(found); lower the learning rate or clip gradients" }
 }
 
-/// What a step did.
+/// The result of an optimization step.
 public struct OptimizationResult: Sendable {
-    /// The mean over all pictures, of all parts with their weights.
+    /// Mean over all images of the weighted sum of all loss parts.
     public let loss: Float
-    /// In the order of the batches.
+    /// Losses per image, in the order of the batches.
     public let pictures: PictureLosses
-    /// Before clipping; 0 where it was not measured.
+    /// Norm of the gradient before clipping; 0 if it was not measured.
     public let gradientNorm: Double
-    /// Whether the step was not taken.
+    /// Whether the update was skipped.
     public let isSkipped: Bool
 }
 
-/// One step of training: forward, backward, clipping, AdamW, and the moving averages of the weights.
+/// One training step: forward, backward, clipping, AdamW, and the EMAs of the weights.
 public struct OptimizationStep<Batch> {
     public let optimizer: AdamW
-    /// What the optimiser has; the averages follow the first of them.
+    /// The parameters of the optimizer. The EMAs cover the first of them.
     public var parameters: [Parameter] { optimizer.parameters }
     public let averages: [MovingAverage]
-    /// The largest global norm of the gradients; nil for no clipping.
+    /// The largest allowed global norm of the gradients; nil for no clipping.
     public var gradientClip: Double?
-    /// Whether the norm of the gradients is taken where nothing is clipped: one more pass over them, by which a gradient
-    /// that is not finite is seen before the step is taken and not by the next loss.
+    /// Whether the norm of the gradients is measured even without clipping. This costs one more pass over the
+    /// gradients, and detects a gradient that is not finite before the step is taken instead of through the next loss.
     public var measuresGradient = true
-    /// Joins this process's gradients with those of others, where there are any.
+    /// Sums the gradients of all processes; nil for a single process.
     public let exchange: GradientExchange?
     private let count: (Batch) -> Int
     private let loss: (Batch) -> TrainingLoss
 
     /// - Parameters:
-    ///   - count: of the pictures in a batch.
-    ///   - loss: of a batch, on the tape: the mean over its pictures.
+    ///   - count: returns the number of images in a batch.
+    ///   - loss: computes the mean loss over the images of a batch, on the tape.
     public init(
         optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
         exchange: GradientExchange? = nil, count: @escaping (Batch) -> Int, loss: @escaping (Batch) -> TrainingLoss
@@ -50,11 +54,11 @@ public struct OptimizationStep<Batch> {
         self.loss = loss
     }
 
-    /// Computes the mean loss over all pictures of several batches and leaves its gradient in the parameters; where
-    /// processes share the update, in the elements that are this one's.
+    /// Computes the mean loss over all images of several batches and leaves its gradient in the parameters. If
+    /// processes share the update, the gradient is complete only in the elements that this process updates.
     ///
-    /// - Parameter whole: pictures of the step on all processes; those of `batches` where nil.
-    /// - Returns: the mean loss, and the losses of each picture.
+    /// - Parameter whole: number of images of the step on all processes; that of `batches` if nil.
+    /// - Returns: the mean loss, and the losses per image.
     public func gradient(_ batches: [Batch], of whole: Int? = nil) -> (mean: Float, pictures: PictureLosses) {
         for parameter in parameters { parameter.clearGradient() }
         let observer = exchange?.begin()
@@ -81,20 +85,20 @@ public struct OptimizationStep<Batch> {
         )
     }
 
-    /// In bf16 the gradients of linear layers' weights are kept as such where nothing is added to them, neither another
-    /// batch's nor another process's.
+    /// Whether gradients of the weights of linear layers are kept as bf16: in bf16, if nothing is added to them,
+    /// neither another batch's gradient nor another process's.
     private func roundsGradients(_ batches: [Batch]) -> Bool {
         Precision.current == .bf16 && batches.count == 1 && exchange == nil
     }
 
-    /// Takes the step.
+    /// Takes one step.
     ///
     /// - Parameters:
-    ///   - batches: at least one.
-    ///   - whole: pictures of the step on all processes; those of `batches` where nil.
-    ///   - shouldSkip: asked with the norm of the gradient; where it says so the weights stay as they are.
-    /// - Throws: `NotFiniteError` where the loss or a gradient is not finite, on every process; the weights are then
-    ///   untouched.
+    ///   - batches: at least one batch.
+    ///   - whole: number of images of the step on all processes; that of `batches` if nil.
+    ///   - shouldSkip: decides from the norm of the gradient whether to leave the weights unchanged.
+    /// - Throws: `NotFiniteError` if the loss or a gradient is not finite, on every process. The weights are then
+    ///   unchanged.
     public func callAsFunction(
         _ batches: [Batch], of whole: Int? = nil, shouldSkip: (_ gradientNorm: Double) -> Bool = { _ in false }
     ) throws -> OptimizationResult {
@@ -112,10 +116,7 @@ public struct OptimizationStep<Batch> {
     }
 
     private func notFinite(loss: Float) -> NotFiniteError {
-        let step = optimizer.step + 1
-        func error(_ what: String) -> NotFiniteError {
-            NotFiniteError("step \(step): \(what); lower the learning rate or clip gradients")
-        }
+        func error(_ found: String) -> NotFiniteError { NotFiniteError(step: optimizer.step + 1, found: found) }
         if let bad = parameters.first(where: { !$0.value.isFinite }) {
             return error("the weight \(bad.name) is not finite")
         }

@@ -1,23 +1,25 @@
-/// Tells steps whose gradient is far larger than usual, by the z-score of its norm among the last ones.
+/// Detects steps whose gradient is far larger than usual, by the z-score of its norm among the most recent ones.
 ///
-/// (llm.c skips updates by such a rule.) Part of a run's state, so that a resumed run decides as the uninterrupted one.
+/// (llm.c skips updates by such a rule.) It is part of a run's state, so that a resumed run decides as an uninterrupted
+/// one would.
 public struct OutlierDetector: Sendable, Codable, Equatable {
-    /// How many standard deviations above the mean are too many; nil for no such check.
+    /// Number of standard deviations above the mean from which a step is skipped; nil for no such check.
     public var threshold: Double?
-    /// Steps that were skipped.
+    /// Number of skipped steps.
     public private(set) var skipped = 0
     private var norms: [Double] = []
 
-    /// Norms that are remembered, and how many there must be before anything is skipped.
+    /// Number of norms that are kept. Nothing is skipped before there are this many.
     private static let window = 128
 
     package enum CodingKeys: String, CodingKey { case skipped, norms }
 
     public init(threshold: Double?) { self.threshold = threshold }
 
-    /// Takes the norm of a step's gradient.
+    /// Decides whether to skip a step, and records its norm if not.
     ///
-    /// - Returns: whether the step should be skipped; its norm is then not remembered.
+    /// - Parameter norm: the norm of the step's gradient.
+    /// - Returns: whether the step should be skipped.
     public mutating func isOutlier(_ norm: Double) -> Bool {
         guard let threshold else { return false }
         if norms.count == Self.window {

@@ -1,10 +1,11 @@
 import PixNerdDistributed
 import PixNerdTensors
 
-/// What a batch costs.
+/// The loss of a batch.
 public struct TrainingLoss {
-    /// What is differentiated, [1].
+    /// Mean loss that is differentiated, of shape [1].
     public let mean: Tensor
+    /// Losses per image.
     public let pictures: PictureLosses
 
     public init(mean: Tensor, pictures: PictureLosses) {
@@ -13,13 +14,13 @@ public struct TrainingLoss {
     }
 }
 
-/// The losses of pictures one by one, part by part, before weights.
+/// Losses per image and loss part, before the parts are weighted.
 public struct PictureLosses: Sendable {
     private var parts: [String: [Float]]
 
     public init(_ parts: [String: [Float]]) { self.parts = parts }
 
-    /// Those of several batches together: the parts that all of them have.
+    /// Joins the losses of several batches, for the parts that all of them have.
     package init(_ batches: [PictureLosses]) {
         parts = batches.first?.parts ?? [:]
         for batch in batches.dropFirst() {
@@ -29,7 +30,7 @@ public struct PictureLosses: Sendable {
         }
     }
 
-    /// Those of all processes, by rank.
+    /// Losses of all processes, joined in the order of the ranks.
     package func gathered(by communicator: Communicator) -> PictureLosses {
         PictureLosses(
             Dictionary(
@@ -38,14 +39,14 @@ public struct PictureLosses: Sendable {
                 }))
     }
 
-    /// A part by its name; nil where the loss has no such part.
+    /// Losses per image of one part; nil if the loss has no such part.
     public subscript(name: String) -> [Float]? { parts[name] }
 
-    /// The mean of a part.
+    /// Mean of a part over all images; nil if the loss has no such part.
     public func mean(_ name: String) -> Float? {
         parts[name].map { values in Float(values.reduce(0.0) { $0 + Double($1) } / Double(values.count)) }
     }
 
-    /// The names of all parts.
+    /// Names of all parts, sorted.
     public var names: [String] { parts.keys.sorted() }
 }

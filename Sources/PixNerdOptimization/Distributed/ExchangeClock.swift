@@ -1,16 +1,17 @@
 import Synchronization
 
-/// How long gradients of several processes were summed, the wait for each other included.
+/// Time spent summing gradients over processes, including the wait for the other processes.
 public struct ExchangeTimes: Sendable {
+    /// Total time of the sums.
     public internal(set) var sums = Duration.zero
-    /// What of that came after the backward pass.
+    /// Part of that time that came after the backward pass.
     public internal(set) var exposed = Duration.zero
 
-    /// The share that the backward pass hid, 0 ... 1.
+    /// Fraction of the time that was hidden behind the backward pass, 0 ... 1.
     public var hidden: Double { max(0, 1 - exposed / sums) }
 }
 
-/// Measures how much of the sums of gradients goes on beside the backward pass.
+/// Measures how much of the time for summing gradients overlaps with the backward pass.
 package final class ExchangeClock: Sendable {
     private struct State {
         var times = ExchangeTimes()
@@ -21,7 +22,7 @@ package final class ExchangeClock: Sendable {
 
     package func begin() { state.withLock { $0.ended = nil } }
 
-    /// A bucket's sum took so long, the wait for other processes to come to it included.
+    /// Adds the time that the sum of a bucket took, including the wait for other processes.
     package func add(_ duration: Duration) { state.withLock { $0.times.sums += duration } }
 
     package func backwardEnded() { state.withLock { $0.ended = ContinuousClock.now } }

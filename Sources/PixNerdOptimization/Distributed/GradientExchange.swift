@@ -1,31 +1,34 @@
 import PixNerdDistributed
 import PixNerdTensors
 
-/// Adds up the gradients of several processes while the backward pass still goes on, and shares the update where asked to.
+/// Sums the gradients of several processes while the backward pass is still running, and optionally shares the update
+/// among them.
 ///
-/// Gradients are gathered in flat memory. A bucket of it is summed as soon as it is complete and those before it are on
-/// their way, so that all processes sum the same buckets in the same order.
+/// Gradients are collected in flat memory. A bucket of it is summed as soon as it is complete and all buckets before it
+/// have been started, so that all processes sum the same buckets in the same order.
 public final class GradientExchange {
     public let communicator: Communicator
-    /// Whether each process updates its share alone and has moments and averages of that only.
+    /// Whether each process updates only its share of the elements, and holds moments and EMAs of that share only.
     public let sharesUpdate: Bool
-    /// What this process updates.
+    /// The elements that this process updates.
     public let pieces: [ParameterPiece]
     package let layout: ShareLayout
     private let parameters: [Parameter]
     private let places: [ObjectIdentifier: Int]
     private let gradients: FlatMemory
-    /// Where weights lie where the update is shared.
+    /// Flat memory of the weights, if the update is shared.
     private let weights: FlatMemory?
     private let workspace: FlatMemory
-    /// Of each bucket: parameters whose gradients are not complete.
+    /// Number of parameters in each bucket whose gradients are not complete.
     private var missing: [Int] = []
     private var nextBucket = 0
     private let clock = ExchangeClock()
 
     /// - Parameters:
-    ///   - parameters: the same on every process, in the same order; their gradients move into memory of this object.
-    ///   - sharesUpdate: each process updates a share (ZeRO's first stage: Rajbhandari et al., arXiv 1910.02054).
+    ///   - parameters: all trained parameters, in the same order on every process. Their gradients move into memory of
+    ///     this object.
+    ///   - sharesUpdate: whether each process updates only a share (stage 1 of ZeRO: Rajbhandari et al., arXiv
+    ///     1910.02054).
     public init(_ parameters: [Parameter], over communicator: Communicator, sharesUpdate: Bool) {
         self.parameters = parameters
         self.communicator = communicator
@@ -39,24 +42,26 @@ public final class GradientExchange {
         for (parameter, offset) in zip(parameters, layout.offsets) {
             guard let weights else { break }
             parameter.move(to: weights, at: offset)
-            // Now, so that there are never two of all weights.
+            // Freed now, so that memory never holds all weights twice.
             MemoryPool.shared.releaseKept()
         }
         for (parameter, offset) in zip(parameters, layout.offsets) {
             parameter.gatherGradient(in: gradients.tensor(at: offset, shape: parameter.value.shape))
         }
-        // They count for the norm.
+        // Gaps count towards the norm.
         for gap in layout.gaps { gradients.clear(gap) }
     }
 
-    /// Is to be told of complete gradients by the last backward pass of a step; calling this begins the step's sums.
+    /// Starts the sums of a step.
+    ///
+    /// - Returns: an observer of complete gradients, for the last backward pass of the step.
     package func begin() -> GradientObserver {
         missing = [Int](repeating: 0, count: layout.buckets)
         for parameter in parameters.indices { for bucket in layout.buckets(of: parameter) { missing[bucket] += 1 } }
         nextBucket = 0
         clock.begin()
         return GradientObserver { [self] parameter in
-            // What is trained is not all: recomputed blocks have inputs that look like parameters.
+            // Not every parameter is trained here: the inputs of recomputed blocks look like parameters.
             guard let place = places[ObjectIdentifier(parameter)] else { return }
             for bucket in layout.buckets(of: place) { missing[bucket] -= 1 }
             while nextBucket < layout.buckets && missing[nextBucket] == 0 { sumNextBucket() }
@@ -67,7 +72,7 @@ public final class GradientExchange {
         for (place, offset) in layout.offsets.enumerated() where layout.buckets(of: place).contains(nextBucket) {
             let parameter = parameters[place]
             if let gradient = parameter.gradient, !gradients.holds(gradient, at: offset) {
-                preconditionFailure("GradientExchange: the gradient of \(parameter.name) has left its place")
+                preconditionFailure("GradientExchange: the gradient of \(parameter.name) is no longer in flat memory")
             }
         }
         communicator.sumShares(
@@ -76,7 +81,8 @@ public final class GradientExchange {
         nextBucket += 1
     }
 
-    /// Waits, after the last backward pass, until all sums are there: of this process's share, or of everything.
+    /// Waits after the last backward pass until all sums are complete: for the share of this process, or for
+    /// everything.
     package func finish() {
         clock.backwardEnded()
         while nextBucket < layout.buckets { sumNextBucket() }
@@ -84,7 +90,7 @@ public final class GradientExchange {
         clock.end()
     }
 
-    /// The Euclidean norm of all gradients together, the same on every process.
+    /// Euclidean norm of all gradients together, identical on every process.
     package func gradientNorm() -> Double {
         let own = (0..<layout.buckets).reduce(0.0) { sum, bucket in
             let share = layout.share(of: communicator.rank, bucket: bucket)
@@ -94,12 +100,12 @@ public final class GradientExchange {
         return communicator.gather(numbers: [own]).reduce(0.0) { $0 + $1[0] }.squareRoot()
     }
 
-    /// Brings every process's updated weights to all; of nothing where each updates all of them.
+    /// Sends the weights that each process updated to all processes. Does nothing if every process updates all weights.
     package func shareWeights() {
         guard let weights else { return }
         for (place, parameter) in parameters.enumerated()
         where !weights.holds(parameter.value, at: layout.offsets[place]) {
-            preconditionFailure("GradientExchange: the weight \(parameter.name) has left its place")
+            preconditionFailure("GradientExchange: the weight \(parameter.name) is no longer in flat memory")
         }
         for bucket in 0..<layout.buckets {
             communicator.gatherShares(weights.pointer + bucket * layout.bucketSize, count: layout.bucketSize)
@@ -110,7 +116,7 @@ public final class GradientExchange {
 
     package func parameterShape(_ place: Int) -> [Int] { parameters[place].value.shape }
 
-    /// Brings the weights of rank 0 to all processes.
+    /// Sends the weights of rank 0 to all processes.
     public func broadcastWeights() {
         for parameter in parameters {
             parameter.modify { value in
@@ -119,6 +125,6 @@ public final class GradientExchange {
         }
     }
 
-    /// How long sums took so far, and how much of that the backward pass did not hide; the next call counts anew.
+    /// Times of the sums since the last call of this method.
     public func takeTimes() -> ExchangeTimes { clock.take() }
 }

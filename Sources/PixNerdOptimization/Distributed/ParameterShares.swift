@@ -1,40 +1,43 @@
 import PixNerdDistributed
 import PixNerdTensors
 
-/// Some elements of one parameter.
+/// A range of elements of one parameter.
 public struct ParameterPiece: Sendable, Equatable {
-    /// The place of the parameter among those that are trained.
+    /// Index of the parameter among those that are trained.
     public let parameter: Int
+    /// Range of elements in row-major order.
     public let range: Range<Int>
 
-    /// All elements of each parameter: what a process alone updates.
+    /// All elements of each parameter, as updated without sharing.
     package static func whole(_ parameters: [Parameter]) -> [ParameterPiece] {
         parameters.enumerated().map { ParameterPiece(parameter: $0, range: 0..<$1.value.count) }
     }
 
-    /// The elements of a parameter's tensor, in memory of their own.
+    /// Copies these elements out of the tensor of their parameter.
     package func copied(from tensor: Tensor) -> Tensor {
         tensor.count == range.count ? tensor.copied() : tensor.elements(range)
     }
 }
 
-/// Where parameters lie in flat memory: in reverse order, which is about that in which their gradients come, cut into
-/// buckets of equal size, and each bucket into a share for each process.
+/// The layout of parameters in flat memory: in reverse order, which is roughly the order in which their gradients
+/// become complete, cut into buckets of equal size, and each bucket into one share per process.
 ///
 /// (Buckets as in PyTorch's DistributedDataParallel: Li et al., arXiv 2006.15704, section 3.2.)
 package struct ShareLayout {
-    /// Of each parameter.
+    /// Offset of each parameter in elements.
     package let offsets: [Int]
+    /// Elements per bucket.
     package let bucketSize: Int
+    /// Number of buckets.
     package let buckets: Int
     private let counts: [Int]
     private let ranks: Int
 
-    /// Elements of a bucket at most, about: 25 MB of them.
+    /// Approximate upper limit of the elements of a bucket: 25 MiB of float32.
     private static let largestBucket = 25 << 18
-    /// Buckets of a small model, so that there is something to do beside its backward pass, too.
+    /// Number of buckets of a small model, so that its sums also overlap with the backward pass.
     private static let fewestBuckets = 8
-    /// What begins at a multiple of so many elements begins at one of 64 bytes.
+    /// Offsets are multiples of this many elements, so that each begins on a 64-byte boundary.
     private static let alignment = 16
 
     package init(counts: [Int], ranks: Int, usualBucketSize: Int? = nil) {
@@ -52,27 +55,28 @@ package struct ShareLayout {
 
     private static func roundedUp(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
 
+    /// Elements of all buckets.
     package var count: Int { buckets * bucketSize }
 
-    /// The ranges that are no parameter's.
+    /// Ranges that belong to no parameter.
     package var gaps: [Range<Int>] {
         let places = zip(offsets, counts).map { $0..<$0 + $1 }.reversed()
         let begins = places.dropFirst().map(\.lowerBound) + [count]
         return zip(places, begins).map { $0.upperBound..<$1 }.filter { !$0.isEmpty }
     }
 
-    /// The buckets that a parameter lies in.
+    /// Indices of the buckets that a parameter spans.
     package func buckets(of parameter: Int) -> ClosedRange<Int> {
         offsets[parameter] / bucketSize...(offsets[parameter] + counts[parameter] - 1) / bucketSize
     }
 
-    /// The share of a process in a bucket, as a range of the flat memory.
+    /// Range in flat memory of a process's share of a bucket.
     package func share(of rank: Int, bucket: Int) -> Range<Int> {
         let size = bucketSize / ranks
         return bucket * bucketSize + rank * size..<bucket * bucketSize + (rank + 1) * size
     }
 
-    /// The elements of one parameter that are a process's.
+    /// Elements of one parameter that belong to a process.
     package func pieces(of rank: Int, parameter: Int) -> [ParameterPiece] {
         let place = offsets[parameter]..<offsets[parameter] + counts[parameter]
         return buckets(of: parameter).compactMap { bucket in
@@ -84,6 +88,6 @@ package struct ShareLayout {
         }
     }
 
-    /// All elements that are a process's, parameter by parameter.
+    /// All elements that belong to a process, in the order of the parameters.
     package func pieces(of rank: Int) -> [ParameterPiece] { counts.indices.flatMap { pieces(of: rank, parameter: $0) } }
 }

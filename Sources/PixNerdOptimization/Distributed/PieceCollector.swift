@@ -1,21 +1,24 @@
 import PixNerdDistributed
 import PixNerdTensors
 
-/// Joins at rank 0 what processes hold pieces of, one parameter at a time, so that rank 0 never has all of it.
+/// Gathers tensors at rank 0 whose pieces are spread over processes, one parameter at a time, so that rank 0 never
+/// holds all of them.
 ///
-/// Rank 0 asks for what it likes, and `end`s; meanwhile the others `serve`.
+/// Rank 0 requests tensors and then calls `end`. Meanwhile the other ranks run `serve`.
 public final class PieceCollector {
     private let exchange: GradientExchange
     private let sets: [[Tensor]]
     private static let noSet = -1
 
-    /// - Parameter sets: of each set, such as first moments, one tensor for each piece of this process: of all parameters,
-    ///   or of the first ones.
+    /// - Parameter sets: for each set, such as the first moments, one tensor per piece of this process. A set covers
+    ///   all parameters or the first ones.
     public init(_ exchange: GradientExchange, sets: [[Tensor]]) { (self.exchange, self.sets) = (exchange, sets) }
 
     private var communicator: Communicator { exchange.communicator }
 
-    /// On rank 0: the whole tensor of a parameter in a set, of a given shape.
+    /// Requests the whole tensor of a parameter in a set. Call it on rank 0.
+    ///
+    /// - Parameter shape: the shape of the result.
     public func tensor(set: Int, parameter: Int, shape: [Int]) -> Tensor {
         _ = ask([set, parameter])
         var whole = Tensor(uninitialized: shape)
@@ -38,10 +41,10 @@ public final class PieceCollector {
         return whole
     }
 
-    /// On rank 0: lets the others go on.
+    /// Releases the other ranks from `serve`. Call it on rank 0.
     public func end() { _ = ask([Self.noSet, 0]) }
 
-    /// On the others: gives what rank 0 asks for until it ends.
+    /// Answers the requests of rank 0 until it calls `end`. Call it on the other ranks.
     public func serve() {
         while true {
             let request = ask([0, 0])
@@ -58,19 +61,19 @@ public final class PieceCollector {
         return request
     }
 
-    /// This process's pieces of a parameter in a set.
+    /// Pieces of a parameter in a set that this process holds.
     private func own(_ set: Int, _ parameter: Int) -> [Tensor] {
         zip(exchange.pieces, sets[set]).filter { $0.0.parameter == parameter }.map { $0.1 }
     }
 }
 
 extension GradientExchange {
-    /// Brings tensors that rank 0 has to the processes that hold pieces of them.
+    /// Sends tensors of rank 0 to the processes that hold pieces of them.
     ///
     /// - Parameters:
-    ///   - count: how many parameters, from the first on.
-    ///   - tensor: of a parameter; called on rank 0 alone.
-    /// - Returns: this process's pieces.
+    ///   - count: number of parameters, from the first on.
+    ///   - tensor: returns the tensor of a parameter. It is called on rank 0 only.
+    /// - Returns: the pieces of this process.
     public func spread(count: Int, _ tensor: (_ parameter: Int) throws -> Tensor) rethrows -> [Tensor] {
         try (0..<count).flatMap { place in
             let shape = parameterShape(place)
