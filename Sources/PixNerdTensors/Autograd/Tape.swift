@@ -1,10 +1,11 @@
-/// What was computed from parameters, in order, with the derivative of each operator.
+/// A record of everything computed from parameters, in order, with the derivative of each operator.
 ///
-/// `@unchecked Sendable`: a tape belongs to the thread that runs `withGradient`; operators use other threads only
-/// inside themselves.
+/// `@unchecked Sendable`: a tape belongs to the thread that runs `withGradient`. Operators use other threads only
+/// internally.
 package final class Tape: @unchecked Sendable {
     @TaskLocal static var current: Tape?
-    /// Whether nothing is recorded only because it is computed again: parameters then know their gradients all the same.
+    /// Whether the current pass is not recorded because the backward pass will repeat it. Parameters then still provide
+    /// their gradient nodes.
     @TaskLocal static var isRecomputedLater = false
 
     private struct Entry {
@@ -15,17 +16,19 @@ package final class Tape: @unchecked Sendable {
         let backward: (Tensor) -> Void
     }
 
-    /// Is told of each parameter whose gradient is complete.
+    /// Receives each parameter whose gradient is complete.
     @TaskLocal fileprivate static var observer: GradientObserver?
-    /// Whether weights of linear layers keep their gradients as bf16 where only one product gives them.
+    /// Whether gradients of the weights of linear layers are stored as bf16, if a single matmul produces them.
     @TaskLocal static var roundsGradients = false
 
     private var entries: [Entry] = []
 
-    /// Makes `output` remember that it came from `inputs`; a plain tensor where no input has a gradient.
+    /// Records `output` with its derivative. Returns a plain tensor if no input has a gradient.
     ///
-    /// `backward` gets the derivative of the loss by the output and adds to the nodes of the inputs. It holds what it
-    /// needs from the forward pass and is dropped as soon as it has run. `name` is the operator's, for the profile.
+    /// - Parameters:
+    ///   - name: the operator's name in the profile.
+    ///   - backward: gets the derivative of the loss with respect to the output and adds to the nodes of the inputs. It
+    ///     holds what it needs from the forward pass, and is released as soon as it has run.
     package static func record(
         _ name: String, _ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void
     ) -> Tensor {
@@ -33,7 +36,9 @@ package final class Tape: @unchecked Sendable {
         return tape.append(name, output, from: inputs, backward: backward)
     }
 
-    /// The same with what the derivative keeps of the forward pass, which is computed only where it is recorded.
+    /// Records `output` with a derivative that keeps values of the forward pass.
+    ///
+    /// - Parameter kept: the values to keep. They are computed only if the operator is recorded.
     static func record<Kept>(
         _ name: String, _ output: Tensor, from inputs: [Tensor], keeping kept: @autoclosure () -> Kept,
         backward: @escaping (Tensor, Kept) -> Void
@@ -43,7 +48,7 @@ package final class Tape: @unchecked Sendable {
         return tape.append(name, output, from: inputs) { backward($0, kept) }
     }
 
-    /// Records an output whatever it came from.
+    /// Records an output regardless of its inputs.
     fileprivate func append(
         _ name: String, _ output: Tensor, from inputs: [Tensor], backward: @escaping (Tensor) -> Void
     ) -> Tensor {
@@ -54,7 +59,7 @@ package final class Tape: @unchecked Sendable {
         return Tensor(shape: output.shape, storage: output.storage, node: node)
     }
 
-    /// Goes back through everything recorded, freeing it on the way.
+    /// Runs the backward pass, releasing records on the way.
     func runBackward() {
         while let entry = entries.popLast() {
             if let upstream = entry.output.take() {
@@ -70,9 +75,9 @@ package final class Tape: @unchecked Sendable {
     }
 }
 
-/// Is told, during a backward pass, of each parameter whose gradient nothing more will be added to.
+/// Receives, during a backward pass, each parameter whose gradient is complete.
 ///
-/// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
+/// `@unchecked Sendable`: only the thread that runs the backward pass uses it.
 package final class GradientObserver: @unchecked Sendable {
     private let isComplete: (Parameter) -> Void
 
@@ -85,10 +90,10 @@ package final class GradientObserver: @unchecked Sendable {
     }
 }
 
-/// Computes `body`, then adds the gradient of its result to every parameter that it used.
+/// Runs `body`, then adds the gradient of its result to every parameter that it used.
 ///
 /// - Parameters:
-///   - upstream: the derivative of the loss by the result; ones where nil.
+///   - upstream: the derivative of the loss with respect to the result; ones if nil.
 ///   - body: computes a result from parameters.
 /// - Returns: the result, without a gradient.
 @discardableResult
@@ -100,11 +105,16 @@ public func withGradient(upstream: Tensor? = nil, _ body: () throws -> Tensor) r
     return result.detached
 }
 
-/// The same, and tells `observer` of each parameter's gradient as soon as it is complete: in the last of the passes whose
-/// gradients are added.
+/// Runs `body`, adds the gradient of its result to every parameter that it used, and reports complete gradients.
 ///
-/// - Parameter rounds: whether gradients of the weights of linear layers are kept as bf16, in half the memory. They are
-///   summed in float32 all the same, and what is added to one makes it float32.
+/// - Parameters:
+///   - upstream: the derivative of the loss with respect to the result; ones if nil.
+///   - observer: receives each parameter as soon as its gradient is complete. Pass it to the last of several passes
+///     whose gradients are added.
+///   - rounds: whether gradients of the weights of linear layers are stored as bf16, in half the memory. They are still
+///     summed in float32, and adding to a stored gradient makes it float32.
+///   - body: computes a result from parameters.
+/// - Returns: the result, without a gradient.
 @discardableResult
 package func withGradient(
     upstream: Tensor?, observer: GradientObserver?, rounds: Bool = false, _ body: () throws -> Tensor
@@ -114,10 +124,10 @@ package func withGradient(
     }
 }
 
-/// Computes `body` without keeping what its derivative needs; the backward pass computes it once more.
+/// Runs `body` without keeping what its derivative needs. The backward pass runs it once more.
 ///
-/// Inside, only `inputs` and parameters carry gradients. (Chen et al., "Training deep nets with sublinear memory
-/// cost", arXiv 1604.06174.)
+/// Inside, only `inputs` and parameters carry gradients. (Chen et al., "Training deep nets with sublinear memory cost",
+/// arXiv 1604.06174.)
 public func recomputed(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
     guard let outer = Tape.current else { return body(inputs) }
     let detached = inputs.map(\.detached)

@@ -1,6 +1,6 @@
 import CPixNerdKernels
 
-/// A number of 16 bits: the upper half of a float32.
+/// A bfloat16 number: the upper 16 bits of a float32.
 struct BFloat16: ProductFactor {
     let bits: UInt16
 
@@ -51,14 +51,15 @@ struct BFloat16: ProductFactor {
     }
 }
 
-/// A pooled block of bf16.
+/// A block of bf16 numbers from the memory pool.
 ///
-/// `@unchecked Sendable`: only what makes it writes it.
+/// `@unchecked Sendable`: only its creator writes to it.
 package final class RoundedStorage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<BFloat16>
     private let blockSize: Int
 
-    /// For elements that are written before anything reads them.
+    /// Memory for `count` elements, which the caller writes before anything reads them.
+    // See docs/workarounds.md.
     @inline(never)
     init(count: Int) {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<BFloat16>.stride)
@@ -76,7 +77,7 @@ package final class RoundedStorage: @unchecked Sendable {
     deinit { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }
 }
 
-/// Rounds on all threads.
+/// Rounds float32 numbers to bf16, on all threads.
 func roundToBFloat16(_ x: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<BFloat16>) {
     parallelChunks(count, of: elementsPerChunk) { range in
         pn_round_to_bfloat16(range.count, x + range.lowerBound, target + range.lowerBound)

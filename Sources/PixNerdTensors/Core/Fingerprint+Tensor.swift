@@ -1,7 +1,7 @@
 import PixNerdSupport
 
 extension Fingerprint {
-    /// Shape and elements of a tensor.
+    /// Adds the shape and the elements of a tensor.
     public mutating func add(_ tensor: Tensor) {
         add("\(tensor.shape)")
         tensor.withUnsafeBuffer { add(UnsafeRawBufferPointer($0)) }

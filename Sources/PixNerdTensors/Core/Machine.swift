@@ -1,35 +1,35 @@
 import CPixNerdKernels
 import Foundation
 
-/// What the products run on.
+/// The processor and the libraries that compute matmuls.
 public struct Machine: Sendable {
-    /// The processor's name as the system gives it.
+    /// Name of the processor as the system reports it.
     public let processor: String
-    /// The instruction set of the vector kernels.
+    /// Instruction set that the vector kernels use.
     public let instructionSet: String
-    /// Name and version of the library that multiplies matrices, or its path where it is not a known one; nil for none.
+    /// Name and version of the BLAS library, or its path if it is not a known one; nil if there is none.
     public let blas: String?
-    /// The file of that library.
+    /// Path of the BLAS library.
     public let blasPath: String?
-    /// The processor core whose kernels OpenBLAS runs, such as "SkylakeX"; nil for other libraries.
+    /// Processor core whose kernels OpenBLAS runs, such as "SkylakeX"; nil for other libraries.
     public let blasCore: String?
-    /// Why there is no library that multiplies matrices, in one sentence; nil where there is one.
+    /// Reason why there is no BLAS library, in one sentence; nil if there is one.
     public let blasObstacle: String?
-    /// The version of oneDNN, where it is found.
+    /// Version of oneDNN; nil if it was not found.
     public let oneDNN: String?
-    /// Which float32 products are left to oneDNN, in multiply-adds; nil for none.
+    /// Sizes of the float32 matmuls that oneDNN computes, in multiply-adds; nil if it computes none.
     public let oneDNNSizes: ClosedRange<Int>?
-    /// Whether bf16 products without gradients are this package's own.
+    /// Whether this package's own kernels compute bf16 matmuls that need no gradient.
     public let packsWeights: Bool
-    /// Why products in bf16 cannot be had, in one sentence; nil where they can.
+    /// Reason why bf16 matmuls are unavailable, in one sentence; nil if they are available.
     public let bfloat16Obstacle: String?
-    /// Whether the processor multiplies bf16, which oneDNN would make use of.
+    /// Whether the processor has bf16 instructions, which oneDNN would use.
     public let hasBFloat16: Bool
     /// Memory of the machine in bytes.
     public let memory: UInt64
     private let library: MatrixLibrary?
 
-    /// Loads the library that multiplies matrices, where this process has not done so yet.
+    /// Describes this machine. Loads the BLAS library if this process has not done so yet.
     public init() {
         processor = Self.processorName()
         instructionSet = String(cString: pn_instruction_set())
@@ -43,21 +43,23 @@ public struct Machine: Sendable {
         oneDNN = OneDNN.shared.version
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         packsWeights = Precision.packsWeights
-        bfloat16Obstacle = OneDNN.shared.obstacle
+        bfloat16Obstacle = OneDNN.shared.obstacle?.description
         hasBFloat16 = pn_processor_has_bfloat16()
         memory = ProcessInfo.processInfo.physicalMemory
     }
 
-    /// Which kernels of OpenBLAS run, why, and which it would have chosen by itself, for a person; nil for other libraries.
+    /// Description of the OpenBLAS kernels in use, why, and which ones OpenBLAS would have chosen by itself; nil for
+    /// other libraries.
     ///
-    /// OpenBLAS's own choice is found out in another process, which takes some milliseconds.
+    /// OpenBLAS's own choice is determined in another process, which takes some milliseconds.
     public var kernelChoice: String? { library?.choiceText }
 
-    /// Where products run below what the processor has, or something that is not known computes them: one sentence that says so
-    /// and what to do.
+    /// One sentence, with advice, if matmuls run slower than the processor allows or in an unknown library; otherwise
+    /// nil.
     public var warning: String? { library?.warning }
 
-    /// The name in /proc/cpuinfo. Virtual machines often give one without a number, which family and model then tell apart.
+    /// The processor's name in /proc/cpuinfo. Virtual machines often report a name without a number; family and model
+    /// are then added.
     private static func processorName() -> String {
         guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return "unknown" }
         func value(_ key: String) -> String? {
@@ -72,9 +74,9 @@ public struct Machine: Sendable {
     }
 }
 
-/// The largest resident memory of this process since its program began, in bytes.
+/// Peak resident memory of this process since its program started, in bytes.
 public func peakResidentMemory() -> Int {
-    // What getrusage says also counts the process that started this one.
+    // getrusage also counts the process that started this one.
     if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
         let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
         let kilobytes = line.split(whereSeparator: { " \t".contains($0) }).dropFirst().first.flatMap({ Int($0) })

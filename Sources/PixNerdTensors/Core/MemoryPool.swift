@@ -1,23 +1,23 @@
 import Foundation
 import Synchronization
 
-/// Keeps freed blocks by size, so that a training step that repeats itself allocates nothing from the system.
+/// A pool that keeps freed blocks by size, so that repeated training steps allocate nothing from the system.
 ///
-/// Sizes are rounded up to eight classes per power of two, which wastes at most an eighth and lets blocks of almost
+/// Sizes are rounded up to eight classes per power of two. This wastes at most an eighth and lets blocks of almost
 /// equal size serve each other. Blocks are aligned to 64 bytes, large ones to 2 MiB so that huge pages can back them.
 public final class MemoryPool: Sendable {
-    /// The pool of all tensors of the process.
+    /// The pool for all tensors of the process.
     public static let shared = MemoryPool()
 
-    /// What the pool holds and has done.
+    /// Counters of a memory pool.
     public struct Statistics: Sendable, Equatable {
-        /// Bytes in blocks that tensors hold now.
+        /// Bytes of blocks in use.
         public var bytesInUse = 0
-        /// The largest `bytesInUse` so far.
+        /// Largest `bytesInUse` so far.
         public var peakBytesInUse = 0
-        /// Bytes in freed blocks that are kept.
+        /// Bytes of freed blocks that are kept.
         public var bytesKept = 0
-        /// How many blocks were asked from the system so far.
+        /// Number of blocks allocated from the system so far.
         public var systemAllocations = 0
     }
 
@@ -33,10 +33,10 @@ public final class MemoryPool: Sendable {
 
     public var statistics: Statistics { state.withLock { $0.statistics } }
 
-    /// Lets `peakBytesInUse` begin anew from what is in use now.
+    /// Resets `peakBytesInUse` to the bytes in use now.
     package func beginPeak() { state.withLock { $0.statistics.peakBytesInUse = $0.statistics.bytesInUse } }
 
-    /// Gives every kept block back to the system.
+    /// Frees all kept blocks.
     public func releaseKept() {
         let blocks = state.withLock { state in
             let blocks = state.freeBlocks.values.flatMap { $0 }
@@ -47,14 +47,14 @@ public final class MemoryPool: Sendable {
         for address in blocks { free(UnsafeMutableRawPointer(bitPattern: address)) }
     }
 
-    /// The size in bytes of the block that serves a request.
+    /// Size in bytes of the block that serves a request.
     package static func blockSize(for bytes: Int) -> Int {
         guard bytes > 512 else { return 512 }
         let step = (1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)) / 8
         return (bytes + step - 1) / step * step
     }
 
-    /// A block of at least `bytes` bytes with unspecified contents, and its true size.
+    /// Takes a block of at least `bytes` bytes, with unspecified contents, and returns its actual size too.
     package func take(bytes: Int) -> (UnsafeMutableRawPointer, size: Int) {
         let size = Self.blockSize(for: bytes)
         let kept: UInt? = state.withLock { state in
@@ -78,7 +78,7 @@ public final class MemoryPool: Sendable {
         return (block, size)
     }
 
-    /// Takes a block back.
+    /// Returns a block to the pool.
     package func give(_ block: UnsafeMutableRawPointer, size: Int) {
         state.withLock { state in
             state.freeBlocks[size, default: []].append(UInt(bitPattern: block))
@@ -88,20 +88,19 @@ public final class MemoryPool: Sendable {
     }
 }
 
-/// The memory behind one or more tensors: a pooled block, or memory that another object owns (a mapped file).
+/// The memory of one or more tensors: a pooled block, or memory owned by another object (a mapped file).
 ///
-/// `@unchecked Sendable`: the pointer never changes, and writing goes only through `Tensor`, which writes while it is
-/// the only holder.
+/// `@unchecked Sendable`: the pointer never changes, and only `Tensor` writes, while it holds the only reference.
 final class Storage: @unchecked Sendable {
     let pointer: UnsafeMutablePointer<Float>
-    /// 0 where the memory is not this object's own.
+    /// Size of the pooled block in bytes; 0 if another object owns the memory.
     private let blockSize: Int
     private let owner: AnyObject?
     /// Whether the elements may be written while only one tensor holds them.
     let isWritable: Bool
-    /// The same elements as bf16, kept for further products until something writes here.
+    /// Elements as bf16, cached for further matmuls until something writes to this memory.
     private let roundedElements = Mutex<RoundedStorage?>(nil)
-    /// The same, packed as a weight.
+    /// Elements packed as a weight, cached in the same way.
     private let packedElements = Mutex<PackedWeight?>(nil)
 
     init(count: Int) {
@@ -112,7 +111,7 @@ final class Storage: @unchecked Sendable {
         isWritable = true
     }
 
-    /// Memory that `owner` keeps alive and that must only be read.
+    /// Read-only memory that `owner` keeps alive.
     init(borrowing pointer: UnsafePointer<Float>, owner: AnyObject) {
         self.pointer = UnsafeMutablePointer(mutating: pointer)
         blockSize = 0
@@ -120,7 +119,7 @@ final class Storage: @unchecked Sendable {
         isWritable = false
     }
 
-    /// A part of memory that `owner` keeps alive; what else writes it says so (`forgetCopies`).
+    /// Writable part of memory that `owner` keeps alive. Whoever else writes to it must call `forgetCopies`.
     init(sharing pointer: UnsafeMutablePointer<Float>, of owner: AnyObject) {
         self.pointer = pointer
         blockSize = 0
@@ -128,7 +127,7 @@ final class Storage: @unchecked Sendable {
         isWritable = true
     }
 
-    /// The elements as bf16: what `make` made of them before, or now.
+    /// Elements as bf16: the cached copy, or else the one that `make` returns.
     func rounded(_ make: () -> RoundedStorage) -> RoundedStorage {
         roundedElements.withLock { kept in
             let rounded = kept ?? make()
@@ -137,7 +136,7 @@ final class Storage: @unchecked Sendable {
         }
     }
 
-    /// The elements as a packed weight: what `make` made of them before, or now.
+    /// Elements as a packed weight: the cached copy, or else the one that `make` returns.
     func packed(_ make: () -> PackedWeight) -> PackedWeight {
         packedElements.withLock { kept in
             let packed = kept ?? make()
@@ -146,7 +145,7 @@ final class Storage: @unchecked Sendable {
         }
     }
 
-    /// Says that the elements change: what was made of them is made anew.
+    /// Discards cached copies because the elements change.
     func forgetCopies() {
         roundedElements.withLock { $0 = nil }
         packedElements.withLock { $0 = nil }
@@ -157,7 +156,7 @@ final class Storage: @unchecked Sendable {
     }
 }
 
-/// Lends `body` working memory of `count` floats from the pool, with unspecified contents.
+/// Calls `body` with scratch memory for `count` floats from the pool, with unspecified contents.
 func withWorkspace<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> R) -> R {
     let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
     defer { MemoryPool.shared.give(block, size: size) }

@@ -1,16 +1,16 @@
 import Synchronization
 
-/// Where the time of a computation goes, operator by operator.
+/// A profile of the time that each operator takes.
 ///
-/// Off until `start`: an operator then pays one look at a flag. Only the thread that computes opens spans, so nested
-/// operators (a linear layer inside the gated MLP) take their own time out of the outer one's.
+/// Off until `start`; until then an operator only checks a flag. Only the thread that computes opens spans. The time of
+/// a nested operator (a linear layer inside the gated MLP) is not counted for the outer one.
 public enum OperatorProfile {
-    /// What one kind of operator took since `start`.
+    /// Totals of one kind of operator since `start`.
     public struct Entry: Sendable, Equatable {
         public let name: String
         public var calls: Int
         public var seconds: Double
-        /// Multiply-adds of its matrix products.
+        /// Multiply-adds of its matmuls.
         public var multiplyAdds: Int
     }
 
@@ -20,7 +20,7 @@ public enum OperatorProfile {
         var open: [Span] = []
     }
 
-    /// An operator that has begun.
+    /// An operator that is still running.
     fileprivate struct Span {
         let name: String
         let start: ContinuousClock.Instant
@@ -33,33 +33,33 @@ public enum OperatorProfile {
     private static let state = Mutex(State())
     private static let multiplied = Atomic<Int>(0)
 
-    /// Multiply-adds of all matrix products of the process so far.
+    /// Multiply-adds of all matmuls of the process so far.
     public static var multiplyAdds: Int { multiplied.load(ordering: .relaxed) }
 
     static func count(multiplyAdds: Int) { multiplied.wrappingAdd(multiplyAdds, ordering: .relaxed) }
 
-    /// Begins to measure, forgetting what was measured before.
+    /// Starts measuring and discards earlier measurements.
     public static func start() {
         state.withLock { $0 = State() }
         isOn.store(true, ordering: .relaxed)
     }
 
-    /// Ends measuring.
+    /// Stops measuring.
     ///
-    /// - Returns: the operators, the longest first.
+    /// - Returns: the totals of all operators, longest time first.
     public static func stop() -> [Entry] {
         isOn.store(false, ordering: .relaxed)
         return state.withLock { $0.entries.values.sorted { $0.seconds > $1.seconds } }
     }
 
-    /// An operator begins; each `begin` has its `end` on the same thread.
+    /// Marks the start of an operator. Every `begin` needs an `end` on the same thread.
     static func begin(_ name: @autoclosure () -> String) {
         guard isOn.load(ordering: .relaxed) else { return }
         let span = Span(name: name(), start: .now, multiplyAdds: multiplyAdds)
         state.withLock { $0.open.append(span) }
     }
 
-    /// The operator that began last has ended.
+    /// Marks the end of the operator that began last.
     static func end() {
         guard isOn.load(ordering: .relaxed) else { return }
         state.withLock { close(&$0) }

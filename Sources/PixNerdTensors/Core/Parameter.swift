@@ -1,25 +1,26 @@
 import CPixNerdKernels
 
-/// A weight of a model: a name, a value, and the gradient that the last backward pass left.
+/// A weight of a model: a name, a value, and the gradient of the last backward pass.
 ///
 /// `@unchecked Sendable`: a parameter is written only between steps, by the thread that trains.
 public final class Parameter: @unchecked Sendable {
-    /// The published name, such as `blocks.0.attn.qkv.weight`.
+    /// Published name, such as `blocks.0.attn.qkv.weight`.
     public let name: String
     public var value: Tensor {
         didSet { roundedValuePlace = nil }
     }
     private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
-    /// Whether the gradient was said to be complete: nothing may be added to it.
+    /// Whether the gradient was reported as complete. Nothing may be added to it then.
     var isComplete = false
-    /// Memory for the gradient as float32.
+    /// Memory for the gradient as float32. Before the gradient is computed it may hold the value as bf16.
     private var buffer: Tensor?
-    /// Memory for the gradient as bf16 (`Tape.roundsGradients`).
+    /// Memory for the gradient as bf16 (`Tape.roundsGradients`). Before the gradient is computed it may hold the value
+    /// as bf16.
     private var roundedBuffer: RoundedStorage?
     private enum Place { case buffer, roundedBuffer }
-    /// Where the gradient is; nil where none came.
+    /// Memory that holds the gradient; nil if there is none.
     private var gradientPlace: Place?
-    /// Where the value is as bf16, before the gradient comes.
+    /// Memory that holds the value as bf16, until the gradient is written there.
     private var roundedValuePlace: Place?
 
     var hasGradient: Bool { gradientPlace != nil }
@@ -29,10 +30,10 @@ public final class Parameter: @unchecked Sendable {
         self.value = value
     }
 
-    /// The sum of all gradients since `clearGradient`, a copy where it is kept as bf16; nil where none came.
+    /// Sum of all gradients since `clearGradient`, copied if it is stored as bf16; nil if there was none.
     public var gradient: Tensor? { storedGradient?.tensor(shape: value.shape) }
 
-    /// The same as it is kept, until `clearGradient`: then its memory is used again.
+    /// Gradient as it is stored; nil if there is none. Valid until `clearGradient`, after which its memory is reused.
     package var storedGradient: StoredGradient? {
         switch gradientPlace {
         case .buffer: buffer.map { .float32($0) }
@@ -41,37 +42,40 @@ public final class Parameter: @unchecked Sendable {
         }
     }
 
-    /// Forgets the gradient; its memory is kept for the next one.
+    /// Discards the gradient and keeps its memory for the next one.
     public func clearGradient() { (gradientPlace, isComplete) = (nil, false) }
 
-    /// Lets gradients be gathered in memory of the caller's, of the value's shape, from the next one on.
+    /// Stores gradients in memory of the caller, of the shape of the value, from the next gradient on.
     package func gatherGradient(in memory: Tensor) {
-        precondition(memory.shape == value.shape, "gradient: \(memory.shape) is no place for that of \(value.shape)")
+        precondition(
+            memory.shape == value.shape,
+            "gradient: memory of shape \(memory.shape) does not fit a value of \(value.shape)")
         (buffer, roundedValuePlace) = (memory, nil)
         clearGradient()
     }
 
-    /// Changes the value in place. (Through `value` itself, code outside this module would change a copy of it.)
+    /// Changes the value in place. (Assigning through `value` from another module would copy it: see
+    /// docs/workarounds.md.)
     @discardableResult
     public func modify<R>(_ body: (inout Tensor) throws -> R) rethrows -> R { try body(&value) }
 
-    /// Says that the memory of the value was written by someone else.
+    /// Invalidates cached copies after someone else wrote to the memory of the value.
     package func valueWasWritten() {
         value.forgetCopies()
         roundedValuePlace = nil
     }
 
-    /// Moves the value into memory of the caller's.
+    /// Moves the value into memory of the caller.
     package func move(to memory: FlatMemory, at offset: Int) {
         let place = memory.tensor(at: offset, shape: value.shape)
         place.storage.pointer.update(from: value.pointer, count: value.count)
         value = place
     }
 
-    /// The value as bf16, in the memory where its gradient will be; nil once that has come.
+    /// Value as bf16, stored in the memory of its gradient; nil once the gradient is there.
     ///
-    /// So it takes no memory of its own. The backward pass reads it for the derivative by the input, before it writes that
-    /// by the weight.
+    /// It takes no memory of its own. The backward pass reads it to compute the input gradient before it writes the
+    /// weight gradient.
     fileprivate func roundedInGradient() -> Rounded<BFloat16>? {
         guard !hasGradient else { return nil }
         let place: Place = Tape.roundsGradients ? .roundedBuffer : .buffer
@@ -91,29 +95,31 @@ public final class Parameter: @unchecked Sendable {
         return memory
     }
 
-    /// The memory for the gradient as float32, a copy where someone else still holds it.
+    /// Memory for the gradient as float32, copied if someone else still holds it.
     private func memory() -> UnsafeMutablePointer<Float> {
         var memory = buffer ?? Tensor(uninitialized: value.shape)
-        // Held here alone, so that it is not copied.
+        // The only reference, so that it is not copied.
         buffer = nil
         let pointer = memory.uniquePointer()
         buffer = memory
         return pointer
     }
 
-    /// Lets `write` add to the gradient; see `GradientNode.accumulate`.
+    /// Adds to the gradient in place; see `GradientNode.accumulate`.
     fileprivate func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
-        precondition(!isComplete, "gradient: \(name) gets more after it was complete")
+        precondition(!isComplete, "gradient: \(name) gets another gradient after it was complete")
         let pointer = memory()
         if case .bfloat16(let rounded) = storedGradient {
-            // What more is added is added in float32.
+            // Further gradients are added in float32.
             pn_bfloat16_to_float(value.count, rounded.pointer, pointer)
         }
         write(pointer, hasGradient ? 1 : 0)
         (gradientPlace, roundedValuePlace) = (.buffer, nil)
     }
 
-    /// Lets `write` give all of the gradient as bf16; false where it is to be float32, or where there is some already.
+    /// Stores the whole gradient as bf16.
+    ///
+    /// - Returns: false, without calling `write`, if gradients are stored as float32 or there is a gradient already.
     fileprivate func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool {
         guard Tape.roundsGradients, !hasGradient else { return false }
         write(roundedMemory().pointer)
@@ -121,21 +127,21 @@ public final class Parameter: @unchecked Sendable {
         return true
     }
 
-    /// The value as operators take it: inside `withGradient` it gathers a gradient.
+    /// The value for operators. Inside `withGradient` it collects a gradient.
     public var tensor: Tensor {
         guard Tape.current != nil || Tape.isRecomputedLater else { return value }
         return Tensor(shape: value.shape, storage: value.storage, node: node)
     }
 }
 
-/// Where the gradient of one tensor is summed up during the backward pass.
+/// Collects the gradient of one tensor during the backward pass.
 ///
-/// `@unchecked Sendable`: only the thread that runs the backward pass touches it.
+/// `@unchecked Sendable`: only the thread that runs the backward pass uses it.
 package final class GradientNode: @unchecked Sendable {
     let shape: [Int]
     unowned let parameter: Parameter?
     private var own: Tensor?
-    /// Of a parameter: how many operators on tapes took it and have not gone back yet.
+    /// For a parameter: number of recorded operators that use it and whose backward pass has not run yet.
     var uses = 0
 
     init(shape: [Int], parameter: Parameter? = nil) {
@@ -143,18 +149,18 @@ package final class GradientNode: @unchecked Sendable {
         self.parameter = parameter
     }
 
-    /// The value of the parameter whose gradient this is as bf16, where its gradient's memory has room for it.
+    /// Value of the parameter as bf16, in the memory of its gradient; nil if that is in use or this is no parameter.
     func roundedParameter() -> Rounded<BFloat16>? { parameter?.roundedInGradient() }
 
-    /// Takes the gradient out; nil if nothing came.
+    /// Removes and returns the gradient; nil if there was none.
     func take() -> Tensor? {
         defer { own = nil }
         return own
     }
 
-    /// Adds a gradient.
+    /// Adds a gradient of the shape of the tensor.
     package func add(_ gradient: Tensor) {
-        precondition(gradient.shape == shape, "gradient: shape \(gradient.shape) came for a tensor of \(shape)")
+        precondition(gradient.shape == shape, "gradient: shape \(gradient.shape) for a tensor of \(shape)")
         if parameter == nil, own == nil {
             own = gradient
             return
@@ -174,8 +180,10 @@ package final class GradientNode: @unchecked Sendable {
         }
     }
 
-    /// Lets `write` add to the gradient in place: it computes `new + beta * old`, where beta is 0 for the first
-    /// contribution (the memory then holds nothing to be read) and 1 after that.
+    /// Adds to the gradient in place.
+    ///
+    /// - Parameter write: computes `new + beta * old`. Beta is 0 for the first contribution, when the memory must not
+    ///   be read, and 1 after that.
     func accumulate(_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) {
         guard let parameter else {
             let beta: Float = own == nil ? 0 : 1
@@ -188,11 +196,13 @@ package final class GradientNode: @unchecked Sendable {
         parameter.accumulate(write)
     }
 
-    /// Lets `write` give the gradient of a parameter as bf16; false where that is not wanted (`Tape.roundsGradients`) or some
-    /// is there already, and `accumulate` is to be called instead.
+    /// Stores the gradient of a parameter as bf16.
+    ///
+    /// - Returns: false, without calling `write`, if gradients are stored as float32 (`Tape.roundsGradients`) or there
+    ///   is a gradient already. Use `accumulate` then.
     func setRounded(_ write: (UnsafeMutablePointer<BFloat16>) -> Void) -> Bool { parameter?.setRounded(write) ?? false }
 
-    /// Lets `write` add to the gradient in place, which starts from zero.
+    /// Adds to the gradient in place, which is set to zero before the first contribution.
     func accumulateFromZero(_ write: (UnsafeMutablePointer<Float>) -> Void) {
         accumulate { pointer, beta in
             if beta == 0 { pointer.update(repeating: 0, count: shape.reduce(1, *)) }
@@ -201,12 +211,12 @@ package final class GradientNode: @unchecked Sendable {
     }
 }
 
-/// The gradient of a parameter as it is kept.
+/// The gradient of a parameter as it is stored.
 package enum StoredGradient {
     case float32(Tensor)
     case bfloat16(RoundedStorage)
 
-    /// Lends elements as float32: themselves, or widened.
+    /// Calls `body` with a range of elements as float32, converted if they are bf16.
     func withElements(_ range: Range<Int>, _ body: (UnsafePointer<Float>) -> Void) {
         switch self {
         case .float32(let tensor): body(tensor.pointer + range.lowerBound)

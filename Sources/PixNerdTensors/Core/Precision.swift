@@ -1,36 +1,40 @@
 import CPixNerdKernels
 import PixNerdSupport
 
-/// What the factors of large products are rounded to. Products are summed up in float32, and everything else is float32.
+/// The type that the inputs of large matmuls are rounded to. Sums are accumulated in float32, and everything else is
+/// float32.
 public enum Precision: String, Sendable, CaseIterable {
     case fp32
-    /// bfloat16, to the nearest, and to the even one of two that are as near; by oneDNN and, without gradients, `PackedWeight`.
+    /// bfloat16, rounded to nearest even. Computed by oneDNN and, without gradients, by `PackedWeight`.
     case bf16
 
+    /// The precision of the operators that the current task runs. Threads of `parallelFor` do not see it: read it
+    /// before.
     @TaskLocal package static var current = Precision.fp32
 
-    /// Whether products in bf16 that need no gradient are computed by kernels of our own, from weights that are packed once: on
-    /// processors that multiply vectors. Those that multiply whole tiles (AMX) do more in oneDNN's.
+    /// Whether bf16 matmuls that need no gradient run on this package's own kernels, with weights that are packed once.
+    /// True on processors with bf16 vector instructions. Processors with bf16 tiles (AMX) are faster with oneDNN.
     @TaskLocal package static var packsWeights =
         pn_processor_has_bfloat16() && !pn_processor_has_bfloat16_tiles()
 
-    /// That this machine multiplies matrices in this precision.
+    /// Checks that this machine can compute matmuls in this precision.
     ///
-    /// - Throws: `MatrixLibraryError` where there is no library for it; `PrecisionError`.
+    /// - Throws: `PixNerdError` if there is no BLAS library, or no oneDNN or suitable processor for bf16.
     public func check() throws {
         _ = try MatrixLibrary.shared.get()
-        if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw PrecisionError(description: obstacle) }
+        if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw obstacle }
     }
 
-    /// Computes `body` in this precision; the derivatives of what is recorded in it are computed so, too.
+    /// Runs `body` in this precision. Derivatives of operators recorded in it use the same precision.
     ///
-    /// - Throws: `MatrixLibraryError` or `PrecisionError` where this machine cannot; what `body` throws.
+    /// - Throws: `PixNerdError` if this machine cannot compute in this precision; any error that `body` throws.
     public func callAsFunction<R>(_ body: () throws -> R) throws -> R {
         try check()
         return try Self.$current.withValue(self, operation: body)
     }
 
-    /// The current precision, or fp32 where a product is too small to gain: with few rows it only waits for memory.
+    /// The precision of a matmul: the current one, or fp32 if the matmul is too small to gain. With few rows it is
+    /// limited by memory bandwidth.
     static func ofProduct(rows: Int, columns: Int, inner: Int) -> Precision {
         current == .bf16 && min(rows, columns) >= 16 && rows * columns * inner >= 1 << 18 ? .bf16 : .fp32
     }

@@ -2,13 +2,13 @@ import CPixNerdKernels
 
 /// A dense, row-major array of float32 with a shape.
 ///
-/// A value: copies share memory until one of them is written. Images are [B, C, H, W], tokens [B, N, D], weights of
-/// linear layers [out, in], as in PyTorch. A tensor that was computed inside `withGradient` from parameters remembers
-/// how its gradient goes back.
+/// A value type: copies share memory until one of them is written. Images are [B, C, H, W], tokens [B, N, D], weights
+/// of linear layers [out, in], as in PyTorch. A tensor computed from parameters inside `withGradient` remembers how to
+/// propagate its gradient.
 public struct Tensor: Sendable {
     public let shape: [Int]
     private(set) var storage: Storage
-    /// Where the gradient of this tensor is gathered; nil outside `withGradient` and for constants.
+    /// Collects the gradient of this tensor; nil outside `withGradient` and for constants.
     package let node: GradientNode?
 
     init(shape: [Int], storage: Storage, node: GradientNode? = nil) {
@@ -17,9 +17,9 @@ public struct Tensor: Sendable {
         self.node = node
     }
 
-    /// A tensor whose contents the caller writes before anything reads them.
+    /// A tensor whose elements the caller writes before anything reads them.
     public init(uninitialized shape: [Int]) {
-        precondition(shape.allSatisfy { $0 > 0 }, "Tensor: shape \(shape) has a side that is not positive")
+        precondition(shape.allSatisfy { $0 > 0 }, "Tensor: shape \(shape) has a dimension that is not positive")
         self.init(shape: shape, storage: Storage(count: shape.reduce(1, *)))
     }
 
@@ -39,31 +39,34 @@ public struct Tensor: Sendable {
         values.withUnsafeBufferPointer { storage.pointer.update(from: $0.baseAddress!, count: count) }
     }
 
-    /// A tensor over memory that `owner` keeps alive, such as a mapped file; it is copied when it is written.
+    /// A tensor over memory that `owner` keeps alive, such as a mapped file. It is copied before it is written.
     public init(borrowing pointer: UnsafePointer<Float>, shape: [Int], owner: AnyObject) {
         self.init(shape: shape, storage: Storage(borrowing: pointer, owner: owner))
     }
 
+    /// Number of elements.
     public var count: Int { shape.reduce(1, *) }
 
-    /// The elements in row-major order, copied out.
+    /// A copy of the elements in row-major order.
     public var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
-    /// The only element of a tensor that has one.
+    /// The single element of a tensor.
+    ///
+    /// - Precondition: the tensor has one element.
     public var scalar: Float {
         precondition(count == 1, "scalar: a tensor of shape \(shape) has more than one element")
         return pointer[0]
     }
 
-    /// For reading; valid while this tensor lives.
+    /// Pointer for reading, valid while this tensor lives.
     var pointer: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
 
-    /// Reads the elements in place.
+    /// Calls `body` with the elements, for reading in place.
     public func withUnsafeBuffer<R>(_ body: (UnsafeBufferPointer<Float>) throws -> R) rethrows -> R {
         try withExtendedLifetime(storage) { try body(UnsafeBufferPointer(start: pointer, count: count)) }
     }
 
-    /// Writes the elements in place, copying first if the memory is shared or borrowed.
+    /// Calls `body` with the elements, for writing in place. Copies them first if the memory is shared or borrowed.
     public mutating func withUnsafeMutableBuffer<R>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
     ) rethrows -> R {
@@ -71,7 +74,7 @@ public struct Tensor: Sendable {
         return try body(UnsafeMutableBufferPointer(start: storage.pointer, count: count))
     }
 
-    /// For writing: the memory, after a copy if another tensor shares it.
+    /// Pointer for writing, after a copy if another tensor shares the memory.
     mutating func uniquePointer() -> UnsafeMutablePointer<Float> {
         makeUnique()
         return storage.pointer
@@ -84,30 +87,32 @@ public struct Tensor: Sendable {
         storage = copy
     }
 
-    /// Lets go of what bf16 products keep of the elements.
+    /// Discards cached bf16 and packed copies of the elements.
     package func forgetCopies() { storage.forgetCopies() }
 
-    /// The same elements under another shape.
+    /// The same elements with another shape.
+    ///
+    /// - Precondition: both shapes have as many elements.
     public func reshaped(_ shape: [Int]) -> Tensor {
         precondition(
-            shape.reduce(1, *) == count, "reshaped: \(self.shape) has other elements than \(shape)")
+            shape.reduce(1, *) == count, "reshaped: \(self.shape) and \(shape) differ in their number of elements")
         let result = Tensor(shape: shape, storage: storage)
         return Tape.record("reshaped", result, from: [self]) { upstream in
             node?.add(upstream.reshaped(self.shape))
         }
     }
 
-    /// The same elements without a gradient.
+    /// The tensor without a gradient. The memory is shared.
     public var detached: Tensor { Tensor(shape: shape, storage: storage) }
 
-    /// A copy in memory of its own.
+    /// A copy with its own memory.
     public func copied() -> Tensor {
         let copy = Tensor(uninitialized: shape)
         copy.storage.pointer.update(from: pointer, count: count)
         return copy
     }
 
-    /// Rows `range` along the first axis, copied.
+    /// A copy of the rows `range` along the first axis.
     public func rows(_ range: Range<Int>) -> Tensor {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= shape[0] && !range.isEmpty,
@@ -118,7 +123,7 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// Elements `range` in row-major order, copied.
+    /// A copy of the elements `range` in row-major order.
     package func elements(_ range: Range<Int>) -> Tensor {
         precondition(
             range.lowerBound >= 0 && range.upperBound <= count && !range.isEmpty,
@@ -128,13 +133,13 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// Tensors of equal trailing shape joined along the first axis.
+    /// Joins tensors along the first axis. All other dimensions must be equal.
     public static func concatenated(_ parts: [Tensor]) -> Tensor {
         precondition(!parts.isEmpty, "concatenated: there is nothing to join")
         let tail = parts[0].shape.dropFirst()
         precondition(
             parts.allSatisfy { $0.shape.dropFirst() == tail },
-            "concatenated: shapes \(parts.map(\.shape)) differ behind the first axis")
+            "concatenated: shapes \(parts.map(\.shape)) differ after the first axis")
         let result = Tensor(uninitialized: [parts.reduce(0) { $0 + $1.shape[0] }] + tail)
         var at = result.storage.pointer
         for part in parts {
@@ -144,12 +149,13 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// alpha x + beta y, without a gradient: samplers are made of it.
+    /// alpha x + beta y, for samplers; without a gradient.
     public static func combination(_ alpha: Float, _ x: Tensor, _ beta: Float, _ y: Tensor) -> Tensor {
         combination([Float](repeating: alpha, count: x.shape[0]), x, [Float](repeating: beta, count: x.shape[0]), y)
     }
 
-    /// alpha x + beta y with factors of its own for each picture, that is for each index along the first axis.
+    /// alpha x + beta y with separate factors for each image, that is for each index along the first axis; without a
+    /// gradient.
     public static func combination(_ alpha: [Float], _ x: Tensor, _ beta: [Float], _ y: Tensor) -> Tensor {
         precondition(
             x.shape == y.shape && alpha.count == x.shape[0] && beta.count == x.shape[0],
@@ -164,7 +170,7 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// Standard normal numbers, each index along the first axis from a stream of its own.
+    /// A tensor of standard normal numbers. Each index along the first axis has its own random stream.
     public static func normal(_ shape: [Int], streams: (_ index: Int) -> RandomStream) -> Tensor {
         let result = Tensor(uninitialized: shape)
         let size = result.count / shape[0]
@@ -175,6 +181,6 @@ public struct Tensor: Sendable {
         return result
     }
 
-    /// Whether every element and its square are finite: nothing can be computed on with others.
+    /// Whether every element is finite, and its square too: larger numbers are of no use in further computation.
     public var isFinite: Bool { pn_sum_of_squares(count, pointer).isFinite }
 }

@@ -1,12 +1,12 @@
-/// Tensors by name: a checkpoint, or a part of one.
+/// A source of named tensors: a checkpoint, or a part of one.
 public protocol TensorSource {
-    /// Where the tensors come from, for messages: a path, with the part of it where only a part is meant.
+    /// The source, for messages: a path, with the part of it if only a part is meant.
     var origin: String { get }
-    /// Every name, in the order of the source.
+    /// All names, in the order of the source.
     var names: [String] { get }
-    /// The shape of a tensor without reading it; nil where there is none of that name.
+    /// Shape of a tensor, without reading it; nil if the source has no such tensor.
     func shape(of name: String) -> [Int]?
-    /// A tensor as float32.
+    /// Reads a tensor as float32.
     ///
     /// - Throws: an error that names the source and the tensor.
     func tensor(_ name: String) throws -> Tensor

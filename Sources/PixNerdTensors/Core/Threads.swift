@@ -2,11 +2,11 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// How many threads the operators use.
+/// The number of threads that operators use.
 public enum Threads {
     private static let configured = Atomic<Int>(0)
 
-    /// The number of threads: all processors unless set. Results are bit-reproducible for a fixed number.
+    /// Number of threads; all processors unless set. Results are bit-reproducible for a fixed number.
     public static var count: Int {
         get {
             let value = configured.load(ordering: .relaxed)
@@ -19,10 +19,10 @@ public enum Threads {
     }
 }
 
-/// Runs `body(0) ... body(count - 1)` on all threads; returns when all are done.
+/// Runs `body(0) ... body(count - 1)` on all threads and returns when all calls are done.
 ///
-/// Which thread takes which index is not fixed, so each index must write to places of its own; sums over indices are
-/// then put together in index order by the caller.
+/// Any thread may take any index, so each index must write to its own memory. Sums over indices are then added up in
+/// index order by the caller.
 package func parallelFor(_ count: Int, _ body: (Int) -> Void) {
     let workers = min(Threads.count, count)
     guard workers > 1 else {
@@ -30,10 +30,10 @@ package func parallelFor(_ count: Int, _ body: (Int) -> Void) {
         return
     }
     guard !WorkerPool.shared.run(count, helpers: workers - 1, body) else { return }
-    // Inside another loop, or beside one.
+    // Inside another loop, or while another thread runs one.
     let next = Atomic<Int>(0)
     withoutActuallyEscaping(body) { body in
-        // Sound: concurrentPerform returns only after every call of the closure has.
+        // Safe: concurrentPerform returns only after every call of the closure has.
         nonisolated(unsafe) let body = body
         DispatchQueue.concurrentPerform(iterations: workers) { _ in
             while true {
@@ -53,15 +53,15 @@ package func parallelChunks(_ count: Int, of size: Int, _ body: (Range<Int>) -> 
     }
 }
 
-/// `body(0) ... body(count - 1)`, computed on all threads.
+/// The results of `body(0) ... body(count - 1)`, computed on all threads.
 package func parallelMap<R: Sendable>(_ count: Int, _ body: (Int) -> R) -> [R] {
     [R](unsafeUninitializedCapacity: count) { results, initialized in
-        // Sound: each index writes a place of its own.
+        // Safe: each index writes only its own element.
         nonisolated(unsafe) let results = results
         parallelFor(count) { (results.baseAddress! + $0).initialize(to: body($0)) }
         initialized = count
     }
 }
 
-/// Elements of a plain pass over memory that one thread takes at a time: 64 KiB of floats.
+/// Elements per chunk of an elementwise pass over memory: 64 KiB of floats.
 let elementsPerChunk = 1 << 14

@@ -2,29 +2,30 @@ import CPixNerdKernels
 import Foundation
 import Synchronization
 
-/// Threads that take part in loops, and stay awake for a moment after each: a step of a small model has hundreds of loops, and
-/// waking a thread takes as long as many of them.
+/// Worker threads that share loops and stay awake for a moment after each. A training step of a small model has
+/// hundreds of loops, and waking a thread takes as long as many of them.
 ///
-/// One loop at a time; whoever comes while one runs, a loop inside it among them, is told so and goes another way.
+/// The pool runs one loop at a time. A caller that comes while one is running, for example from inside it, is refused
+/// and must run its loop another way.
 final class WorkerPool: Sendable {
     static let shared = WorkerPool()
 
     private let isBusy = Atomic(false)
-    /// Threads that may still join the loop. A thread that joins late finds none and leaves the loop alone.
+    /// Number of threads that may still join the loop. A thread that comes late finds zero and leaves the loop alone.
     private let openPlaces = Atomic(0)
-    /// Threads that joined the loop and have left it.
+    /// Number of threads that have joined and left the loop.
     private let finished = Atomic(0)
     private let nextIndex = Atomic(0)
     private let sleepers = Atomic(0)
     private let callerSleeps = Atomic(false)
     private let threads = Atomic(0)
-    /// Told when places open.
+    /// Signaled when a loop opens for threads.
     private let lock = NSCondition()
-    /// Told when a thread has left a loop whose caller sleeps.
+    /// Signaled when a thread has left a loop whose caller sleeps.
     private let done = NSCondition()
     private let job = Job()
 
-    /// What the loop does. Written by the caller before places open, read by threads that have joined.
+    /// The work of the loop. The caller writes it before the loop opens; threads that have joined read it.
     private final class Job: @unchecked Sendable {
         var body: (Int) -> Void = { _ in }
         var count = 0
@@ -32,13 +33,13 @@ final class WorkerPool: Sendable {
 
     private static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-    /// How often a thread looks whether what it waits for is there, before it sleeps: for some tens of microseconds. Where there
-    /// are more threads than processors, whoever waits awake takes the time of whom he waits for.
+    /// How often a thread polls before it sleeps: for some tens of microseconds. With more threads than processors it
+    /// does not poll, because it would take time from the thread that it waits for.
     private static func looks(threads: Int) -> Int { threads > processors ? 0 : 2000 }
 
     /// Runs `body(0) ... body(count - 1)` on the calling thread and `helpers` others.
     ///
-    /// - Returns: false where another loop runs; then nothing was done.
+    /// - Returns: false, without having done anything, if another loop is running.
     func run(_ count: Int, helpers: Int, _ body: (Int) -> Void) -> Bool {
         guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
             return false
@@ -64,7 +65,7 @@ final class WorkerPool: Sendable {
         return true
     }
 
-    /// Never inlined, so that nothing holds on to the body when this returns: it must not outlive the loop.
+    /// Never inlined, so that nothing retains the body after this returns: it must not outlive the loop.
     @inline(never)
     private func takeIndices() {
         let (body, count) = (job.body, job.count)
@@ -91,7 +92,7 @@ final class WorkerPool: Sendable {
     private func startThread() {
         threads.wrappingAdd(1, ordering: .relaxed)
         let thread = Thread { [self] in
-            // Signals are for the program's own threads.
+            // Signals are handled by the program's own threads.
             var all = sigset_t()
             sigfillset(&all)
             pthread_sigmask(SIG_BLOCK, &all, nil)
@@ -116,7 +117,7 @@ final class WorkerPool: Sendable {
         lock.unlock()
     }
 
-    /// Joins the loop, where there is a place left.
+    /// Joins the loop if it is still open.
     private func work() {
         var places = openPlaces.load(ordering: .relaxed)
         while places > 0 {

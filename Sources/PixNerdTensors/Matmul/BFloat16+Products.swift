@@ -1,6 +1,6 @@
 import CPixNerdKernels
 
-/// Products of bf16 on all threads: with packed weights by kernels of our own, else by oneDNN.
+/// Matmuls in bf16 on all threads: with packed weights on this package's own kernels, otherwise with oneDNN.
 extension BFloat16 {
     static func multiply(
         rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor?,
@@ -22,7 +22,7 @@ extension BFloat16 {
         rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>,
         bias: UnsafePointer<Float>?, roundedInto c: UnsafeMutablePointer<BFloat16>
     ) {
-        // oneDNN sums up in working memory of the size of a band.
+        // oneDNN accumulates in scratch memory of the size of a band.
         MatrixProduct.forEachBand(rows: rows, columns: columns, longest: 2048) { rows, range in
             OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
             let (a, b) = (a.from(row: rows.lowerBound), b.from(column: range.lowerBound))
@@ -35,7 +35,13 @@ extension BFloat16 {
         }
     }
 
-    /// c = x W^T + bias on all threads, rounded.
+    /// Computes c = x W^T + bias on all threads, rounded to bf16.
+    ///
+    /// - Parameters:
+    ///   - x: [rows, in].
+    ///   - weight: [out, in].
+    ///   - bias: [out].
+    ///   - c: [rows, out].
     static func roundedProduct(
         rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor,
         into c: UnsafeMutablePointer<BFloat16>
@@ -53,11 +59,13 @@ extension BFloat16 {
         }
     }
 
-    /// silu(x W1^T) * (x W3^T) on all threads, rounded, without float32 matrices between.
+    /// silu(x W1^T) * (x W3^T), computed on all threads and rounded to bf16, without float32 matrices in between.
     ///
     /// - Parameters:
-    ///   - gate: W1.
+    ///   - x: [rows, in].
+    ///   - gate: W1, [out, in].
     ///   - value: W3, of the same shape.
+    /// - Returns: [rows, out].
     static func gatedProduct(
         rows: Int, _ x: Rounded<BFloat16>, gate: PackedWeight, value: PackedWeight
     ) -> Rounded<BFloat16> {
@@ -75,7 +83,7 @@ extension BFloat16 {
         return storage.elements
     }
 
-    /// Rounds [rows, columns] to their places in a matrix.
+    /// Rounds [rows, columns] to bf16 into a block of the matrix c.
     private static func roundRows(
         _ x: UnsafePointer<Float>, rows: Range<Int>, columns: Range<Int>, into c: UnsafeMutablePointer<BFloat16>,
         stride: Int

@@ -2,18 +2,19 @@ import CPixNerdBLAS
 import PixNerdSupport
 
 extension MatrixLibrary {
-    /// Names that systems give OpenBLAS; where there are several, as Fedora has them, the one for threads first.
+    /// File names of OpenBLAS on various systems. If there are several, as on Fedora, the multithreaded one comes
+    /// first.
     private static let names = ["libopenblasp.so.0", "libopenblas.so.0", "libopenblas.so"]
 
-    /// Loads the library with kernels that are right.
+    /// Loads the library with kernels that compute correct results.
     ///
-    /// - Throws: one sentence where none can be loaded, or none computes right.
-    static func load(environment: [String: String]) throws(MatrixLibraryError) -> MatrixLibrary {
+    /// - Throws: `PixNerdError` if no library can be loaded, or none computes correct results.
+    static func load(environment: [String: String]) throws(PixNerdError) -> MatrixLibrary {
         let asked = environment["PIXNERD_BLAS"].flatMap { $0.isEmpty ? nil : $0 }
         let usersCore = environment["OPENBLAS_CORETYPE"].flatMap { $0.isEmpty ? nil : $0 }
         let best = OpenBLASCore.best
         let wasLoaded = (asked.map { [$0] } ?? names).contains { pn_blas_is_resident($0) }
-        // nil leaves the choice to what decides it without this package.
+        // nil leaves the selection to OpenBLAS or the environment.
         var attempts: [OpenBLASCore?] = usersCore != nil || wasLoaded || best == nil ? [nil] : []
         attempts += best?.ladder ?? []
         var mistakes: [Mistake] = []
@@ -23,7 +24,7 @@ extension MatrixLibrary {
             let core = text(pn_blas_core())
             let level = core.map(OpenBLASCore.init(named:))
             if let attempt, let level, level < attempt, !attempts.isEmpty {
-                // An OpenBLAS that does not know the name falls back to anything; it may know the next.
+                // An OpenBLAS that does not know the name falls back to some other core. It may know the next name.
                 try close(file)
                 continue
             }
@@ -37,17 +38,19 @@ extension MatrixLibrary {
                     core: core, takesTurns: pn_blas_takes_turns(), reason: reason, mistakes: mistakes)
             }
             mistakes.append(Mistake(core: core ?? "", result: String(cString: wrong)))
-            // The kernels that are left are lower ones; other libraries have none to choose from.
+            // The remaining attempts are lower kernels. Other libraries have none to select from.
             attempts.removeAll { attempt in attempt.map { level == nil || $0 >= level! } ?? true }
             guard !attempts.isEmpty else { throw uselessError(mistakes) }
             try close(file)
         }
     }
 
-    /// Loads the first of these files that there is.
+    /// Loads the first of these files that exists.
+    ///
+    /// - Parameter isAsked: whether `PIXNERD_BLAS` named the file.
     private static func open(
         _ files: [String], _ core: OpenBLASCore?, isAsked: Bool
-    ) throws(MatrixLibraryError) -> String {
+    ) throws(PixNerdError) -> String {
         var reasons: [String] = []
         for file in files {
             var status = pn_blas_ready
@@ -55,48 +58,47 @@ extension MatrixLibrary {
             switch status {
             case pn_blas_ready: return file
             case pn_blas_unusable:
-                throw MatrixLibraryError(
-                    description: "\(file) cannot multiply matrices: \(reason); "
-                        + (isAsked ? "let PIXNERD_BLAS name" : "install OpenBLAS, or let PIXNERD_BLAS name")
-                        + " a library with the CBLAS interface and LAPACK.")
+                throw PixNerdError(
+                    .unsupported, "\(file)", found: "cannot be used for matrix multiplication: \(reason)",
+                    advice: isAsked
+                        ? "set PIXNERD_BLAS to a library with the CBLAS interface and LAPACK"
+                        : "install OpenBLAS, or set PIXNERD_BLAS to a library with the CBLAS interface and LAPACK")
             default: reasons.append(reason)
             }
         }
         guard isAsked else {
-            throw MatrixLibraryError(
-                description:
-                    "OpenBLAS, which multiplies matrices, was not found (\(reasons[0])); install it (Debian and "
-                    + "Ubuntu: libopenblas0; Fedora and Arch: openblas), or let PIXNERD_BLAS name a library with the "
-                    + "CBLAS interface.")
+            throw PixNerdError(
+                .notFound, "OpenBLAS, which multiplies matrices,", found: "was not found (\(reasons[0]))",
+                advice: "install it (Debian and Ubuntu: libopenblas0; Fedora and Arch: openblas), or set PIXNERD_BLAS "
+                    + "to a library with the CBLAS interface")
         }
-        throw MatrixLibraryError(
-            description:
-                "PIXNERD_BLAS names \(files[0]), which cannot be loaded (\(reasons[0])); name a library with the "
-                + "CBLAS interface, such as libopenblas.so.0, or unset it.")
+        throw PixNerdError(
+            .invalidValue, "PIXNERD_BLAS", found: "is \(files[0]), which cannot be loaded (\(reasons[0]))",
+            expected: "a library with the CBLAS interface, such as libopenblas.so.0", advice: "correct or unset it")
     }
 
-    /// Lets the library be loaded anew with other kernels.
-    private static func close(_ file: String) throws(MatrixLibraryError) {
+    /// Unloads the library, so that it can be loaded with other kernels.
+    private static func close(_ file: String) throws(PixNerdError) {
         let core = text(pn_blas_core()) ?? ""
         guard !pn_blas_close() else { return }
-        throw MatrixLibraryError(
-            description:
-                "\(file) runs its \(core) kernels, which are not right for this processor, and cannot be loaded "
-                + "anew in this process; set OPENBLAS_CORETYPE to lower ones before the program starts, such as Haswell."
-        )
+        throw PixNerdError(
+            .unsupported, "\(file)",
+            found: "runs its \(core) kernels, which are wrong for this processor, and cannot be reloaded",
+            advice: "set OPENBLAS_CORETYPE to lower kernels, such as Haswell, before the program starts")
     }
 
-    private static func uselessError(_ mistakes: [Mistake]) -> MatrixLibraryError {
+    private static func uselessError(_ mistakes: [Mistake]) -> PixNerdError {
         let path = String(cString: pn_blas_path())
         let name = text(pn_blas_name()).map { "\($0) (\(path))" } ?? path
         let kernels = mistakes.map(\.core).filter { !$0.isEmpty }
         let list = kernels.isEmpty ? "" : " with its kernels for \(kernels.joined(separator: ", "))"
-        return MatrixLibraryError(
-            description: "\(name) computes wrong results on this processor\(list): \(mistakes[0].result); let "
-                + "PIXNERD_BLAS name another library, such as a newer OpenBLAS.")
+        return PixNerdError(
+            .unsupported, "\(name)",
+            found: "computes wrong results on this processor\(list): \(mistakes[0].result)",
+            advice: "set PIXNERD_BLAS to another library, such as a newer OpenBLAS")
     }
 
-    /// The core that OpenBLAS chooses by itself; nil where that is not known. Takes a process of its own for a moment.
+    /// The core that OpenBLAS selects by itself; nil if it is not known. Starts another process for a moment.
     var detectedCore: String? {
         guard core != nil else { return nil }
         let name = Self.text(capacity: 64) { pn_blas_detected_core(file, $0, $1) }
@@ -105,7 +107,7 @@ extension MatrixLibrary {
 
     private static func text(_ pointer: UnsafePointer<CChar>?) -> String? { pointer.map { String(cString: $0) } }
 
-    /// The text that `fill` writes into room for `capacity` bytes, its end among them.
+    /// The text that `fill` writes into a buffer of `capacity` bytes, including the terminating zero.
     private static func text(
         capacity: Int, _ fill: (_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Void
     ) -> String {

@@ -1,56 +1,56 @@
 import Foundation
 import PixNerdSupport
 
-/// The library that multiplies matrices: OpenBLAS, or what the environment's `PIXNERD_BLAS` names.
+/// The BLAS library: OpenBLAS, or the library named by the environment variable `PIXNERD_BLAS`.
 ///
-/// It is loaded when the first product needs it. OpenBLAS decides while it loads which processor's kernels it runs, and one
-/// that is older than the processor takes slow ones; so the kernels are chosen here, by what the processor has, unless the
-/// user has set `OPENBLAS_CORETYPE`. Then products whose results are known are computed once, and where one is wrong the next
-/// lower kernels are taken. Both are fixed rules: a run's bits do not depend on a measurement.
+/// It is loaded by the first matmul that needs it. OpenBLAS selects its kernels while it loads, and selects slow ones
+/// if it is older than the processor. This package therefore selects the kernels by the processor's features, unless
+/// the user has set `OPENBLAS_CORETYPE`. Then it computes matmuls with known results once. If one is wrong, it takes
+/// the next lower kernels. Both are fixed rules: a run's bits do not depend on a measurement.
 package struct MatrixLibrary: Sendable {
-    /// The library of this process, or why there is none.
-    static let shared = Result { () throws(MatrixLibraryError) in
+    /// The library of this process, or the reason why there is none.
+    static let shared = Result { () throws(PixNerdError) in
         try load(environment: ProcessInfo.processInfo.environment)
     }
 
-    /// Why OpenBLAS runs the kernels that it does.
+    /// The reason why OpenBLAS runs its current kernels.
     enum Reason: Sendable {
-        /// Chosen by this package for the processor.
+        /// Selected by this package for the processor.
         case processor
-        /// Chosen by OpenBLAS.
+        /// Selected by OpenBLAS.
         case openBLAS
-        /// Set by the user, in `OPENBLAS_CORETYPE`.
+        /// Set by the user in `OPENBLAS_CORETYPE`.
         case environment(String)
-        /// Decided when this process loaded OpenBLAS for another purpose.
+        /// Fixed when this process loaded OpenBLAS for another purpose.
         case process
-        /// Chosen because faster kernels compute wrong results.
+        /// Selected because faster kernels compute wrong results.
         case check
-        /// Another library, which has its own ways.
+        /// Not OpenBLAS but another library, which selects its own kernels.
         case otherLibrary
     }
 
-    /// Kernels that are not used because a result was wrong.
+    /// Kernels that are not used because they computed a wrong result.
     struct Mistake: Sendable {
         let core: String
-        /// The first result that was wrong.
+        /// Description of the first wrong result.
         let result: String
     }
 
-    /// What was loaded: a path, or a name that the dynamic linker finds.
+    /// File that was loaded: a path, or a name that the dynamic linker resolves.
     let file: String
     let path: String
-    /// Such as "OpenBLAS 0.3.21"; nil for a library that is not known.
+    /// Name and version, such as "OpenBLAS 0.3.21"; nil for an unknown library.
     let name: String?
-    /// The processor core whose kernels OpenBLAS runs, by OpenBLAS's name; nil for other libraries.
+    /// Processor core whose kernels OpenBLAS runs, under OpenBLAS's name; nil for other libraries.
     let core: String?
-    /// Whether products of several threads take turns, because the library was built for one.
+    /// Whether calls from several threads take turns, because the library was built for one thread.
     let takesTurns: Bool
     let reason: Reason
     let mistakes: [Mistake]
 
-    /// Lets the calling code multiply.
+    /// Loads the library if it is not loaded yet.
     ///
-    /// - Precondition: there is a library. Whatever throws says so beforehand (`Precision.check`).
+    /// - Precondition: there is a library. Code that can throw checks this beforehand (`Precision.check`).
     package static let isReady: Void = {
         if case .failure(let error) = shared { fatalError(error.description) }
     }()

@@ -1,4 +1,5 @@
-/// A matrix for a product: rows x columns after the transposition, rows (before it) `stride` elements apart.
+/// A matrix as an input of a matmul: rows x columns after the transposition. Its rows before the transposition are
+/// `stride` elements apart.
 struct Matrix<Element: ProductFactor> {
     let pointer: UnsafePointer<Element>
     let stride: Int
@@ -10,22 +11,23 @@ struct Matrix<Element: ProductFactor> {
         self.transposed = transposed
     }
 
-    /// The same matrix from row `row` on (a row after the transposition).
+    /// The part of the matrix from row `row` on, counted after the transposition.
     func from(row: Int) -> Matrix {
         Matrix(pointer + (transposed ? row : row * stride), stride: stride, transposed: transposed)
     }
 
-    /// The same matrix from column `column` on (a column after the transposition).
+    /// The part of the matrix from column `column` on, counted after the transposition.
     func from(column: Int) -> Matrix {
         Matrix(pointer + (transposed ? column * stride : column), stride: stride, transposed: transposed)
     }
 }
 
-/// Products: of float32 over OpenBLAS, of bf16 over oneDNN. (With weights that need no gradient: `PackedWeight`.)
+/// Matmuls: in float32 with OpenBLAS or, for some sizes, oneDNN; in bf16 with oneDNN. (`PackedWeight` is for weights
+/// that need no gradient.)
 enum MatrixProduct {
-    /// c[rows, columns] = a b + beta c on the calling thread; beta is 0 or 1.
+    /// Computes c[rows, columns] = a b + beta c on the calling thread. Beta is 0 or 1.
     ///
-    /// - Parameter bias: [columns], added to each row where beta is 0.
+    /// - Parameter bias: [columns], added to each row if beta is 0.
     static func onThisThread<Element: ProductFactor>(
         rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>,
         bias: UnsafePointer<Float>? = nil, beta: Float, into c: UnsafeMutablePointer<Float>, stride: Int
@@ -37,11 +39,12 @@ enum MatrixProduct {
         Element.multiply(shape, a.pointer, b.pointer, bias: bias, into: c)
     }
 
-    /// c[rows, columns] = a b + beta c on all threads, each taking a band of the longer side; beta is 0 or 1.
+    /// Computes c[rows, columns] = a b + beta c on all threads, each of which takes a band of the longer side. Beta is
+    /// 0 or 1.
     ///
     /// - Parameters:
-    ///   - bias: [columns], added to each row where beta is 0.
-    ///   - prepare: sees the band that a thread has just begun, to fill in what the product is added to.
+    ///   - bias: [columns], added to each row if beta is 0.
+    ///   - prepare: called by a thread before it computes a band, to write the values that the matmul is added to.
     static func onAllThreads<Element: ProductFactor>(
         rows: Int, columns: Int, inner: Int, _ a: Matrix<Element>, _ b: Matrix<Element>,
         bias: UnsafePointer<Float>? = nil, beta: Float, into c: UnsafeMutablePointer<Float>, stride: Int,
@@ -58,16 +61,16 @@ enum MatrixProduct {
 
     /// Runs `body` for bands of the longer side, on all threads.
     ///
-    /// - Parameter longest: a band at most, about.
+    /// - Parameter longest: the approximate maximum length of a band.
     static func forEachBand(
         rows: Int, columns: Int, longest: Int = .max, _ body: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
     ) {
         let byRows = rows >= columns
         let length = byRows ? rows : columns
-        // Bands are multiples of 32, which every kernel's register tile divides.
+        // Bands are multiples of 32, which the register tile of every kernel divides.
         let threads = max(1, min(Threads.count, length / 32))
         let share = (length + threads - 1) / threads
-        // As many of at most the longest for each thread.
+        // Equally many bands per thread, each at most about `longest`.
         let bands = threads * ((share - 1) / longest + 1)
         let band = ((length + bands - 1) / bands + 31) / 32 * 32
         parallelChunks(length, of: band) { body(byRows ? $0 : 0..<rows, byRows ? 0..<columns : $0) }

@@ -1,13 +1,14 @@
 import CPixNerdKernels
 import CPixNerdOneDNN
+import PixNerdSupport
 import Synchronization
 
-/// oneDNN, where it is installed: products of bf16 factors. Looked for once, when it is first asked for.
+/// oneDNN, if it is installed: matmuls with bf16 inputs, and some in float32. It is looked up once, on first use.
 final class OneDNN: Sendable {
     static let shared = OneDNN()
 
     private let status: pn_onednn_status
-    /// Such as 2.6.3; nil where there is none.
+    /// Version such as 2.6.3; nil if oneDNN was not found.
     let version: String?
     private let products = Mutex<[Key: Product]>([:])
 
@@ -15,57 +16,65 @@ final class OneDNN: Sendable {
         var numbers: [Int32] = [0, 0, 0]
         status = pn_onednn_load(&numbers)
         version = status == pn_onednn_missing ? nil : numbers.map(String.init).joined(separator: ".")
-        // Where it was measured.
+        // The processors on which it was measured.
         computesFloat32 = status == pn_onednn_ready && pn_processor_has_bfloat16()
     }
 
-    /// Why bf16 cannot be computed here, in one sentence; nil where it can.
-    var obstacle: String? {
+    /// Reason why bf16 is unavailable on this machine; nil if it is available.
+    var obstacle: PixNerdError? {
         guard pn_processor_has_bfloat16() else {
-            return
-                "bf16 wants a processor with AVX-512 BF16 (AMD from Zen 4, Intel Xeon from Cooper Lake), and this one has "
-                + "\(String(cString: pn_instruction_set())); use fp32."
+            return PixNerdError(
+                .unsupported, "bf16",
+                found: "needs a processor with AVX-512 BF16 (AMD from Zen 4, Intel Xeon from Cooper Lake), and this "
+                    + "one has \(String(cString: pn_instruction_set()))",
+                advice: "use fp32")
         }
         guard let version else {
-            return
-                "bf16 wants oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found; install it (Debian and Ubuntu: "
-                + "libdnnl2 or libdnnl3), or use fp32."
+            return PixNerdError(
+                .unsupported, "bf16", found: "needs oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found",
+                advice: "install it (Debian and Ubuntu: libdnnl2 or libdnnl3), or use fp32")
         }
         guard status == pn_onednn_ready else {
-            return "bf16 wants oneDNN 2 or 3, and version \(version), which was found, could not be used; use fp32."
+            return PixNerdError(
+                .unsupported, "bf16",
+                found: "needs oneDNN 2 or 3, and version \(version), which was found, cannot be used",
+                advice: "use fp32")
         }
         return nil
     }
 
-    /// Whether float32 products of some sizes are left to oneDNN.
+    /// Whether oneDNN computes float32 matmuls of some sizes.
     ///
-    /// That is a rule and not measured anew in each process, so that a run has the same bits each time.
+    /// This is a fixed rule, not measured anew in each process, so that a run has the same bits each time.
     let computesFloat32: Bool
-    /// In multiply-adds.
+    /// Sizes of the float32 matmuls that oneDNN computes, in multiply-adds.
     static let float32Sizes = 1 << 20...1 << 26
 
-    /// Whether a float32 product is faster than by OpenBLAS. Measured (see Benchmarks/README.md): by a tenth to a fifth for
-    /// products of patches, heads and tiles of a convolution; very small ones and those of whole layers are not.
+    /// Whether oneDNN is faster than OpenBLAS for a float32 matmul. Measured (see Benchmarks/README.md): 10 to 20 %
+    /// faster for patches, attention heads and convolution tiles, but not for very small matmuls and those of whole
+    /// layers.
     func isFaster(_ shape: ProductShape) -> Bool {
         computesFloat32 && min(shape.rows, shape.columns, shape.inner) >= 64
             && Self.float32Sizes.contains(shape.rows * shape.columns * shape.inner)
     }
 
-    /// Products of one shape and kind.
+    /// The shape and kind of a compiled matmul.
     private struct Key: Hashable {
         let shape: ProductShape
         let addsBias: Bool
         let takesBFloat16: Bool
     }
 
+    /// A matmul compiled by oneDNN.
+    ///
     /// `@unchecked Sendable`: it is never freed, and all threads may run it at once.
     private struct Product: @unchecked Sendable {
         let pointer: OpaquePointer
-        /// Bytes of working memory.
+        /// Bytes of scratch memory that it needs.
         let workspace: Int
     }
 
-    /// The product on the calling thread, of factors that are bf16 or else float32.
+    /// Computes a matmul on the calling thread. Both inputs are bf16, or both are float32.
     func multiply(
         _ shape: ProductShape, _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, bias: UnsafePointer<Float>?,
         into c: UnsafeMutableRawPointer, takesBFloat16: Bool
@@ -79,7 +88,7 @@ final class OneDNN: Sendable {
                 a_transposed: shape.aIsTransposed, b_transposed: shape.bIsTransposed, takes_bfloat16: takesBFloat16,
                 gives_bfloat16: shape.roundsResult, accumulates: shape.accumulates, adds_bias: bias != nil)
             guard let pointer = pn_onednn_product_create(&description) else {
-                fatalError("oneDNN \(version ?? "") has no product of this shape: \(shape)")
+                fatalError("oneDNN \(version ?? "") does not support a matmul of this shape: \(shape)")
             }
             let product = Product(pointer: pointer, workspace: pn_onednn_product_scratchpad_size(pointer))
             products[key] = product
@@ -88,6 +97,6 @@ final class OneDNN: Sendable {
         let isDone = withWorkspace(product.workspace / MemoryLayout<Float>.stride + 1) { workspace in
             pn_onednn_product_run(product.pointer, a, b, bias, c, workspace)
         }
-        guard isDone else { fatalError("oneDNN failed in a product: \(shape)") }
+        guard isDone else { fatalError("oneDNN failed in a matmul: \(shape)") }
     }
 }

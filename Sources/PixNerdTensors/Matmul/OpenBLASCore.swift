@@ -1,7 +1,7 @@
 import CPixNerdKernels
 
-/// Processor cores that OpenBLAS has kernels for, by its names, the slowest first. One is taken for each instruction set that
-/// makes a difference.
+/// Processor cores that OpenBLAS has kernels for, under OpenBLAS's names, slowest first. There is one for each
+/// instruction set that makes a difference.
 enum OpenBLASCore: String, CaseIterable, Comparable, Sendable {
     /// SSE3.
     case prescott = "Prescott"
@@ -12,14 +12,15 @@ enum OpenBLASCore: String, CaseIterable, Comparable, Sendable {
     case skylakeX = "SkylakeX"
     case cooperlake = "Cooperlake"
 
-    /// The one for what this processor and its system have; nil where OpenBLAS's own choice is kept, that is on x86-64
-    /// without AVX2, which every OpenBLAS knows, and on other architectures.
+    /// The best core for this processor and operating system; nil to keep OpenBLAS's own choice, on x86-64 without
+    /// AVX2, which every OpenBLAS knows, and on other architectures.
     static var best: OpenBLASCore? {
         if pn_processor_has_avx512() { return pn_processor_has_bfloat16() ? .cooperlake : .skylakeX }
         return pn_processor_has_avx2() ? .haswell : nil
     }
 
-    /// The core of this list whose instructions a core of OpenBLAS's uses; what is not known is newer than this program.
+    /// The core of this list with the instruction set of the OpenBLAS core `name`. An unknown core is assumed to be
+    /// newer than this program.
     init(named name: String) {
         self =
             switch name.uppercased() {
@@ -38,10 +39,10 @@ enum OpenBLASCore: String, CaseIterable, Comparable, Sendable {
         allCases.firstIndex(of: a)! < allCases.firstIndex(of: b)!
     }
 
-    /// This one and the lower ones, the fastest first.
+    /// This core and all lower ones, fastest first.
     var ladder: [OpenBLASCore] { Self.allCases.reversed().filter { $0 <= self } }
 
-    /// The instructions that it takes.
+    /// Name of the instruction set that the core needs.
     var instructions: String {
         switch self {
         case .prescott: "SSE3"
@@ -53,7 +54,7 @@ enum OpenBLASCore: String, CaseIterable, Comparable, Sendable {
         }
     }
 
-    /// Multiply-adds of float32 in an instruction, and twice that with FMA: what the speed of products goes by.
+    /// Relative float32 matmul speed: multiply-adds per instruction, twice that with FMA.
     var width: Int {
         switch self {
         case .prescott, .nehalem: 4

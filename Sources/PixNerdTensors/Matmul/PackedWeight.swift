@@ -1,21 +1,23 @@
 import CPixNerdKernels
 
-/// A weight [out, in] in bf16, packed for products x W^T that need no derivative by it: once a model, not once a product.
+/// A bf16 weight [out, in] packed for matmuls x W^T that need no gradient with respect to it. It is packed once per
+/// model, not once per matmul.
 ///
-/// `@unchecked Sendable`: only its initialiser writes it.
+/// `@unchecked Sendable`: only its initializer writes to it.
 final class PackedWeight: @unchecked Sendable {
     private let storage: RoundedStorage
     let outputs: Int
     private let inputs: Int
 
-    /// Columns of the product that are computed together.
+    /// Columns of the result that are computed together.
     private static let panelWidth = Int(BFLOAT16_PANEL_COLUMNS)
-    /// Elements of x that stay in the caches while the panels pass.
+    /// Number of elements of x that stay in the caches while all panels pass.
     private static let blockSize = 1 << 20
-    /// Of x, and a multiple of those of a tile: so many at least that reading a panel again costs little.
+    /// Minimum number of rows of x per block, a multiple of the rows of a register tile. With fewer rows, rereading the
+    /// panels would cost too much.
     private static let fewestRows = 96
 
-    /// The weight packed, now or before; nil where it gathers a gradient, or where something else is faster.
+    /// The packed form of a weight, cached; nil if the weight needs a gradient, or if another method is faster.
     static func of(_ weight: Tensor) -> PackedWeight? {
         guard Precision.packsWeights, weight.node == nil else { return nil }
         let packed = weight.storage.packed { PackedWeight(weight) }
@@ -25,6 +27,7 @@ final class PackedWeight: @unchecked Sendable {
         return packed
     }
 
+    // See docs/workarounds.md.
     @inline(never)
     private init(_ weight: Tensor) {
         (outputs, inputs) = (weight.shape[0], weight.shape[1])
@@ -40,19 +43,20 @@ final class PackedWeight: @unchecked Sendable {
 
     private var panels: Int { Self.panels(of: outputs) }
 
+    /// Number of panels for `columns` columns.
     static func panels(of columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
 
     private func columns(of panel: Int) -> Range<Int> {
         panel * Self.panelWidth..<min(outputs, (panel + 1) * Self.panelWidth)
     }
 
-    /// Computes some rows of x W^T and the columns of one panel, on the calling thread.
+    /// Computes some rows of x W^T + bias and the columns of one panel, on the calling thread.
     ///
     /// - Parameters:
-    ///   - x: [rows, in].
-    ///   - bias: [out], added to each row.
-    ///   - c: where the first row and column of the result go; rows are `stride` elements apart.
-    ///   - adds: whether the product comes on top of what c holds.
+    ///   - x: [rows of all, in].
+    ///   - bias: the values of the panel's columns are added to each row, from [out].
+    ///   - adds: whether the result is added to c.
+    ///   - c: the first row and column of the result. Its rows are `stride` elements apart.
     func multiply(
         rows: Range<Int>, panel: Int, _ x: UnsafePointer<BFloat16>, bias: UnsafePointer<Float>?, adds: Bool = false,
         into c: UnsafeMutablePointer<Float>, stride: Int
@@ -64,9 +68,9 @@ final class PackedWeight: @unchecked Sendable {
             bias.map { $0 + columns.lowerBound }, adds, c, stride)
     }
 
-    /// Runs `body` for all rows of x, block by block, and each panel, on all threads.
+    /// Runs `body` for each block of rows of x and each panel, on all threads.
     func forEachPanel(rows: Int, _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>) -> Void) {
-        // Blocks as large as the caches hold, and smaller where there would be too few pieces of work for all threads.
+        // Blocks as large as the caches allow, but smaller if there would be too few work items for all threads.
         let wanted = max(rows * inputs / Self.blockSize, 4 * Threads.count / panels)
         let rowsPerBlock = max(Self.fewestRows, (rows / max(1, wanted) + 5) / 6 * 6)
         let blocks = (rows + rowsPerBlock - 1) / rowsPerBlock
@@ -76,7 +80,9 @@ final class PackedWeight: @unchecked Sendable {
         }
     }
 
-    /// The same with room of its own for each call: `results` blocks of the size of the rows and columns.
+    /// Runs `body` for each block of rows of x and each panel, on all threads, with scratch memory.
+    ///
+    /// - Parameter results: size of the scratch memory of a call, in blocks of rows x columns floats.
     func forEachPanel(
         rows: Int, results: Int,
         _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>, _ room: UnsafeMutablePointer<Float>) -> Void

@@ -1,59 +1,74 @@
 import CPixNerdBLAS
 import CPixNerdKernels
 
-/// A type of numbers that the factors of products have; they are summed in float32.
+/// An element type of matmul inputs. Sums are accumulated in float32.
 protocol ProductFactor: BitwiseCopyable, Sendable {
-    /// c = a b, c + a b, or a b with a bias added to each row, on the calling thread.
+    /// Computes c = a b, c + a b, or a b plus a bias in each row, on the calling thread.
     static func multiply(
         _ shape: ProductShape, _ a: UnsafePointer<Self>, _ b: UnsafePointer<Self>, bias: UnsafePointer<Float>?,
         into c: UnsafeMutablePointer<Float>)
 
-    /// c = x W^T on all threads, with a bias added to each row or on top of what `prepare` writes.
+    /// Computes c = x W^T on all threads, plus a bias in each row or the values that `prepare` writes.
     ///
     /// - Parameters:
     ///   - x: [rows, in].
     ///   - weight: [out, in].
-    ///   - bias: [out], where nothing is prepared.
+    ///   - bias: [out]; nil with `prepare`.
+    ///   - c: [rows, out].
+    ///   - prepare: writes the values that the matmul is added to.
     static func multiply(
         rows: Int, _ x: Rounded<Self>, byWeight weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
         prepare: RowPreparation?)
 
-    /// c[rows, columns] = a b, with a bias[columns] added to each row where there is one, on all threads and rounded to bf16.
+    /// Computes c[rows, columns] = a b on all threads, rounded to bf16.
+    ///
+    /// - Parameter bias: [columns], added to each row.
     static func multiply(
         rows: Int, columns: Int, inner: Int, _ a: Matrix<Self>, _ b: Matrix<Self>, bias: UnsafePointer<Float>?,
         roundedInto c: UnsafeMutablePointer<BFloat16>)
 
-    /// The elements of a tensor in this type.
+    /// Elements of a tensor, converted to this type.
     static func rounded(_ tensor: Tensor) -> Rounded<Self>
 
-    /// The same of the value of a parameter, which is read again in the backward pass and not kept for it.
+    /// Elements of a weight, converted to this type. A parameter is converted again in the backward pass instead of
+    /// being kept for it.
     static func roundedWeight(_ tensor: Tensor) -> Rounded<Self>
 
-    /// `count` elements from `x` in this type: `x` itself where that is float32, else rounded into `room`, which may be `x`.
+    /// Converts `count` elements to this type.
+    ///
+    /// - Parameter room: scratch memory for the result, which may be `x`. Not used for float32.
+    /// - Returns: `x` itself for float32, otherwise `room`.
     static func rounded(
         _ x: UnsafePointer<Float>, count: Int, in room: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Self>
 
-    /// Where float32 numbers are computed that `place` is to hold: there, or in `room` where this type is another.
-    /// `rounded(_:count:in:)` with the place as its room then brings them there.
+    /// Destination of float32 results that end up in `place` in this type.
+    ///
+    /// If the type is not float32, `rounded(_:count:in:)` with `place` as its `room` then converts them.
+    ///
+    /// - Returns: `place` itself for float32, otherwise the scratch memory `room`.
     static func place(
         _ place: UnsafeMutablePointer<Self>, or room: UnsafeMutablePointer<Float>
     ) -> UnsafeMutablePointer<Float>
 
-    /// Elements that `fill` computes as float32, chunk by chunk and on all threads.
+    /// Elements that `fill` computes as float32, chunk by chunk on all threads, converted to this type.
     static func computed(
         count: Int, _ fill: (_ range: Range<Int>, _ out: UnsafeMutablePointer<Float>) -> Void
     ) -> Rounded<Self>
 
-    /// `rows` rows of `width` elements as float32, and how far they are apart: `x` itself where that is this type, else
-    /// widened into `room`, one behind the other.
+    /// Converts `rows` rows of `width` elements to float32.
+    ///
+    /// - Parameters:
+    ///   - stride: elements from one row of `x` to the next.
+    ///   - room: scratch memory for the result, without gaps between rows. Not used for float32.
+    /// - Returns: `x` itself for float32, otherwise `room`; and the distance between its rows.
     static func widened(
         _ x: UnsafePointer<Self>, rows: Int, width: Int, stride: Int, in room: UnsafeMutablePointer<Float>
     ) -> (pointer: UnsafePointer<Float>, stride: Int)
 }
 
 extension ProductFactor {
-    /// The same where nothing is packed.
+    /// Computes c = x W^T on all threads with a weight that is not packed.
     static func multiply(
         rows: Int, _ x: Rounded<Self>, byRowsOf weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
         prepare: RowPreparation?
@@ -66,25 +81,28 @@ extension ProductFactor {
             prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(c, row, columns) } } })
     }
 
-    /// `count` elements from `x` as float32: `x` itself where that is this type, else widened into `room`.
+    /// Converts `count` elements to float32.
+    ///
+    /// - Parameter room: scratch memory for the result. Not used for float32.
+    /// - Returns: `x` itself for float32, otherwise `room`.
     static func widened(
         _ x: UnsafePointer<Self>, count: Int, in room: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Float> {
         widened(x, rows: 1, width: count, stride: count, in: room).pointer
     }
 
-    /// `count` elements in this type, in the memory where they are as float32.
+    /// Converts `count` float32 elements to this type, in the same memory.
     static func roundedInPlace(_ x: UnsafeMutablePointer<Float>, count: Int) -> UnsafePointer<Self> {
         rounded(x, count: count, in: x)
     }
 
-    /// Where a call of `roundedInPlace` left elements.
+    /// Elements that `roundedInPlace` has converted in the memory `x`.
     static func inPlace(_ x: UnsafePointer<Float>) -> UnsafePointer<Self> {
         UnsafeRawPointer(x).assumingMemoryBound(to: Self.self)
     }
 }
 
-/// The sizes of a product c[rows, columns] = a[rows, inner] b[inner, columns], and how the matrices lie in memory.
+/// The sizes of a matmul c[rows, columns] = a[rows, inner] b[inner, columns], and the memory layout of the matrices.
 struct ProductShape: Hashable {
     let rows: Int
     let columns: Int
@@ -94,13 +112,13 @@ struct ProductShape: Hashable {
     let bStride: Int
     let bIsTransposed: Bool
     let cStride: Int
-    /// Whether the product is added to what c holds; then there is no bias.
+    /// Whether the result is added to c. There is no bias then.
     var accumulates = false
-    /// Whether c is bf16, of a product of bf16 factors.
+    /// Whether c is bf16. The inputs are bf16 then.
     var roundsResult = false
 }
 
-/// The elements of a tensor in the type of factors of products: for these, or for a derivative. They live as long as this.
+/// Elements of a tensor, converted for matmuls or kept for a derivative. The memory lives as long as this value.
 struct Rounded<Element: ProductFactor> {
     let pointer: UnsafePointer<Element>
     private let owner: AnyObject
@@ -110,19 +128,19 @@ struct Rounded<Element: ProductFactor> {
         self.owner = owner
     }
 
-    /// As a matrix of which rows, before the transposition, are `stride` elements apart.
+    /// A matrix over the elements. Its rows before the transposition are `stride` elements apart.
     func matrix(stride: Int, transposed: Bool = false) -> Matrix<Element> {
         Matrix(pointer, stride: stride, transposed: transposed)
     }
 }
 
 extension Tensor {
-    /// The elements in the type of factors of products.
+    /// Elements converted to the type of matmul inputs.
     func rounded<Element: ProductFactor>(to type: Element.Type) -> Rounded<Element> { Element.rounded(self) }
 }
 
 extension Float: ProductFactor {
-    /// Whether products with few rows have a kernel that is faster than OpenBLAS; measured with AVX-512.
+    /// Whether this package's kernel for few rows is faster than OpenBLAS. Measured with AVX-512.
     private static let hasRegistersForFewRows = pn_processor_has_avx512()
 
     static func multiply(

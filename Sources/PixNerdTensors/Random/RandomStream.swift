@@ -1,8 +1,8 @@
 import Foundation
 
-/// What random numbers are drawn for. Streams of different purposes never overlap.
+/// The purpose of a random stream. Streams of different purposes never overlap.
 ///
-/// The raw values are part of a run's identity: changing one changes every picture made from a seed.
+/// The raw values are part of a run's identity: changing one changes every image made from a seed.
 public enum RandomPurpose: UInt32, Sendable {
     case initialization = 1
     case noise = 2
@@ -20,11 +20,11 @@ public enum RandomPurpose: UInt32, Sendable {
     case evaluation = 20
 }
 
-/// A counter-based stream of random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as
-/// 1, 2, 3", SC 2011).
+/// A counter-based random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC
+/// 2011).
 ///
-/// The stream is a pure function of (seed, purpose, step, index), so the numbers that a sample gets do not depend on
-/// the batch that it is in, on the threads, or on what was drawn before.
+/// The stream is a pure function of (seed, purpose, step, index). The numbers of a sample therefore do not depend on
+/// its batch, on the threads, or on earlier draws.
 public struct RandomStream: Sendable {
     private let key: SIMD2<UInt32>
     private var counter: SIMD4<UInt32>
@@ -32,17 +32,18 @@ public struct RandomStream: Sendable {
     private var used = 4
 
     /// - Parameters:
-    ///   - seed: the run's or the picture's seed.
-    ///   - purpose: what the numbers are for.
-    ///   - step: the training step or epoch; only its low 32 bits count.
-    ///   - index: the sample's index within the step; only its low 32 bits count.
+    ///   - seed: the seed of the run or image.
+    ///   - purpose: the purpose of the numbers.
+    ///   - step: the training step or epoch. Only its low 32 bits count.
+    ///   - index: the index of the sample within the step. Only its low 32 bits count.
     public init(seed: UInt64, purpose: RandomPurpose, step: Int = 0, index: Int = 0) {
         key = SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32))
         counter = SIMD4(
             0, UInt32(truncatingIfNeeded: index), UInt32(truncatingIfNeeded: step), purpose.rawValue)
     }
 
-    /// The ten rounds of Philox4x32 on one counter; public so that the published test vectors can be checked.
+    /// Applies the ten rounds of Philox4x32 to one counter. Public so that it can be checked against the published test
+    /// vectors.
     public static func philox(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
         var c = counter
         var k = key
@@ -73,7 +74,7 @@ public struct RandomStream: Sendable {
         Float(nextWord() >> 8) * 0x1p-24
     }
 
-    /// An integer in 0 ..< bound, without bias (Lemire's multiply and reject).
+    /// A uniform integer in 0 ..< bound, without bias (Lemire's multiply-and-reject method).
     public mutating func nextInteger(below bound: Int) -> Int {
         precondition(bound > 0 && bound <= Int(UInt32.max), "nextInteger: bound \(bound) is not in 1 ... 2^32 - 1")
         let limit = UInt32(bound)
@@ -101,7 +102,7 @@ public struct RandomStream: Sendable {
         if i < output.count { output[i] = nextNormalPair().0 }
     }
 
-    /// A permutation of 0 ..< count (Fisher and Yates).
+    /// A random permutation of 0 ..< count (Fisher and Yates).
     public mutating func permutation(of count: Int) -> [Int] {
         var order = Array(0..<count)
         for i in stride(from: count - 1, to: 0, by: -1) {

@@ -1,18 +1,18 @@
 import Foundation
 
-/// The numbers of `torch.Generator().manual_seed(seed)` on a CPU, so that a seed gives the picture that the published code
-/// gives.
+/// The random numbers of `torch.Generator().manual_seed(seed)` on a CPU, so that a seed gives the same image as the
+/// published code.
 ///
-/// MT19937 (Matsumoto and Nishimura, 1998); normal numbers by Box and Muller's transform, in blocks of sixteen where there
-/// are at least sixteen, as `torch.randn` draws them.
+/// MT19937 (Matsumoto and Nishimura, 1998). Normal numbers come from the Box-Muller transform, in blocks of sixteen if
+/// there are at least sixteen, as in `torch.randn`.
 public struct TorchRandom: Sendable {
     private var state: [UInt32]
     private var place = 624
-    /// The second number of a pair that was drawn alone.
+    /// Second number of a pair of which only one was requested.
     private var spare: Double?
 
     public init(seed: UInt64) {
-        // The generator takes the low 32 bits.
+        // The generator uses the low 32 bits.
         state = [UInt32(truncatingIfNeeded: seed)]
         for i in 1..<624 {
             let last = state[i - 1]
@@ -49,24 +49,24 @@ public struct TorchRandom: Sendable {
         return Double(bits & 0x1f_ffff_ffff_ffff) * 0x1p-53
     }
 
-    /// What `torch.randn(count)` gives.
+    /// The numbers of `torch.randn(count)`.
     public mutating func normal(count: Int) -> [Float] {
         guard count >= 16 else { return (0..<count).map { _ in nextNormal() } }
         var values = (0..<count).map { _ in nextFloat() }
         for start in stride(from: 0, through: count - 16, by: 16) { Self.transform(&values, from: start) }
         if count % 16 != 0 {
-            // The last sixteen are drawn again, over what the blocks before them left.
+            // The last sixteen are drawn again, overwriting results of earlier blocks.
             for i in count - 16..<count { values[i] = nextFloat() }
             Self.transform(&values, from: count - 16)
         }
         return values
     }
 
-    /// Turns sixteen uniform numbers into normal ones: the first eight give the radii, the others the angles.
+    /// Transforms sixteen uniform numbers to normal ones. The first eight determine the radii, the others the angles.
     private static func transform(_ values: inout [Float], from start: Int) {
         for i in start..<start + 8 {
             let radius = (-2 * logf(1 - values[i])).squareRoot()
-            // Rounded from the true value; `Float.pi` lies below it.
+            // The nearest float to 2 pi; `Float.pi` is rounded down.
             let angle = Float(2 * Double.pi) * values[i + 8]
             values[i] = radius * cosf(angle)
             values[i + 8] = radius * sinf(angle)

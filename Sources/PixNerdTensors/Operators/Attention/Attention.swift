@@ -1,13 +1,13 @@
 import CPixNerdKernels
 
-/// Multi-head attention over all tokens of a picture (Vaswani et al., arXiv 1706.03762).
+/// Multi-head attention over all tokens of an image (Vaswani et al., arXiv 1706.03762).
 ///
-/// Scores live in tiles of a few rows, so that memory grows with N and not with N squared; the backward pass computes
-/// them again from the logarithm of each row's sum.
+/// Scores are computed in tiles of a few rows, so that memory grows with N and not with N squared. The backward pass
+/// recomputes them from the log of each row's sum of exponentials.
 ///
 /// - Parameters:
 ///   - qkv: [B, N, 3 D], the queries, keys and values of each token side by side.
-///   - heads: how many heads of width d = D / heads.
+///   - heads: number of heads, of width d = D / heads.
 /// - Returns: [B, N, D].
 public func attention(_ qkv: Tensor, heads: Int) -> Tensor {
     OperatorProfile.begin("attention")
@@ -39,7 +39,7 @@ public func attention(_ qkv: Tensor, heads: Int) -> Tensor {
     }
 }
 
-/// Where the heads lie in [B, N, 3 D] and [B, N, D], and attention over them. An item is one head of one picture.
+/// The layout of the heads in [B, N, 3 D] and [B, N, D], and attention over them. An item is one head of one image.
 struct AttentionLayout {
     let batch: Int
     let tokens: Int
@@ -58,23 +58,24 @@ struct AttentionLayout {
 
     var items: Int { batch * heads }
 
-    /// Of its products.
+    /// Precision of the matmuls.
     var precision: Precision { Precision.ofProduct(rows: tokens, columns: tokens, inner: headWidth) }
 
     private var scoreScale: Float { 1 / Float(headWidth).squareRoot() }
 
-    /// Rows of scores at once: about 256 KiB of them, which stay in the second-level cache, and all tiles alike.
+    /// Rows of scores per tile: about 256 KiB of scores, which stay in the L2 cache. All tiles are of about the same
+    /// size.
     private var rowsPerTile: Int {
         let tiles = max(1, min((tokens * tokens + (1 << 15)) >> 16, tokens / 64))
         return (tokens + tiles - 1) / tiles
     }
 
-    /// Where an item begins in [B, N, 3 D].
+    /// Offset of an item in [B, N, 3 D].
     func offset(item: Int) -> Int { item / heads * tokens * 3 * width + item % heads * headWidth }
 
     private func outputOffset(item: Int) -> Int { item / heads * tokens * width + item % heads * headWidth }
 
-    /// An item's queries (0), keys (1) or values (2) as they stand in qkv: [N, d].
+    /// An item's queries (0), keys (1) or values (2) inside qkv: [N, d].
     func part<Element>(_ part: Int, of qkv: UnsafePointer<Element>, item: Int) -> Matrix<Element> {
         Matrix(qkv + offset(item: item) + part * width, stride: 3 * width)
     }
@@ -82,8 +83,10 @@ struct AttentionLayout {
     /// softmax(q k^T / sqrt(d)) v.
     ///
     /// - Parameters:
-    ///   - queries: of an item, [N, d]; `keys` and `values` likewise.
-    /// - Returns: [B, N, D], and the logarithm of the sum of each row of exponentials, [B, heads, N].
+    ///   - queries: returns the queries of an item, [N, d].
+    ///   - keys: returns the keys of an item, [N, d].
+    ///   - values: returns the values of an item, [N, d].
+    /// - Returns: [B, N, D], and the log of each row's sum of exponentials, [B, heads, N].
     func attend<Element: ProductFactor>(
         queries: (_ item: Int) -> Matrix<Element>, keys: (_ item: Int) -> Matrix<Element>,
         values: (_ item: Int) -> Matrix<Element>
@@ -107,7 +110,7 @@ struct AttentionLayout {
         return (out, logSums)
     }
 
-    /// scores[rows, N] = q k^T
+    /// Computes scores[rows, N] = q k^T.
     private func scores<Element: ProductFactor>(
         rows: Int, _ queries: Matrix<Element>, _ keys: Matrix<Element>, into scores: UnsafeMutablePointer<Float>
     ) {
@@ -116,12 +119,12 @@ struct AttentionLayout {
             Matrix(keys.pointer, stride: keys.stride, transposed: true), beta: 0, into: scores, stride: tokens)
     }
 
-    /// The derivative of one head by its queries, keys and values, tile by tile.
+    /// Computes the gradients of the queries, keys and values of one head, tile by tile.
     ///
     /// - Parameters:
-    ///   - upstream: the derivative by the output, [B, N, D].
-    ///   - stride: between the rows of `queryGradient` and of `keyGradient`, [N, d] each.
-    ///   - valueGradient: [N, d], 3 D between its rows.
+    ///   - upstream: the gradient of the output, [B, N, D].
+    ///   - queryGradient, keyGradient: [N, d] each, with rows `stride` elements apart.
+    ///   - valueGradient: [N, d], with rows 3 D elements apart.
     func attentionBackward<Element: ProductFactor>(
         item: Int, queries: Matrix<Element>, keys: Matrix<Element>, values: Matrix<Element>, logSums: Tensor,
         upstream: UnsafePointer<Element>, queryGradient: UnsafeMutablePointer<Float>,

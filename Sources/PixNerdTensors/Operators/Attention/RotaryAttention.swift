@@ -3,13 +3,13 @@ import Foundation
 
 /// Cosines and sines of the rotary angles of a grid of patches.
 ///
-/// Positions run over linspace(0, 16) along each axis whatever the grid, so that a larger picture samples the same
-/// square more finely. Within a frequency the pairs alternate x, y. (Su et al., arXiv 2104.09864, in two dimensions.)
+/// Positions are linspace(0, 16) along each axis for any grid size, so that a larger image samples the same square more
+/// finely. Within a frequency the pairs alternate between x and y. (Su et al., arXiv 2104.09864, in two dimensions.)
 ///
 /// - Parameters:
 ///   - headWidth: the width of a head, a multiple of 4.
-///   - rows: patches from top to bottom.
-///   - columns: patches from left to right.
+///   - rows: number of patches from top to bottom.
+///   - columns: number of patches from left to right.
 /// - Returns: [rows * columns, headWidth / 2, 2], cosine and sine.
 public func rotaryTable(
     headWidth: Int, rows: Int, columns: Int, theta: Double = 10000, extent: Double = 16
@@ -17,7 +17,7 @@ public func rotaryTable(
     OperatorProfile.begin("rotaryTable")
     defer { OperatorProfile.end() }
     precondition(headWidth % 4 == 0, "rotaryTable: a head width of \(headWidth) is not a multiple of 4")
-    // As torch.linspace has it, one single point is the start.
+    // A single point is the start, as in torch.linspace.
     func positions(_ count: Int) -> [Float] {
         (0..<count).map { count == 1 ? 0 : Float(extent * Double($0) / Double(count - 1)) }
     }
@@ -35,16 +35,16 @@ public func rotaryTable(
     return Tensor(values, shape: [rows * columns, headWidth / 2, 2])
 }
 
-/// Multi-head attention over all tokens of a picture, with RMS-normalised and rotated queries and keys.
+/// Multi-head attention over all tokens of an image, with RMS-normalized and rotated queries and keys.
 ///
-/// See `attention` for what it keeps.
+/// See `attention` for what the backward pass recomputes.
 ///
 /// - Parameters:
 ///   - qkv: [B, N, 3 D], the queries, keys and values of each token side by side.
 ///   - queryNorm: [d], the weight of the queries' norm.
 ///   - keyNorm: [d], the weight of the keys' norm.
-///   - heads: how many heads of width d = D / heads, a multiple of 4.
-///   - table: [N, d / 2, 2] as `rotaryTable` makes it.
+///   - heads: number of heads, of width d = D / heads, a multiple of 4.
+///   - table: [N, d / 2, 2], from `rotaryTable`.
 /// - Returns: [B, N, D].
 public func rotaryAttention(
     _ qkv: Tensor, queryNorm: Tensor, keyNorm: Tensor, heads: Int, table: Tensor, epsilon: Float = 1e-6
@@ -74,7 +74,7 @@ public func rotaryAttention(
     }
 }
 
-/// What turns the queries and keys of a head before they meet.
+/// Normalizes and rotates the queries and keys of a head.
 private struct HeadRotation {
     let layout: AttentionLayout
     let queryNorm: Tensor
@@ -91,7 +91,7 @@ private struct HeadRotation {
             source.pointer, rows: layout.tokens, width: layout.headWidth, stride: source.stride, in: room)
     }
 
-    /// Normalises and rotates queries (part 0) or keys (part 1) into [N, d], rounded in place.
+    /// Normalizes and rotates queries (part 0) or keys (part 1) into [N, d], converted in place.
     @discardableResult
     private func rotate<Element: ProductFactor>(
         _ part: Int, _ source: (pointer: UnsafePointer<Float>, stride: Int),
@@ -123,14 +123,14 @@ private struct HeadRotation {
             queries: part(0), keys: part(1), values: { layout.part(2, of: parts.pointer, item: $0) })
     }
 
-    /// The derivative by qkv; adds those by the weights of both norms.
+    /// The gradient of qkv. Adds the gradients of the weights of both norms.
     func backward<Element: ProductFactor>(
         _ qkv: Rounded<Element>, logSums: Tensor, upstream: Rounded<Element>
     ) -> Tensor {
         let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
         let gradient = Tensor(uninitialized: [layout.batch, tokens, 3 * width])
         let head = tokens * headWidth
-        // Each item's own share of the gradients of both norms' weights, summed in item order below.
+        // The gradients of both norms' weights per item, summed in item order below.
         let normGradients = Tensor(zeros: [layout.items, 2 * headWidth])
         parallelFor(layout.items) { item in
             let target = gradient.storage.pointer + layout.offset(item: item)

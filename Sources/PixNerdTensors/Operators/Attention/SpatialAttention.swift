@@ -1,10 +1,10 @@
 import CPixNerdKernels
 
-/// Attention with one head over the pixels of each picture, queries, keys and values as planes of channels.
+/// Attention with one head over the pixels of each image. Queries, keys and values are planes of channels.
 ///
-/// Scores live in tiles of a few rows, so that memory grows with the pixels and not with their square; the backward
-/// pass computes them again from the logarithm of each row's sum. No transposition: the products read the planes as
-/// they are.
+/// Scores are computed in tiles of a few rows, so that memory grows with the number of pixels and not with its square.
+/// The backward pass recomputes them from the log of each row's sum of exponentials. Matmuls read the planes as they
+/// are, without transposing them.
 ///
 /// - Parameters:
 ///   - queries, keys, values: [B, C, H, W].
@@ -47,7 +47,7 @@ public func spatialAttention(queries: Tensor, keys: Tensor, values: Tensor) -> T
     }
 }
 
-/// The products of attention over planes [C, N] of one picture.
+/// The matmuls of attention over planes [C, N] of one image.
 private struct PlaneAttention {
     let batch: Int
     let channels: Int
@@ -55,12 +55,12 @@ private struct PlaneAttention {
 
     init(shape: [Int]) { (batch, channels, pixels) = (shape[0], shape[1], shape[2] * shape[3]) }
 
-    /// Rows of scores at once: about 1 MiB of them.
+    /// Rows of scores per tile: about 1 MiB of scores.
     var rowsPerTile: Int { min(pixels, max(64, (1 << 18) / pixels)) }
 
     var scoreScale: Float { 1 / Float(channels).squareRoot() }
 
-    /// scores[rows, N] = Q^T K
+    /// Computes scores[rows, N] = Q^T K.
     func scores(
         rows: Int, from row: Int, _ queries: UnsafePointer<Float>, _ keys: UnsafePointer<Float>,
         into scores: UnsafeMutablePointer<Float>
@@ -71,7 +71,7 @@ private struct PlaneAttention {
             into: scores, stride: pixels)
     }
 
-    /// The derivatives by the queries, keys and values of one picture, tile by tile.
+    /// Computes the gradients of the queries, keys and values of one image, tile by tile.
     func backward(
         queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
         logSums: UnsafePointer<Float>, upstream: UnsafePointer<Float>, queryGradient: UnsafeMutablePointer<Float>,

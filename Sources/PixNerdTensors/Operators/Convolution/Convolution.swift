@@ -1,6 +1,6 @@
 import CPixNerdKernels
 
-/// Rows and columns of zeros around a picture.
+/// Zero padding around an image.
 public struct ConvolutionPadding: Sendable, Equatable {
     public let top: Int
     public let bottom: Int
@@ -13,26 +13,26 @@ public struct ConvolutionPadding: Sendable, Equatable {
 
     public static let none = ConvolutionPadding()
 
-    /// The same above and below, and the same on the left and on the right.
+    /// Equal padding at the top and bottom, and equal padding on the left and right.
     public init(vertical: Int, horizontal: Int) {
         self.init(top: vertical, bottom: vertical, left: horizontal, right: horizontal)
     }
 
-    /// The same on all four sides.
+    /// Equal padding on all four sides.
     public init(_ side: Int) {
         self.init(vertical: side, horizontal: side)
     }
 }
 
-/// Convolution as `torch.nn.functional.conv2d` has it (a cross-correlation), with padding of its own on each side.
+/// Convolution as `torch.nn.functional.conv2d` (a cross-correlation), with separate padding on each side.
 ///
 /// - Parameters:
 ///   - x: [B, C, H, W].
 ///   - weight: [O, C, kh, kw].
-///   - bias: [O], or none.
+///   - bias: [O], or nil.
 ///   - stride: the step of the filter in both directions.
-///   - padding: zeros around each picture.
-///   - rectified: whether what is negative becomes 0 (ReLU), of which nothing else is kept.
+///   - padding: zeros around each image.
+///   - rectified: whether negative results become 0 (ReLU). Only the result is kept for the backward pass.
 /// - Returns: [B, O, (H + top + bottom - kh) / stride + 1, (W + left + right - kw) / stride + 1], rounded down.
 public func convolution(
     _ x: Tensor, weight: Tensor, bias: Tensor? = nil, stride: Int = 1, padding: ConvolutionPadding = .none,
@@ -59,7 +59,7 @@ public func convolution(
     }
 }
 
-/// A derivative by what was rectified to `out`: 0 where that is not positive.
+/// The gradient before the ReLU: 0 where `out` is not positive.
 private func maskedByPositive(_ upstream: Tensor, _ out: Tensor) -> Tensor {
     let gradient = upstream.copied()
     parallelChunks(out.count, of: elementsPerChunk) { range in

@@ -1,17 +1,20 @@
 import CPixNerdKernels
 
-/// Convolution, pooling and joining of channels in one: operators of networks that only describe pictures. They have no
-/// gradient.
+/// Operators for networks that only run forward: convolution and pooling that write into channels of a larger tensor.
+/// They have no gradient.
 ///
-/// A block of branches makes its output once, and every branch writes its own channels of it.
+/// A block with several branches allocates its output once, and every branch writes its own channels of it.
 public enum ConvolutionInference {
-    /// max(weight * x + bias, 0) into channels of a larger tensor.
+    /// Computes max(weight * x + bias, 0) into channels of a larger tensor.
     ///
     /// - Parameters:
     ///   - x: [B, C, H, W].
-    ///   - weight, bias, stride, padding: as `convolution` has them.
-    ///   - out: [B, O', H', W'], with H' and W' as `convolution` gives them.
-    ///   - firstChannel: where in `out` the O channels go.
+    ///   - weight: [O, C, kh, kw].
+    ///   - bias: [O].
+    ///   - stride: the step of the filter in both directions.
+    ///   - padding: zeros around each image.
+    ///   - out: [B, O', H', W'], with the height and width that `convolution` documents.
+    ///   - firstChannel: the first of the O channels of `out` to write.
     public static func rectifiedConvolution(
         _ x: Tensor, weight: Tensor, bias: Tensor, stride: Int = 1, padding: ConvolutionPadding = .none,
         into out: inout Tensor, firstChannel: Int
@@ -42,12 +45,13 @@ public enum ConvolutionInference {
         return out
     }
 
-    /// The largest of 3 x 3 pixels, as `torch.nn.functional.max_pool2d`, into channels of a larger tensor.
+    /// Maximum over 3 x 3 pixels, as `torch.nn.functional.max_pool2d`, written into channels of a larger tensor.
     ///
     /// - Parameters:
     ///   - x: [B, C, H, W].
     ///   - padding: 0 or 1.
-    ///   - out: [B, C', (H + 2 padding - 3) / stride + 1, likewise].
+    ///   - out: [B, C', (H + 2 padding - 3) / stride + 1, (W + 2 padding - 3) / stride + 1], rounded down.
+    ///   - firstChannel: the first of the C channels of `out` to write.
     public static func maxPool(
         _ x: Tensor, stride: Int, padding: Int = 0, into out: inout Tensor, firstChannel: Int
     ) {
@@ -70,8 +74,10 @@ public enum ConvolutionInference {
         return out
     }
 
-    /// The mean of each pixel of x [B, C, H, W] and its neighbours, of which those outside the picture do not count:
-    /// `torch.nn.functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)`.
+    /// Mean over each pixel of x [B, C, H, W] and its neighbors inside the image: `torch.nn.functional.avg_pool2d(x, 3,
+    /// 1, 1, count_include_pad=False)`.
+    ///
+    /// - Returns: [B, C, H, W].
     public static func averagePool(_ x: Tensor) -> Tensor {
         let out = Tensor(uninitialized: x.shape)
         let (channels, height, width) = (x.shape[1], x.shape[2], x.shape[3])
@@ -82,7 +88,7 @@ public enum ConvolutionInference {
         return out
     }
 
-    /// The mean of each channel: x [B, C, H, W] to [B, C].
+    /// Mean of each channel: x [B, C, H, W] to [B, C].
     public static func planeMeans(_ x: Tensor) -> Tensor {
         precondition(x.shape.count == 4, "planeMeans: \(x.shape) is not [B, C, H, W]")
         let plane = x.shape[2] * x.shape[3]
@@ -101,7 +107,7 @@ public enum ConvolutionInference {
         return [x.shape[0], x.shape[1]] + x.shape[2...].map { ($0 + 2 * padding - 3) / stride + 1 }
     }
 
-    /// Where the first picture's channels begin, and how far pictures are apart.
+    /// The address of the first image's channels, and the distance between images in floats.
     private static func place(
         _ shape: [Int], in out: inout Tensor, _ firstChannel: Int, _ name: String
     ) -> (UnsafeMutablePointer<Float>, pictureStride: Int) {
@@ -113,7 +119,7 @@ public enum ConvolutionInference {
         return (out.uniquePointer() + firstChannel * plane, out.shape[1] * plane)
     }
 
-    /// Runs `body` for some channels of each picture at a time, on all threads, with a row of working memory.
+    /// Runs `body` for some channels of each image at a time, on all threads, with scratch memory for one row.
     private static func forEachPlane(
         _ x: Tensor, _ body: (_ picture: Int, _ channels: Range<Int>, _ row: UnsafeMutablePointer<Float>) -> Void
     ) {

@@ -1,8 +1,8 @@
 import CPixNerdKernels
 
-/// The derivatives of a convolution.
+/// The backward pass of a convolution.
 extension ConvolutionPlan {
-    /// gradient[O, C, kh, kw] = upstream x^T + beta gradient; each thread takes channels of the input.
+    /// Computes gradient[O, C, kh, kw] = upstream x^T + beta gradient. Each thread takes input channels.
     func addWeightGradient(
         _ x: UnsafePointer<Float>, upstream: UnsafePointer<Float>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>
@@ -26,7 +26,7 @@ extension ConvolutionPlan {
         }
     }
 
-    /// gradient[O] += the sums of upstream over pictures and pixels.
+    /// Adds the sums of upstream over images and pixels to gradient[O].
     func addBiasGradient(upstream: UnsafePointer<Float>, into gradient: UnsafeMutablePointer<Float>) {
         parallelFor(outputs) { channel in
             let sum = (0..<batch).reduce(0.0) {
@@ -36,8 +36,8 @@ extension ConvolutionPlan {
         }
     }
 
-    /// gradient[B, C, H, W] = weight^T upstream + beta gradient; each thread takes pictures, or channels of the input
-    /// where there are fewer pictures than threads.
+    /// Computes gradient[B, C, H, W] = weight^T upstream + beta gradient. Each thread takes images, or input channels
+    /// if there are fewer images than threads.
     func addInputGradient(
         upstream: UnsafePointer<Float>, weight: UnsafePointer<Float>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>
@@ -75,7 +75,7 @@ extension ConvolutionPlan {
         let filters = Matrix(weight + channels.lowerBound * taps, stride: inner, transposed: true)
         if isPointwise {
             let first = channels.lowerBound * inputPlane + tile.rows.lowerBound * walk.width
-            // A tile of several pictures has them side by side, the gradient has them one after the other.
+            // In a tile of several images they are side by side; in the gradient they follow one another.
             let pixels = tile.pixels / tile.pictures.count
             for (place, picture) in tile.pictures.enumerated() {
                 MatrixProduct.onThisThread(
@@ -100,12 +100,12 @@ extension ConvolutionPlan {
         }
     }
 
-    /// Part `index` of `count` of nearly equal parts of 0 ..< length.
+    /// Part `index` of 0 ..< length split into `count` nearly equal parts.
     private func part(_ index: Int, of count: Int, from length: Int) -> Range<Int> {
         index * length / count..<(index + 1) * length / count
     }
 
-    /// Lends [O, pixels] of a tile out of `upstream`, the pictures of the tile side by side.
+    /// Calls `body` with the tile [O, pixels] of `upstream`, the images of the tile side by side.
     private func withUpstream(_ upstream: UnsafePointer<Float>, of tile: Tile, _ body: (Matrix<Float>) -> Void) {
         if tile.pictures.count == 1 {
             let first = tile.pictures.lowerBound * outputs * outputPlane + tile.rows.lowerBound * walk.out_width

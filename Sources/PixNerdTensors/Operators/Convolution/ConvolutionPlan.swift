@@ -1,15 +1,16 @@
 import CPixNerdKernels
 
-/// The sizes of one convolution, and how its output is cut into tiles.
+/// The sizes of a convolution, and the tiling of its output.
 struct ConvolutionPlan {
     let batch: Int
     let inputs: Int
     let outputs: Int
     let walk: pn_convolution_walk
     let isPointwise: Bool
-    /// The way with fewer multiplications, where it pays.
+    /// Winograd convolution with fewer multiplications; nil if it is not faster.
     let winograd: WinogradConvolution?
-    /// The same for the derivative by the input, which is a convolution of the derivative by the output.
+    /// Winograd convolution for the input gradient, which is a convolution of the output gradient; nil if it is not
+    /// faster.
     let backwardWinograd: WinogradConvolution?
 
     init(x: Tensor, weight: Tensor, bias: Tensor?, stride: Int, padding: ConvolutionPadding) {
@@ -33,7 +34,7 @@ struct ConvolutionPlan {
         winograd =
             WinogradConvolution.pays(batch: batch, inputs: inputs, walk: walk)
             ? WinogradConvolution(batch: batch, inputs: inputs, outputs: outputs, walk: walk) : nil
-        // Padding by more than the filter reaches would need a crop instead.
+        // Padding larger than the reach of the filter would need a crop instead.
         let reach = kernelHeight - 1
         var backward = walk
         (backward.height, backward.width) = (walk.out_height, walk.out_width)
@@ -49,22 +50,22 @@ struct ConvolutionPlan {
     var outputShape: [Int] { [batch, outputs, walk.out_height, walk.out_width] }
     var inputPlane: Int { walk.height * walk.width }
     var outputPlane: Int { walk.out_height * walk.out_width }
-    /// How many numbers of a channel the filter sees at once.
+    /// Elements of a filter per channel.
     var taps: Int { walk.kernel_height * walk.kernel_width }
-    /// The length of a filter.
+    /// Elements of a filter over all input channels.
     var inner: Int { inputs * taps }
 
-    /// A part of the output that is computed at once: several whole pictures, or some rows of one.
+    /// A part of the output that is computed at once: several whole images, or some rows of one.
     struct Tile {
         let pictures: Range<Int>
         let rows: Range<Int>
         let pixels: Int
     }
 
-    /// The tiles of `pictures`: few enough pixels that their columns stay in the cache, and enough of them that the
-    /// product's own packing of the weights does not count.
+    /// The tiles of `pictures`: few enough pixels that their columns stay in the cache, and enough that packing the
+    /// weights in each matmul costs little.
     ///
-    /// - Parameter parts: at least so many tiles, where there are pixels enough.
+    /// - Parameter parts: the minimum number of tiles, if there are enough pixels.
     func tiles(of pictures: Range<Int>, parts: Int) -> [Tile] {
         let share = (pictures.count * outputPlane + parts - 1) / parts
         let most = min(share, min(max((1 << 20) / inner, 256), 4096))
@@ -84,11 +85,16 @@ struct ConvolutionPlan {
         }
     }
 
-    /// out = bias + weight * x, with factors of a type; Winograd's are float32, since differences of pixels are rounded there.
+    /// Computes out = bias + weight * x with inputs converted to a type. Winograd convolution uses float32, because bf16
+    /// would round differences of pixels.
     ///
     /// - Parameters:
-    ///   - pictureStride: floats from one picture of `out` to the next, where these lie in something larger.
-    ///   - rectified: what is negative becomes 0.
+    ///   - x: [B, C, H, W].
+    ///   - weight: [O, C, kh, kw].
+    ///   - bias: [O].
+    ///   - out: [B, O, H', W'].
+    ///   - pictureStride: floats from one image of `out` to the next, if `out` is part of a larger tensor.
+    ///   - rectified: whether negative results become 0.
     func multiply<Element: ProductFactor>(
         _ x: UnsafePointer<Float>, weight: Tensor, as type: Element.Type, bias: UnsafePointer<Float>?,
         into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
@@ -119,8 +125,8 @@ struct ConvolutionPlan {
         }
     }
 
-    /// Lends the columns [channels kh kw, pixels] of a tile: the input itself where the filter is a single number and nothing
-    /// is rounded.
+    /// Calls `body` with the columns [channels kh kw, pixels] of a tile. They are the input itself if the filter is 1 x
+    /// 1 and the type is float32.
     func withColumns<Element: ProductFactor>(
         _ x: UnsafePointer<Float>, of tile: Tile, channels: Range<Int>, as type: Element.Type,
         _ body: (Matrix<Element>) -> Void
@@ -146,8 +152,8 @@ struct ConvolutionPlan {
         }
     }
 
-    /// Lends the place [O, pixels] of a tile's output: the output itself, or memory from which several pictures are
-    /// put in their places afterwards.
+    /// Calls `body` with memory for a tile's output [O, pixels]: the output itself, or scratch memory from which
+    /// several images are then copied to the output.
     private func withOutput(
         _ out: UnsafeMutablePointer<Float>, _ pictureStride: Int, of tile: Tile,
         _ body: (_ target: UnsafeMutablePointer<Float>, _ stride: Int) -> Void

@@ -1,16 +1,16 @@
 import CPixNerdKernels
 
-/// The largest of each 2 x 2 pixels, as `torch.nn.functional.max_pool2d(x, 2)`; of several equal ones the first gets the
-/// gradient.
+/// Maximum over blocks of 2 x 2 pixels, as `torch.nn.functional.max_pool2d(x, 2)`. If several are equal, the first gets
+/// the gradient.
 ///
-/// - Parameter x: [B, C, H, W], both sides at least 2.
+/// - Parameter x: [B, C, H, W], with H and W at least 2.
 /// - Returns: [B, C, H / 2, W / 2], rounded down.
 public func halvedToMaximum(_ x: Tensor) -> Tensor {
     OperatorProfile.begin("halvedToMaximum")
     defer { OperatorProfile.end() }
     precondition(
         x.shape.count == 4 && min(x.shape[2], x.shape[3]) >= 2,
-        "halvedToMaximum: x \(x.shape) is not [B, C, H, W] of sides of at least 2")
+        "halvedToMaximum: x \(x.shape) is not [B, C, H, W] with H and W of at least 2")
     let (planes, height, width) = (x.shape[0] * x.shape[1], x.shape[2], x.shape[3])
     let (plane, halved) = (height * width, (height / 2) * (width / 2))
     let planesPerChunk = max(1, elementsPerChunk / plane)

@@ -1,10 +1,11 @@
 import CPixNerdKernels
 
-/// Convolution with 3 x 3 filters and stride 1 by a quarter of the multiplications (Lavin and Gray, arXiv 1509.09308).
+/// Convolution with 3 x 3 filters and stride 1 with a quarter of the multiplications (Lavin and Gray, arXiv
+/// 1509.09308).
 ///
-/// Tiles of 4 x 4 outputs are computed from 6 x 6 inputs: 36 products of matrices over transformed filters and tiles
-/// take the place of 144 multiplications a tile and pair of channels. Rounding errors are about four times those of the
-/// plain sums, 1e-6 of the result.
+/// Tiles of 4 x 4 outputs are computed from 6 x 6 inputs: 36 matmuls over transformed filters and tiles replace 144
+/// multiplications per tile and pair of channels. Rounding errors are about four times those of the direct sums, 1e-6
+/// of the result.
 struct WinogradConvolution {
     private let batch: Int
     private let inputs: Int
@@ -14,11 +15,11 @@ struct WinogradConvolution {
     private let tileRows: Int
     private let tileColumns: Int
 
-    /// Numbers of a transformed tile.
+    /// Elements of a transformed tile.
     private static let points = 36
 
     /// - Parameters:
-    ///   - walk: 3 x 3, stride 1.
+    ///   - walk: the geometry of a 3 x 3 convolution with stride 1.
     init(batch: Int, inputs: Int, outputs: Int, walk: pn_convolution_walk) {
         (self.batch, self.inputs, self.outputs) = (batch, inputs, outputs)
         tileRows = (walk.out_height + 3) / 4
@@ -31,7 +32,7 @@ struct WinogradConvolution {
             tile_rows: tileRows)
     }
 
-    /// Whether it pays: there must be work enough for each transformed number.
+    /// Whether Winograd convolution is faster: there must be enough work per transformed element.
     static func pays(batch: Int, inputs: Int, walk: pn_convolution_walk) -> Bool {
         walk.kernel_height == 3 && walk.kernel_width == 3 && walk.stride == 1 && inputs >= 16
             && batch * ((walk.out_height + 3) / 4) * ((walk.out_width + 3) / 4) >= 32
@@ -40,27 +41,31 @@ struct WinogradConvolution {
     private var inputPlane: Int { input.height * input.width }
     private var outputPlane: Int { output.height * output.width }
 
-    /// Rows of tiles that are computed at once: as many as keep both sides' transformed tiles in some 16 MiB, but
-    /// enough of them that the products' own packing of the filters does not count.
+    /// Rows of tiles that are computed at once: as many as keep the transformed tiles of both sides within about 16
+    /// MiB, but enough that packing the filters in each matmul costs little.
     private var rowsPerBlock: Int {
         let tiles = max((1 << 22) / (Self.points * (inputs + outputs)), 192)
         return min(batch * tileRows, max(1, tiles / tileColumns))
     }
 
-    /// Calls `body` with ranges of the rows of tiles of all pictures.
+    /// Calls `body` with ranges of the rows of tiles of all images.
     private func forEachBlock(_ body: (Range<Int>) -> Void) {
         let total = batch * tileRows
-        // Equal parts, so that the last is not a small one.
+        // Equal blocks, so that the last is not a small one.
         let blocks = (total + rowsPerBlock - 1) / rowsPerBlock
         for block in 0..<blocks { body(block * total / blocks..<(block + 1) * total / blocks) }
     }
 
-    /// out = bias + weight * x.
+    /// Computes out = bias + weight * x.
     ///
     /// - Parameters:
-    ///   - filters: [36, O, C], from `transformed`.
-    ///   - adds: whether the result is added to what is there.
-    ///   - pictureStride, rectified: as `ConvolutionPlan` has them.
+    ///   - x: [B, C, H, W].
+    ///   - filters: [36, O, C], from `withFilters`.
+    ///   - bias: [O].
+    ///   - adds: whether the result is added to out.
+    ///   - out: [B, O, H', W'].
+    ///   - pictureStride: floats from one image of out to the next, if out is part of a larger tensor.
+    ///   - rectified: whether negative results become 0.
     func multiply(
         _ x: UnsafePointer<Float>, filters: UnsafePointer<Float>, bias: UnsafePointer<Float>?, adds: Bool = false,
         into out: UnsafeMutablePointer<Float>, pictureStride: Int? = nil, rectified: Bool = false
@@ -90,7 +95,7 @@ struct WinogradConvolution {
         }
     }
 
-    /// Runs `body` for each of the 36 products and parts of its columns, on all threads.
+    /// Runs `body` for each of the 36 matmuls and parts of its columns, on all threads.
     private func multiplyPoints(tiles: Int, _ body: (_ point: Int, _ columns: Range<Int>) -> Void) {
         let parts = max(1, min(tiles / 128, (4 * Threads.count + Self.points - 1) / Self.points))
         parallelFor(Self.points * parts) { index in
@@ -99,7 +104,7 @@ struct WinogradConvolution {
         }
     }
 
-    /// The transformed tiles [36, C, tiles] of rows of tiles.
+    /// Computes the transformed tiles [36, C, tiles] of rows of tiles.
     private func transformInput(
         _ x: UnsafePointer<Float>, rows: Range<Int>, into transformed: UnsafeMutablePointer<Float>
     ) {
@@ -113,10 +118,10 @@ struct WinogradConvolution {
         }
     }
 
-    /// Lends the transformed filters [36, O, C] of weights [O, C, 3, 3].
+    /// Calls `body` with the transformed filters [36, O, C] of weights [O, C, 3, 3].
     ///
-    /// - Parameter turned: whether O and C change places and each filter is turned by half a turn, as the derivative
-    ///   by the input needs them; `outputs` and `inputs` are then those of the derivative.
+    /// - Parameter turned: whether to swap O and C and rotate each filter by 180 degrees, as for the input gradient.
+    ///   `outputs` and `inputs` are then those of the backward convolution.
     func withFilters(
         _ weight: UnsafePointer<Float>, turned: Bool = false, _ body: (UnsafePointer<Float>) -> Void
     ) {
@@ -130,7 +135,7 @@ struct WinogradConvolution {
         }
     }
 
-    /// gradient[O, C, 3, 3] = upstream x^T + beta gradient.
+    /// Computes gradient[O, C, 3, 3] = upstream x^T + beta gradient.
     func addWeightGradient(
         _ x: UnsafePointer<Float>, upstream: UnsafePointer<Float>, beta: Float,
         into gradient: UnsafeMutablePointer<Float>

@@ -5,18 +5,18 @@ public func silu(_ x: Tensor) -> Tensor {
     activation("silu", x, forward: pn_silu_forward, backward: pn_silu_backward)
 }
 
-/// x P(N < x) for a standard normal N, element by element: the exact form, not the one by tanh.
+/// x P(N < x) for a standard normal N, element by element: the exact form, not the tanh approximation.
 ///
 /// (Hendrycks and Gimpel, arXiv 1606.08415.)
 public func gelu(_ x: Tensor) -> Tensor {
     activation("gelu", x, forward: pn_gelu_forward, backward: pn_gelu_backward)
 }
 
-/// A function of each element.
+/// Applies a function to each element.
 ///
 /// - Parameters:
-///   - forward: out = f(x).
-///   - backward: gradient *= f'(x).
+///   - forward: computes out = f(x).
+///   - backward: computes gradient *= f'(x).
 private func activation(
     _ name: String, _ x: Tensor, forward: (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void,
     backward: @escaping (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
@@ -50,7 +50,7 @@ public func scaled(_ x: Tensor, by factor: Float) -> Tensor {
     return Tape.record("scaled", product(x), from: [x]) { x.node?.add(product($0)) }
 }
 
-/// a + b of one shape.
+/// a + b, element by element. Both have the same shape.
 public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
     OperatorProfile.begin("sum")
     defer { OperatorProfile.end() }
@@ -67,7 +67,7 @@ public func sum(_ a: Tensor, _ b: Tensor) -> Tensor {
     }
 }
 
-/// silu(condition + x) with one condition for all tokens of a picture.
+/// silu(condition + x), with one condition for all tokens of an image.
 ///
 /// - Parameters:
 ///   - condition: [B, D].
@@ -102,14 +102,15 @@ public func siluOfSum(condition: Tensor, _ x: Tensor) -> Tensor {
     }
 }
 
-/// Sums over the tokens of each picture, in parallel and in a fixed order: [B, width].
+/// Sums over the tokens of each image, in parallel and in a fixed order.
 ///
-/// `body` gets the picture, a range of its tokens, and [width] sums of its own to add to.
+/// - Parameter body: adds the terms of a range of tokens of an image to the sums [width] that it is given.
+/// - Returns: [batch, width].
 func sumOverTokens(
     batch: Int, tokens: Int, width: Int,
     _ body: (_ batch: Int, _ tokens: Range<Int>, _ sums: UnsafeMutablePointer<Float>) -> Void
 ) -> Tensor {
-    // The chunk does not depend on the number of threads, so neither do the bits of the sums.
+    // The chunk size does not depend on the number of threads, so neither do the bits of the sums.
     let chunk = 32
     let chunks = (tokens + chunk - 1) / chunk
     return withWorkspace(batch * chunks * width) { partialSums in
@@ -150,7 +151,7 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
     return gatedLinear(gate: gate, value: value, weight: outputWeight)
 }
 
-/// The same without gradients, in bf16 and with packed weights; nil where it is to be computed otherwise.
+/// The gated MLP without gradients, in bf16 with packed weights; nil if this is not possible or not faster.
 private func packedSwiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor? {
     let (inner, width) = (gateWeight.shape[0], gateWeight.shape[1])
     let rows = x.count / width
@@ -164,7 +165,7 @@ private func packedSwiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, 
     return linearForward(hidden, shape: x.shape.dropLast() + [inner], weight: outputWeight)
 }
 
-/// (silu(gate) * value) W^T; the product of gate and value is computed again in the backward pass, not kept.
+/// (silu(gate) * value) W^T. The backward pass recomputes silu(gate) * value instead of keeping it.
 private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor {
     OperatorProfile.begin("gatedLinear")
     defer { OperatorProfile.end() }
@@ -179,7 +180,7 @@ private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor 
             keeping: (gate: gate.rounded(to: type), value: value.rounded(to: type))
         ) { upstream, kept in
             let gateGradient = Tensor(uninitialized: shape)
-            // The derivative by the product, in whose place that by the value comes.
+            // The gradient of silu(gate) * value, replaced by the gradient of the value below.
             let valueGradient = Tensor(uninitialized: shape)
             let hidden = gatedProduct(gate: kept.gate, value: kept.value, count: count, as: type)
             linearBackward(
@@ -207,7 +208,7 @@ private func gatedLinear(gate: Tensor, value: Tensor, weight: Tensor) -> Tensor 
     }
 }
 
-/// silu(gate) * value, element by element, in the type of factors of products.
+/// silu(gate) * value, element by element, in the type of matmul inputs.
 private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
     gate: Rounded<Source>, value: Rounded<Source>, count: Int, as type: Element.Type
 ) -> Rounded<Element> {

@@ -1,14 +1,14 @@
 import CPixNerdKernels
 import Foundation
 
-/// What one AdamW step multiplies by.
+/// The coefficients of one AdamW step.
 package struct AdamWCoefficients: Sendable {
     fileprivate var kernel: pn_adamw_coefficients
 
     /// - Parameters:
-    ///   - step: the number of this step, from 1, for the correction of the moments' bias.
+    ///   - step: the number of this step, from 1, for bias correction of the moments.
     ///   - gradientScale: a factor for all gradients, from clipping.
-    ///   - averageDecay: of the moving average of the weights.
+    ///   - averageDecay: the decay of the EMA of the weights.
     package init(
         learningRate: Float, beta1: Float, beta2: Float, epsilon: Float, weightDecay: Float, step: Int,
         gradientScale: Float, averageDecay: Float
@@ -23,7 +23,7 @@ package struct AdamWCoefficients: Sendable {
     }
 }
 
-/// One AdamW step of the elements of one parameter from `start` on, as many as the moments have.
+/// Applies one AdamW step to the elements of a parameter from `start` on, as many as the moments have.
 package func adamWStep(
     _ coefficients: AdamWCoefficients, gradient: StoredGradient, weight: inout Tensor, from start: Int = 0,
     firstMoment: inout Tensor, secondMoment: inout Tensor
@@ -38,7 +38,8 @@ package func adamWStep(
     }
 }
 
-/// The same, and of the moving average of these elements, in one pass over memory.
+/// Applies one AdamW step to the elements of a parameter from `start` on, and updates their EMA, in one pass over
+/// memory.
 package func adamWStep(
     _ coefficients: AdamWCoefficients, gradient: StoredGradient, weight: inout Tensor, from start: Int = 0,
     firstMoment: inout Tensor, secondMoment: inout Tensor, average: inout Tensor
@@ -54,8 +55,8 @@ package func adamWStep(
     }
 }
 
-/// average = decay average + (1 - decay) weight of the elements from `start` on, for further averages than the one of
-/// `adamWStep`.
+/// Updates an EMA of the elements from `start` on: average = decay average + (1 - decay) weight. For EMAs other than
+/// the one that `adamWStep` updates.
 public func follow(_ weight: Tensor, from start: Int = 0, decay: Float, average: inout Tensor) {
     let target = average.uniquePointer()
     parallelChunks(average.count, of: elementsPerChunk) { range in
@@ -78,8 +79,9 @@ package func sumOfSquares(_ gradient: StoredGradient, count: Int) -> Double {
 }
 
 extension StoredGradient {
-    /// Runs `body` for chunks of `count` elements from `start` on, on all threads; it gets a chunk's place behind `start`, its
-    /// size, and its elements as float32.
+    /// Runs `body` for chunks of `count` elements from `start` on, on all threads.
+    ///
+    /// - Parameter body: gets the offset of a chunk from `start`, its size, and its elements as float32.
     fileprivate func forEachChunk(
         of count: Int, from start: Int = 0, _ body: (_ at: Int, _ count: Int, UnsafePointer<Float>) -> Void
     ) {

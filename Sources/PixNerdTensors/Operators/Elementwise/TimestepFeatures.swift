@@ -1,10 +1,10 @@
 import Foundation
 
-/// Cosines of every frequency, then sines of every frequency, of each time.
+/// Sinusoidal features of times: the cosines of all frequencies, then the sines.
 ///
 /// - Parameters:
 ///   - times: B times in [0, 1].
-///   - width: how many features, even.
+///   - width: number of features, even.
 ///   - maximumPeriod: 10 in PixNerd, whose times are fractions (DiT's are 0 ... 999 and use 10,000).
 /// - Returns: [B, width].
 public func timestepFeatures(_ times: [Float], width: Int = 256, maximumPeriod: Float = 10) -> Tensor {

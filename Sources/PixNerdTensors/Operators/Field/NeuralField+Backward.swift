@@ -1,14 +1,14 @@
 import CPixNerdKernels
 
-/// Adds the derivatives of `neuralField` to the gradients of everything that it read, except for the generated weights,
-/// whose derivatives take their place in memory: they are the largest tensors of a small model.
+/// Adds the gradients of all inputs of `neuralField`. Only the gradients of the generated weights, the largest tensors
+/// of a small model, overwrite these weights instead.
 func neuralFieldBackward<Element: ProductFactor, Source: ProductFactor>(
     _ type: Element.Type, _ field: FieldLayout, pixels: Tensor, positions: Tensor, base: Tensor,
     generated: [UnsafeMutablePointer<Source>], weights: NeuralFieldWeights, upstream: Tensor
 ) {
     let pixelGradient = pixels.node == nil ? nil : Tensor(uninitialized: pixels.shape)
-    // Shared gradients are summed by chunks of patches, which do not depend on the number of threads, and the chunks in
-    // order, so that the bits are always the same.
+    // Shared gradients are summed by chunks of patches, whose size does not depend on the number of threads, and the
+    // chunks are added in order, so that the bits are always the same.
     let patchesPerChunk = max(1, (field.patches + 31) / 32)
     let chunks = (field.patches + patchesPerChunk - 1) / patchesPerChunk
     let sums = SharedFieldGradients(field)
@@ -36,10 +36,10 @@ func neuralFieldBackward<Element: ProductFactor, Source: ProductFactor>(
     sums.distribute(total, positions: positions, weights: weights)
 }
 
-/// Where each shared gradient stands in a row of partial sums.
+/// The offsets of the shared gradients in a row of partial sums.
 private struct SharedFieldGradients {
     let field: FieldLayout
-    /// The sum over patches of the gradient of the embedded state, [Q, F].
+    /// Gradient of the embedded state, summed over patches, [Q, F].
     let state = 0
     /// [F, C]
     let pixelWeight: Int
@@ -90,14 +90,14 @@ private struct SharedFieldGradients {
     }
 }
 
-/// The backward pass of one patch after another, in working memory of one thread.
+/// The backward pass of one patch at a time, in scratch memory of one thread.
 private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> {
     let field: FieldLayout
     let sums: SharedFieldGradients
     let shared: UnsafeMutablePointer<Float>
-    /// The state before each block and after the last, [blocks + 1, Q, F].
+    /// State before each block and after the last, [blocks + 1, Q, F].
     let states: UnsafeMutablePointer<Float>
-    /// The hidden layer of each block before its activation, [blocks, Q, F r].
+    /// Hidden layer of each block before its activation, [blocks, Q, F r].
     let hiddens: UnsafeMutablePointer<Float>
     let normalized: UnsafeMutablePointer<Float>
     let normalizedGradient: UnsafeMutablePointer<Float>
@@ -107,11 +107,11 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     let first: UnsafeMutablePointer<Float>
     let second: UnsafeMutablePointer<Float>
     let matrixGradient: UnsafeMutablePointer<Float>
-    /// Where both matrices and the state's gradient are rounded.
+    /// Scratch memory for both matrices and the gradient of the state, converted to the type of matmul inputs.
     let firstRoom: UnsafeMutablePointer<Float>
     let secondRoom: UnsafeMutablePointer<Float>
     let gradientRoom: UnsafeMutablePointer<Float>
-    /// For the generated weights of a patch for one block, and then for their derivatives.
+    /// Scratch memory for the generated weights of a patch for one block, and then for their gradients.
     let generatedRoom: UnsafeMutablePointer<Float>
     let reciprocals: UnsafeMutablePointer<Float>
     let dots: UnsafeMutablePointer<Float>
@@ -146,7 +146,7 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     func state(_ block: Int) -> UnsafeMutablePointer<Float> { states + block * field.stateCount }
     func hidden(_ block: Int) -> UnsafeMutablePointer<Float> { hiddens + block * field.hiddenCount }
 
-    /// The forward pass again, keeping the states and the hidden layers.
+    /// Repeats the forward pass, keeping the states and the hidden layers.
     func recompute(
         _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [UnsafeMutablePointer<Source>],
         _ weights: NeuralFieldWeights
@@ -162,7 +162,7 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
         }
     }
 
-    /// From the derivative by the velocities [Q, C] to that by the last state.
+    /// Computes the gradient of the last state from the gradient of the velocities [Q, C].
     func readOutBackward(_ weights: NeuralFieldWeights, _ upstream: UnsafePointer<Float>) {
         let (count, width, channels) = (field.pixels, field.width, field.channels)
         let last = state(field.blocks)
@@ -178,15 +178,15 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
             shared + sums.finalNorm)
     }
 
-    /// From the derivative by the state after a block to that by the state before it, and by its generated weights, in
-    /// whose place that comes: they are read before it is written.
+    /// Computes the gradient of the state before a block from the gradient of the state after it. The gradient of the
+    /// block's generated weights overwrites these weights, after their last use.
     func blockBackward(
         _ block: Int, _ generated: UnsafeMutablePointer<Source>, _ patch: Int, _ weights: NeuralFieldWeights
     ) {
         let place = generated + patch * field.weightCount
         let gradient = Source.place(place, or: generatedRoom)
         let (count, width, inner) = (field.pixels, field.width, field.inner)
-        // The last block's matrices and activation are still there from the recomputation.
+        // The last block's matrices and activation are still there from `recompute`.
         if block != field.blocks - 1 {
             field.normalizeWeights(generated, patch, first, second, reciprocals, room: generatedRoom)
             pn_silu_forward(field.hiddenCount, hidden(block), activated)
@@ -216,7 +216,8 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
             gradient, count: field.weightCount, in: UnsafeMutableRawPointer(place).assumingMemoryBound(to: Float.self))
     }
 
-    /// The derivative by raw weights [rows, columns] from the input [Q, rows] and the derivative by the output.
+    /// Computes the gradient of the raw weights [rows, columns] from the input [Q, rows] and the gradient of the output
+    /// [Q, columns].
     private func weightGradient(
         _ input: UnsafePointer<Element>, _ rows: Int, _ upstream: UnsafePointer<Element>, _ columns: Int,
         _ matrix: UnsafePointer<Float>, _ reciprocals: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
@@ -227,7 +228,7 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
         pn_normalize_columns_backward(rows, columns, matrix, reciprocals, matrixGradient, dots, gradient)
     }
 
-    /// out[Q, rows] = upstream[Q, columns] matrix[rows, columns]^T
+    /// Computes out[Q, rows] = upstream[Q, columns] matrix[rows, columns]^T.
     private func productWithTransposed(
         _ upstream: UnsafePointer<Element>, _ columns: Int, _ matrix: UnsafePointer<Element>, _ rows: Int,
         into out: UnsafeMutablePointer<Float>
@@ -237,7 +238,7 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
             Matrix(matrix, stride: columns, transposed: true), beta: 0, into: out, stride: rows)
     }
 
-    /// Adds the gradient of the embedding to the sums, and gives that of the pixels where it is wanted.
+    /// Adds the gradient of the embedding to the sums, and writes the gradient of the pixels unless that is nil.
     func embedBackward(
         _ pixels: Tensor, _ patch: Int, _ weights: NeuralFieldWeights, into gradient: UnsafeMutablePointer<Float>?
     ) {

@@ -1,14 +1,18 @@
 import CPixNerdKernels
 
-/// The forward pass of the field in bf16 with kernels of our own: the normalised weights of a patch are packed as they are
-/// rounded, and a few pixels at a time pass through a block within the first-level cache.
+/// The forward pass of the field in bf16 with this package's own kernels. The normalized weights of a patch are packed
+/// as they are rounded, and a few pixels at a time pass through a block within the L1 cache.
 extension FieldLayout {
-    /// Fills the tiles of a packed product.
+    /// Number of pixels that fills the register tiles of a packed matmul.
     private static let pixelsAtOnce = 48
 
-    /// The velocities of all patches, [M, Q, C].
+    /// Evaluates the field for all patches.
     ///
-    /// - Parameter generated: of each block, [M, 2 F F r].
+    /// - Parameters:
+    ///   - pixels: [M, Q, C].
+    ///   - base: [Q, F], from `embeddedPositions`.
+    ///   - generated: for each block, [M, 2 F F r].
+    /// - Returns: the velocities, [M, Q, C].
     func evaluatePacked(
         _ pixels: Tensor, base: Tensor, generated: [UnsafePointer<BFloat16>], _ weights: NeuralFieldWeights
     ) -> Tensor {
@@ -33,7 +37,7 @@ extension FieldLayout {
         return out
     }
 
-    /// Where the forward pass of a patch keeps what it computes.
+    /// The scratch memory of the forward pass of a patch.
     private struct PackedFieldPlan {
         let field: FieldLayout
         let state: UnsafeMutablePointer<Float>
@@ -61,13 +65,13 @@ extension FieldLayout {
             second = first + pn_bfloat16_packed_count(field.inner, field.width)
         }
 
-        /// Both generated matrices with columns of unit length.
+        /// Packs both generated matrices with columns normalized to unit length.
         func pack(_ generated: UnsafePointer<BFloat16>) {
             pn_bfloat16_pack_normalized_columns(field.width, field.inner, generated, first)
             pn_bfloat16_pack_normalized_columns(field.inner, field.width, generated + field.matrixCount, second)
         }
 
-        /// state += silu(norm(state) W1) W2 for some pixels.
+        /// Computes state += silu(norm(state) W1) W2 for some pixels.
         func blockForward(norm: Tensor, pixel: Int, count: Int) {
             let (width, inner) = (field.width, field.inner)
             let rows = state + pixel * width
@@ -77,7 +81,7 @@ extension FieldLayout {
             product(activated, count, columns: width, inner: inner, second, adds: true, into: rows)
         }
 
-        /// c = a packed, or on top of c; a is rounded in place.
+        /// Computes c = a packed, or adds it to c. Rounds a in place.
         private func product(
             _ a: UnsafeMutablePointer<Float>, _ rows: Int, columns: Int, inner: Int,
             _ packed: UnsafeMutablePointer<BFloat16>, adds: Bool, into c: UnsafeMutablePointer<Float>

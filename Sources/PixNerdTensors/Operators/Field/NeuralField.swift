@@ -2,9 +2,9 @@ import Foundation
 
 /// Cosine features of the pixel positions in a patch.
 ///
-/// Products of cos(pi u f) along x and y with frequencies linspace(0, 8, 8), each divided by 1 + fx fy; positions are
-/// linspace(0, 1, height) and linspace(0, 1, width), so that a patch with more pixels samples the same square more finely.
-/// Pixels row by row; fx varies slowest.
+/// cos(pi x fx) cos(pi y fy) / (1 + fx fy), with frequencies fx and fy in linspace(0, 8, 8). Positions are linspace(0,
+/// 1, width) and linspace(0, 1, height), so that a patch with more pixels samples the same square more finely. Pixels
+/// are in row order; among the features, fx varies slowest.
 ///
 /// - Returns: [height * width, frequencies * frequencies].
 public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Tensor {
@@ -27,9 +27,9 @@ public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Ten
     return Tensor(values, shape: [height * width, frequencies * frequencies])
 }
 
-/// The weights of the neural field that all patches share.
+/// Weights of the neural field that all patches share.
 public struct NeuralFieldWeights: Sendable {
-    /// [F, C + 64], over the pixel's channels and then its position features.
+    /// [F, C + 64], for the channels of a pixel and then its position features.
     public var embedderWeight: Tensor
     /// [F]
     public var embedderBias: Tensor
@@ -57,17 +57,18 @@ public struct NeuralFieldWeights: Sendable {
     fileprivate var all: [Tensor] { [embedderWeight, embedderBias] + norms + [finalNorm, finalWeight, finalBias] }
 }
 
-/// The field: for each patch an MLP whose weights come from the patch's token, from (noisy pixel, position) to velocity.
+/// The neural field: for each patch an MLP, with weights generated from the patch's token, that maps (noisy pixel,
+/// position) to velocity.
 ///
-/// All layers of a patch run before the next patch starts, so that everything between stays in the cache; the backward
-/// pass computes a patch again. (PixNerd, arXiv 2507.23268, section 3; the columns of both generated matrices have unit
-/// length.)
+/// All layers of a patch run before the next patch starts, so that intermediate values stay in the cache. The backward
+/// pass recomputes each patch. (PixNerd, arXiv 2507.23268, section 3. The columns of both generated matrices are
+/// normalized to unit length.)
 ///
 /// - Parameters:
 ///   - pixels: [M, Q, C], the noisy pixels of M patches.
-///   - positions: [Q, 64], the same for all patches.
+///   - positions: [Q, 64], identical for all patches.
 ///   - generated: for each block [M, 2 F F r]: a matrix [F, F r], then a matrix [F r, F].
-///   - weights: what the patches share.
+///   - weights: weights that the patches share.
 /// - Returns: [M, Q, C].
 public func neuralField(
     _ pixels: Tensor, positions: Tensor, generated: [Tensor], weights: NeuralFieldWeights, epsilon: Float = 1e-6
@@ -88,7 +89,7 @@ public func neuralField(
         let nodes = generated.map(\.node)
         return Tape.record("neuralField", out, from: [pixels] + generated + weights.all) { upstream in
             var tensors = held.take()
-            // What another tensor still shares is copied here.
+            // A tensor that shares its memory is copied here.
             neuralFieldBackward(
                 type, field, pixels: pixels, positions: positions, base: base,
                 generated: tensors.indices.map { tensors[$0].uniquePointer() }, weights: weights, upstream: upstream)
@@ -101,7 +102,7 @@ public func neuralField(
     }
 }
 
-/// What makes the weights of one block of the field from the token of a patch: x W^T + b.
+/// The linear layer x W^T + b that generates the weights of one block of the field from the token of a patch.
 public struct FieldGenerator: Sendable {
     /// [2 F F r, D]
     public var weight: Tensor
@@ -111,10 +112,18 @@ public struct FieldGenerator: Sendable {
     public init(weight: Tensor, bias: Tensor) { (self.weight, self.bias) = (weight, bias) }
 }
 
-/// The field with weights that come from tokens [M, D].
+/// The neural field with weights generated from tokens.
 ///
-/// In bf16 the generated weights, the largest of all activations, are only ever held as such, and their derivatives take
-/// their place.
+/// In bf16, the generated weights, the largest of all activations, are stored only in bf16, and their gradients
+/// overwrite them.
+///
+/// - Parameters:
+///   - pixels: [M, Q, C], the noisy pixels of M patches.
+///   - positions: [Q, 64], identical for all patches.
+///   - tokens: [M, D].
+///   - generators: the generator of each block.
+///   - weights: weights that the patches share.
+/// - Returns: [M, Q, C].
 public func neuralField(
     _ pixels: Tensor, positions: Tensor, tokens: Tensor, generators: [FieldGenerator], weights: NeuralFieldWeights,
     epsilon: Float = 1e-6
@@ -169,7 +178,7 @@ public func neuralField(
     }
 }
 
-/// Tensors that a derivative holds until it runs, and then lets go of, so that their memory can be written over.
+/// Tensors that a derivative holds until it runs and then releases, so that their memory can be overwritten.
 private final class HeldTensors {
     private var tensors: [Tensor]
 

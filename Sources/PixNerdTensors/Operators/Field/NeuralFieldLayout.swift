@@ -1,9 +1,9 @@
 import CPixNerdKernels
 
-/// Sizes of a field, and the steps that forward and backward pass share.
+/// The sizes of a field, and the steps that its forward and backward passes share.
 struct FieldLayout {
     let patches: Int
-    /// Q, pixels of a patch.
+    /// Q, number of pixels of a patch.
     let pixels: Int
     let channels: Int
     /// F, the width of the field.
@@ -14,7 +14,7 @@ struct FieldLayout {
     let blocks: Int
     let epsilon: Float
 
-    /// - Parameter weightCount: generated weights of a patch for one block.
+    /// - Parameter weightCount: number of generated weights per patch and block.
     init(pixels: Tensor, positions: Tensor, weightCount: Int, weights: NeuralFieldWeights, epsilon: Float) {
         precondition(
             pixels.shape.count == 3 && positions.shape.count == 2 && positions.shape[0] == pixels.shape[1]
@@ -25,28 +25,28 @@ struct FieldLayout {
         width = weights.embedderWeight.shape[0]
         precondition(
             weightCount % (2 * width * width) == 0,
-            "neuralField: \(weightCount) generated weights a patch do not fit a width of \(width)")
+            "neuralField: \(weightCount) generated weights per patch do not fit a width of \(width)")
         inner = weightCount / (2 * width)
         features = positions.shape[1]
         blocks = weights.norms.count
         self.epsilon = epsilon
     }
 
-    /// Generated weights of a patch for one block.
+    /// Number of generated weights per patch and block.
     var weightCount: Int { 2 * matrixCount }
-    /// Of the products with generated weights.
+    /// Precision of the matmuls with generated weights.
     var precision: Precision { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
-    /// Values in the pixels of one patch.
+    /// Elements in the pixels of one patch.
     var pixelCount: Int { pixels * channels }
-    /// Values in the state of one patch.
+    /// Elements in the state of one patch.
     var stateCount: Int { pixels * width }
-    /// Values in the hidden layer of one patch.
+    /// Elements in the hidden layer of one patch.
     var hiddenCount: Int { pixels * inner }
-    /// Values in one generated matrix.
+    /// Elements in one generated matrix.
     var matrixCount: Int { width * inner }
     var forwardWorkspace: Int { 2 * stateCount + 2 * hiddenCount + 4 * matrixCount + inner + width }
 
-    /// c[Q, columns] = a[Q, inner] b[inner, columns] + beta c
+    /// Computes c[Q, columns] = a[Q, inner] b[inner, columns] + beta c.
     func product<Element: ProductFactor>(
         _ a: UnsafePointer<Element>, _ b: UnsafePointer<Element>, _ inner: Int, _ columns: Int, beta: Float = 0,
         into c: UnsafeMutablePointer<Float>
@@ -56,7 +56,7 @@ struct FieldLayout {
             beta: beta, into: c, stride: columns)
     }
 
-    /// The part of the embedding that is the same for every patch: positions W_p^T + b, [Q, F].
+    /// The part of the embedding that is identical for all patches: positions W_p^T + b, [Q, F].
     func embeddedPositions(_ positions: Tensor, _ weights: NeuralFieldWeights) -> Tensor {
         let base = Tensor(uninitialized: [pixels, width])
         for pixel in 0..<pixels {
@@ -69,7 +69,7 @@ struct FieldLayout {
         return base
     }
 
-    /// state = base + pixels W_c^T
+    /// Computes state = base + pixels W_c^T for one patch.
     func embed(
         _ pixels: Tensor, _ patch: Int, base: Tensor, _ weights: NeuralFieldWeights,
         into state: UnsafeMutablePointer<Float>
@@ -82,8 +82,11 @@ struct FieldLayout {
             into: state, stride: width)
     }
 
-    /// Both matrices of a block with columns of unit length; `reciprocals` gets inner + width factors, `room` has place for
-    /// the generated weights of a patch.
+    /// Normalizes the columns of both matrices of a block to unit length.
+    ///
+    /// - Parameters:
+    ///   - reciprocals: gets inner + width factors.
+    ///   - room: scratch memory for the generated weights of a patch.
     func normalizeWeights<Source: ProductFactor>(
         _ generated: UnsafePointer<Source>, _ patch: Int, _ first: UnsafeMutablePointer<Float>,
         _ second: UnsafeMutablePointer<Float>, _ reciprocals: UnsafeMutablePointer<Float>,
@@ -94,8 +97,13 @@ struct FieldLayout {
         pn_normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
     }
 
-    /// One block: state += silu(norm(state) W1) W2, leaving what its derivative needs in the other places: `normalized` and
-    /// `activated` rounded in place, and both matrices, which are rounded into their rooms.
+    /// Computes one block: state += silu(norm(state) W1) W2. The other arguments then hold what the derivative needs.
+    ///
+    /// - Parameters:
+    ///   - normalized, activated: get norm(state) and the activated hidden layer, converted in place.
+    ///   - hidden: gets the hidden layer before its activation.
+    ///   - first, second: W1 and W2.
+    ///   - firstRoom, secondRoom: scratch memory for W1 and W2 converted to the type.
     func blockForward<Element: ProductFactor>(
         _ type: Element.Type, norm: Tensor, state: UnsafeMutablePointer<Float>,
         normalized: UnsafeMutablePointer<Float>, hidden: UnsafeMutablePointer<Float>,
@@ -113,7 +121,13 @@ struct FieldLayout {
             type.rounded(second, count: matrixCount, in: secondRoom), inner, width, beta: 1, into: state)
     }
 
-    /// The velocities of all patches, [M, Q, C].
+    /// Evaluates the field for all patches.
+    ///
+    /// - Parameters:
+    ///   - pixels: [M, Q, C].
+    ///   - base: [Q, F], from `embeddedPositions`.
+    ///   - generated: for each block, [M, 2 F F r].
+    /// - Returns: the velocities, [M, Q, C].
     func evaluate<Element: ProductFactor, Source: ProductFactor>(
         _ type: Element.Type, _ pixels: Tensor, base: Tensor, generated: [UnsafePointer<Source>],
         _ weights: NeuralFieldWeights
@@ -139,7 +153,7 @@ struct FieldLayout {
         return out
     }
 
-    /// out[Q, C] = norm(state) W_f^T + b_f; `normalized` gets norm(state).
+    /// Computes out[Q, C] = norm(state) W_f^T + b_f. `normalized` gets norm(state).
     func readOut(
         _ state: UnsafePointer<Float>, _ normalized: UnsafeMutablePointer<Float>, _ weights: NeuralFieldWeights,
         into out: UnsafeMutablePointer<Float>
@@ -153,7 +167,7 @@ struct FieldLayout {
     }
 }
 
-/// Where the forward pass of a patch keeps what it computes.
+/// The scratch memory of the forward pass of a patch.
 private struct FieldForwardPlan {
     let state: UnsafeMutablePointer<Float>
     let normalized: UnsafeMutablePointer<Float>

@@ -1,21 +1,24 @@
-/// Some pixels of each patch of a picture: those where chosen rows and columns of the patch meet, the same in all patches.
+/// A subset of the pixels of each patch of an image: the intersections of selected rows and columns of the patch,
+/// identical in all patches.
 ///
-/// A field that is decoded at more pixels than it was trained at costs as much more; trained at as many pixels of a finer
-/// patch as of its own, drawn anew in each step, it learns all of them for the same cost.
+/// A field that is decoded at more pixels costs proportionally more. Training on a finer patch, but on as few of its
+/// pixels as before, drawn anew in each step, lets the field learn all of them at the old cost.
 public struct PatchPixels: Sendable, Equatable {
-    /// The sides of the whole patch in pixels.
+    /// Height of the whole patch in pixels.
     public let height: Int
+    /// Width of the whole patch in pixels.
     public let width: Int
-    /// Ascending, in 0 ..< height.
+    /// Selected rows, ascending, in 0 ..< height.
     public let rows: [Int]
-    /// Ascending, in 0 ..< width.
+    /// Selected columns, ascending, in 0 ..< width.
     public let columns: [Int]
 
-    /// Draws rows and columns, or takes all where there are no more than wanted.
+    /// Draws rows and columns at random. If the patch has no more than `side` of them, all are selected.
     ///
     /// - Parameters:
-    ///   - height: of the patch in pixels; `width` likewise.
-    ///   - side: at most so many rows and columns.
+    ///   - height: height of the patch in pixels.
+    ///   - width: width of the patch in pixels.
+    ///   - side: maximum number of rows and of columns.
     public init(ofPatch height: Int, _ width: Int, atMost side: Int, _ stream: inout RandomStream) {
         (self.height, self.width) = (height, width)
         rows = Self.drawn(side, of: height, &stream)
@@ -33,10 +36,10 @@ public struct PatchPixels: Sendable, Equatable {
         return chosen.sorted()
     }
 
-    /// Whether the patch has others besides.
+    /// Whether the selection is smaller than the patch.
     public var isPart: Bool { rows.count < height || columns.count < width }
 
-    /// Features of the positions of these pixels in the patch, [rows * columns, 64], as `fieldPositions` gives them for all.
+    /// Position features of the selected pixels, [rows * columns, 64], taken from `fieldPositions` of the whole patch.
     public var positions: Tensor {
         let all = fieldPositions(height: height, width: width)
         let features = all.shape[1]
@@ -50,14 +53,14 @@ public struct PatchPixels: Sendable, Equatable {
         return out
     }
 
-    /// These pixels of each patch of pictures, as smaller pictures with as many patches; without a gradient.
+    /// Smaller images with as many patches, made of the selected pixels only; without a gradient.
     ///
-    /// - Parameter image: [B, C, H, W], of which the sides of the patch divide H and W.
+    /// - Parameter image: [B, C, H, W]. The sides of the patch divide H and W.
     /// - Returns: [B, C, H rows / height, W columns / width].
     public func callAsFunction(_ image: Tensor) -> Tensor {
         precondition(
             image.shape.count == 4 && image.shape[2] % height == 0 && image.shape[3] % width == 0,
-            "PatchPixels: patches of \(height) x \(width) do not divide pictures of shape \(image.shape)")
+            "PatchPixels: patches of \(height) x \(width) do not divide images of shape \(image.shape)")
         guard isPart else { return image.detached }
         let (sourceHeight, sourceWidth) = (image.shape[2], image.shape[3])
         let (patchRows, patchColumns) = (sourceHeight / height, sourceWidth / width)

@@ -1,41 +1,46 @@
-/// How a picture [B, C, H, W] is cut into patches, row by row.
+/// The division of images [B, C, H, W] into patches, row by row.
 public struct PatchGrid: Sendable, Equatable {
     public let batch: Int
     public let channels: Int
     public let rows: Int
     public let columns: Int
-    /// The sides of a patch in pixels.
+    /// Height of a patch in pixels.
     public let patchHeight: Int
+    /// Width of a patch in pixels.
     public let patchWidth: Int
 
-    /// Square patches of a side.
+    /// A grid of square patches.
     ///
-    /// - Precondition: `shape` is [B, C, H, W] and the patch divides H and W.
+    /// - Parameters:
+    ///   - shape: [B, C, H, W].
+    ///   - patch: the side of a patch in pixels.
+    /// - Precondition: the patch divides H and W.
     public init(shape: [Int], patch: Int) {
         precondition(
             shape.count == 4 && shape[2] % patch == 0 && shape[3] % patch == 0,
-            "PatchGrid: a patch of \(patch) does not divide pictures of shape \(shape)")
+            "PatchGrid: a patch of \(patch) does not divide images of shape \(shape)")
         self.init(shape: shape, rows: shape[2] / patch, columns: shape[3] / patch)
     }
 
-    /// So many rows and columns of patches.
+    /// A grid of `rows` x `columns` patches.
     ///
-    /// - Precondition: `shape` is [B, C, H, W], and rows and columns divide H and W.
+    /// - Parameter shape: [B, C, H, W].
+    /// - Precondition: `rows` divides H and `columns` divides W.
     public init(shape: [Int], rows: Int, columns: Int) {
         precondition(
             shape.count == 4 && shape[2] % rows == 0 && shape[3] % columns == 0,
-            "PatchGrid: \(rows) x \(columns) patches do not divide pictures of shape \(shape)")
+            "PatchGrid: \(rows) x \(columns) patches do not divide images of shape \(shape)")
         (batch, channels) = (shape[0], shape[1])
         (self.rows, self.columns) = (rows, columns)
         (patchHeight, patchWidth) = (shape[2] / rows, shape[3] / columns)
     }
 
-    /// Patches of all pictures.
+    /// Number of patches of all images.
     public var patches: Int { batch * rows * columns }
     public var imageShape: [Int] { [batch, channels, rows * patchHeight, columns * patchWidth] }
     private var patchPixels: Int { patchHeight * patchWidth }
 
-    /// Calls `body` with the offset in the image of each row of pixels of patch `index`, and its channel and row.
+    /// Calls `body` with the offset in the image of each row of pixels of patch `index`, and with its channel and row.
     @inline(__always)
     private func forEachPixelRow(of index: Int, _ body: (_ offset: Int, _ channel: Int, _ row: Int) -> Void) {
         let (picture, place) = (index / (rows * columns), index % (rows * columns))
@@ -48,7 +53,8 @@ public struct PatchGrid: Sendable, Equatable {
         }
     }
 
-    /// [B, C, H, W] to [B, N, C P P], each patch channel by channel: what the patch embedding reads.
+    /// Cuts images [B, C, H, W] into tokens [B, N, C P P], each patch channel by channel, as the patch embedding reads
+    /// them.
     public func tokens(_ image: Tensor) -> Tensor {
         let out = Tensor(uninitialized: [batch, rows * columns, channels * patchPixels])
         copyTokens(image.pointer, into: out.storage.pointer)
@@ -59,7 +65,7 @@ public struct PatchGrid: Sendable, Equatable {
         }
     }
 
-    /// [B, N, C P P] back to [B, C, H, W].
+    /// Assembles tokens [B, N, C P P] to images [B, C, H, W].
     public func image(fromTokens tokens: Tensor) -> Tensor {
         precondition(
             tokens.shape == [batch, rows * columns, channels * patchPixels],
@@ -91,7 +97,7 @@ public struct PatchGrid: Sendable, Equatable {
         }
     }
 
-    /// [B, C, H, W] to [B N, P P, C], each patch pixel by pixel: what the field reads.
+    /// Cuts images [B, C, H, W] into pixels [B N, P P, C], each patch pixel by pixel, as the field reads them.
     public func pixels(_ image: Tensor) -> Tensor {
         let out = Tensor(uninitialized: [patches, patchPixels, channels])
         gatherPixels(image.pointer, into: out.storage.pointer)
@@ -102,7 +108,7 @@ public struct PatchGrid: Sendable, Equatable {
         }
     }
 
-    /// [B N, P P, C] back to [B, C, H, W].
+    /// Assembles pixels [B N, P P, C] to images [B, C, H, W].
     public func image(fromPixels pixels: Tensor) -> Tensor {
         precondition(
             pixels.shape == [patches, patchPixels, channels],
@@ -135,8 +141,8 @@ public struct PatchGrid: Sendable, Equatable {
     }
 }
 
-/// Pictures [B, C, H, W] at another size, each pixel the nearest one of the source, as
-/// `torch.nn.functional.interpolate(mode="nearest")` picks it; without a gradient.
+/// Images [B, C, H, W] resized to [B, C, height, width] by nearest-neighbor interpolation, as
+/// `torch.nn.functional.interpolate(mode="nearest")`; without a gradient.
 public func resizedToNearest(_ image: Tensor, height: Int, width: Int) -> Tensor {
     let (sourceHeight, sourceWidth) = (image.shape[2], image.shape[3])
     guard (height, width) != (sourceHeight, sourceWidth) else { return image.detached }

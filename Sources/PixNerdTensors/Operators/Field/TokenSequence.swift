@@ -1,7 +1,7 @@
 import CPixNerdKernels
 
-/// The sequence that a vision transformer works on: tokens that stand before the patches, the same for every picture,
-/// and the patches with their positions; without a gradient.
+/// The input sequence of a vision transformer: leading tokens, identical for all images, then the patches plus their
+/// positions; without a gradient.
 ///
 /// - Parameters:
 ///   - leading: [L, D].
@@ -25,14 +25,14 @@ public func tokenSequence(leading: Tensor, patches: Tensor, positions: Tensor) -
     return out
 }
 
-/// The tokens behind the first `count` of each picture, copied; without a gradient.
+/// A copy of the tokens after the first `count` of each image; without a gradient.
 ///
 /// - Parameter tokens: [B, L, D].
 /// - Returns: [B, L - count, D].
 public func droppingTokens(_ count: Int, of tokens: Tensor) -> Tensor {
     precondition(
         tokens.shape.count == 3 && (0..<tokens.shape[1]).contains(count),
-        "droppingTokens: \(count) of \(tokens.shape)")
+        "droppingTokens: \(count) tokens cannot be dropped from \(tokens.shape)")
     let (batch, width) = (tokens.shape[0], tokens.shape[2])
     let out = Tensor(uninitialized: [batch, tokens.shape[1] - count, width])
     let size = out.count / batch

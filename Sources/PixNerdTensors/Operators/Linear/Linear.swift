@@ -13,7 +13,7 @@ public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
     return linear(x, weight: weight, bias: bias, startingFrom: [bias], backward: { addBiasGradient(bias, $0) })
 }
 
-/// residual + x W^T + b over the last axis: what a block of a transformer ends with, in one pass.
+/// residual + x W^T + b over the last axis, as at the end of a transformer block, in one pass.
 ///
 /// - Parameters:
 ///   - residual: [..., out].
@@ -35,11 +35,13 @@ public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: 
     }
 }
 
-/// x W^T + b, or x W^T on top of what `prepare` writes into a row of the result, for some of its columns.
+/// x W^T + b, or x W^T added to the values that `prepare` writes.
 ///
 /// - Parameters:
-///   - bias: [out], where nothing is prepared.
-///   - start: what `prepare` computes from; `backward` adds their gradients.
+///   - bias: [out]; nil with `prepare`.
+///   - start: the tensors that `prepare` reads.
+///   - prepare: writes some columns of a row of the result.
+///   - backward: adds the gradients of the tensors in `start`.
 private func linear(
     _ x: Tensor, weight: Tensor, bias: Tensor? = nil, startingFrom start: [Tensor], prepare: RowPreparation? = nil,
     backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
@@ -66,12 +68,12 @@ private func linear(
     }
 }
 
-/// Writes what a product is added to into some columns of a row of the result.
+/// Writes the values that a matmul is added to, for some columns of a row of the result.
 typealias RowPreparation = (_ target: UnsafeMutablePointer<Float>, _ row: Int, _ columns: Range<Int>) -> Void
 
-/// x W^T + b, or x W^T on top of what `prepare` writes; without a gradient.
+/// x W^T + b, or x W^T added to the values that `prepare` writes; without a gradient.
 ///
-/// - Parameter shape: of x, [..., in].
+/// - Parameter shape: the shape of x, [..., in].
 func linearForward<Element: ProductFactor>(
     _ x: Rounded<Element>, shape: [Int], weight: Tensor, bias: Tensor? = nil, prepare: RowPreparation? = nil
 ) -> Tensor {
@@ -82,17 +84,17 @@ func linearForward<Element: ProductFactor>(
     return out
 }
 
-/// The derivatives of x W^T: adds that by the weight to its gradient.
+/// The backward pass of x W^T. Adds the gradient of the weight.
 ///
 /// - Parameters:
-///   - upstream: the derivative by the result, [rows, out].
-///   - addInputGradient: gets what adds that by x to a gradient: `new + beta * old`.
+///   - upstream: the gradient of the result, [rows, out].
+///   - addInputGradient: receives a closure that adds the gradient of x: `new + beta * old`.
 func linearBackward<Element: ProductFactor>(
     _ x: Rounded<Element>, weight: Tensor, upstream gradient: Rounded<Element>, rows: Int,
     addInputGradient: (_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) -> Void
 ) {
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-    // First, since the rounded weight may lie where its gradient will.
+    // First, because the bf16 weight may be in the memory of its gradient.
     addInputGradient { pointer, beta in
         MatrixProduct.onAllThreads(
             rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
@@ -111,19 +113,20 @@ func linearBackward<Element: ProductFactor>(
     }
 }
 
-/// Adds the derivative by a bias, the sums of the columns, to its gradient.
+/// Adds the gradient of a bias: the sums over the rows of the upstream gradient.
 private func addBiasGradient(_ bias: Tensor, _ upstream: Tensor) {
     addBiasGradient(bias, upstream.rounded(to: Float.self), rows: upstream.count / bias.count)
 }
 
-/// The same of a derivative in the type of the factors of products.
+/// Adds the gradient of a bias: the sums over the rows of the upstream gradient [rows, out], in the type of matmul
+/// inputs.
 func addBiasGradient<Element: ProductFactor>(_ bias: Tensor, _ upstream: Rounded<Element>, rows: Int) {
     bias.node?.accumulateFromZero { pointer in
         addColumnSums(of: upstream.pointer, rows: rows, columns: bias.count, into: pointer)
     }
 }
 
-/// sums[columns] += the sums of the columns; each thread takes a band of columns.
+/// Adds the sums of the columns of x [rows, columns] to sums[columns]. Each thread takes a band of columns.
 func addColumnSums<Element: ProductFactor>(
     of x: UnsafePointer<Element>, rows: Int, columns: Int, into sums: UnsafeMutablePointer<Float>
 ) {
@@ -140,7 +143,7 @@ func addColumnSums<Element: ProductFactor>(
     }
 }
 
-/// Rows of a table picked by index.
+/// Rows of a table selected by index.
 ///
 /// - Parameters:
 ///   - table: [K, D].

@@ -1,15 +1,15 @@
 import CPixNerdKernels
 
-/// How far apart two pictures' features point, pixel by pixel: the mean over pixels of the sum over channels of
-/// weights (a / (|a| + epsilon) - b / (|b| + epsilon))^2, with norms over the channels of a pixel; a gradient goes to `a`
-/// only. (Zhang et al., arXiv 1801.03924, equation 1.)
+/// Distance between the features of two images: the mean over pixels of the sum over channels of weights (a / (|a| +
+/// epsilon) - b / (|b| + epsilon))^2, with norms over the channels of a pixel. Only `a` gets a gradient. (Zhang et al.,
+/// arXiv 1801.03924, equation 1.)
 ///
-/// Where all channels of a pixel of `a` are 0 its gradient is 0; PyTorch's is not a number there.
+/// Where all channels of a pixel of `a` are 0 its gradient is 0; PyTorch's is NaN there.
 ///
 /// - Parameters:
 ///   - a, b: [B, C, H, W].
 ///   - weights: [C].
-/// - Returns: the mean over pictures, of shape [1], and the distance of each picture.
+/// - Returns: the mean over images, of shape [1], and the distance per image.
 public func meanChannelDistance(
     _ a: Tensor, target b: Tensor, weights: Tensor, epsilon: Float = 1e-10
 ) -> (mean: Tensor, pictures: [Float]) {

@@ -1,7 +1,7 @@
 import CPixNerdKernels
 
-/// Where mean and logarithm of the variance lie in moments [B, 2 C, H, W]: the first half of each picture's channels
-/// and the second.
+/// The layout of moments [B, 2 C, H, W]: the first half of each image's channels is the mean, the second half the log
+/// variance.
 private struct MomentHalves {
     let batch: Int
     let half: Int
@@ -17,9 +17,9 @@ private struct MomentHalves {
     }
 }
 
-/// The two halves of moments [B, 2 C, H, W], without a gradient.
+/// Splits moments [B, 2 C, H, W]; without a gradient.
 ///
-/// - Returns: mean, and logarithm of the variance clamped to -30 ... 20, each [B, C, H, W].
+/// - Returns: the mean, and the log variance clamped to -30 ... 20, each [B, C, H, W].
 public func gaussianParts(_ moments: Tensor) -> (mean: Tensor, logVariance: Tensor) {
     let halves = MomentHalves(moments, "gaussianParts")
     let parts = (0..<2).map { _ in Tensor(uninitialized: halves.partShape) }
@@ -31,9 +31,10 @@ public func gaussianParts(_ moments: Tensor) -> (mean: Tensor, logVariance: Tens
     return (parts[0], parts[1])
 }
 
-/// mean + exp(logVariance / 2) * noise, number by number, without a gradient.
+/// mean + exp(logVariance / 2) * noise, element by element; without a gradient.
 ///
-/// - Parameters: tensors of one shape.
+/// - Parameters:
+///   - mean, logVariance, noise: tensors of one shape.
 public func gaussianSample(mean: Tensor, logVariance: Tensor, noise: Tensor) -> Tensor {
     precondition(
         mean.shape == logVariance.shape && mean.shape == noise.shape,
@@ -47,12 +48,12 @@ public func gaussianSample(mean: Tensor, logVariance: Tensor, noise: Tensor) -> 
     return out
 }
 
-/// A sample of a normal distribution by the reparametrisation of Kingma and Welling (arXiv 1312.6114, section 2.4).
+/// A sample of a normal distribution by the reparametrization of Kingma and Welling (arXiv 1312.6114, section 2.4).
 ///
 /// - Parameters:
-///   - moments: [B, 2 C, H, W]: means, then logarithms of the variances, which count within -30 ... 20.
+///   - moments: [B, 2 C, H, W]: means, then log variances, which are clamped to -30 ... 20.
 ///   - noise: [B, C, H, W], standard normal.
-/// - Returns: mean + deviation * noise, [B, C, H, W].
+/// - Returns: mean + standard deviation * noise, [B, C, H, W].
 public func gaussianSample(_ moments: Tensor, noise: Tensor) -> Tensor {
     OperatorProfile.begin("gaussianSample")
     defer { OperatorProfile.end() }
@@ -78,11 +79,11 @@ public func gaussianSample(_ moments: Tensor, noise: Tensor) -> Tensor {
     }
 }
 
-/// The Kullback-Leibler divergence of normal distributions from the standard normal (Kingma and Welling, arXiv
-/// 1312.6114, appendix B), summed over the numbers of a picture.
+/// KL divergence of normal distributions from the standard normal (Kingma and Welling, arXiv 1312.6114, appendix B),
+/// summed over the elements of an image.
 ///
-/// - Parameter moments: [B, 2 C, H, W]: means, then logarithms of the variances, which count within -30 ... 20.
-/// - Returns: the mean over pictures, of shape [1].
+/// - Parameter moments: [B, 2 C, H, W]: means, then log variances, which are clamped to -30 ... 20.
+/// - Returns: the mean over images, of shape [1].
 public func gaussianDivergence(_ moments: Tensor) -> Tensor {
     OperatorProfile.begin("gaussianDivergence")
     defer { OperatorProfile.end() }

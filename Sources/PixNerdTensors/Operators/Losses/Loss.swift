@@ -1,27 +1,27 @@
 import CPixNerdKernels
 
-/// The mean of (a - b)^2 over all elements; a gradient goes to `a` only.
+/// Mean squared error over all elements. Only `a` gets a gradient.
 ///
-/// - Returns: the mean, of shape [1], and the mean over each index along the first axis.
+/// - Returns: the mean, of shape [1], and the mean for each index along the first axis.
 public func meanSquaredError(_ a: Tensor, target b: Tensor) -> (mean: Tensor, pictures: [Float]) {
     meanError("meanSquaredError", a, b, sum: pn_sum_of_squared_differences) { count, scale, a, b, gradient in
         pn_scaled_difference(count, 2 * scale, a, b, gradient)
     }
 }
 
-/// The mean of |a - b| over all elements; a gradient goes to `a` only.
+/// Mean absolute error over all elements. Only `a` gets a gradient.
 ///
-/// - Returns: the mean, of shape [1], and the mean over each index along the first axis.
+/// - Returns: the mean, of shape [1], and the mean for each index along the first axis.
 public func meanAbsoluteError(_ a: Tensor, target b: Tensor) -> (mean: Tensor, pictures: [Float]) {
     meanError(
         "meanAbsoluteError", a, b, sum: pn_sum_of_absolute_differences, derivative: pn_scaled_sign_of_difference)
 }
 
-/// The mean of a function of a - b over all elements.
+/// Mean of a function of a - b over all elements.
 ///
 /// - Parameters:
-///   - sum: the sum of the function over so many elements of a and b.
-///   - derivative: writes that of the sum by a, times a scale: (count, scale, a, b, gradient).
+///   - sum: computes the sum of the function over `count` elements of a and b.
+///   - derivative: writes the derivative of the sum with respect to a, times a scale: (count, scale, a, b, gradient).
 private func meanError(
     _ name: String, _ a: Tensor, _ b: Tensor,
     sum: (Int, UnsafePointer<Float>, UnsafePointer<Float>) -> Double,
@@ -46,15 +46,15 @@ private func meanError(
     return (loss, pictures)
 }
 
-/// The mean of 1 - cosine between rows of D, over all rows; a gradient goes to `a` only.
+/// Mean of 1 - cosine between rows of D elements, over all rows. Only `a` gets a gradient.
 ///
-/// A norm below epsilon counts as epsilon, and its derivative as that of any other norm, as in
+/// A norm below epsilon counts as epsilon, but is differentiated like any other norm, as in
 /// `torch.nn.functional.cosine_similarity`.
 ///
 /// - Parameters:
 ///   - a: [B, ..., D].
-///   - b: of the same shape.
-/// - Returns: the mean, of shape [1], and the mean over each index along the first axis.
+///   - b: a tensor of the shape of a.
+/// - Returns: the mean, of shape [1], and the mean for each index along the first axis.
 public func meanCosineDistance(
     _ a: Tensor, target b: Tensor, epsilon: Float = 1e-8
 ) -> (mean: Tensor, pictures: [Float]) {
@@ -82,7 +82,7 @@ public func meanCosineDistance(
     return (loss, pictures)
 }
 
-/// A value of each picture, computed in parallel, and their mean of shape [1].
+/// Values per image, computed in parallel, and their mean of shape [1].
 func meanOverPictures(_ count: Int, _ value: (Int) -> Double) -> (mean: Tensor, pictures: [Float]) {
     var values = [Double](repeating: 0, count: count)
     values.withUnsafeMutableBufferPointer { values in

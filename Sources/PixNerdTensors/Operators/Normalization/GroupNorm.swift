@@ -1,13 +1,14 @@
 import CPixNerdKernels
 
-/// GroupNorm over the channels of pictures, and SiLU behind it where asked for, in one pass over memory.
+/// GroupNorm over the channels of images, optionally followed by SiLU, in one pass over memory (Wu and He, arXiv
+/// 1803.08494).
 ///
 /// - Parameters:
 ///   - x: [B, C, H, W].
 ///   - weight, bias: [C].
-///   - groups: how many groups of neighbouring channels share mean and variance; divides C.
-///   - silu: whether x sigmoid(x) of the result is returned.
-/// - Returns: [B, C, H, W]. (Wu and He, arXiv 1803.08494.)
+///   - groups: number of groups of adjacent channels that share mean and variance. It divides C.
+///   - silu: whether to return y sigmoid(y) of the normalized y.
+/// - Returns: [B, C, H, W].
 public func groupNorm(
     _ x: Tensor, weight: Tensor, bias: Tensor, groups: Int, silu: Bool = false, epsilon: Double = 1e-6
 ) -> Tensor {
@@ -18,7 +19,7 @@ public func groupNorm(
         weight.shape == [layout.channels] && bias.shape == [layout.channels],
         "groupNorm: weight \(weight.shape) and bias \(bias.shape) do not fit x \(x.shape)")
     let out = Tensor(uninitialized: x.shape)
-    // Mean and reciprocal deviation of each group of each picture.
+    // Mean and reciprocal standard deviation of each group of each image.
     let statistics = Tensor(uninitialized: [layout.batch * groups, 2])
     parallelFor(layout.batch * groups) { index in
         let (mean, reciprocal) = layout.statistics(of: index, x.pointer, epsilon: epsilon)
@@ -36,7 +37,8 @@ public func groupNorm(
     }
     return Tape.record("groupNorm", out, from: [x, weight, bias]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
-        // Sums of the upstream, and of the upstream times the normalised x, of each channel of each picture.
+        // Sums of the upstream gradient, and of the upstream gradient times the normalized x, for each channel of each
+        // image.
         let sums = Tensor(uninitialized: [layout.batch, 2, layout.channels])
         parallelFor(layout.batch * groups) { index in
             layout.backward(
@@ -55,7 +57,7 @@ public func groupNorm(
     }
 }
 
-/// Where the groups lie in [B, C, H, W]; group `index` counts through the groups of all pictures.
+/// The layout of the groups in [B, C, H, W]. Group indices count through the groups of all images.
 private struct GroupLayout {
     let batch: Int
     let channels: Int
@@ -73,7 +75,7 @@ private struct GroupLayout {
     private var channelsPerGroup: Int { channels / groups }
     private var groupSize: Int { channelsPerGroup * plane }
 
-    /// Calls `body` with each channel of a group and where its plane begins.
+    /// Calls `body` with each channel of a group and the offset of its plane.
     func forEachPlane(of index: Int, _ body: (_ channel: Int, _ offset: Int) -> Void) {
         for place in 0..<channelsPerGroup {
             body(index % groups * channelsPerGroup + place, index * groupSize + place * plane)
@@ -88,7 +90,8 @@ private struct GroupLayout {
         return (mean, 1 / (variance + epsilon).squareRoot())
     }
 
-    /// The derivative by x, and the sums [2, C] over the group's planes from which those by bias and weight come.
+    /// Computes the gradient of x, and the sums [2, C] over the group's planes that give the gradients of bias and
+    /// weight.
     func backward(
         of index: Int, x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
         mean: Float, reciprocal: Float, silu: Bool, upstream: UnsafePointer<Float>,

@@ -23,7 +23,7 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
     }
     return Tape.record("layerNorm", out, from: [x, weight, bias]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
-        // Both sums stand side by side: of the upstream, and of the upstream times the normalised x.
+        // Two sums side by side: of the upstream gradient, and of the upstream gradient times the normalized x.
         let sums = sumOverTokens(batch: 1, tokens: rows, width: 2 * width) { _, range, sums in
             let at = range.lowerBound * width
             pn_layer_norm_backward(
@@ -37,8 +37,8 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
     }
 }
 
-/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift over the last axis, with shift and scale per picture and
-/// without weights of its own (adaLN: Peebles and Xie, arXiv 2212.09748, section 3.2).
+/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift over the last axis, with shift and scale per image and
+/// no weights of its own (adaLN: Peebles and Xie, arXiv 2212.09748, section 3.2).
 ///
 /// - Parameters:
 ///   - x: [B, N, D].
@@ -68,8 +68,8 @@ public func modulatedLayerNorm(_ x: Tensor, modulation: Tensor, epsilon: Float =
     }
     return Tape.record("modulatedLayerNorm", out, from: [x, modulation]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
-        // Shift and scale stand in the modulation as their sums do here: of the upstream, and of the upstream times the
-        // normalised x.
+        // The sums have the order of shift and scale in the modulation: of the upstream gradient, and of the upstream
+        // gradient times the normalized x.
         let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
             let at = (picture * tokens + range.lowerBound) * width
             pn_layer_norm_backward(

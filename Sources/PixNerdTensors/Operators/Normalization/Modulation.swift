@@ -1,17 +1,20 @@
 import CPixNerdKernels
 
-/// Which of the six parts of an adaLN modulation [B, 6 D] an operator takes.
+/// One of the six parts of an adaLN modulation [B, 6 D].
 public enum ModulationPart: Int, Sendable {
     case attentionShift, attentionScale, attentionGate, feedForwardShift, feedForwardScale, feedForwardGate
 }
 
-/// RMSNorm(x) * weight * (1 + scale) + shift, with shift and scale per picture.
+/// RMSNorm(x) * weight * (1 + scale) + shift, with shift and scale per image (adaLN: Peebles and Xie, arXiv 2212.09748,
+/// section 3.2).
 ///
 /// - Parameters:
 ///   - x: [B, N, D].
 ///   - weight: [D].
-///   - modulation: [B, k D]; `shift` and `scale` name the parts of width D.
-/// - Returns: [B, N, D]. (adaLN: Peebles and Xie, arXiv 2212.09748, section 3.2.)
+///   - modulation: [B, 6 D], six parts of width D.
+///   - shift: the part of the modulation that is the shift.
+///   - scale: the part of the modulation that is the scale.
+/// - Returns: [B, N, D].
 public func modulatedRMSNorm(
     _ x: Tensor, weight: Tensor, modulation: Tensor, shift: ModulationPart, scale: ModulationPart,
     epsilon: Float = 1e-6
@@ -43,7 +46,8 @@ public func modulatedRMSNorm(
         ) { upstream, kept in
             let gradient = Tensor(uninitialized: upstream.shape)
             let scales = modulation.pointer + scale.rawValue * width
-            // Both sums of a picture stand side by side: of the upstream, and of the upstream times the normalised x.
+            // Two sums per image, side by side: of the upstream gradient, and of the upstream gradient times the
+            // normalized x.
             let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
                 let row = picture * tokens + range.lowerBound
                 withWorkspace(range.count * width) { room in
@@ -65,7 +69,7 @@ public func modulatedRMSNorm(
     }
 }
 
-/// From the sums over tokens to the gradients of shift, scale and weight.
+/// Adds the gradients of shift, scale and weight, from the sums over tokens.
 private func addModulationGradients(
     weight: Tensor, modulation: Tensor, sums: Tensor, shift: ModulationPart, scale: ModulationPart, width: Int
 ) {
@@ -90,12 +94,14 @@ private func addModulationGradients(
     }
 }
 
-/// x + gate * y, with a gate per picture.
+/// x + gate * y, with a gate per image.
 ///
 /// - Parameters:
 ///   - x: [B, N, D].
 ///   - y: [B, N, D].
-///   - modulation: [B, k D]; `gate` names the part of width D.
+///   - modulation: [B, 6 D], six parts of width D.
+///   - gate: the part of the modulation that is the gate.
+/// - Returns: [B, N, D].
 public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: ModulationPart) -> Tensor {
     OperatorProfile.begin("gatedResidual")
     defer { OperatorProfile.end() }

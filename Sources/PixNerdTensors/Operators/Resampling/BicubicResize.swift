@@ -1,11 +1,11 @@
 import CPixNerdKernels
 
-/// Pictures at another size by bicubic interpolation, as `torch.nn.functional.interpolate(mode="bicubic")` computes it
-/// with half-pixel centres; without a gradient.
+/// Images resized by bicubic interpolation, as `torch.nn.functional.interpolate(mode="bicubic")` with half-pixel
+/// centers; without a gradient.
 ///
 /// - Parameters:
 ///   - image: [B, C, H, W].
-///   - kernel: of the interpolation.
+///   - kernel: the interpolation kernel.
 /// - Returns: [B, C, height, width].
 public func resizedBicubic(
     _ image: Tensor, height: Int, width: Int, kernel: BicubicKernel = .plain
@@ -17,13 +17,14 @@ public func resizedBicubic(
     ).reshaped([image.shape[0], image.shape[1], height, width])
 }
 
-/// The same for a grid of vectors, such as position embeddings.
+/// A grid of vectors, such as position embeddings, resized by bicubic interpolation; without a gradient.
 ///
 /// - Parameters:
-///   - grid: [rows, columns, D].
-///   - scale: new over old places along both axes where a cell of the new grid should not be exactly
-///     old / new cells large; nil for that.
-/// - Returns: [rows, columns, D] of the new numbers.
+///   - grid: [H, W, D].
+///   - rows, columns: the new size of the grid.
+///   - kernel: the interpolation kernel.
+///   - scale: the ratio of new to old coordinates along both axes; nil for the ratio of the sizes.
+/// - Returns: [rows, columns, D].
 public func resizedBicubic(
     grid: Tensor, rows: Int, columns: Int, kernel: BicubicKernel = .plain, scale: (rows: Double, columns: Double)? = nil
 ) -> Tensor {
@@ -34,22 +35,21 @@ public func resizedBicubic(
     ).reshaped([rows, columns, grid.shape[2]])
 }
 
-/// How bicubic interpolation weighs neighbours (Keys, IEEE Transactions on Acoustics, Speech and Signal Processing,
-/// 1981).
+/// A kernel of bicubic interpolation (Keys, IEEE Transactions on Acoustics, Speech and Signal Processing, 1981).
 public enum BicubicKernel: Sendable {
-    /// Four neighbours whatever the scale, a = -0.75; what lies outside counts as the border.
+    /// Four neighbors at any scale, a = -0.75. Positions outside the image count as its border.
     case plain
-    /// As wide as the cells of the new grid where those are larger, a = -0.5; what lies outside is left out.
+    /// Widened to the cell size of the new grid if that is larger, a = -0.5. Positions outside the image are left out.
     case antialiased
 
-    /// The cubic convolution kernel at a distance.
+    /// The value of the cubic convolution kernel at a distance.
     private func weight(_ distance: Double) -> Double {
         let (x, a) = (abs(distance), self == .plain ? -0.75 : -0.5)
         if x <= 1 { return ((a + 2) * x - (a + 3)) * x * x + 1 }
         return x < 2 ? ((x - 5) * x + 8) * x * a - 4 * a : 0
     }
 
-    /// The weights of an axis.
+    /// The interpolation weights along an axis.
     fileprivate func taps(from length: Int, to newLength: Int, scale: Double? = nil) -> AxisTaps {
         let cell = scale.map { 1 / $0 } ?? Double(length) / Double(newLength)
         let stretch = self == .antialiased ? max(cell, 1) : 1
@@ -68,7 +68,7 @@ public enum BicubicKernel: Sendable {
     }
 }
 
-/// What each place of a new axis is summed from: equally many neighbouring places of the old one.
+/// The interpolation weights of each position along a new axis: equally many adjacent positions of the old axis.
 private struct AxisTaps {
     let count: Int
     let taps: Int
@@ -76,12 +76,12 @@ private struct AxisTaps {
     /// [count, taps]
     let weights: [Float]
 
-    /// - Parameter parts: places of the old axis, which may repeat, with their weights.
+    /// - Parameter parts: positions along the old axis, which may repeat, with their weights.
     init(length: Int, newLength: Int, parts: (_ place: Int) -> [(source: Int, weight: Double)]) {
         let all = (0..<newLength).map(parts)
         let spans = all.map { part in (part.map(\.source).min()!, part.map(\.source).max()!) }
         let taps = spans.map { $0.1 - $0.0 + 1 }.max()!
-        // Moved back where so many places would reach over the end.
+        // Moved back where the taps would reach beyond the end.
         let starts = spans.map { min($0.0, length - taps) }
         var weights = [Double](repeating: 0, count: newLength * taps)
         for (place, part) in all.enumerated() {
@@ -93,13 +93,13 @@ private struct AxisTaps {
         self.weights = weights.map { Float($0) }
     }
 
-    /// Sums rows of `inner` floats.
+    /// Interpolates along an axis whose elements are vectors of `inner` floats.
     func run(inner: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>) {
         pn_resample_axis(count, taps, inner, starts, weights, x, out)
     }
 }
 
-/// [P, H, W, D] to [P, H', W', D], first along the rows and then down the columns.
+/// Resizes [P, H, W, D] to [P, H', W', D], first along the width and then along the height.
 private func resized(_ x: Tensor, rows: AxisTaps, columns: AxisTaps) -> Tensor {
     OperatorProfile.begin("resizedBicubic")
     defer { OperatorProfile.end() }

@@ -1,6 +1,6 @@
 import CPixNerdKernels
 
-/// Each pixel four times: pictures of twice the height and width, as
+/// Images of twice the height and width by nearest-neighbor interpolation, as
 /// `torch.nn.functional.interpolate(scale_factor=2, mode="nearest")`.
 ///
 /// - Parameter x: [B, C, H, W].
