@@ -90,7 +90,7 @@ public struct Tensor: Sendable {
     /// Discards cached bf16 and packed copies of the elements.
     package func forgetCopies() { storage.forgetCopies() }
 
-    /// The same elements with another shape.
+    /// The elements with another shape, in shared memory.
     ///
     /// - Precondition: both shapes have as many elements.
     public func reshaped(_ shape: [Int]) -> Tensor {

@@ -25,8 +25,8 @@ extension MatrixLibrary {
         guard let core else {
             guard name == nil else { return nil }
             return
-                "\(path) is none of the libraries that this program knows (OpenBLAS, BLIS, MKL), so it may be far slower "
-                + "than the processor allows; compare pixnerd bench with and without PIXNERD_BLAS."
+                "\(path) is none of the libraries that this program knows (OpenBLAS, BLIS, MKL), so it may be far "
+                + "slower than the processor allows; compare pixnerd bench with and without PIXNERD_BLAS."
         }
         let openBLAS = name ?? "OpenBLAS"
         if let mistake = mistakes.first {
@@ -35,8 +35,8 @@ extension MatrixLibrary {
         }
         if takesTurns {
             return
-                "\(openBLAS) (\(path)) was built for one thread, so threads take turns in matmuls; install the multithreaded "
-                + "one (Debian, Ubuntu: libopenblas0-pthread), or set PIXNERD_BLAS to it."
+                "\(openBLAS) (\(path)) was built for one thread, so threads take turns in matmuls; install the "
+                + "multithreaded one (Debian, Ubuntu: libopenblas0-pthread), or set PIXNERD_BLAS to it."
         }
         guard let best = OpenBLASCore.best else { return nil }
         let level = OpenBLASCore(named: core)
@@ -45,8 +45,8 @@ extension MatrixLibrary {
         return switch reason {
         case .environment(let value): "OPENBLAS_CORETYPE=\(value) makes OpenBLAS run its \(slow); unset it."
         case .process:
-            "This process had already loaded OpenBLAS, which runs its \(slow); set OPENBLAS_CORETYPE=\(best.rawValue) before "
-                + "the program starts."
+            "This process had already loaded OpenBLAS, which runs its \(slow); set OPENBLAS_CORETYPE=\(best.rawValue) "
+                + "before the program starts."
         default: "\(openBLAS) runs its \(slow); install a newer OpenBLAS, or set PIXNERD_BLAS to one."
         }
     }

@@ -34,7 +34,7 @@ public enum ConvolutionInference {
         }
     }
 
-    /// The same into a tensor of its own.
+    /// max(weight * x + bias, 0) in a new tensor, with the shapes of `convolution`.
     public static func rectifiedConvolution(
         _ x: Tensor, weight: Tensor, bias: Tensor, stride: Int = 1, padding: ConvolutionPadding = .none
     ) -> Tensor {
@@ -67,7 +67,12 @@ public enum ConvolutionInference {
         }
     }
 
-    /// The same into a tensor of its own.
+    /// Maximum over 3 x 3 pixels, as `torch.nn.functional.max_pool2d`.
+    ///
+    /// - Parameters:
+    ///   - x: [B, C, H, W].
+    ///   - padding: 0 or 1.
+    /// - Returns: [B, C, (H + 2 padding - 3) / stride + 1, (W + 2 padding - 3) / stride + 1], rounded down.
     public static func maxPool(_ x: Tensor, stride: Int, padding: Int = 0) -> Tensor {
         var out = Tensor(uninitialized: maxPoolShape(x, stride: stride, padding: padding))
         maxPool(x, stride: stride, padding: padding, into: &out, firstChannel: 0)

@@ -85,8 +85,8 @@ struct ConvolutionPlan {
         }
     }
 
-    /// Computes out = bias + weight * x with inputs converted to a type. Winograd convolution uses float32, because bf16
-    /// would round differences of pixels.
+    /// Computes out = bias + weight * x with inputs converted to a type. Winograd convolution uses float32, because
+    /// bf16 would round differences of pixels.
     ///
     /// - Parameters:
     ///   - x: [B, C, H, W].
