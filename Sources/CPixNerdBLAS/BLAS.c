@@ -11,11 +11,11 @@
 
 extern char **environ;
 
-// CBLAS's numbers of the order and of transpositions.
+// CBLAS's values for the order and for transposition.
 enum { row_major = 101, plain = 111, transposed = 112 };
 
-// Integers are declared with 64 bits. Libraries that take 32 read the lower half of the same register or place on the stack
-// (x86-64 and arm64), and of the same little-endian word where LAPACK takes a pointer.
+// Integers are declared with 64 bits. Libraries with 32-bit integers read the lower half of the same register or stack
+// slot (x86-64 and arm64), or of the same little-endian word where LAPACK takes a pointer.
 static struct {
     void *library;
     void (*sgemm)(
@@ -34,7 +34,7 @@ static struct {
     char name[128], path[PATH_MAX];
 } api;
 
-// A library of LAPACK for one that has only BLAS, as BLIS.
+// A LAPACK library to go with one that has only BLAS, such as BLIS.
 static void *open_lapack(void) {
     const char *names[] = {"liblapack.so.3", "libopenblas.so.0"};
     void *library = NULL;
@@ -44,7 +44,8 @@ static void *open_lapack(void) {
     return library;
 }
 
-// A function by its name, as plain libraries, those with 64-bit integers, and PyPI's scipy-openblas32 and 64 spell it.
+// Finds a function by its name, as spelled by plain libraries, those with 64-bit integers, and PyPI's scipy-openblas32
+// and scipy-openblas64.
 static void *find_in(void *library, const char *name) {
     const char *forms[] = {"%s", "%s64_", "scipy_%s", "scipy_%s64_"};
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
@@ -59,8 +60,10 @@ static void *find_in(void *library, const char *name) {
 static void *find(const char *name) { return find_in(api.library, name); }
 
 static bool find_functions(const char **absent) {
-    const struct { void *place; const char *name; } functions[] = {
-        {&api.sgemm, "cblas_sgemm"}, {&api.dgemm, "cblas_dgemm"}, {&api.dsyevd, "dsyevd_"}};
+    const struct {
+        void *place;
+        const char *name;
+    } functions[] = {{&api.sgemm, "cblas_sgemm"}, {&api.dgemm, "cblas_dgemm"}, {&api.dsyevd, "dsyevd_"}};
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         void *found = find(functions[i].name);
         void *lapack = found == NULL && functions[i].place == &api.dsyevd ? open_lapack() : NULL;
@@ -74,7 +77,8 @@ static bool find_functions(const char **absent) {
     return true;
 }
 
-// Which library it is. It always runs on the thread that calls it: this package splits products over its own threads.
+// Finds out which library it is, and makes it run on the calling thread only: this package splits matrix
+// multiplications over its own threads.
 static void identify(void) {
     const char *(*openblas_config)(void), *(*blis_version)(void);
     void (*mkl_version)(char *, int), (*set_threads)(int);
@@ -86,7 +90,7 @@ static void identify(void) {
     int (*openblas_parallel)(void);
     if (openblas_config) {
         *(void **)&openblas_parallel = find("openblas_get_parallel");
-        // 0 for one thread, 1 for threads of its own, 2 for OpenMP.
+        // 0: single-threaded, 1: threads of its own, 2: OpenMP.
         api.takes_turns = openblas_parallel && openblas_parallel() == 0;
         *(void **)&api.openblas_core = find("openblas_get_corename");
         *(void **)&set_threads = find("openblas_set_num_threads");
@@ -113,14 +117,19 @@ static void identify(void) {
     }
 }
 
-// The environment with OPENBLAS_CORETYPE, and with one thread: OpenBLAS would start its own while it loads. NULL where memory
-// is short. It is a copy in place of the original for a moment, since other threads may be reading that.
+// A copy of the environment with OPENBLAS_CORETYPE if `core` is given, and with OPENBLAS_NUM_THREADS=1, since OpenBLAS
+// would start threads while it loads. NULL if memory is short. A copy, because other threads may be reading the
+// original.
 static char **environment_with(const char *core) {
     size_t count = 0;
     while (environ && environ[count]) count++;
     char **copy = calloc(count + 3, sizeof *copy);
     char *line = core ? malloc(strlen(core) + 32) : NULL;
-    if (copy == NULL || (core && line == NULL)) return NULL;
+    if (copy == NULL || (core && line == NULL)) {
+        free(copy);
+        free(line);
+        return NULL;
+    }
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         const bool is_replaced = strncmp(environ[i], "OPENBLAS_NUM_THREADS=", 21) == 0
@@ -136,17 +145,17 @@ static char **environment_with(const char *core) {
 }
 
 static void *open_with_core(const char *file, const char *core) {
-    // Where the program has an OpenBLAS of its own, this one must not find that one's functions before its own.
+    // If the program is linked to another OpenBLAS, this one must not resolve its own calls to that one's functions.
     const bool has_another = dlsym(RTLD_DEFAULT, "openblas_get_config") != NULL && !pn_blas_is_resident(file);
     char **original = environ, **changed = environment_with(core);
     if (changed) environ = changed;
     void *library = dlopen(file, RTLD_NOW | RTLD_LOCAL | (has_another ? RTLD_DEEPBIND : 0));
-    // The copy is never freed: what reads the environment in another thread may still hold it.
+    // The copy is never freed: another thread that reads the environment may still hold it.
     environ = original;
     return library;
 }
 
-// `dlerror` in one line.
+// The first line of `dlerror`.
 static void copy_error(char *reason, size_t capacity) {
     const char *error = dlerror();
     snprintf(reason, capacity, "%s", error ? error : "unknown error");
@@ -191,10 +200,10 @@ const char *pn_blas_name(void) { return api.name[0] ? api.name : NULL; }
 bool pn_blas_takes_turns(void) { return api.takes_turns; }
 const char *pn_blas_core(void) { return api.openblas_core ? api.openblas_core() : NULL; }
 
-// The child: loads the library as OpenBLAS itself would and writes the core's name.
+// In the child: loads the library without a chosen core and writes the name of the core that OpenBLAS detects.
 static void write_core(const char *file, int output) {
     unsetenv("OPENBLAS_CORETYPE");
-    // An instance that was inherited has its kernels already.
+    // An instance inherited from the parent has chosen its kernels already.
     if (api.library && dlclose(api.library) != 0) return;
     memset(&api, 0, sizeof api);
     if (pn_blas_is_resident(file)) return;
@@ -210,7 +219,7 @@ void pn_blas_detected_core(const char *file, char *core, size_t capacity) {
     if (pipe(ends) != 0) return;
     const pid_t child = fork();
     if (child == 0) {
-        // What an old library says or dies of on a new processor is its own affair.
+        // An old library may print warnings or crash on a new processor.
         close(STDERR_FILENO);
         alarm(5);
         write_core(file, ends[1]);
@@ -218,7 +227,7 @@ void pn_blas_detected_core(const char *file, char *core, size_t capacity) {
     }
     close(ends[1]);
     if (child > 0) {
-        // The end of the child ends this, too.
+        // Returns when the child ends, too.
         const ssize_t count = read(ends[0], core, capacity - 1);
         core[count > 0 ? count : 0] = 0;
         waitpid(child, NULL, 0);
@@ -228,42 +237,47 @@ void pn_blas_detected_core(const char *file, char *core, size_t capacity) {
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
 
-static void begin_turn(void) { if (api.takes_turns) pthread_mutex_lock(&turn); }
-static void end_turn(void) { if (api.takes_turns) pthread_mutex_unlock(&turn); }
+static void begin_turn(void) {
+    if (api.takes_turns) pthread_mutex_lock(&turn);
+}
+static void end_turn(void) {
+    if (api.takes_turns) pthread_mutex_unlock(&turn);
+}
 
-#define MULTIPLY(name, function, number)                                                                              \
-    void name(                                                                                                        \
-        bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const number *a,    \
-        int64_t a_stride, const number *b, int64_t b_stride, bool accumulates, number *c, int64_t c_stride) {         \
-        begin_turn();                                                                                                 \
-        function(                                                                                                     \
-            row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, inner, \
-            1, a, a_stride, b, b_stride, accumulates, c, c_stride);                                                   \
-        end_turn();                                                                                                   \
+#define MULTIPLY(name, function, number) \
+    void name( \
+        bool a_is_transposed, bool b_is_transposed, int64_t rows, int64_t columns, int64_t inner, const number *a, \
+        int64_t a_stride, const number *b, int64_t b_stride, bool accumulates, number *c, int64_t c_stride) { \
+        begin_turn(); \
+        function( \
+            row_major, a_is_transposed ? transposed : plain, b_is_transposed ? transposed : plain, rows, columns, \
+            inner, 1, a, a_stride, b, b_stride, accumulates, c, c_stride); \
+        end_turn(); \
     }
 MULTIPLY(pn_blas_sgemm, api.sgemm, float)
 MULTIPLY(pn_blas_dgemm, api.dgemm, double)
 
 bool pn_blas_eigen(int64_t size, double *matrix, double *eigenvalues, bool vectors) {
-    // In LAPACK's order of columns a symmetric matrix is the same, and its eigenvectors stand in our rows.
+    // LAPACK is column-major: a symmetric matrix is the same, and eigenvectors come out as rows.
     const char *job = vectors ? "V" : "N";
     int64_t status = 0, work_count = -1, integer_count = -1, integers = 0;
     double work = 0;
-    // Asked with -1, it says how much memory it works best with.
+    // A workspace query: with -1, dsyevd_ returns the sizes that it works best with.
     api.dsyevd(
         job, "U", &size, matrix, &size, eigenvalues, &work, &work_count, &integers, &integer_count, &status, 1, 1);
     if (status != 0) return false;
     work_count = (int64_t)work, integer_count = integers;
-    double *room = malloc((size_t)work_count * sizeof *room);
-    int64_t *integer_room = calloc((size_t)integer_count, sizeof *integer_room);
-    if (room && integer_room) {
+    double *workspace = malloc((size_t)work_count * sizeof *workspace);
+    int64_t *integer_workspace = calloc((size_t)integer_count, sizeof *integer_workspace);
+    if (workspace && integer_workspace) {
         begin_turn();
         api.dsyevd(
-            job, "U", &size, matrix, &size, eigenvalues, room, &work_count, integer_room, &integer_count, &status, 1, 1);
+            job, "U", &size, matrix, &size, eigenvalues, workspace, &work_count, integer_workspace, &integer_count,
+            &status, 1, 1);
         end_turn();
     }
-    const bool done = room && integer_room && status == 0;
-    free(room);
-    free(integer_room);
+    const bool done = workspace && integer_workspace && status == 0;
+    free(workspace);
+    free(integer_workspace);
     return done;
 }

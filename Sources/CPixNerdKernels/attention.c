@@ -1,22 +1,25 @@
-// Query and key normalisation with rotary positions (Su et al., arXiv 2104.09864), and the softmax of scores.
+// Normalisation of queries and keys with rotary positions (Su et al., arXiv 2104.09864), and the softmax of scores.
 #include "kernel.h"
 
-INLINE float head_reciprocal_rms(size_t width, const float *restrict x, float epsilon) {
+// Not VECTORIZED: heads are short, and the compiler's own choice suits them better.
+INLINE float reciprocal_rms_of_head(size_t width, const float *restrict x, float epsilon) {
     RELAXED
     float sum = 0;
     for (size_t i = 0; i < width; i++) sum += x[i] * x[i];
-    return 1.0f / square_root(sum / (float)width + epsilon);
+    return reciprocal_rms(sum, width, epsilon);
 }
 
-KERNEL void pn_rotary_norm_forward(
-    size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
-    const float *restrict table, float *restrict out) {
+KERNEL(
+    void, pn_rotary_norm_forward,
+    (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
+     const float *restrict table, float *restrict out),
+    (rows, width, stride, epsilon, x, weight, table, out)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         const float *restrict from = x + row * stride;
         const float *restrict angle = table + row * width;
         float *restrict to = out + row * width;
-        const float r = head_reciprocal_rms(width, from, epsilon);
+        const float r = reciprocal_rms_of_head(width, from, epsilon);
         for (size_t i = 0; i < width; i += 2) {
             const float even = from[i] * r * weight[i];
             const float odd = from[i + 1] * r * weight[i + 1];
@@ -26,17 +29,19 @@ KERNEL void pn_rotary_norm_forward(
     }
 }
 
-KERNEL void pn_rotary_norm_backward(
-    size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
-    const float *restrict table, float *restrict upstream, size_t gradient_stride, float *restrict gradient,
-    float *restrict weight_gradient) {
+KERNEL(
+    void, pn_rotary_norm_backward,
+    (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
+     const float *restrict table, float *restrict upstream, size_t gradient_stride, float *restrict gradient,
+     float *restrict weight_gradient),
+    (rows, width, stride, epsilon, x, weight, table, upstream, gradient_stride, gradient, weight_gradient)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         const float *restrict from = x + row * stride;
         const float *restrict angle = table + row * width;
         float *restrict up = upstream + row * width;
         float *restrict to = gradient + row * gradient_stride;
-        const float r = head_reciprocal_rms(width, from, epsilon);
+        const float r = reciprocal_rms_of_head(width, from, epsilon);
         for (size_t i = 0; i < width; i += 2) {
             const float even = up[i] * angle[i] + up[i + 1] * angle[i + 1];
             const float odd = up[i + 1] * angle[i] - up[i] * angle[i + 1];
@@ -67,8 +72,9 @@ INLINE float largest_of(size_t count, const float *restrict x) {
     return largest;
 }
 
-KERNEL void pn_softmax_rows(
-    size_t rows, size_t columns, float scale, float *restrict scores, float *restrict log_sum) {
+KERNEL(
+    void, pn_softmax_rows, (size_t rows, size_t columns, float scale, float *restrict scores, float *restrict log_sum),
+    (rows, columns, scale, scores, log_sum)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         float *restrict s = scores + row * columns;
@@ -87,8 +93,10 @@ KERNEL void pn_softmax_rows(
     }
 }
 
-KERNEL void pn_softmax_from_log_sum(
-    size_t rows, size_t columns, float scale, const float *restrict log_sum, float *restrict scores) {
+KERNEL(
+    void, pn_softmax_from_log_sum,
+    (size_t rows, size_t columns, float scale, const float *restrict log_sum, float *restrict scores),
+    (rows, columns, scale, log_sum, scores)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         float *restrict s = scores + row * columns;
@@ -98,8 +106,10 @@ KERNEL void pn_softmax_from_log_sum(
     }
 }
 
-KERNEL void pn_softmax_backward(
-    size_t rows, size_t columns, float scale, const float *restrict probabilities, float *restrict upstream) {
+KERNEL(
+    void, pn_softmax_backward,
+    (size_t rows, size_t columns, float scale, const float *restrict probabilities, float *restrict upstream),
+    (rows, columns, scale, probabilities, upstream)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {
         const float *restrict p = probabilities + row * columns;

@@ -1,8 +1,8 @@
-// Pictures as columns of the pixels that a filter sees, and back ("im2col": Chellapilla et al., "High performance
-// convolutional neural networks for document processing", 2006).
+// im2col and its inverse (Chellapilla et al., "High performance convolutional neural networks for document processing",
+// 2006), and upsampling.
 #include "kernel.h"
 
-// The output positions first ..< last along one axis for which tap `tap` of the filter reads inside 0 ..< length.
+// Output positions first ..< last along an axis, for which a tap of the filter reads inside 0 ..< length.
 struct inside {
     size_t first, last;
 };
@@ -16,9 +16,11 @@ INLINE struct inside positions_inside(size_t outputs, size_t length, size_t stri
     return range;
 }
 
-KERNEL void pn_convolution_columns(
-    const struct pn_convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *restrict x,
-    size_t column_stride, float *restrict columns) {
+KERNEL(
+    void, pn_convolution_columns,
+    (const struct pn_convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *restrict x,
+     size_t column_stride, float *restrict columns),
+    (walk, channels, first_row, rows, x, column_stride, columns)) {
     const struct pn_convolution_walk w = *walk;
     for (size_t channel = 0; channel < channels; channel++) {
         const float *plane = x + channel * w.height * w.width;
@@ -32,7 +34,8 @@ KERNEL void pn_convolution_columns(
                         memset(to, 0, w.out_width * sizeof(float));
                         continue;
                     }
-                    const float *from = plane + (y * w.stride + ky - w.top) * w.width + (xs.first * w.stride + kx - w.left);
+                    const float *from =
+                        plane + (y * w.stride + ky - w.top) * w.width + (xs.first * w.stride + kx - w.left);
                     memset(to, 0, xs.first * sizeof(float));
                     if (w.stride == 1) {
                         memcpy(to + xs.first, from, (xs.last - xs.first) * sizeof(float));
@@ -47,9 +50,11 @@ KERNEL void pn_convolution_columns(
     }
 }
 
-KERNEL void pn_convolution_columns_backward(
-    const struct pn_convolution_walk *walk, size_t channels, size_t first_row, size_t rows, const float *restrict columns,
-    size_t column_stride, float *restrict gradient) {
+KERNEL(
+    void, pn_convolution_columns_backward,
+    (const struct pn_convolution_walk *walk, size_t channels, size_t first_row, size_t rows,
+     const float *restrict columns, size_t column_stride, float *restrict gradient),
+    (walk, channels, first_row, rows, columns, column_stride, gradient)) {
     const struct pn_convolution_walk w = *walk;
     for (size_t channel = 0; channel < channels; channel++) {
         float *plane = gradient + channel * w.height * w.width;
@@ -60,7 +65,8 @@ KERNEL void pn_convolution_columns_backward(
                 const float *from = columns + ((channel * w.kernel_height + ky) * w.kernel_width + kx) * column_stride;
                 for (size_t y = first_row; y < first_row + rows; y++, from += w.out_width) {
                     if (y < ys.first || y >= ys.last) continue;
-                    float *restrict to = plane + (y * w.stride + ky - w.top) * w.width + xs.first * w.stride + kx - w.left;
+                    float *restrict to =
+                        plane + (y * w.stride + ky - w.top) * w.width + xs.first * w.stride + kx - w.left;
                     const float *restrict inner = from + xs.first;
                     if (w.stride == 1) {
                         VECTORIZED
@@ -74,8 +80,10 @@ KERNEL void pn_convolution_columns_backward(
     }
 }
 
-KERNEL void pn_upsample_forward(
-    size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out) {
+KERNEL(
+    void, pn_upsample_forward,
+    (size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out),
+    (planes, height, width, x, out)) {
     for (size_t row = 0; row < planes * height; row++) {
         const float *restrict from = x + row * width;
         float *restrict to = out + row * 4 * width;
@@ -87,8 +95,10 @@ KERNEL void pn_upsample_forward(
     }
 }
 
-KERNEL void pn_upsample_backward(
-    size_t planes, size_t height, size_t width, const float *restrict upstream, float *restrict gradient) {
+KERNEL(
+    void, pn_upsample_backward,
+    (size_t planes, size_t height, size_t width, const float *restrict upstream, float *restrict gradient),
+    (planes, height, width, upstream, gradient)) {
     for (size_t row = 0; row < planes * height; row++) {
         const float *restrict above = upstream + row * 4 * width;
         const float *restrict below = above + 2 * width;

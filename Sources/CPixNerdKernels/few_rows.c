@@ -1,8 +1,9 @@
-// Products whose left factor has few rows: they wait for the weights to come from memory, which are read once.
+// Matrix multiplications whose left factor has few rows. They are bound by reading the weights from memory, which
+// happens once.
 #include "kernel.h"
 
 enum { lanes = 16, columns_at_once = 4 };
-typedef float vector __attribute__((vector_size(lanes * sizeof(float)), aligned(sizeof(float))));
+typedef float vector __attribute__((vector_size(lanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 INLINE float sum_of_lanes(const vector *x) {
     float lane[lanes];
@@ -14,7 +15,7 @@ INLINE float sum_of_lanes(const vector *x) {
 }
 
 // `rows` and `columns` are constants where this is inlined. The order of a sum does not depend on them.
-INLINE void multiply_few(
+INLINE void multiply_block(
     const size_t rows, const size_t columns, size_t inner, size_t stride, const float *x, const float *weight,
     const float *bias, float *out) {
     RELAXED
@@ -35,33 +36,34 @@ INLINE void multiply_few(
     }
 }
 
-#define FEW(rows, at_once)                                                                                     \
-    static KERNEL void multiply_##rows(                                                                        \
-        size_t columns, size_t inner, size_t stride, const float *x, const float *weight, const float *bias,    \
-        float *out) {                                                                                          \
-        size_t at = 0;                                                                                         \
-        for (; at + at_once <= columns; at += at_once) {                                                       \
-            multiply_few(                                                                                      \
-                rows, at_once, inner, stride, x, weight + at * inner, bias ? bias + at : NULL, out + at);       \
-        }                                                                                                      \
-        for (; at < columns; at++) {                                                                           \
-            multiply_few(rows, 1, inner, stride, x, weight + at * inner, bias ? bias + at : NULL, out + at);    \
-        }                                                                                                      \
+// `rows` and `at_once` are constants where this is inlined.
+INLINE void multiply_rows(
+    const size_t rows, const size_t at_once, size_t columns, size_t inner, size_t stride, const float *x,
+    const float *weight, const float *bias, float *out) {
+    size_t at = 0;
+    for (; at + at_once <= columns; at += at_once) {
+        multiply_block(rows, at_once, inner, stride, x, weight + at * inner, bias ? bias + at : NULL, out + at);
     }
-// As many streams of weights as leave room for the sums in 32 registers of 512 bits.
-FEW(1, 4) FEW(2, 4) FEW(3, 4) FEW(4, 4) FEW(5, 4) FEW(6, 4) FEW(7, 3) FEW(8, 3)
+    for (; at < columns; at++) {
+        multiply_block(rows, 1, inner, stride, x, weight + at * inner, bias ? bias + at : NULL, out + at);
+    }
+}
 
-void pn_multiply_few_rows(
-    size_t rows, size_t columns, size_t inner, size_t stride, const float *x, const float *weight, const float *bias,
-    float *out) {
+KERNEL(
+    void, pn_multiply_few_rows,
+    (size_t rows, size_t columns, size_t inner, size_t stride, const float *x, const float *weight, const float *bias,
+     float *out),
+    (rows, columns, inner, stride, x, weight, bias, out)) {
+    // As many streams of weights as leave room for the sums in 32 registers of 512 bits.
     switch (rows) {
-    case 1: return multiply_1(columns, inner, stride, x, weight, bias, out);
-    case 2: return multiply_2(columns, inner, stride, x, weight, bias, out);
-    case 3: return multiply_3(columns, inner, stride, x, weight, bias, out);
-    case 4: return multiply_4(columns, inner, stride, x, weight, bias, out);
-    case 5: return multiply_5(columns, inner, stride, x, weight, bias, out);
-    case 6: return multiply_6(columns, inner, stride, x, weight, bias, out);
-    case 7: return multiply_7(columns, inner, stride, x, weight, bias, out);
-    case 8: return multiply_8(columns, inner, stride, x, weight, bias, out);
+    case 1: multiply_rows(1, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 2: multiply_rows(2, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 3: multiply_rows(3, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 4: multiply_rows(4, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 5: multiply_rows(5, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 6: multiply_rows(6, 4, columns, inner, stride, x, weight, bias, out); return;
+    case 7: multiply_rows(7, 3, columns, inner, stride, x, weight, bias, out); return;
+    case 8: multiply_rows(8, 3, columns, inner, stride, x, weight, bias, out); return;
+    default: __builtin_trap();
     }
 }

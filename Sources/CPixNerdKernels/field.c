@@ -1,12 +1,14 @@
-// The weights of a patch's own MLP: normalisation of their columns, forward and backward.
+// Normalises the columns of the weights of a patch's own MLP, forward and backward.
 #include "kernel.h"
 
 // torch.nn.functional.normalize divides by max(norm, 1e-12).
-#define SMALLEST_NORM 1e-12f
+static const float smallest_norm = 1e-12f;
 
-KERNEL void pn_normalize_columns_forward(
-    size_t rows, size_t columns, const float *restrict weights, float *restrict normalized,
-    float *restrict reciprocal) {
+KERNEL(
+    void, pn_normalize_columns_forward,
+    (size_t rows, size_t columns, const float *restrict weights, float *restrict normalized,
+     float *restrict reciprocal),
+    (rows, columns, weights, normalized, reciprocal)) {
     RELAXED
     memset(reciprocal, 0, columns * sizeof(float));
     for (size_t row = 0; row < rows; row++) {
@@ -17,7 +19,7 @@ KERNEL void pn_normalize_columns_forward(
     VECTORIZED
     for (size_t i = 0; i < columns; i++) {
         const float norm = square_root(reciprocal[i]);
-        reciprocal[i] = 1.0f / (norm > SMALLEST_NORM ? norm : SMALLEST_NORM);
+        reciprocal[i] = 1.0f / (norm > smallest_norm ? norm : smallest_norm);
     }
     for (size_t row = 0; row < rows; row++) {
         const float *restrict from = weights + row * columns;
@@ -27,9 +29,11 @@ KERNEL void pn_normalize_columns_forward(
     }
 }
 
-KERNEL void pn_normalize_columns_backward(
-    size_t rows, size_t columns, const float *restrict normalized, const float *restrict reciprocal,
-    const float *restrict upstream, float *restrict dots, float *restrict gradient) {
+KERNEL(
+    void, pn_normalize_columns_backward,
+    (size_t rows, size_t columns, const float *restrict normalized, const float *restrict reciprocal,
+     const float *restrict upstream, float *restrict dots, float *restrict gradient),
+    (rows, columns, normalized, reciprocal, upstream, dots, gradient)) {
     RELAXED
     memset(dots, 0, columns * sizeof(float));
     for (size_t row = 0; row < rows; row++) {
@@ -38,9 +42,9 @@ KERNEL void pn_normalize_columns_backward(
         VECTORIZED
         for (size_t i = 0; i < columns; i++) dots[i] += n[i] * up[i];
     }
-    // Below the smallest norm the divisor is constant, so nothing is projected out.
+    // Below the smallest norm the divisor is constant, so its derivative is 0.
     VECTORIZED
-    for (size_t i = 0; i < columns; i++) dots[i] = reciprocal[i] < 1.0f / SMALLEST_NORM ? dots[i] : 0.0f;
+    for (size_t i = 0; i < columns; i++) dots[i] = reciprocal[i] < 1.0f / smallest_norm ? dots[i] : 0.0f;
     for (size_t row = 0; row < rows; row++) {
         const float *restrict n = normalized + row * columns;
         const float *restrict up = upstream + row * columns;

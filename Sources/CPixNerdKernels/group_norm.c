@@ -1,16 +1,16 @@
-// GroupNorm (Wu and He, arXiv 1803.08494), alone and with SiLU, in passes over contiguous planes.
+// GroupNorm (Wu and He, arXiv 1803.08494), alone or followed by SiLU, in passes over contiguous planes.
 #include "kernel.h"
 
-#define MOMENT_BLOCK 4096
-
-// Mean and squared deviations block by block, each block twice from the first-level cache, the blocks put together in
-// double (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979):
-// a large mean then costs no digits of the variance.
-KERNEL void pn_moments(size_t count, const float *restrict x, double *restrict mean, double *restrict variance) {
+// Mean and squared deviations block by block: each block is read twice, from the first-level cache, and blocks are
+// combined in double (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+// variances", 1979). A large mean then costs no digits of the variance.
+KERNEL(
+    void, pn_moments, (size_t count, const float *restrict x, double *restrict mean, double *restrict variance),
+    (count, x, mean, variance)) {
     RELAXED
     double total_mean = 0, total_deviation = 0;
-    for (size_t start = 0; start < count; start += MOMENT_BLOCK) {
-        const size_t length = start + MOMENT_BLOCK < count ? MOMENT_BLOCK : count - start;
+    for (size_t start = 0; start < count; start += sum_block) {
+        const size_t length = smaller(sum_block, count - start);
         const float *restrict block = x + start;
         float sum = 0;
         VECTORIZED
@@ -23,7 +23,7 @@ KERNEL void pn_moments(size_t count, const float *restrict x, double *restrict m
             deviation += d * d;
             rest += d;
         }
-        // `rest` is what rounding left out of the block's mean.
+        // `rest` is the rounding error of the block's mean, times its length.
         const double exact_mean = (double)block_mean + (double)rest / (double)length;
         const double exact_deviation = (double)deviation - (double)rest * (double)rest / (double)length;
         const double gap = exact_mean - total_mean;
@@ -35,13 +35,18 @@ KERNEL void pn_moments(size_t count, const float *restrict x, double *restrict m
     *variance = total_deviation / (double)count;
 }
 
-KERNEL void pn_affine_forward(size_t count, float scale, float shift, const float *restrict x, float *restrict out) {
+KERNEL(
+    void, pn_affine_forward, (size_t count, float scale, float shift, const float *restrict x, float *restrict out),
+    (count, scale, shift, x, out)) {
     RELAXED
     VECTORIZED
     for (size_t i = 0; i < count; i++) out[i] = x[i] * scale + shift;
 }
 
-KERNEL void pn_affine_silu_forward(size_t count, float scale, float shift, const float *restrict x, float *restrict out) {
+KERNEL(
+    void, pn_affine_silu_forward,
+    (size_t count, float scale, float shift, const float *restrict x, float *restrict out),
+    (count, scale, shift, x, out)) {
     RELAXED
     VECTORIZED
     for (size_t i = 0; i < count; i++) {
@@ -50,9 +55,11 @@ KERNEL void pn_affine_silu_forward(size_t count, float scale, float shift, const
     }
 }
 
-KERNEL void pn_affine_silu_backward(
-    size_t count, float scale, float shift, const float *restrict x, const float *restrict upstream,
-    float *restrict gradient) {
+KERNEL(
+    void, pn_affine_silu_backward,
+    (size_t count, float scale, float shift, const float *restrict x, const float *restrict upstream,
+     float *restrict gradient),
+    (count, scale, shift, x, upstream, gradient)) {
     RELAXED
     VECTORIZED
     for (size_t i = 0; i < count; i++) {
@@ -62,13 +69,15 @@ KERNEL void pn_affine_silu_backward(
     }
 }
 
-KERNEL void pn_normalized_sums(
-    size_t count, float mean, float reciprocal, const float *restrict x, const float *restrict upstream,
-    double *restrict sum, double *restrict sum_normalized) {
+KERNEL(
+    void, pn_normalized_sums,
+    (size_t count, float mean, float reciprocal, const float *restrict x, const float *restrict upstream,
+     double *restrict sum, double *restrict sum_normalized),
+    (count, mean, reciprocal, x, upstream, sum, sum_normalized)) {
     RELAXED
     double total = 0, total_normalized = 0;
-    for (size_t start = 0; start < count; start += MOMENT_BLOCK) {
-        const size_t end = start + MOMENT_BLOCK < count ? start + MOMENT_BLOCK : count;
+    for (size_t start = 0; start < count; start += sum_block) {
+        const size_t end = smaller(start + sum_block, count);
         float block = 0, block_normalized = 0;
         VECTORIZED
         for (size_t i = start; i < end; i++) {
@@ -82,8 +91,10 @@ KERNEL void pn_normalized_sums(
     *sum_normalized = total_normalized;
 }
 
-KERNEL void pn_affine_combination(
-    size_t count, float scale, float x_scale, float shift, const float *restrict x, float *restrict gradient) {
+KERNEL(
+    void, pn_affine_combination,
+    (size_t count, float scale, float x_scale, float shift, const float *restrict x, float *restrict gradient),
+    (count, scale, x_scale, shift, x, gradient)) {
     RELAXED
     VECTORIZED
     for (size_t i = 0; i < count; i++) gradient[i] = gradient[i] * scale + x[i] * x_scale + shift;

@@ -1,7 +1,7 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the moving average of the weights in one pass.
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the EMA of the weights in one pass.
 #include "kernel.h"
 
-// The new weight; both moments move in place.
+// Returns the new weight and updates both moments in place.
 INLINE float adamw_weight(
     struct pn_adamw_coefficients c, float gradient, float weight, float *first_moment, float *second_moment) {
     RELAXED
@@ -13,9 +13,11 @@ INLINE float adamw_weight(
     return weight * c.decay - c.step_size * m / (square_root(v) * c.second_correction + c.epsilon);
 }
 
-KERNEL void pn_adamw_step(
-    size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
-    float *restrict weight, float *restrict first_moment, float *restrict second_moment, float *restrict average) {
+KERNEL(
+    void, pn_adamw_step,
+    (size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
+     float *restrict weight, float *restrict first_moment, float *restrict second_moment, float *restrict average),
+    (count, coefficients, gradient, weight, first_moment, second_moment, average)) {
     RELAXED
     const struct pn_adamw_coefficients c = *coefficients;
     VECTORIZED
@@ -25,9 +27,11 @@ KERNEL void pn_adamw_step(
     }
 }
 
-KERNEL void pn_adamw_step_without_average(
-    size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
-    float *restrict weight, float *restrict first_moment, float *restrict second_moment) {
+KERNEL(
+    void, pn_adamw_step_without_average,
+    (size_t count, const struct pn_adamw_coefficients *coefficients, const float *restrict gradient,
+     float *restrict weight, float *restrict first_moment, float *restrict second_moment),
+    (count, coefficients, gradient, weight, first_moment, second_moment)) {
     RELAXED
     const struct pn_adamw_coefficients c = *coefficients;
     VECTORIZED

@@ -1,19 +1,20 @@
-// Products with a packed right factor in bf16, by AVX-512 BF16, summed in float32.
+// Matrix multiplication with a packed right factor in bf16, by AVX-512 BF16, summed in float32.
 //
-// The right factor is packed once, in panels of 64 columns in which the two numbers of a column that one instruction
-// multiplies stand side by side. A tile of 6 rows and a panel's columns stays in registers while the inner side passes. (Goto and
-// van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008.)
-#include "CPixNerdKernels.h"
-
+// The right factor is packed once, in panels of 64 columns. In these the two numbers of a column that one instruction
+// multiplies are neighbours. A tile of 6 rows and the columns of a panel stays in registers while the loop runs over
+// the inner dimension (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008).
 #include <string.h>
+
+#include "CPixNerdKernels.h"
+#include "level.h"
 
 enum {
     lanes = 16,
     panel_columns = BFLOAT16_PANEL_COLUMNS,
-    // With the rows of a tile, as many sums as leave registers for both factors.
+    // With `tile_rows`, as many sums as leave registers for both factors.
     panel_vectors = panel_columns / lanes,
     tile_rows = 6,
-    // A panel of so much of the inner side leaves room in the second-level cache.
+    // Rows of a panel that leave room in the second-level cache.
     most_inner = 1536,
 };
 
@@ -34,10 +35,16 @@ size_t pn_bfloat16_packed_count(size_t columns, size_t inner) {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-// The inner side is cut into blocks of an even number.
+// Ends the program where a caller has not asked pn_kernels_have_bfloat16.
+static void require_bfloat16(void) {
+    if (!pn_has_bfloat16_kernels) __builtin_trap();
+}
+
+// The inner dimension is cut into blocks of an even length.
 static size_t inner_of_block(size_t inner) { return 2 * parts_of(inner, 2 * parts_of(inner, most_inner)); }
 
-// Where the part of a panel begins that belongs to the block of the inner side from `first` on.
+// The offset in the packed factor of the part of a panel that belongs to the block of the inner dimension from `first`
+// on.
 static size_t packed_offset(size_t columns, size_t inner, size_t panel, size_t first) {
     const size_t count = smaller(inner_of_block(inner), inner - first);
     return padded_columns(columns) * first + panel * panel_columns * 2 * parts_of(count, 2);
@@ -50,40 +57,47 @@ static size_t vectors_of(size_t columns, size_t panel) {
 // Transposes 16 x 16 pairs.
 INLINE void transpose(__m512i r[lanes]) {
     __m512i t[lanes];
-    UNROLLED for (int i = 0; i < lanes; i += 2) {
+    UNROLLED
+    for (int i = 0; i < lanes; i += 2) {
         t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
         t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
     }
-    UNROLLED for (int i = 0; i < lanes; i += 4) {
+    UNROLLED
+    for (int i = 0; i < lanes; i += 4) {
         r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
         r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
         r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
         r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
     }
-    UNROLLED for (int i = 0; i < lanes; i += 8) {
-        UNROLLED for (int j = 0; j < 4; j++) {
+    UNROLLED
+    for (int i = 0; i < lanes; i += 8) {
+        UNROLLED
+        for (int j = 0; j < 4; j++) {
             t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
             t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
         }
     }
-    UNROLLED for (int j = 0; j < lanes / 2; j++) {
+    UNROLLED
+    for (int j = 0; j < lanes / 2; j++) {
         r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
         r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
     }
 }
 
-// Packs a vector of columns, which are `count` rows of x, into every `vectors`-th vector of `out`.
+// Packs a vector of columns, given as `count` rows of x, into every `vectors`-th vector of `out`.
 INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t inner, size_t vectors, uint16_t *out) {
     for (size_t k = 0; k < inner; k += 2 * lanes) {
         const size_t left = inner - k;
         const __mmask32 mask = left >= 2 * lanes ? 0xffffffffu : (1u << left) - 1;
         __m512i rows[lanes];
-        UNROLLED for (size_t row = 0; row < lanes; row++) {
+        UNROLLED
+        for (size_t row = 0; row < lanes; row++) {
             const uint16_t *from = x + (row < count ? row : 0) * stride + k;
             rows[row] = _mm512_maskz_loadu_epi16(row < count ? mask : 0, from);
         }
         transpose(rows);
-        UNROLLED for (size_t pair = 0; pair < lanes; pair++) {
+        UNROLLED
+        for (size_t pair = 0; pair < lanes; pair++) {
             if (2 * pair < left) _mm512_storeu_si512(out + (k + 2 * pair) * vectors * lanes, rows[pair]);
         }
     }
@@ -91,6 +105,7 @@ INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t i
 
 BFLOAT16 void pn_bfloat16_pack_panel(
     size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
+    require_bfloat16();
     const uint16_t *rows = x;
     const size_t vectors = vectors_of(columns, panel), count = smaller(panel_columns, columns - panel * panel_columns);
     for (size_t first = 0; first < inner; first += inner_of_block(inner)) {
@@ -114,6 +129,7 @@ INLINE __m512 widened(const uint16_t *x, __mmask16 mask) {
 INLINE __m512i rounded(__m512 x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
 
 BFLOAT16 void pn_bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {
+    require_bfloat16();
     for (size_t column = 0; column < columns; column += lanes) {
         const __mmask16 mask = mask_of(columns, column);
         const uint16_t *x = (const uint16_t *)weights + column;
@@ -132,54 +148,69 @@ BFLOAT16 void pn_bfloat16_pack_normalized_columns(size_t rows, size_t columns, c
             for (size_t row = first; row < last; row += 2, out += step) {
                 const __m512i even = rounded(_mm512_mul_ps(widened(x + row * columns, mask), reciprocal));
                 const __m512i odd = row + 1 < last
-                    ? rounded(_mm512_mul_ps(widened(x + (row + 1) * columns, mask), reciprocal)) : _mm512_setzero_si512();
+                    ? rounded(_mm512_mul_ps(widened(x + (row + 1) * columns, mask), reciprocal))
+                    : _mm512_setzero_si512();
                 _mm512_storeu_si512(out, _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)));
             }
         }
     }
 }
 
-// Where the rows of a tile begin; `count` of them are the result's.
-typedef struct { const uint16_t *a[tile_rows]; float *c; size_t c_stride, count; } tile_place;
+// The first elements of the rows of a tile. `count` rows are part of the result.
+typedef struct {
+    const uint16_t *a[tile_rows];
+    float *c;
+    size_t c_stride, count;
+} tile_place;
 
-// c[6, columns of a panel] = a b, on top of the bias or of what c holds.
+// c[6, columns of a panel] = a b, plus the bias, or plus c where `adds`.
 INLINE void multiply_tile(
     const int vectors, const tile_place *place, size_t inner, const uint16_t *b, __mmask16 last, const float *bias,
     bool adds) {
     __m512 sums[tile_rows][panel_vectors];
-    UNROLLED for (int row = 0; row < tile_rows; row++) {
-        UNROLLED for (int j = 0; j < vectors; j++) {
+    UNROLLED
+    for (int row = 0; row < tile_rows; row++) {
+        UNROLLED
+        for (int j = 0; j < vectors; j++) {
             const __mmask16 mask = j + 1 < vectors ? 0xffff : last;
             const float *from = place->c + (row < (int)place->count ? row : 0) * place->c_stride;
             sums[row][j] = adds ? _mm512_maskz_loadu_ps(mask, from + j * lanes)
-                : bias ? _mm512_maskz_loadu_ps(mask, bias + j * lanes) : _mm512_setzero_ps();
+                : bias          ? _mm512_maskz_loadu_ps(mask, bias + j * lanes)
+                                : _mm512_setzero_ps();
         }
     }
     const uint16_t *a0 = place->a[0], *a1 = place->a[1], *a2 = place->a[2], *a3 = place->a[3], *a4 = place->a[4],
                    *a5 = place->a[5];
-#define MULTIPLY_ROW(row, type, numbers) do {                                                    \
-        type pair_of_row;                                                                        \
-        memcpy(&pair_of_row, numbers, sizeof pair_of_row);                                       \
-        const __m512bh x = (__m512bh)_mm512_set1_epi32(pair_of_row);                             \
-        UNROLLED for (int j = 0; j < vectors; j++) {                                             \
-            sums[row][j] = _mm512_dpbf16_ps(sums[row][j], x, columns[j]);                        \
-        }                                                                                        \
+#define MULTIPLY_ROW(row, type, numbers) \
+    do { \
+        type pair_of_row; \
+        memcpy(&pair_of_row, numbers, sizeof pair_of_row); \
+        const __m512bh x = (__m512bh)_mm512_set1_epi32(pair_of_row); \
+        UNROLLED \
+        for (int j = 0; j < vectors; j++) { sums[row][j] = _mm512_dpbf16_ps(sums[row][j], x, columns[j]); } \
     } while (0)
-#define MULTIPLY_ROWS(type, k) do {                                                              \
-        __m512bh columns[panel_vectors];                                                         \
-        UNROLLED for (int j = 0; j < vectors; j++) {                                             \
-            columns[j] = (__m512bh)_mm512_loadu_si512(b + j * 2 * lanes);                        \
-        }                                                                                        \
-        MULTIPLY_ROW(0, type, a0 + k); MULTIPLY_ROW(1, type, a1 + k);                            \
-        MULTIPLY_ROW(2, type, a2 + k); MULTIPLY_ROW(3, type, a3 + k);                            \
-        MULTIPLY_ROW(4, type, a4 + k); MULTIPLY_ROW(5, type, a5 + k);                            \
+#define MULTIPLY_ROWS(type, k) \
+    do { \
+        __m512bh columns[panel_vectors]; \
+        UNROLLED \
+        for (int j = 0; j < vectors; j++) { columns[j] = (__m512bh)_mm512_loadu_si512(b + j * 2 * lanes); } \
+        MULTIPLY_ROW(0, type, a0 + k); \
+        MULTIPLY_ROW(1, type, a1 + k); \
+        MULTIPLY_ROW(2, type, a2 + k); \
+        MULTIPLY_ROW(3, type, a3 + k); \
+        MULTIPLY_ROW(4, type, a4 + k); \
+        MULTIPLY_ROW(5, type, a5 + k); \
     } while (0)
-    for (size_t pair = 0; pair < inner / 2; pair++, b += vectors * 2 * lanes) MULTIPLY_ROWS(int32_t, 2 * pair);
-    // A last number alone: beside it there is a zero in b, but not in a.
+    for (size_t pair = 0; pair < inner / 2; pair++, b += vectors * 2 * lanes) { MULTIPLY_ROWS(int32_t, 2 * pair); }
+    // A last number without a partner: b is padded with zero, a is not.
     if (inner % 2 == 1) MULTIPLY_ROWS(uint16_t, inner - 1);
-    UNROLLED for (int row = 0; row < tile_rows; row++) {
+#undef MULTIPLY_ROW
+#undef MULTIPLY_ROWS
+    UNROLLED
+    for (int row = 0; row < tile_rows; row++) {
         if (row < (int)place->count) {
-            UNROLLED for (int j = 0; j < vectors; j++) {
+            UNROLLED
+            for (int j = 0; j < vectors; j++) {
                 const __mmask16 mask = j + 1 < vectors ? 0xffff : last;
                 _mm512_mask_storeu_ps(place->c + row * place->c_stride + j * lanes, mask, sums[row][j]);
             }
@@ -187,17 +218,22 @@ INLINE void multiply_tile(
     }
 }
 
-typedef void tile_function(const tile_place *, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds);
-#define TILE(vectors)                                                                                                    \
-    static __attribute__((noinline)) BFLOAT16 void tile_##vectors(                                                       \
-        const tile_place *place, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds) {         \
-        multiply_tile(vectors, place, inner, b, last, bias, adds);                                                       \
+typedef void tile_function(
+    const tile_place *, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds);
+#define TILE(vectors) \
+    static __attribute__((noinline)) BFLOAT16 void tile_##vectors( \
+        const tile_place *place, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds) { \
+        multiply_tile(vectors, place, inner, b, last, bias, adds); \
     }
-TILE(1) TILE(2) TILE(3) TILE(4)
+TILE(1)
+TILE(2)
+TILE(3)
+TILE(4)
 
 BFLOAT16 void pn_bfloat16_packed_product(
     size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const void *a, size_t a_stride,
     const void *packed, const float *bias, bool adds, float *c, size_t c_stride) {
+    require_bfloat16();
     tile_function *const tiles[panel_vectors] = {tile_1, tile_2, tile_3, tile_4};
     for (size_t first = 0; first < inner; first += inner_of_block(inner)) {
         const size_t count = smaller(inner_of_block(inner), inner - first);
@@ -210,15 +246,15 @@ BFLOAT16 void pn_bfloat16_packed_product(
                 for (size_t i = 0; i < tile_rows; i++) {
                     place.a[i] = (const uint16_t *)a + (row + smaller(i, place.count - 1)) * a_stride + first;
                 }
-                tiles[vectors - 1](&place, count, b, mask, first == 0 && bias ? bias + column : NULL, adds || first > 0);
+                tiles[vectors - 1](
+                    &place, count, b, mask, first == 0 && bias ? bias + column : NULL, adds || first > 0);
             }
         }
     }
 }
 #else
-// Without the instructions nothing asks for it (pn_processor_has_bfloat16).
-void pn_bfloat16_pack_panel(
-    size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
+// pn_kernels_have_bfloat16 is false here.
+void pn_bfloat16_pack_panel(size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
     __builtin_trap();
 }
 void pn_bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {

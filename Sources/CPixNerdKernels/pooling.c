@@ -1,7 +1,8 @@
-// Pooling over windows of pixels, and rectification: what convolutional networks have between their products.
+// ReLU, and pooling over windows of pixels.
 #include "kernel.h"
 
-KERNEL void pn_relu_rows(size_t rows, size_t columns, size_t stride, float *restrict x) {
+KERNEL(
+    void, pn_relu_rows, (size_t rows, size_t columns, size_t stride, float *restrict x), (rows, columns, stride, x)) {
     for (size_t row = 0; row < rows; row++) {
         float *restrict values = x + row * stride;
         VECTORIZED
@@ -9,15 +10,19 @@ KERNEL void pn_relu_rows(size_t rows, size_t columns, size_t stride, float *rest
     }
 }
 
-KERNEL void pn_relu_backward(size_t count, const float *restrict out, float *restrict gradient) {
+KERNEL(
+    void, pn_relu_backward, (size_t count, const float *restrict out, float *restrict gradient),
+    (count, out, gradient)) {
     VECTORIZED
     for (size_t i = 0; i < count; i++) gradient[i] = out[i] > 0.0f ? gradient[i] : 0.0f;
 }
 
 INLINE float larger(float a, float b) { return b > a ? b : a; }
 
-KERNEL void pn_max_pool_2x2_forward(
-    size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out) {
+KERNEL(
+    void, pn_max_pool_2x2_forward,
+    (size_t planes, size_t height, size_t width, const float *restrict x, float *restrict out),
+    (planes, height, width, x, out)) {
     const size_t columns = width / 2;
     for (size_t plane = 0; plane < planes; plane++) {
         for (size_t row = 0; row < height / 2; row++, out += columns) {
@@ -30,12 +35,14 @@ KERNEL void pn_max_pool_2x2_forward(
     }
 }
 
-KERNEL void pn_max_pool_2x2_backward(
-    size_t planes, size_t height, size_t width, const float *restrict x, const float *restrict upstream,
-    float *restrict gradient) {
+KERNEL(
+    void, pn_max_pool_2x2_backward,
+    (size_t planes, size_t height, size_t width, const float *restrict x, const float *restrict upstream,
+     float *restrict gradient),
+    (planes, height, width, x, upstream, gradient)) {
     const size_t columns = width / 2;
     for (size_t plane = 0; plane < planes; plane++, x += height * width, gradient += height * width) {
-        // What no window holds: an odd last row and column.
+        // No window covers an odd last row or column.
         if (height % 2) memset(gradient + (height - 1) * width, 0, width * sizeof(float));
         for (size_t row = 0; row < height / 2; row++, upstream += columns) {
             const float *restrict top = x + 2 * row * width;
@@ -57,9 +64,11 @@ KERNEL void pn_max_pool_2x2_backward(
     }
 }
 
-KERNEL void pn_max_pool_3x3(
-    size_t planes, size_t height, size_t width, size_t stride, size_t padding, const float *restrict x,
-    float *restrict row, float *restrict out) {
+KERNEL(
+    void, pn_max_pool_3x3,
+    (size_t planes, size_t height, size_t width, size_t stride, size_t padding, const float *restrict x,
+     float *restrict row, float *restrict out),
+    (planes, height, width, stride, padding, x, row, out)) {
     const size_t out_height = (height + 2 * padding - 3) / stride + 1;
     const size_t out_width = (width + 2 * padding - 3) / stride + 1;
     for (size_t plane = 0; plane < planes; plane++, x += height * width) {
@@ -85,8 +94,10 @@ KERNEL void pn_max_pool_3x3(
     }
 }
 
-KERNEL void pn_average_pool_3x3(
-    size_t planes, size_t height, size_t width, const float *restrict x, float *restrict row, float *restrict out) {
+KERNEL(
+    void, pn_average_pool_3x3,
+    (size_t planes, size_t height, size_t width, const float *restrict x, float *restrict row, float *restrict out),
+    (planes, height, width, x, row, out)) {
     for (size_t plane = 0; plane < planes; plane++, x += height * width) {
         for (size_t y = 0; y < height; y++, out += width) {
             const size_t top = y > 0 ? y - 1 : 0;

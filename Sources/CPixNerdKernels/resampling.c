@@ -1,3 +1,4 @@
+// Image resampling in integers: the same bits at every level and on every machine.
 #include "kernel.h"
 
 enum { block_rows = PN_BLOCK_ROWS };
@@ -11,7 +12,7 @@ INLINE uint8_t rounded(int32_t sum) {
 
 static const int32_t half = 1 << (PN_WEIGHT_BITS - 1);
 
-/// Sixteen rows of sixteen bytes become sixteen columns: four rounds of a perfect shuffle of the rows' bytes.
+// Transposes sixteen rows of sixteen bytes by four rounds of a perfect shuffle of the rows' bytes.
 INLINE void transpose(bytes16 rows[block_rows]) {
     for (int round = 0; round < 4; round++) {
         bytes16 mixed[block_rows];
@@ -25,7 +26,7 @@ INLINE void transpose(bytes16 rows[block_rows]) {
     }
 }
 
-/// Writes byte i of all sixteen rows to `columns + 16 * i`, for all i below `bytes`.
+// Writes byte i of all sixteen rows to `columns + 16 * i`, for all i below `bytes`.
 INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t bytes, uint8_t *columns) {
     size_t i = 0;
     for (; i + block_rows <= bytes; i += block_rows) {
@@ -39,7 +40,7 @@ INLINE void rows_to_columns(const uint8_t *const rows[block_rows], size_t bytes,
     }
 }
 
-/// The way back, to the first `count` rows.
+// The inverse of `rows_to_columns`, for the first `count` rows.
 INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t *rows, size_t count) {
     size_t i = 0;
     for (; i + block_rows <= bytes; i += block_rows) {
@@ -53,15 +54,16 @@ INLINE void columns_to_rows(const uint8_t *columns, size_t bytes, uint8_t *rows,
     }
 }
 
-KERNEL
-void pn_resample_rows(const uint8_t *input, size_t input_stride, size_t input_width, uint8_t *output,
-                           size_t width, size_t rows, const int32_t *starts, const int32_t *counts,
-                           const int32_t *weights, size_t taps, uint8_t *scratch) {
+KERNEL(
+    void, pn_resample_rows,
+    (const uint8_t *input, size_t input_stride, size_t input_width, uint8_t *output, size_t width, size_t rows,
+     const int32_t *starts, const int32_t *counts, const int32_t *weights, size_t taps, uint8_t *scratch),
+    (input, input_stride, input_width, output, width, rows, starts, counts, weights, taps, scratch)) {
     enum { pixel = 3 * block_rows };
     uint8_t *blended = scratch + input_width * pixel;
     for (size_t row = 0; row < rows; row += block_rows) {
-        // Turned by a quarter, sixteen rows share each weight, and all their bytes lie side by side.
-        size_t count = rows - row < block_rows ? rows - row : block_rows;
+        // Transposed, sixteen rows share each weight, and their bytes lie side by side.
+        const size_t count = smaller(rows - row, block_rows);
         const uint8_t *sources[block_rows];
         for (size_t r = 0; r < block_rows; r++) sources[r] = input + (row + (r < count ? r : 0)) * input_stride;
         rows_to_columns(sources, input_width * 3, scratch);
@@ -80,9 +82,10 @@ void pn_resample_rows(const uint8_t *input, size_t input_stride, size_t input_wi
     }
 }
 
-KERNEL
-void pn_blend_rows(const uint8_t *input, size_t stride, uint8_t *output, size_t bytes, const int32_t *weights,
-                        size_t taps) {
+KERNEL(
+    void, pn_blend_rows,
+    (const uint8_t *input, size_t stride, uint8_t *output, size_t bytes, const int32_t *weights, size_t taps),
+    (input, stride, output, bytes, weights, taps)) {
     enum { block = 64 };
     size_t i = 0;
     for (; i + block <= bytes; i += block) {

@@ -1,12 +1,14 @@
-// Distances between distributions of numbers.
+// The Wasserstein distance between distributions of numbers.
 #include "kernel.h"
 
-KERNEL void pn_wasserstein_sweep(
-    size_t count, const float *restrict values, size_t other_count, const float *restrict other_values,
-    const uint32_t *restrict rows, size_t columns, const double *restrict weights, double *restrict difference,
-    double *restrict sums) {
+KERNEL(
+    void, pn_wasserstein_sweep,
+    (size_t count, const float *restrict values, size_t other_count, const float *restrict other_values,
+     const uint32_t *restrict rows, size_t columns, const double *restrict weights, double *restrict difference,
+     double *restrict sums),
+    (count, values, other_count, other_values, rows, columns, weights, difference, sums)) {
     RELAXED
-    // Where the sweep stands, how much of the first set lies below, less how much of the second does by each column.
+    // difference[c] is the share of the first set below the sweep's position less that of the second set, by column c.
     const double share = 1.0 / (double)count;
     for (size_t c = 0; c < columns; c++) {
         difference[c] = 0;

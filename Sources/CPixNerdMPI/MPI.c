@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Of Open MPI's interface (MPI 3.1): addresses of symbols are handles, and these numbers are fixed.
+// Constants of Open MPI's interface (MPI 3.1), which are part of its ABI.
 enum { success = 0, thread_serialized = 2, version_capacity = 256 };
 static void *const in_place = (void *)1;
 
-// What is called of the library, and its handles.
+// The functions that are called, and the predefined handles.
 static struct {
     void *library;
     int (*init_thread)(int *, char ***, int required, int *provided);
@@ -28,7 +28,10 @@ static struct {
 } api;
 
 static bool find_functions(const char **absent) {
-    const struct { void *place; const char *name; } functions[] = {
+    const struct {
+        void *place;
+        const char *name;
+    } functions[] = {
         {&api.init_thread, "MPI_Init_thread"},
         {&api.finalize, "MPI_Finalize"},
         {&api.comm_rank, "MPI_Comm_rank"},
@@ -56,7 +59,7 @@ static bool find_functions(const char **absent) {
 }
 
 pn_mpi_status pn_mpi_load(char *reason, size_t capacity) {
-    // Its own parts, which it loads later, look for its symbols.
+    // RTLD_GLOBAL: the plugins that Open MPI loads later look for its symbols.
     if (api.library == NULL) api.library = dlopen("libmpi.so.40", RTLD_NOW | RTLD_GLOBAL);
     if (api.library == NULL) {
         snprintf(reason, capacity, "%s", dlerror());
@@ -70,7 +73,7 @@ pn_mpi_status pn_mpi_load(char *reason, size_t capacity) {
     char version[version_capacity * 32] = "";
     int length = 0;
     api.get_library_version(version, &length);
-    // Such as "Open MPI v4.1.4, package: ...".
+    // For example "Open MPI v4.1.4, package: ...".
     version[strcspn(version, ",\n")] = 0;
     snprintf(reason, capacity, "%s", version);
     return pn_mpi_ready;
@@ -86,7 +89,7 @@ void pn_mpi_leave(void) { api.finalize(); }
 
 bool pn_mpi_is_done(pn_mpi_operation *operation) {
     int done = 0;
-    // Errors end the process before this returns.
+    // Errors end the process before MPI_Test returns.
     api.test(operation, &done, NULL);
     return done;
 }
@@ -127,21 +130,25 @@ pn_mpi_operation pn_mpi_receive(void *bytes, int count, int source) {
     return request;
 }
 
-// Sets of processors of this many bits.
+// The size of processor sets in bits; the kernel refuses sets that are smaller than its own.
 enum { most_processors = 8192 };
 
 int pn_mpi_allowed_processors(void) {
     cpu_set_t *set = CPU_ALLOC(most_processors);
+    if (set == NULL) return 1;
     const size_t size = CPU_ALLOC_SIZE(most_processors);
     const int count = sched_getaffinity(0, size, set) == 0 ? CPU_COUNT_S(size, set) : 1;
     CPU_FREE(set);
     return count;
 }
 
-void pn_mpi_allow_all_processors(void) {
+bool pn_mpi_allow_all_processors(void) {
     cpu_set_t *set = CPU_ALLOC(most_processors);
-    memset(set, 0xff, CPU_ALLOC_SIZE(most_processors));
-    // The system takes away those that there are not, and those that a container may not use.
-    sched_setaffinity(0, CPU_ALLOC_SIZE(most_processors), set);
+    if (set == NULL) return false;
+    const size_t size = CPU_ALLOC_SIZE(most_processors);
+    memset(set, 0xff, size);
+    // The kernel drops processors that do not exist or that the container may not use.
+    const bool done = sched_setaffinity(0, size, set) == 0;
     CPU_FREE(set);
+    return done;
 }

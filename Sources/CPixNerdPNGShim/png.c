@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// The bytes still to be read, and what went wrong.
+// The bytes that are still to be read, and the error.
 typedef struct {
     const uint8_t *bytes;
     size_t left;
@@ -13,7 +13,7 @@ typedef struct {
     char *message;
 } source;
 
-/// The growing block that an encoder writes to, and what went wrong.
+// The growing buffer that an encoder writes to, and the error.
 typedef struct {
     uint8_t *bytes;
     size_t count;
@@ -76,7 +76,7 @@ static void write_bytes(png_structp png, png_bytep bytes, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-/// Asks libpng for 8-bit RGB with transparency dropped, as Pillow's convert("RGB") gives it.
+// Asks libpng for 8-bit RGB without transparency, like Pillow's convert("RGB").
 static void ask_for_rgb(png_structp png, png_infop info) {
     png_byte color_type = png_get_color_type(png, info);
     png_set_strip_16(png);
@@ -88,8 +88,8 @@ static void ask_for_rgb(png_structp png, png_infop info) {
     png_set_strip_alpha(png);
 }
 
-// The functions that call setjmp own no variable that changes after it: what a longjmp must not lose (the source, the
-// sink) belongs to their callers.
+// Functions that call setjmp have no local variable that changes after it. What must survive a longjmp, the source or
+// the sink, belongs to their callers.
 
 static void read_size(png_structp png, png_infop info, uint32_t *width, uint32_t *height) {
     if (setjmp(png_jmpbuf(png)) != 0) return;
@@ -105,29 +105,30 @@ static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, uint32
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     size_t stride = (size_t)width * 3;
-    if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height ||
-        png_get_rowbytes(png, info) != stride) {
+    if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height
+        || png_get_rowbytes(png, info) != stride) {
         png_error(png, "the layout of the rows is not 8-bit RGB");
     }
     for (int pass = 0; pass < passes; pass++) {
         for (uint32_t row = 0; row < height; row++) png_read_row(png, pixels + row * stride, NULL);
     }
-    // Reads up to the end chunk, so that a file that lacks its tail is noticed.
+    // Reads up to the end chunk, so that a truncated file is noticed.
     png_read_end(png, NULL);
 }
 
 static void write_pixels(png_structp png, png_infop info, const uint8_t *pixels, uint32_t width, uint32_t height) {
     if (setjmp(png_jmpbuf(png)) != 0) return;
-    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(
+        png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+        PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (uint32_t row = 0; row < height; row++) png_write_row(png, pixels + (size_t)row * width * 3);
     png_write_end(png, NULL);
 }
 
-/// Reads the size only when `pixels` is NULL, else the pixels of a picture of exactly the given size.
-static pn_png_status read_picture(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t *width,
-                                       uint32_t *height, char *message) {
+// Reads only the size if `pixels` is NULL, else the pixels of an image of exactly the given size.
+static pn_png_status read_image(
+    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t *width, uint32_t *height, char *message) {
     source input = {bytes, count, PIXNERD_PNG_OK, message};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, source_failed, ignore_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
@@ -145,14 +146,13 @@ static pn_png_status read_picture(const uint8_t *bytes, size_t count, uint8_t *p
     return input.status;
 }
 
-pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                                    char *message) {
-    return read_picture(bytes, count, NULL, width, height, message);
+pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
+    return read_image(bytes, count, NULL, width, height, message);
 }
 
-pn_png_status pn_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width,
-                                      uint32_t height, char *message) {
-    return read_picture(bytes, count, pixels, &width, &height, message);
+pn_png_status pn_png_decode(
+    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message) {
+    return read_image(bytes, count, pixels, &width, &height, message);
 }
 
 static void put_number(uint8_t *bytes, uint32_t number) {
@@ -163,7 +163,7 @@ static uint32_t number_at(const uint8_t *bytes) {
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/// Writes a frame's fcTL chunk: all of the canvas, shown for a time, in place of what was there.
+// Writes a frame's fcTL chunk: the frame covers the canvas, replaces the previous one, and is shown for `delay` ms.
 static void write_frame_control(png_structp png, uint32_t sequence, uint32_t width, uint32_t height, uint16_t delay) {
     uint8_t control[26] = {0};
     put_number(control, sequence);
@@ -176,9 +176,7 @@ static void write_frame_control(png_structp png, uint32_t sequence, uint32_t wid
     png_write_chunk(png, (png_const_bytep) "fcTL", control, sizeof control);
 }
 
-/// Writes the data of a PNG file as a later frame.
-///
-/// Returns the next sequence number.
+// Writes the data of a PNG file as a later frame, and returns the next sequence number.
 static uint32_t write_frame_data(png_structp png, uint32_t sequence, pn_png_file file) {
     for (size_t at = 8; at + 12 <= file.count;) {
         uint32_t length = number_at(file.bytes + at);
@@ -195,13 +193,15 @@ static uint32_t write_frame_data(png_structp png, uint32_t sequence, pn_png_file
     return sequence;
 }
 
-static void write_animation(png_structp png, png_infop info, const uint8_t *first, uint32_t width, uint32_t height,
-                            const pn_png_file *later, const uint16_t *delays, uint32_t count) {
+static void write_animation(
+    png_structp png, png_infop info, const uint8_t *first, uint32_t width, uint32_t height, const pn_png_file *later,
+    const uint16_t *delays, uint32_t count) {
     if (setjmp(png_jmpbuf(png)) != 0) return;
-    png_set_IHDR(png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(
+        png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+        PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    uint8_t control[8] = {0};  // The number of frames, and 0 for playing without end.
+    uint8_t control[8] = {0};  // The number of frames, and 0 for endless play.
     put_number(control, count);
     png_write_chunk(png, (png_const_bytep) "acTL", control, sizeof control);
     write_frame_control(png, 0, width, height, delays[0]);
@@ -214,22 +214,22 @@ static void write_animation(png_structp png, png_infop info, const uint8_t *firs
     png_write_end(png, NULL);
 }
 
-/// The frames of an animation after the first.
+// The frames of an animation after the first.
 typedef struct {
     const pn_png_file *later;
     const uint16_t *delays;
     uint32_t count;
 } animation;
 
-/// Encodes a picture, or an animation that begins with it where `frames` is not NULL.
-static pn_png_status encode(const uint8_t *pixels, uint32_t width, uint32_t height, const animation *frames,
-                                 uint8_t **bytes, size_t *count, char *message) {
+// Encodes an image, or an animation that begins with it if `frames` is not NULL.
+static pn_png_status encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, const animation *frames, uint8_t **bytes, size_t *count,
+    char *message) {
     sink output = {NULL, 0, 1 << 16, PIXNERD_PNG_OK, message};
     output.bytes = malloc(output.capacity);
-    png_structp png =
-        output.bytes == NULL
-            ? NULL
-            : png_create_write_struct(PNG_LIBPNG_VER_STRING, &output, sink_failed, ignore_warning);
+    png_structp png = output.bytes == NULL
+        ? NULL
+        : png_create_write_struct(PNG_LIBPNG_VER_STRING, &output, sink_failed, ignore_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_write_struct(&png, NULL);
@@ -252,14 +252,14 @@ static pn_png_status encode(const uint8_t *pixels, uint32_t width, uint32_t heig
     return PIXNERD_PNG_OK;
 }
 
-pn_png_status pn_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes,
-                                      size_t *count, char *message) {
+pn_png_status pn_png_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count, char *message) {
     return encode(pixels, width, height, NULL, bytes, count, message);
 }
 
-pn_png_status pn_png_encode_animation(const uint8_t *first, uint32_t width, uint32_t height,
-                                                const pn_png_file *later, const uint16_t *delays, uint32_t count,
-                                                uint8_t **bytes, size_t *written, char *message) {
+pn_png_status pn_png_encode_animation(
+    const uint8_t *first, uint32_t width, uint32_t height, const pn_png_file *later, const uint16_t *delays,
+    uint32_t count, uint8_t **bytes, size_t *written, char *message) {
     animation frames = {later, delays, count};
     return encode(first, width, height, &frames, bytes, written, message);
 }

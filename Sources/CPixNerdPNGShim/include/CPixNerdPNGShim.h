@@ -1,50 +1,48 @@
 // libpng behind plain functions that return a status: libpng reports errors by longjmp, which must not cross Swift.
 //
-// The simplified png_image_* interface needs no shim but composes transparency and applies the file's gamma; pictures
-// for training are wanted as they are stored, so this uses the full interface.
-
-#ifndef CPNG_SHIM_H
-#define CPNG_SHIM_H
+// The simplified png_image_* interface would need no shim, but it composites transparency and applies the file's gamma.
+// Training needs the stored values, so this uses the full interface.
+#ifndef PIXNERD_PNG_H
+#define PIXNERD_PNG_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum {
     PIXNERD_PNG_OK = 0,
-    /// The bytes end before the picture does.
+    // The bytes end before the image does.
     PIXNERD_PNG_CUT_SHORT = 1,
-    /// libpng refuses the bytes; the message says why.
+    // libpng refuses the bytes; the message says why.
     PIXNERD_PNG_BROKEN = 2,
     PIXNERD_PNG_NO_MEMORY = 3,
 } pn_png_status;
 
 enum { PIXNERD_PNG_MESSAGE_SIZE = 128 };
 
-/// Reads the header of the PNG at `bytes`. `message` has room for PIXNERD_PNG_MESSAGE_SIZE characters.
-pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height,
-                                    char *message);
+// Reads the header of the PNG at `bytes`. `message` has room for PIXNERD_PNG_MESSAGE_SIZE characters.
+pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message);
 
-/// Decodes the PNG at `bytes` to 8-bit RGB, interleaved, rows without padding. `pixels` must have room for
-/// width x height x 3 bytes of exactly the given size, else the status is BROKEN.
-pn_png_status pn_png_decode(const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width,
-                                      uint32_t height, char *message);
+// Decodes the PNG at `bytes` to interleaved 8-bit RGB, rows without padding. `pixels` has room for width x height x 3
+// bytes. If the image has another size, the status is BROKEN.
+pn_png_status pn_png_decode(
+    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message);
 
-/// Encodes 8-bit RGB as a PNG. On success `*bytes` is a block of `*count` bytes to be released with free().
-pn_png_status pn_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes,
-                                      size_t *count, char *message);
+// Encodes 8-bit RGB as a PNG. On success `*bytes` is a buffer of `*count` bytes to be released with free().
+pn_png_status pn_png_encode(
+    const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count, char *message);
 
-/// The bytes of a PNG file.
+// The bytes of a PNG file.
 typedef struct {
     const uint8_t *bytes;
     size_t count;
 } pn_png_file;
 
-/// Encodes frames of one size as an animated PNG that plays without end (the APNG chunks of PNG, third edition).
-///
-/// `later` are the PNG files of the `count - 1` frames after the first, as pn_png_encode makes them; `delays` are
-/// the times in milliseconds that each of the `count` frames is shown.
-pn_png_status pn_png_encode_animation(const uint8_t *first, uint32_t width, uint32_t height,
-                                                const pn_png_file *later, const uint16_t *delays, uint32_t count,
-                                                uint8_t **bytes, size_t *written, char *message);
+// Encodes frames of one size as an animated PNG that plays endlessly (the APNG chunks of PNG, third edition).
+//
+// `later` are the PNG files of the `count - 1` frames after the first, as pn_png_encode makes them; `delays` are
+// the times in milliseconds that each of the `count` frames is shown.
+pn_png_status pn_png_encode_animation(
+    const uint8_t *first, uint32_t width, uint32_t height, const pn_png_file *later, const uint16_t *delays,
+    uint32_t count, uint8_t **bytes, size_t *written, char *message);
 
 #endif

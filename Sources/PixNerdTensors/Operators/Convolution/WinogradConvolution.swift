@@ -87,7 +87,7 @@ struct WinogradConvolution {
                     withUnsafePointer(to: output) {
                         pn_winograd_output_rows(
                             $0, rows.lowerBound, rows.count, products + channel * tiles, outputs * tiles,
-                            bias?[channel] ?? 0, adds ? 1 : 0, rectified ? 1 : 0, pictureStride,
+                            bias?[channel] ?? 0, adds, rectified, pictureStride,
                             out + channel * outputPlane)
                     }
                 }
@@ -128,7 +128,7 @@ struct WinogradConvolution {
         withWorkspace(Self.points * outputs * inputs) { filters in
             parallelFor(outputs) { channel in
                 pn_winograd_filters(
-                    inputs, weight + channel * 9 * (turned ? 1 : inputs), 9 * (turned ? outputs : 1), turned ? 1 : 0,
+                    inputs, weight + channel * 9 * (turned ? 1 : inputs), 9 * (turned ? outputs : 1), turned,
                     outputs * inputs, filters + channel * inputs)
             }
             body(filters)
