@@ -9,15 +9,18 @@ SAMPLES := $(RUN)/samples
 # More options of the quickstart's training, such as --set training.steps=100.
 OPTIONS :=
 
-.PHONY: help quickstart compare-shapes build packages test lint format fixtures bench bench-peers clean
+.PHONY: help quickstart compare-shapes build packages test check lint format docs release fixtures bench bench-peers clean
 
 help:
 	@echo "make quickstart   build, make a small data set, train on it, sample at three sizes"
 	@echo "make compare-shapes  train and measure pixels and latents on that data set, for a page that shows both"
 	@echo "make build        build .build/release/pixnerd"
 	@echo "make test         run all tests, optimised"
+	@echo "make check        run everything that continuous integration checks; PARTS=\"words docs\" runs some of it"
 	@echo "make lint         check the format"
 	@echo "make format       format the sources"
+	@echo "make docs         build the documentation of the library, .build/PixNerdKit.doccarchive"
+	@echo "make release      make an archive with the program and its libraries, and try it in an empty root"
 	@echo "make bench        measure the speed against this machine's limit"
 	@echo "make bench-peers  measure it in turn with PyTorch; PICTURES=FOLDER also the loader with Pillow"
 	@echo "make fixtures     let PyTorch and Pillow write the test fixtures anew"
@@ -49,11 +52,22 @@ test: packages
 	swift test -c release
 	@Tests/two_hosts.sh || test $$? = 77
 
+check: packages
+	@scripts/check.sh $(PARTS)
+
 lint:
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	@scripts/check.sh format
 
 format:
-	swift format --in-place --parallel --recursive Sources Tests Package.swift
+	swift format --in-place --parallel --recursive Sources Tests Snippets Package.swift
+	@test ! -f .clang-format || ! command -v clang-format > /dev/null || \
+		git ls-files 'Sources/*.c' 'Sources/*.h' | xargs clang-format -i
+
+docs: packages
+	@scripts/docs.sh
+
+release: packages
+	@scripts/release.sh
 
 VENV := .venv
 $(VENV)/requirements.txt: Tests/Fixtures/requirements.txt

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Checks everything that continuous integration checks, part by part; stops at the first part that fails.
+#
+#   scripts/check.sh            all parts
+#   scripts/check.sh words docs   some of them
+#
+# Each part says what it does and how long it took. PIXNERD_JOBS limits the compilers that run at a time.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+parts=(format imports words tests docs kernels outside hosts sanitized)
+declare -A about=(
+    [format]="Swift and C are formatted as .swift-format and .clang-format say"
+    [imports]="imports, Package.swift and docs/architecture.md agree"
+    [words]="texts, output, docstrings, lengths and types follow the rules of scripts/check_words.py"
+    [tests]="all tests, optimised; the build includes Snippets/"
+    [docs]="the documentation of PixNerdKit builds without warnings"
+    [kernels]="tests of tensors with the kernels of older processors"
+    [outside]="a package outside trains and samples with PixNerdKit"
+    [hosts]="training over two hosts made of network namespaces"
+    [sanitized]="quick tests in debug, under the address and undefined-behaviour sanitizers"
+)
+
+swift_jobs=(${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"})
+swift_folders=(Sources Tests Snippets Package.swift)
+# Test targets that take less than a minute each in debug.
+quick='^(TensorsTests|LayersTests|OptimizationTests|CheckpointsTests|ImagesTests|SpacesTests|DistributedTests)\.'
+
+check_format() {
+    swift format lint --strict --parallel --recursive "${swift_folders[@]}"
+    if [[ -f .clang-format ]] && command -v clang-format > /dev/null; then
+        git ls-files 'Sources/*.c' 'Sources/*.h' | xargs clang-format --dry-run --Werror
+    else
+        echo "C is not checked: clang-format is not installed"
+    fi
+}
+
+check_imports() { python3 scripts/check_imports.py; }
+
+check_words() { python3 scripts/check_words.py; }
+
+# Runs tests; those that run side by side mix their lines, so what failed is repeated at the end, where a reader looks.
+run_tests() {
+    local log status=0
+    log=$(mktemp)
+    swift test --skip-build "$@" > "$log" 2>&1 || status=$?
+    if ((status != 0)); then
+        cat "$log"
+        echo "--- What failed:"
+        grep -F -e '✘' -e 'error:' -e 'ERROR: ' -e 'FAIL ' "$log" | tail -n 100
+    else
+        grep -E 'Test run with [0-9]+ test' "$log"
+    fi
+    rm -f "$log"
+    return $status
+}
+
+check_tests() {
+    swift build -c release --build-tests "${swift_jobs[@]}"
+    run_tests -c release
+}
+
+check_docs() { scripts/docs.sh; }
+
+check_kernels() {
+    [[ $(uname -m) == x86_64 ]] || { echo "skipped: only x86-64 has levels"; return 0; }
+    for level in x86-64 x86-64-v3; do
+        echo "PIXNERD_ISA=$level"
+        PIXNERD_ISA=$level run_tests -c release --filter '^TensorsTests\.'
+    done
+}
+
+check_outside() { scripts/outside_package.sh; }
+
+check_hosts() {
+    local status=0
+    Tests/two_hosts.sh || status=$?
+    # 77 where this machine cannot do it.
+    ((status == 77)) || return $status
+}
+
+# Swift's own runtime is not built for leak detection, and knows undefined behaviour by traps; C is checked by clang.
+check_sanitized() {
+    local flags=(--scratch-path .build/sanitized --sanitize=address -Xcc -fsanitize=undefined
+        -Xcc -fno-sanitize-recover=undefined)
+    # The linker says of each of the sanitizer's symbols that it stays local.
+    swift build --build-tests "${flags[@]}" "${swift_jobs[@]}" 2>&1 | { grep -v 'Cannot export local symbol' || true; }
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --filter "$quick"
+}
+
+for part in "$@"; do
+    [[ -n ${about[$part]-} ]] || { echo "there is no part $part: choose from ${parts[*]}" >&2; exit 2; }
+done
+(($# == 0)) || parts=("$@")
+times=()
+for part in "${parts[@]}"; do
+    echo "== $part: ${about[$part]}"
+    start=$SECONDS
+    # In a shell of its own, whose first failing command ends it.
+    (set -e; "check_$part")
+    status=$?
+    seconds=$((SECONDS - start))
+    if ((status != 0)); then
+        echo "== $part FAILED after $seconds s: ${about[$part]}" >&2
+        exit 1
+    fi
+    times+=("$(printf '%-10s %5d s' "$part" $seconds)")
+done
+echo "== All parts passed:"
+printf '%s\n' "${times[@]}"
