@@ -2,17 +2,12 @@
 
 import PixNerdKit
 
-// A run, a saved step, a .safetensors file or a published .ckpt; `make quickstart` trains this run.
-let checkpoint = try PixNerdCheckpoint(path: "checkpoints/shapes")
-let model = try checkpoint.load(.ema)
+// What is not set is taken from the run: steps, guidance, the size of training.
+var options = SamplingOptions()
+options.size = (height: 32, width: 48)
 
-var images: [RGBImage] = []
-try samplePictures(
-    model, in: PixelSpace(), (0..<4).map { PictureRequest(label: $0, seed: 1) },
-    size: PictureSize(height: 32, width: 32, multiple: model.sizeMultiple),
-    settings: SamplingSettings(steps: 20, guidance: Guidance(scale: 2.5)), batchSize: 4
-) { pixels, _ in
-    // [B, 3, H, W] in -1 ... 1, rounded to 8-bit RGB.
-    images += roundedPictures(pixels)
-}
+// A run, a saved step, a .safetensors file or a published .ckpt; `make quickstart` trains this run.
+let sampling = try CheckpointSampling(path: "checkpoints/shapes", options)
+let job = try sampling.job((0..<4).map { PictureRequest(label: $0, seed: 1) })
+let images = try job.images()
 try ImageFile.writePNG(ImageGrid.make(rows: [(label: nil, images: images)]), to: "sheet.png")

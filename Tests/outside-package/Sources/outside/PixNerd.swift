@@ -29,13 +29,11 @@ enum PixNerdUse {
 
     /// Samples one image of a run.
     static func sample(_ run: String, size: Int, to path: String) throws {
-        let model = try PixNerdCheckpoint(path: run).load(.ema)
-        try samplePictures(
-            model, in: PixelSpace(), [PictureRequest(label: 0, seed: 1)], size: PictureSize(height: size, width: size),
-            settings: SamplingSettings(steps: 4), batchSize: 1
-        ) { pixels, _ in
-            try ImageFile.writePNG(roundedPictures(pixels)[0], to: path)
-        }
+        var options = SamplingOptions()
+        options.size = (height: size, width: size)
+        options.steps = 4
+        let job = try CheckpointSampling(path: run, options).job([PictureRequest(label: 0, seed: 1)])
+        try ImageFile.writePNG(try job.images()[0], to: path)
     }
 
     /// The size of an image in a file, or the parts of the error where there is none.
