@@ -23,8 +23,9 @@ declare -A about=(
 
 swift_jobs=(${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"})
 swift_folders=(Sources Tests Snippets Package.swift)
-# Test targets that take less than a minute each in debug.
-quick='^(TensorsTests|LayersTests|OptimizationTests|CheckpointsTests|ImagesTests|SpacesTests|DistributedTests)\.'
+# Test targets that take less than a minute each in debug, and tests among them that take several.
+quick='^(Checkpoints|Distributed|Images|Inspection|Layers|Models|Optimization|Sampling|Spaces|Tensors)Tests\.'
+slow='^TensorsTests\..*largeSizes'
 
 check_format() {
     swift format lint --strict --parallel --recursive "${swift_folders[@]}"
@@ -85,7 +86,7 @@ check_sanitized() {
         -Xcc -fno-sanitize-recover=undefined)
     # The linker says of each of the sanitizer's symbols that it stays local.
     swift build --build-tests "${flags[@]}" "${swift_jobs[@]}" 2>&1 | { grep -v 'Cannot export local symbol' || true; }
-    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --filter "$quick"
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --filter "$quick" --skip "$slow"
 }
 
 for part in "$@"; do

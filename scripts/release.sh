@@ -28,7 +28,7 @@ strip --strip-debug "$folder/pixnerd" 2> /dev/null || true
 for resources in "$build"/pixnerd_*.resources; do
     [[ ! -d $resources ]] || cp -r "$resources" "$folder/"
 done
-cp -r README.md LICENSE CHANGELOG.md configs "$folder/"
+cp -r README.md LICENSE CHANGELOG.md configs docs "$folder/"
 
 # "name path" of all shared libraries that a file needs.
 needed() { ldd "$1" | awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }'; }
