@@ -13,12 +13,12 @@ declare -A about=(
     [format]="Swift and C are formatted as .swift-format and .clang-format say"
     [imports]="imports, Package.swift and docs/architecture.md agree"
     [words]="texts, output, docstrings, lengths and types follow the rules of scripts/check_words.py"
-    [tests]="all tests, optimised; the build includes Snippets/"
+    [tests]="all tests, optimised"
     [docs]="the documentation of PixNerdKit builds without warnings"
     [kernels]="tests of tensors with the kernels of older processors"
     [outside]="a package outside trains and samples with PixNerdKit"
     [hosts]="training over two hosts made of network namespaces"
-    [sanitized]="quick tests in debug, under the address and undefined-behaviour sanitizers"
+    [sanitized]="Snippets/ and quick tests in debug, under the address and undefined-behaviour sanitizers"
 )
 
 swift_jobs=(${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"})
@@ -44,7 +44,7 @@ check_words() { python3 scripts/check_words.py; }
 run_tests() {
     local log status=0
     log=$(mktemp)
-    swift test --skip-build "$@" > "$log" 2>&1 || status=$?
+    swift test "$@" "${swift_jobs[@]}" > "$log" 2>&1 || status=$?
     if ((status != 0)); then
         cat "$log"
         echo "--- What failed:"
@@ -56,10 +56,8 @@ run_tests() {
     return $status
 }
 
-check_tests() {
-    swift build -c release --build-tests "${swift_jobs[@]}"
-    run_tests -c release
-}
+# Builds, too; `swift build` would leave out what tests see of modules.
+check_tests() { run_tests -c release; }
 
 check_docs() { scripts/docs.sh; }
 
@@ -67,7 +65,7 @@ check_kernels() {
     [[ $(uname -m) == x86_64 ]] || { echo "skipped: only x86-64 has levels"; return 0; }
     for level in x86-64 x86-64-v3; do
         echo "PIXNERD_ISA=$level"
-        PIXNERD_ISA=$level run_tests -c release --filter '^TensorsTests\.'
+        PIXNERD_ISA=$level run_tests -c release --skip-build --filter '^TensorsTests\.'
     done
 }
 
@@ -86,7 +84,7 @@ check_sanitized() {
         -Xcc -fno-sanitize-recover=undefined)
     # The linker says of each of the sanitizer's symbols that it stays local.
     swift build --build-tests "${flags[@]}" "${swift_jobs[@]}" 2>&1 | { grep -v 'Cannot export local symbol' || true; }
-    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --filter "$quick" --skip "$slow"
+    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --skip-build --filter "$quick" --skip "$slow"
 }
 
 for part in "$@"; do

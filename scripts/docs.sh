@@ -2,7 +2,7 @@
 # Builds the documentation of PixNerdKit, .build/PixNerdKit.doccarchive, with DocC; warnings are errors.
 #
 # PixNerdKit only exports other modules, so the symbols of all of them are extracted as its own. They are read from the
-# modules of a build: PIXNERD_BUILD names its folder, .build/release where not set, which is built where it is missing.
+# modules of a build: PIXNERD_BUILD names its folder; where it is not set, .build/release is brought up to date.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${PIXNERD_BUILD-}
@@ -35,10 +35,12 @@ log=$graphs/log
 
 # Not every parameter of a documented function needs a text; all other warnings are mistakes.
 undescribed='is missing documentation'
-if grep -E '^(warning|error): ' "$log" | grep -qv "$undescribed"; then
-    grep -A 2 -E '^(warning|error): ' "$log" | grep -v -e '^--$' | awk -v skip="$undescribed" \
-        '/^(warning|error): / { shown = index($0, skip) == 0 } shown' >&2
-    echo "The documentation has $(grep -E '^(warning|error): ' "$log" | grep -cv "$undescribed") warnings" >&2
+mistakes=$(awk -v skip="$undescribed" '
+    /^(warning|error): / { shown = index($0, skip) == 0; lines = 0 }
+    shown && lines++ < 3' "$log")
+if [[ -n $mistakes ]]; then
+    echo "$mistakes" >&2
+    echo "The documentation has $(grep -cE '^(warning|error): ' <<< "$mistakes") warnings" >&2
     exit 1
 fi
 echo "The documentation is in .build/PixNerdKit.doccarchive ($(grep -c "$undescribed" "$log" || true) parameters without a text)"

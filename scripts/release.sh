@@ -55,7 +55,7 @@ mkdir -p "$root"/{proc,tmp,work}
 put() { mkdir -p "$root$(dirname "$1")" && cp -L "$1" "$root$1"; }
 loader=$(ldd "$folder/pixnerd" | awk '$1 ~ /^\// { print $1 }')
 put "$loader"
-blas=$(ldconfig -p | awk '$1 ~ /^libopenblasp?\.so\.0$/ { print $NF; exit }')
+blas=$(ldconfig -p | awk '$1 ~ /^libopenblasp?\.so\.0$/ && !found++ { print $NF }')
 put "${blas:?OpenBLAS is not installed}"
 while read -r library path; do
     is_of_host "$library" && put "$path"
