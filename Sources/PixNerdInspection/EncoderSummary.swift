@@ -60,8 +60,6 @@ public struct EncoderSummary: Encodable {
 func checkSize(_ size: (height: Int, width: Int), multiple: Int) throws(PixNerdError) {
     for (side, length) in [("height", size.height), ("width", size.width)] {
         guard let problem = sizeProblem(length, multiple: multiple) else { continue }
-        // The parts of an error have no full stop.
-        let found = problem.hasSuffix(".") ? String(problem.dropLast()) : problem
-        throw PixNerdError(.invalidValue, "\(Setting.size): the \(side)", found: "\(found)")
+        throw PixNerdError(.invalidValue, "\(Setting.size): the \(side)", found: "\(problem)")
     }
 }

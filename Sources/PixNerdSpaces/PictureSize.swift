@@ -60,5 +60,5 @@ public func sizeProblem(_ size: Int, multiple: Int) -> String? {
     let below = max(0, size) / multiple * multiple
     let isNearerAbove = below == 0 || size - below >= multiple - multiple / 2
     let nearest = isNearerAbove && below <= Int.max - multiple ? below + multiple : below
-    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)."
+    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)"
 }

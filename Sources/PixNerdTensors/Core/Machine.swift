@@ -7,6 +7,8 @@ public struct Machine: Sendable {
     public let processor: String
     /// Instruction set that the vector kernels use.
     public let instructionSet: String
+    /// Reason why `PIXNERD_ISA` was not followed, in one sentence; nil if it was, or is not set.
+    public let instructionSetProblem: String?
     /// Name and version of the BLAS library, or its path if it is not a known one; nil if there is none.
     public let blas: String?
     /// Path of the BLAS library.
@@ -33,6 +35,7 @@ public struct Machine: Sendable {
     public init() {
         processor = Self.processorName()
         instructionSet = String(cString: pn_instruction_set())
+        instructionSetProblem = pn_isa_problem().map { String(cString: $0) }
         (library, blasObstacle) =
             switch MatrixLibrary.shared {
             case .success(let library): (library, nil)

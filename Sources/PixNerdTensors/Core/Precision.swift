@@ -15,7 +15,7 @@ public enum Precision: String, Sendable, CaseIterable {
     /// Whether bf16 matmuls that need no gradient run on this package's own kernels, with weights that are packed once.
     /// True on processors with bf16 vector instructions. Processors with bf16 tiles (AMX) are faster with oneDNN.
     @TaskLocal package static var packsWeights =
-        pn_processor_has_bfloat16() && !pn_processor_has_bfloat16_tiles()
+        pn_kernels_have_bfloat16() && !pn_processor_has_bfloat16_tiles()
 
     /// Checks that this machine can compute matmuls in this precision.
     ///

@@ -141,7 +141,7 @@ extension Tensor {
 
 extension Float: ProductFactor {
     /// Whether this package's kernel for few rows is faster than OpenBLAS. Measured with AVX-512.
-    private static let hasRegistersForFewRows = pn_processor_has_avx512()
+    private static let hasRegistersForFewRows = pn_kernels_have_avx512()
 
     static func multiply(
         _ shape: ProductShape, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, bias: UnsafePointer<Float>?,

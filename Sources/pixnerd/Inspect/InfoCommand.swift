@@ -89,7 +89,7 @@ struct InfoCommand: ParsableCommand {
             bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
             """)
-        for remark in [machine.blasObstacle, machine.warning].compactMap({ $0 }) { print("\n\(remark)") }
+        for remark in [machine.instructionSetProblem, machine.blasObstacle, machine.warning].compactMap({ $0 }) { print("\n\(remark)") }
     }
 
     private func matmulText(_ machine: Machine) -> String {
