@@ -107,3 +107,34 @@ KERNEL(
         gradient[i] *= below + x[i] * 0x1.988454p-2f * exponential;
     }
 }
+
+// (1 + tanh(u)) / 2 = sigmoid(2 u), and 2 u = x (a + b x^2) with a = 2 sqrt(2 / pi), b = 0.044715 a.
+enum { TANH_GELU_BEYOND = 16 };
+#define TANH_GELU_A 0x1.988454p+0f
+#define TANH_GELU_B 0x1.2444f2p-4f
+
+// x^2, no larger than where the sigmoid is 0 or 1 to the last bit, so that no power of a large x overflows.
+INLINE float bounded_square(float x) {
+    const float bounded = __builtin_fabsf(x) < TANH_GELU_BEYOND ? x : TANH_GELU_BEYOND;
+    return bounded * bounded;
+}
+
+KERNEL(void, pn_tanh_gelu_forward, (size_t count, const float *restrict x, float *restrict out), (count, x, out)) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        out[i] = x[i] * fast_sigmoid(x[i] * (TANH_GELU_A + TANH_GELU_B * bounded_square(x[i])));
+    }
+}
+
+KERNEL(
+    void, pn_tanh_gelu_backward, (size_t count, const float *restrict x, float *restrict gradient),
+    (count, x, gradient)) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        const float square = bounded_square(x[i]);
+        const float s = fast_sigmoid(x[i] * (TANH_GELU_A + TANH_GELU_B * square));
+        gradient[i] *= s + x[i] * s * (1.0f - s) * (TANH_GELU_A + 3.0f * TANH_GELU_B * square);
+    }
+}

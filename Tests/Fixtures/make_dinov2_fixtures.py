@@ -58,6 +58,8 @@ def make_operators(folder):
         dict(x=normal(2, 19, 37, mean=0.5), weight=normal(37, scale=0.2, mean=1), bias=normal(37)), seed=601,
         epsilon=1e-6)
     write_operator(path("gelu"), F.gelu, dict(x=torch.linspace(-9, 9, 150).reshape(3, 50)), seed=602)
+    write_operator(path("tanh_gelu"), lambda x: F.gelu(x, approximate="tanh"),
+                   dict(x=torch.linspace(-9, 9, 150).reshape(3, 50)), seed=603)
     # The larger one has several tiles of rows, the last of them shorter.
     for name, seed, batch, heads, head_width, tokens in [
             ("attention", 610, 2, 3, 6, 13), ("attention_large", 620, 1, 1, 4, 331)]:

@@ -332,8 +332,9 @@ def modulated_rms_norm(x, weight, modulation, shift_chunk, scale_chunk):
     return root_mean_square_norm(x, weight) * (1 + chunks[..., scale_chunk, :]) + chunks[..., shift_chunk, :]
 
 
-def modulated_layer_norm(x, modulation):
-    shift, scale = (part[:, None] for part in modulation.chunk(2, dim=1))
+def modulated_layer_norm(x, modulation, parts=2, shift_chunk=0, scale_chunk=1):
+    chunks = modulation[:, None].unflatten(-1, (parts, -1))
+    shift, scale = chunks[..., shift_chunk, :], chunks[..., scale_chunk, :]
     centred = x - x.mean(-1, keepdim=True)
     return centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt() * (1 + scale) + shift
 
@@ -438,6 +439,10 @@ def make_differentiable_operators(folder):
     write_operator(
         path("modulated_layer_norm"), modulated_layer_norm, dict(x=normal(3, 18, 37), modulation=normal(3, 2 * 37)),
         seed=316)
+    random = generator(317)
+    write_operator(
+        path("modulated_layer_norm_parts"), lambda x, modulation: modulated_layer_norm(x, modulation, 6, 3, 4),
+        dict(x=normal(3, 18, 37), modulation=normal(3, 6 * 37)), seed=318)
 
     random = generator(320)
     write_operator(

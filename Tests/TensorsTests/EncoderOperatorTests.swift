@@ -15,6 +15,19 @@ import Testing
         try expectMatches(Fixtures.operation("gelu"), inputs: ["x"]) { gelu($0["x"]!) }
     }
 
+    @Test func activationByTanh() throws {
+        try expectMatches(Fixtures.operation("tanh_gelu"), inputs: ["x"]) { tanhGELU($0["x"]!) }
+    }
+
+    /// Powers of such numbers overflow; the function and its derivative do not.
+    @Test func activationByTanhFarOut() {
+        let x = Parameter(name: "x", value: Tensor([-1e30, -200, -12, 0, 12, 200, 1e30], shape: [7]))
+        withGradient(upstream: Tensor(repeating: 1, shape: [7])) { tanhGELU(x.tensor) }
+        #expect(zip(tanhGELU(x.value).values, [0, 0, 0, 0, 12, 200, 1e30]).allSatisfy { abs($0 - $1) <= 1e-30 })
+        #expect(x.gradient!.values == [0, 0, x.gradient!.values[2], 0.5, 1, 1, 1])
+        #expect(abs(x.gradient!.values[2]) < 1e-30)
+    }
+
     @Test func activationFarOut() {
         let x = Tensor([-200, -30, -9, 0, 9, 30, 200], shape: [7])
         #expect(gelu(x).values == [0, 0, gelu(x).values[2], 0, 9, 30, 200])

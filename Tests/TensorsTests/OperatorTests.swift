@@ -146,6 +146,10 @@ import Testing
         try expectMatches(Fixtures.operation("modulated_layer_norm"), inputs: ["x", "modulation"]) {
             modulatedLayerNorm($0["x"]!, modulation: $0["modulation"]!)
         }
+        try expectMatches(Fixtures.operation("modulated_layer_norm_parts"), inputs: ["x", "modulation"]) {
+            modulatedLayerNorm(
+                $0["x"]!, modulation: $0["modulation"]!, shift: .feedForwardShift, scale: .feedForwardScale)
+        }
     }
 
     @Test func patches() throws {

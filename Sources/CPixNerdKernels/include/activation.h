@@ -22,5 +22,9 @@ void pn_silu_gate_backward(
 void pn_gelu_forward(size_t count, const float *x, float *out);
 // gradient *= gelu'(x), in place.
 void pn_gelu_backward(size_t count, const float *x, float *gradient);
+// out = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, the tanh approximation of gelu(x)
+void pn_tanh_gelu_forward(size_t count, const float *x, float *out);
+// gradient *= the derivative of that approximation, in place.
+void pn_tanh_gelu_backward(size_t count, const float *x, float *gradient);
 
 #endif

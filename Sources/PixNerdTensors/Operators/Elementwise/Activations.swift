@@ -12,6 +12,13 @@ public func gelu(_ x: Tensor) -> Tensor {
     activation("gelu", x, forward: pn_gelu_forward, backward: pn_gelu_backward)
 }
 
+/// The tanh approximation of `gelu`, element by element: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+///
+/// (Hendrycks and Gimpel, arXiv 1606.08415.) `torch.nn.functional.gelu(approximate="tanh")` is the same function.
+public func tanhGELU(_ x: Tensor) -> Tensor {
+    activation("tanhGELU", x, forward: pn_tanh_gelu_forward, backward: pn_tanh_gelu_backward)
+}
+
 /// Applies a function to each element.
 ///
 /// - Parameters:

@@ -45,15 +45,39 @@ public func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float)
 ///   - modulation: [B, 2 D], shift and then scale.
 /// - Returns: [B, N, D].
 public func modulatedLayerNorm(_ x: Tensor, modulation: Tensor, epsilon: Float = 1e-6) -> Tensor {
+    modulatedLayerNorm(x, modulation: modulation, parts: 2, shift: 0, scale: 1, epsilon: epsilon)
+}
+
+/// (x - mean) / sqrt(variance + epsilon) * (1 + scale) + shift over the last axis, as in a transformer block, whose
+/// modulation has six parts (adaLN: Peebles and Xie, arXiv 2212.09748, section 3.2).
+///
+/// - Parameters:
+///   - x: [B, N, D].
+///   - modulation: [B, 6 D], six parts of width D.
+///   - shift: the part of the modulation that is the shift.
+///   - scale: the part of the modulation that is the scale.
+/// - Returns: [B, N, D].
+public func modulatedLayerNorm(
+    _ x: Tensor, modulation: Tensor, shift: ModulationPart, scale: ModulationPart, epsilon: Float = 1e-6
+) -> Tensor {
+    modulatedLayerNorm(
+        x, modulation: modulation, parts: 6, shift: shift.rawValue, scale: scale.rawValue, epsilon: epsilon)
+}
+
+/// - Parameters:
+///   - parts: number of parts of the modulation, of which `shift` and `scale` are two.
+private func modulatedLayerNorm(
+    _ x: Tensor, modulation: Tensor, parts: Int, shift: Int, scale: Int, epsilon: Float
+) -> Tensor {
     OperatorProfile.begin("modulatedLayerNorm")
     defer { OperatorProfile.end() }
     precondition(
-        x.shape.count == 3 && modulation.shape == [x.shape[0], 2 * x.shape[2]],
+        x.shape.count == 3 && modulation.shape == [x.shape[0], parts * x.shape[2]],
         "modulatedLayerNorm: modulation \(modulation.shape) does not fit x \(x.shape)")
     let (batch, tokens, width) = (x.shape[0], x.shape[1], x.shape[2])
     let factors = Tensor(uninitialized: [batch, width])
     for picture in 0..<batch {
-        let scales = modulation.pointer + (2 * picture + 1) * width
+        let scales = modulation.pointer + (parts * picture + scale) * width
         for i in 0..<width { factors.storage.pointer[picture * width + i] = 1 + scales[i] }
     }
     let out = Tensor(uninitialized: x.shape)
@@ -64,12 +88,12 @@ public func modulatedLayerNorm(_ x: Tensor, modulation: Tensor, epsilon: Float =
         let at = (picture * tokens + token) * width
         pn_layer_norm_forward(
             min(rowsPerChunk, tokens - token), width, epsilon, x.pointer + at, factors.pointer + picture * width,
-            modulation.pointer + 2 * picture * width, out.storage.pointer + at)
+            modulation.pointer + (parts * picture + shift) * width, out.storage.pointer + at)
     }
     return Tape.record("modulatedLayerNorm", out, from: [x, modulation]) { upstream in
         let gradient = Tensor(uninitialized: x.shape)
-        // The sums have the order of shift and scale in the modulation: of the upstream gradient, and of the upstream
-        // gradient times the normalized x.
+        // Two sums per image, side by side: of the upstream gradient, and of the upstream gradient times the
+        // normalized x.
         let sums = sumOverTokens(batch: batch, tokens: tokens, width: 2 * width) { picture, range, sums in
             let at = (picture * tokens + range.lowerBound) * width
             pn_layer_norm_backward(
@@ -77,6 +101,13 @@ public func modulatedLayerNorm(_ x: Tensor, modulation: Tensor, epsilon: Float =
                 gradient.storage.pointer + at, sums, sums + width)
         }
         x.node?.add(gradient)
-        modulation.node?.add(sums.reshaped(modulation.shape))
+        modulation.node?.accumulateFromZero { pointer in
+            for picture in 0..<batch {
+                for (part, sum) in [(shift, 2 * picture), (scale, 2 * picture + 1)] {
+                    pn_accumulate(
+                        width, sums.pointer + sum * width, pointer + (parts * picture + part) * width)
+                }
+            }
+        }
     }
 }
