@@ -116,7 +116,8 @@ public struct CheckpointSummary: Encodable {
         let prefixes = checkpoint.isBare ? [""] : WeightKind.allCases.filter(checkpoint.holds).map(\.prefix)
         weights = try WeightKind.allCases.filter(checkpoint.holds).prefix(prefixes.count).map {
             Weights(
-                try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix, channels: checkpoint.channels)
+                try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix, metadata: checkpoint.metadata,
+                channels: checkpoint.channels)
         }
         // One that does not load counts among what is unknown.
         projector = (try? checkpoint.projector()).flatMap { $0 }.map {
@@ -135,7 +136,10 @@ public struct CheckpointSummary: Encodable {
         let reduction = autoencoder?.reduction ?? 1
         cost = try Self.cost(
             architecture, reduction: reduction,
-            size: size ?? Self.usualSize(patch: architecture.patchSize * reduction, checkpoint.imageSize))
+            size: size
+                ?? Self.usualSize(
+                    patch: architecture.patchSize * reduction,
+                    checkpoint.imageSize ?? architecture.trainedSide.map { $0 * reduction }))
     }
 
     static func lines(of file: TensorFile) -> [TensorLine] {
@@ -175,7 +179,7 @@ public struct CheckpointSummary: Encodable {
 
 extension CheckpointSummary.Weights {
     /// Builds the model on the shapes alone, so that what a real loading would refuse is known.
-    fileprivate init(_ source: TensorSubset, prefix: String, channels: Int?) {
+    fileprivate init(_ source: TensorSubset, prefix: String, metadata: [String: String], channels: Int?) {
         self.prefix = prefix
         let shapes = source.names.map { source.shape(of: $0) ?? [] }
         tensors = shapes.count
@@ -183,7 +187,7 @@ extension CheckpointSummary.Weights {
         var (missing, unexpected, problem): ([String], [String], String?) = ([], [], nil)
         do {
             let shapes = try ShapesOnly(source)
-            _ = try KnownDenoisers.architecture(of: shapes, channels: channels)
+            _ = try KnownDenoisers.architecture(of: shapes, metadata: metadata, channels: channels)
                 .load(shapes, recomputesBlocks: false)
         } catch let error as CheckpointMismatch {
             (missing, unexpected) = (error.missing, error.unexpected)
@@ -193,7 +197,7 @@ extension CheckpointSummary.Weights {
             problem = "\(error)"
         }
         (self.missing, self.unexpected, self.problem) = (missing, unexpected, problem)
-        architecture = try? KnownDenoisers.architecture(of: source, channels: channels)
+        architecture = try? KnownDenoisers.architecture(of: source, metadata: metadata, channels: channels)
     }
 }
 

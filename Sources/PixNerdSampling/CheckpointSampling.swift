@@ -46,7 +46,7 @@ public struct CheckpointSampling: Sendable {
                     + "at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
         settings = try SamplingSettings(
-            options, checkpoint.metadata, size: size, trained: checkpoint.imageSize, name: path)
+            options, checkpoint.metadata, size: size, trained: choice.trained, name: path)
         let tiles = try Self.tiles(options, loaded, checkpoint.path)
         space = loaded.space(tiles: tiles)
         if let tiles, let tile = options.tile,

@@ -8,6 +8,8 @@ import PixNerdSupport
 struct SizeChoice {
     let denoiser: any Denoiser
     let size: PictureSize
+    /// Side of the images of training in pixels, where the checkpoint tells.
+    let trained: Int?
     /// `grid` or `field`.
     let route: SizeRoute
     /// Where the model never saw such images: one sentence that says so and what to do.
@@ -17,7 +19,9 @@ struct SizeChoice {
     init(
         _ loaded: LoadedDenoiser, _ checkpoint: DenoiserCheckpoint, _ options: SamplingOptions, name: String
     ) throws {
-        let (trained, fieldSizes) = (checkpoint.imageSize, checkpoint.fieldSizes)
+        let fieldSizes = checkpoint.fieldSizes
+        let trained = checkpoint.imageSize ?? loaded.trainedSide
+        self.trained = trained
         let isElsewhere = options.size.map { $0 != (trained ?? 0, trained ?? 0) } ?? false
         route =
             options.route != .auto

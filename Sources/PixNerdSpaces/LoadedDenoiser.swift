@@ -13,6 +13,9 @@ public struct LoadedDenoiser: Sendable {
     /// Pixels along a side for each unit of what is diffused.
     public var reduction: Int { autoencoder?.model.reduction ?? 1 }
 
+    /// Side in pixels of the images of training; nil where the model's tensors do not tell.
+    public var trainedSide: Int? { architecture.trainedSide.map { $0 * reduction } }
+
     /// Where diffusion happens.
     ///
     /// - Parameter tiles: Tiles that large latents are decoded in; nil for whole images.

@@ -57,7 +57,7 @@ public struct MemoryEstimate: Sendable {
     ///   - size: Side of what is diffused.
     ///   - precision: Precision of what is kept for the backward pass.
     public init(
-        _ architecture: any DenoiserArchitecture, averages: Int, batch: Int, size: Int, recompute: Bool,
+        _ architecture: any TrainableArchitecture, averages: Int, batch: Int, size: Int, recompute: Bool,
         precision: Precision
     ) {
         self.init(parameters: architecture.parameterCount, averages: averages)

@@ -13,9 +13,12 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
     /// Reads the sizes off the names and shapes of a checkpoint's tensors.
     ///
-    /// - Parameter channels: Channels of the data, for kinds whose shapes do not tell; nil where they are not known.
+    /// - Parameters:
+    ///   - source: Tensors under their published names, without a prefix.
+    ///   - metadata: Strings next to the tensors, for kinds whose shapes do not tell everything.
+    ///   - channels: Channels of the data, for kinds whose shapes do not tell; nil where they are not known.
     /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
-    init(readFrom source: any TensorSource, channels: Int?) throws
+    init(readFrom source: any TensorSource, metadata: [String: String], channels: Int?) throws
 
     /// Channels of the data that is diffused.
     var channels: Int { get }
@@ -27,6 +30,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var tokenBlocks: Int { get }
     /// Number of weights.
     var parameterCount: Int { get }
+    /// Side of the data of training, in the units of what is diffused; nil where the tensors do not tell.
+    var trainedSide: Int? { get }
     /// Whether each patch is decoded by a field that can be evaluated at any density.
     var decodesFields: Bool { get }
     /// The sizes in words, a line each.
@@ -34,9 +39,6 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
     /// Multiply-adds of one forward pass for one image.
     func multiplyAdds(height: Int, width: Int) -> Int
-
-    /// Memory in bytes of a forward and backward pass of training.
-    func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
 
     /// A model with the weights of a checkpoint.
     ///
@@ -55,12 +57,16 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
 /// An architecture that can be trained from scratch.
 public protocol TrainableArchitecture: DenoiserArchitecture {
+    /// Memory in bytes of a forward and backward pass of training.
+    func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
+
     /// A model with fresh weights.
     func makeModel(seed: UInt64, recomputesBlocks: Bool) -> any AlignableDenoiser
 }
 
 extension DenoiserArchitecture {
     public var decodesFields: Bool { false }
+    public var trainedSide: Int? { nil }
 
     /// Whether another architecture is of this kind and has these sizes.
     public func isSame(as other: any DenoiserArchitecture) -> Bool { (other as? Self) == self }

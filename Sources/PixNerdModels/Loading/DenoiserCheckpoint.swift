@@ -178,7 +178,7 @@ public struct DenoiserCheckpoint {
     public func architecture(
         _ kind: WeightKind, channels expected: Int? = nil
     ) throws -> any DenoiserArchitecture {
-        try KnownDenoisers.architecture(of: tensors(kind), channels: channels ?? expected)
+        try KnownDenoisers.architecture(of: tensors(kind), metadata: metadata, channels: channels ?? expected)
     }
 
     /// The model with these weights.

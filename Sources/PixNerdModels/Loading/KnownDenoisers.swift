@@ -11,13 +11,14 @@ public enum KnownDenoisers {
     ///
     /// - Parameters:
     ///   - source: Tensors under their published names, without a prefix.
+    ///   - metadata: Strings next to the tensors.
     ///   - channels: Channels of the data, where known.
     /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
     public static func architecture(
-        of source: any TensorSource, channels: Int? = nil
+        of source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil
     ) throws -> any DenoiserArchitecture {
         let kind = kinds.first { $0.recognizes(source) } ?? kinds[0]
-        return try kind.init(readFrom: source, channels: channels)
+        return try kind.init(readFrom: source, metadata: metadata, channels: channels)
     }
 
     /// The architecture that a run's model section asks for.

@@ -32,10 +32,11 @@ extension PixNerdArchitecture: Codable {
     ///
     /// - Parameters:
     ///   - source: tensors under the published names, without a prefix.
+    ///   - metadata: not used.
     ///   - channels: of what a linear head diffuses, since its shapes do not tell them from the patch; where nil 3 is
     ///     taken where it makes a square patch, then 4, then 16.
     /// - Throws: `ArchitectureError` naming the tensor that is missing or makes no sense.
-    public init(readFrom source: any TensorSource, channels: Int? = nil) throws {
+    public init(readFrom source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil) throws {
         let shapes = PublishedShapes(source)
         let isLinear = shapes.has("x_embedder.proj.weight")
         let patchEmbedding = try shapes.shape(isLinear ? "x_embedder.proj.weight" : "s_embedder.proj.weight", 2)

@@ -74,7 +74,7 @@ struct DenoiserPreparation: TrainingPreparation {
     }
 
     private static func memory(
-        _ configuration: Configuration, _ architecture: any DenoiserArchitecture, _ space: TrainingSpace,
+        _ configuration: Configuration, _ architecture: any TrainableArchitecture, _ space: TrainingSpace,
         _ features: FeatureSource?
     ) -> MemoryEstimate {
         let training = configuration.training
