@@ -66,7 +66,7 @@ public struct PixNerdError: Error, LocalizedError, CustomStringConvertible, Send
         var text = [subject, found].compactMap { $0?.text(naming: name) }.joined(separator: " ")
         if let expected { text += "; expected \(expected.text(naming: name))" }
         if let advice { text += "; \(advice.text(naming: name))" }
-        return printable(text + ".")
+        return printable(text.hasSuffix("?") ? text : text + ".")
     }
 }
 

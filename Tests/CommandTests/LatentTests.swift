@@ -110,7 +110,7 @@ import Testing
                 file.names.map { (String($0.dropFirst("ema_denoiser.".count)), try file.tensor($0)) },
                 to: place.path("bare.safetensors"))
             let sample = ["sample", "bare.safetensors", "--out", "a.png", "--size", "16", "--steps", "2"]
-            try place.refuse(sample, naming: ["latents of 2 channels", "by --vae"])
+            try place.refuse(sample, naming: ["latents of 2 channels", "with --vae"])
             try place.succeed(sample + ["--vae", "runs/vae"])
             let other = try Fixtures.autoencoder("sd").path
             try place.refuse(
@@ -130,14 +130,14 @@ import Testing
     @Test func sizesAreThoseOfPatchesTimesReduction() throws {
         try withRuns { place in
             let outcome = try place.succeed(Self.sample + ["--size", "18x30"])
-            #expect(outcome.errors.contains("18 x 30 does not divide by 4") && outcome.errors.contains("20 x 32"))
+            #expect(outcome.errors.contains("18 x 30 is not a multiple of 4") && outcome.errors.contains("20 x 32"))
             let name = try place.pictureNames(in: "pictures")[0]
             let picture = try ImageFile.read(place.path("pictures/\(name)"))
             #expect(picture.height == 18 && picture.width == 30)
             let tiled = try place.succeed(
                 Self.sample + ["--size", "18x30", "--overwrite", "--vae-tile", "16"])
             #expect(
-                tiled.errors.contains("squares of 16 pixels that overlap by 4") && tiled.errors.contains("not exactly"))
+                tiled.errors.contains("tiles of 16 pixels that overlap by 4") && tiled.errors.contains("differ slightly"))
             let manifest = String(decoding: try place.bytes("pictures/manifest.json"), as: UTF8.self)
             #expect(manifest.contains("\"autoencoder_tile\" : 16"))
             // One tile is the whole picture, about which there is nothing to say.

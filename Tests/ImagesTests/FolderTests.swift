@@ -56,12 +56,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ([], "holds no folders: expected one folder for each class"),
-        (["notes.txt"], "holds no folders: expected one folder for each class"),
-        (["1.png"], "holds no folders but 1 picture: expected one folder for each class"),
-        (["1.png", "2.gif"], "holds no folders but 2 pictures: expected"),
-        (["dog/1.png", "cat/notes.txt"], "/cat holds no PNG or JPEG picture: put pictures in it or remove it."),
-        (["cat/1.webp", "cat/2.gif"], "/cat holds no PNG or JPEG picture, only 1 .gif and 1 .webp (convert those):"),
+        ([], "holds no folders; expected one folder for each class"),
+        (["notes.txt"], "holds no folders; expected one folder for each class"),
+        (["1.png"], "holds no folders but 1 picture; expected one folder for each class"),
+        (["1.png", "2.gif"], "holds no folders but 2 pictures; expected"),
+        (["dog/1.png", "cat/notes.txt"], "/cat holds no PNG or JPEG picture; put pictures in it or remove it."),
+        (["cat/1.webp", "cat/2.gif"], "/cat holds no PNG or JPEG picture, only 1 .gif and 1 .webp (convert those);"),
     ])
     func saysWhatIsWrong(files: [String], complaint: String) throws {
         let folder = try TemporaryFolder()

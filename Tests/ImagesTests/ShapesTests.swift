@@ -69,8 +69,8 @@ import Testing
             }
             return error?.description ?? ""
         }
-        #expect(complaint("/set").hasSuffix("/set is not empty: name a new one, or empty it first."))
-        #expect(complaint("/file").hasSuffix("/file is a file: expected a new folder for the pictures."))
+        #expect(complaint("/set").hasSuffix("/set is not empty; name a new one, or empty it first."))
+        #expect(complaint("/file").hasSuffix("/file is a file; expected a new folder for the pictures."))
         #expect(complaint("/new", imagesPerClass: 0).contains("at least 1"))
         #expect(complaint("/new", size: 4).contains("a side of 8 to 4096"))
         #expect(complaint("/file/below").contains("/file/below/circle cannot be made"))

@@ -62,7 +62,7 @@ import Testing
         }
         // A folder of shards is not laid out as a folder of pictures.
         let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: folder.path) }
-        #expect(error?.description.contains("holds no folders but 3 tar files: name the shards themselves") == true)
+        #expect(error?.description.contains("holds no folders but 3 tar files; name the shards themselves") == true)
     }
 
     @Test(arguments: ["gnu", "pax"])
@@ -133,17 +133,17 @@ import Testing
         #expect(try complaint(tar(good, hasEnd: false)).contains("is cut short: its end is missing"))
         #expect(try complaint(Array(tar(good).dropLast(1024 + 512))).contains("is cut short: 1.png has"))
         #expect(try complaint([]).contains("is cut short"))
-        #expect(try complaint(tar([])).contains("holds no PNG or JPEG picture: expected pairs of files"))
+        #expect(try complaint(tar([])).contains("holds no PNG or JPEG picture; expected pairs of files"))
         #expect(try complaint(tar([("1.gif", []), ("1.cls", [48])])).contains("picture, only 1 .gif (convert those)"))
         #expect(
-            try complaint(tar([good[1]])).contains("The picture 1.png in the shard a.tar has no class: expected 1.cls"))
+            try complaint(tar([good[1]])).contains("The picture 1.png in the shard a.tar has no class; expected 1.cls"))
         #expect(try complaint(tar([good[0]])).contains("The class 1.cls in the shard a.tar has no picture"))
         #expect(try complaint(tar(good + [("1.jpg", [])])).contains("two pictures for one sample, 1.png and 1.jpg"))
         for text in ["cat", "-1", "", "99999999999999999999", "1 2"] {
             let message = try complaint(tar([("1.cls", Array(text.utf8)), good[1]]))
             #expect(message.contains("1.cls in the shard") && message.contains("expected the number of a class"))
         }
-        #expect(try complaint([0x1F, 0x8B] + tar(good)).contains("is compressed: unpack it"))
+        #expect(try complaint([0x1F, 0x8B] + tar(good)).contains("is compressed; unpack it"))
         #expect(try complaint([UInt8](repeating: 65, count: 4096)).contains("is not a tar file, or damaged"))
     }
 

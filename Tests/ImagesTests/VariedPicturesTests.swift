@@ -92,6 +92,6 @@ import Testing
         #expect(try loader.next().indices == [1, 1, 1, 1])
         #expect(loader.skipped == [folder.path + "/a/line.png"])
         let message = try #require(keeper.messages.withLock { $0.first })
-        #expect(message.hasSuffix("line.png has \(width) x \(height) pixels: expected at least 2 on each side."))
+        #expect(message.hasSuffix("line.png has \(width) x \(height) pixels; expected at least 2 on each side."))
     }
 }

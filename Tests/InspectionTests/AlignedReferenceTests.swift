@@ -133,7 +133,7 @@ import Testing
         let reference = Fixtures.path("dinov2/transformers-5x4.safetensors")
         expectSentence(
             sentence { _ = try encoderCheck(reference, basePatch: 12) },
-            naming: [reference, "image", "multiples of 12", "--base-patch"])
+            naming: [reference, "image", "multiples of 12", "basePatch"])
         expectSentence(
             sentence { _ = try encoderCheck(reference, basePatch: 8) }, naming: [reference, "tokens", "width 24"])
         try withTemporaryDirectory { directory in

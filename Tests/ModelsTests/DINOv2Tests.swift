@@ -130,7 +130,7 @@ import Testing
         expectSentence(
             refusal { _ = try DINOv2File(path: pixnerd).load() }, naming: [pixnerd, "not a DINOv2", "pos_embed"])
         expectSentence(
-            refusal { _ = try DINOv2File(path: path("hub.pth")).load() }, naming: ["hub.pth", "24", "--heads"])
+            refusal { _ = try DINOv2File(path: path("hub.pth")).load() }, naming: ["hub.pth", "24", "heads"])
         expectSentence(
             refusal { _ = try DINOv2File(path: path("hub.pth")).load(heads: 5) }, naming: ["hub.pth", "5", "24"])
         try withTemporaryDirectory { directory in

@@ -246,7 +246,7 @@ import Testing
             }
             let other = "\(runs.directory)/other"
             try ShapesDataset.write(to: other, imagesPerClass: 3, size: 16, seed: 5)
-            refuse(runs, naming: ["other pictures", "32", "24"]) {
+            refuse(runs, naming: ["other images", "32", "24"]) {
                 fromCache(runs, &$0)
                 $0.data.root = other
             }
@@ -262,7 +262,7 @@ import Testing
             try FileManager.default.removeItem(atPath: runs.pictures)
             try ShapesDataset.write(to: runs.pictures, imagesPerClass: 4, size: 16, seed: 6)
             let text = sentence { _ = try runs.train("run") { fromCache(runs, &$0) } }
-            expectSentence(text, naming: [runs.pictures, "not the picture", "encode features"])
+            expectSentence(text, naming: [runs.pictures, "not the image", "encode features"])
         }
     }
 

@@ -112,7 +112,7 @@ import Testing
     ])
     func aSizeThatPatchesDoNotDivideGetsTheNearestThatWorks(size: Int, patch: Int, nearest: Int) {
         expectSentence(
-            sizeProblem(size, multiple: patch) ?? "", naming: ["is \(size)", "\(patch) x \(patch)", "is \(nearest)."])
+            (sizeProblem(size, multiple: patch) ?? "") + ".", naming: ["is \(size)", "\(patch) x \(patch)", "is \(nearest)."])
         #expect(sizeProblem(nearest, multiple: patch) == nil)
     }
 }

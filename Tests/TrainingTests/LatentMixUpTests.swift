@@ -202,7 +202,7 @@ import Testing
                     $0.latent.cache = "\(runs.directory)/latents"
                 }
             }
-            expectSentence(text, naming: [runs.pictures, "not the picture", "encode latents"])
+            expectSentence(text, naming: [runs.pictures, "not the image", "encode latents"])
         }
     }
 

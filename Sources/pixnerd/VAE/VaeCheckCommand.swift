@@ -58,7 +58,7 @@ struct VaeCheckCommand: ParsableCommand {
         threads.apply()
         let checkpoint = try AutoencoderCheckpoint(path: autoencoder)
         if let problem = sizeProblem(size, multiple: checkpoint.architecture.reduction) {
-            throw CommandError("--size \(problem)")
+            throw CommandError("--size \(problem).")
         }
         let logger = makeLogger()
         let collection = try ImageCollection.pictures(below: pictures)
