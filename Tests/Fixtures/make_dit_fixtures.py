@@ -4,8 +4,9 @@
     .venv/bin/python make_dit_fixtures.py            # rewrites dit/ beside this file
     .venv/bin/python make_dit_fixtures.py --output /tmp/fixtures
 
-dit/tiny.pt  a checkpoint with the layout of the training script of facebookresearch/DiT: model, ema, opt, args. Only
-             x_embedder and final_layer.linear differ between model and ema, the other tensors share their storage.
+dit/tiny.pt  a checkpoint with the layout of the training script of facebookresearch/DiT: model, ema, opt, args, and the
+             number of heads, which the tensors do not tell. Only x_embedder and final_layer.linear differ between model
+             and ema, the other tensors share their storage.
 dit/tiny-{reference,wide,limits}.safetensors  `velocity` of the EMA weights for latents `x`, flow times `t` and classes
              `y`, with the steps on the way to it: diffusion time `s`, network input `z` and predicted noise `epsilon`.
              `reference` is the size of training, `wide` is 16x24, `limits` has t = 0 and t = 1. Computed in float64
@@ -262,7 +263,8 @@ def make_checkpoint(folder, average, generator):
     args = {"model": "tiny", "image_size": 8 * TINY["side"] * TINY["patch"], "num_classes": TINY["classes"],
             "vae": "ema", "global_seed": 0}
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"model": model, "ema": dict(ema), "opt": {}, "args": args}, folder / "tiny.pt")
+    torch.save({"model": model, "ema": dict(ema), "opt": {}, "args": args, "num_heads": TINY["heads"]},
+               folder / "tiny.pt")
 
 
 def make_reference(path, model, generator, height, width, times, classes):
