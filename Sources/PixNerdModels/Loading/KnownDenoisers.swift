@@ -4,7 +4,8 @@ import PixNerdTensors
 public enum KnownDenoisers {
     /// Every kind; the first that recognizes a checkpoint's tensors reads it.
     static let kinds: [any DenoiserArchitecture.Type] = [
-        PixNerdArchitecture.self
+        PixNerdArchitecture.self,
+        DiTArchitecture.self,
     ]
 
     /// The architecture of a checkpoint, read off its tensors.

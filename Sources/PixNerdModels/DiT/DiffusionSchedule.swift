@@ -1,0 +1,60 @@
+import Foundation
+
+/// A diffusion process with 1000 evenly spaced betas (Ho et al., arXiv 2006.11239, section 4), and where on it the points
+/// of a flow lie.
+///
+/// The diffusion z_s = alpha_s x + sigma_s e and the flow x_t = t x + (1 - t) e are linear in the same data x and noise
+/// e. At equal signal-to-noise ratio, alpha_s / sigma_s = t / (1 - t), one is a multiple of the other, so a prediction of e
+/// from z_s gives the velocity E[x - e | x_t] = (x_t - e) / t exactly (Karras et al., arXiv 2206.00364, appendix B;
+/// Kingma and Gao, arXiv 2303.00848).
+///
+/// The steps 0 ... 999 reach from t = 0.0063 to t = 0.9901. Beyond, the velocity of the nearest of these times is taken
+/// at the point of the same direction, which is continuous in t. At t = 0 pure noise stands for z_999, as in diffusion
+/// samplers.
+struct DiffusionSchedule: Sendable {
+    /// A point of the flow as the diffusion process sees it.
+    struct Point: Sendable {
+        /// Diffusion step, 0 ... 999, in general between two integers.
+        let step: Double
+        /// z_s / x_t.
+        let inputScale: Float
+        /// The velocity is `dataScale` z_s + `noiseScale` e.
+        let dataScale: Float
+        let noiseScale: Float
+    }
+
+    /// ln(alpha_s^2 / sigma_s^2), which falls strictly.
+    private let logRatios: [Double]
+
+    init() {
+        var kept = 1.0
+        logRatios = (0..<1000).map { step in
+            kept *= 1 - (1e-4 + (0.02 - 1e-4) * Double(step) / 999)
+            return log(kept / (1 - kept))
+        }
+    }
+
+    /// The point of the flow at a time from 0 (noise) to 1 (data).
+    func point(at time: Float) -> Point {
+        let time = Double(time)
+        func flowTime(_ logRatio: Double) -> Double { 1 / (1 + exp(-logRatio / 2)) }
+        let reached = min(max(time, flowTime(logRatios[999])), flowTime(logRatios[0]))
+        return Point(
+            step: step(logRatio: 2 * log(reached / (1 - reached))), inputScale: Float(1 / hypot(time, 1 - time)),
+            dataScale: Float(hypot(reached, 1 - reached) / reached), noiseScale: Float(-1 / reached))
+    }
+
+    /// The step with a logarithm of the signal-to-noise ratio; it is linear between integer steps.
+    private func step(logRatio: Double) -> Double {
+        // The first step below the ratio; the steps before it are at or above it.
+        var (low, high) = (0, logRatios.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if logRatios[middle] < logRatio { high = middle } else { low = middle + 1 }
+        }
+        guard low > 0 else { return 0 }
+        guard low < logRatios.count else { return Double(logRatios.count - 1) }
+        let (above, below) = (logRatios[low - 1], logRatios[low])
+        return Double(low - 1) + (above - logRatio) / (above - below)
+    }
+}
