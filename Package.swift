@@ -130,7 +130,7 @@ let package = Package(
         tests(of: "Layers", ["Tensors"]),
         tests(of: "Optimization", ["Checkpoints", "Layers", "Tensors"]),
         tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),
-        tests(of: "Images", ["Diffusion", "Support", "Tensors"]),
+        tests(of: "Images", ["Diffusion", "Support", "Tensors"], [logging]),
         tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors"]),
         tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Spaces", "Support", "Tensors"]),
