@@ -68,7 +68,7 @@ import Testing
         try withTemporaryDirectory { directory in
             let path = "\(directory)/taken"
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
-            let error = #expect(throws: CheckpointError.self) {
+            let error = #expect(throws: PixNerdError.self) {
                 try AtomicFile.write(to: path) { try append("new", to: $0) }
             }
             expectSentence(error?.description ?? "", naming: [path, "cannot be written"])
@@ -81,7 +81,7 @@ import Testing
             let file = "\(directory)/file"
             try "text".write(toFile: file, atomically: false, encoding: .utf8)
             for path in ["\(directory)/missing/a.json", "\(file)/a.json", "/proc/a.json"] {
-                let error = #expect(throws: CheckpointError.self) {
+                let error = #expect(throws: PixNerdError.self) {
                     try AtomicFile.write(to: path) { _ in Issue.record("nothing can be written to \(path)") }
                 }
                 expectSentence(error?.description ?? "", naming: [path, "cannot be written"])
@@ -92,7 +92,7 @@ import Testing
     @Test func syncingWhatIsNoFolderGivesOneSentence() throws {
         try withTemporaryDirectory { directory in
             try AtomicFile.syncDirectory(directory)
-            let error = #expect(throws: CheckpointError.self) {
+            let error = #expect(throws: PixNerdError.self) {
                 try AtomicFile.syncDirectory("\(directory)/missing")
             }
             expectSentence(error?.description ?? "", naming: ["\(directory)/missing"])

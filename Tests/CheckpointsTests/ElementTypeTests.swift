@@ -72,7 +72,7 @@ import Testing
     func fractionsAreNotIntegers(type: String) throws {
         let size = type == "F64" ? 8 : type == "F32" ? 4 : 2
         try withFile(file(type, 1, [UInt8](repeating: 0, count: size))) { file in
-            let error = #expect(throws: CheckpointError.self) { try file.integers("x") }
+            let error = #expect(throws: PixNerdError.self) { try file.integers("x") }
             expectSentence(error?.description ?? "", naming: [file.path, "x", type])
         }
     }
@@ -101,7 +101,7 @@ import Testing
         let header = #"{"x":{"dtype":"F32","shape":[3,0],"data_offsets":[0,0]}}"#
         try withFile(safetensorsBytes(header)) { file in
             #expect(file.names == ["x"])
-            let error = #expect(throws: CheckpointError.self) { try file.tensor("x") }
+            let error = #expect(throws: PixNerdError.self) { try file.tensor("x") }
             expectSentence(error?.description ?? "", naming: [file.path, "x", "[3, 0]"])
         }
     }

@@ -19,7 +19,7 @@ import Testing
     ) throws {
         try withTemporaryDirectory { directory in
             let path = try write(bytes, in: directory)
-            let error = #expect(throws: CheckpointError.self, sourceLocation: sourceLocation) {
+            let error = #expect(throws: PixNerdError.self, sourceLocation: sourceLocation) {
                 try SafetensorsFile(path: path)
             }
             expectSentence(error?.description ?? "", naming: [path] + needed, sourceLocation: sourceLocation)
@@ -40,7 +40,7 @@ import Testing
             let handle = try #require(FileHandle(forUpdatingAtPath: path))
             for length in Self.good.indices.reversed() {
                 try handle.truncate(atOffset: UInt64(length))
-                let error = #expect(throws: CheckpointError.self, "\(length) bytes") {
+                let error = #expect(throws: PixNerdError.self, "\(length) bytes") {
                     try SafetensorsFile(path: path)
                 }
                 expectSentence(error?.description ?? "", naming: [path])
@@ -133,7 +133,7 @@ import Testing
     @Test func whatIsNoFileIsRefused() throws {
         try withTemporaryDirectory { directory in
             for path in [directory, "\(directory)/nothing.safetensors", "/dev/null"] {
-                let error = #expect(throws: CheckpointError.self) { try SafetensorsFile(path: path) }
+                let error = #expect(throws: PixNerdError.self) { try SafetensorsFile(path: path) }
                 expectSentence(error?.description ?? "", naming: [path])
             }
         }
@@ -162,7 +162,7 @@ import Testing
                         #expect(tensor.values.count == tensor.shape.reduce(1, *))
                     }
                     accepted += 1
-                } catch is CheckpointError {
+                } catch is PixNerdError {
                     refused += 1
                 }
             }

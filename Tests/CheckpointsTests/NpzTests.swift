@@ -57,18 +57,18 @@ import Testing
         let file = try Self.file("unread-types")
         #expect(file.names == ["good"])
         #expect(file.unreadable == ["big": ">f4", "text": "<U2", "complex": "<c16", "things": "|O", "unsigned": "<u2"])
-        let error = try #require(throws: CheckpointError.self) { try file.elements(of: "big") }
+        let error = try #require(throws: PixNerdError.self) { try file.elements(of: "big") }
         expectSentence(error.description)
         #expect(error.description.contains("big") && error.description.contains(">f4"))
-        let absent = try #require(throws: CheckpointError.self) { try file.elements(of: "mu") }
+        let absent = try #require(throws: PixNerdError.self) { try file.elements(of: "mu") }
         #expect(absent.description.contains("lacks the array mu; it holds good"))
-        let nothing = try #require(throws: CheckpointError.self) { try Self.file("nothing") }
+        let nothing = try #require(throws: PixNerdError.self) { try Self.file("nothing") }
         #expect(nothing.description.contains("text of type '<U1'"))
     }
 
     @Test func otherFilesAreRefusedInASentence() throws {
         for name in ["torch/plain.pt", "npz/vector.npy", "npz/expected.safetensors", "npz/absent.npz"] {
-            let error = try #require(throws: CheckpointError.self) { try NpzFile(path: Fixtures.path(name)) }
+            let error = try #require(throws: PixNerdError.self) { try NpzFile(path: Fixtures.path(name)) }
             expectSentence(error.description)
         }
     }
@@ -97,7 +97,7 @@ import Testing
                 if isGood {
                     #expect(try NpzFile(path: path).elements(of: "x").count * 4 == size, "\(text)")
                 } else {
-                    let error = try #require(throws: CheckpointError.self, "\(text)") { try NpzFile(path: path) }
+                    let error = try #require(throws: PixNerdError.self, "\(text)") { try NpzFile(path: path) }
                     expectSentence(error.description)
                 }
             }
@@ -161,7 +161,7 @@ import Testing
             #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == Data("before".utf8))
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == ["a.npz"])
         }
-        let error = try #require(throws: CheckpointError.self) {
+        let error = try #require(throws: PixNerdError.self) {
             try NpzWriter(path: "/nowhere/at/all.npz", arrays: [.init("a", .uint8, [1])])
         }
         expectSentence(error.description)

@@ -94,15 +94,15 @@ import Testing
             let path = "\(directory)/model.safetensors"
             try SafetensorsWriter.write([("a", numbers)], to: path)
             let file = try SafetensorsFile(path: path)
-            let error = #expect(throws: CheckpointError.self) { try file.tensor("blocks.0.b") }
+            let error = #expect(throws: PixNerdError.self) { try file.tensor("blocks.0.b") }
             expectSentence(error?.description ?? "", naming: [path, "blocks.0.b"])
-            let other = #expect(throws: CheckpointError.self) { try file.integers("a") }
+            let other = #expect(throws: PixNerdError.self) { try file.integers("a") }
             expectSentence(other?.description ?? "", naming: [path, "F32", "integers"])
         }
     }
 
     @Test func writingWhereThereIsNoFolderSaysSo() {
-        let error = #expect(throws: CheckpointError.self) {
+        let error = #expect(throws: PixNerdError.self) {
             try SafetensorsWriter.write([("a", numbers)], to: "/nonexistent/folder/a.safetensors")
         }
         expectSentence(error?.description ?? "", naming: ["/nonexistent/folder/a.safetensors", "No such file"])

@@ -46,7 +46,7 @@ import Testing
             try FileManager.default.createDirectory(atPath: "\(folder)/x", withIntermediateDirectories: true)
             try "text".write(toFile: file, atomically: false, encoding: .utf8)
             for path in [folder, file] {
-                let error = #expect(throws: TrainingError.self) { try RunDirectory.create(path) }
+                let error = #expect(throws: PixNerdError.self) { try RunDirectory.create(path) }
                 expectSentence(error?.description ?? "", naming: [path, "resume", "name=NAME"])
             }
             #expect(try names(in: folder) == ["x"])
@@ -58,7 +58,7 @@ import Testing
         try withTemporaryDirectory { directory in
             try "text".write(toFile: "\(directory)/file", atomically: false, encoding: .utf8)
             for path in ["\(directory)/file/run", "/proc/run"] {
-                let error = #expect(throws: TrainingError.self) { try RunDirectory.create(path) }
+                let error = #expect(throws: PixNerdError.self) { try RunDirectory.create(path) }
                 expectSentence(error?.description ?? "", naming: [path, "cannot be made"])
             }
         }

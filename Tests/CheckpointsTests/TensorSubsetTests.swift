@@ -44,7 +44,7 @@ import Testing
         try withModel { file in
             let subset = TensorSubset(file, prefix: "denoiser.")
             #expect(subset.origin.contains(file.path) && subset.origin.contains("denoiser."))
-            let error = #expect(throws: CheckpointError.self) { try subset.tensor("b.c") }
+            let error = #expect(throws: PixNerdError.self) { try subset.tensor("b.c") }
             expectSentence(error?.description ?? "", naming: [file.path, "denoiser.b.c"])
         }
     }

@@ -98,7 +98,7 @@ enum Reading<File: StoredTensors> {
     case file(File)
     case refused(String)
 
-    /// Opens the bytes as a file and reads every tensor; anything but success or a `CheckpointError` is thrown.
+    /// Opens the bytes as a file and reads every tensor; anything but success or a `PixNerdError` is thrown.
     static func of(
         _ bytes: [UInt8], as name: String, in directory: String, open: (_ path: String) throws -> File
     ) throws -> Reading {
@@ -118,13 +118,13 @@ enum Reading<File: StoredTensors> {
                         Issue.record("\(name)")
                         continue
                     }
-                } catch let error as CheckpointError {
+                } catch let error as PixNerdError {
                     // A tensor may be found damaged only when it is read.
                     expectSentence(error.description)
                 }
             }
             return .file(file)
-        } catch let error as CheckpointError {
+        } catch let error as PixNerdError {
             expectSentence(error.description)
             return .refused(error.description)
         }

@@ -90,7 +90,7 @@ import Testing
         ("no-tensors.pt", "epoch, state_dict"), ("colliding.pt", "called a once"), ("bzip2.pt", "method 12"),
     ])
     func refuses(name: String, words: String) throws {
-        let error = try #require(throws: CheckpointError.self) { try open(name) }
+        let error = try #require(throws: PixNerdError.self) { try open(name) }
         expectSentence(error.description)
         #expect(error.description.contains(words), "\(error)")
     }
@@ -100,7 +100,7 @@ import Testing
         "torch-load",
     ])
     func neverRuns(name: String) throws {
-        let error = try #require(throws: CheckpointError.self) { try open("malicious-\(name).pt") }
+        let error = try #require(throws: PixNerdError.self) { try open("malicious-\(name).pt") }
         #expect(error.description.contains(name.replacing("-", with: ".")), "\(error)")
         #expect(!FileManager.default.fileExists(atPath: "pixnerd-a-pickle-was-run"))
     }

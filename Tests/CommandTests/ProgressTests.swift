@@ -65,7 +65,7 @@ import Testing
         ("epochs", "training.steps"), ("cfg", "sampling.guidance"), ("model.depth", "model.num_blocks"),
     ])
     func otherProgramsNamesLeadToKeys(name: String, key: String) throws {
-        let error = #expect(throws: ConfigurationError.self) {
+        let error = #expect(throws: PixNerdError.self) {
             try Configuration(text: "\(name): 1", origin: "a.yaml")
         }
         #expect(error?.description.hasSuffix("did you mean \(key)?") == true, "\(error?.description ?? "")")

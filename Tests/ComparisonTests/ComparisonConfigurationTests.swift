@@ -35,7 +35,7 @@ import Testing
         _ text: String, _ settings: [String] = [], naming needed: [String],
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let error = #expect(throws: ConfigurationError.self, sourceLocation: sourceLocation) {
+        let error = #expect(throws: PixNerdError.self, sourceLocation: sourceLocation) {
             try read(text, settings)
         }
         expectSentence(error?.description ?? "", naming: needed, sourceLocation: sourceLocation)

@@ -127,7 +127,7 @@ import Testing
                 }
             }
             let wrong = text.replacingOccurrences(of: "runs/field", with: "runs/latent-autoencoder")
-            let error = #expect(throws: ConfigurationError.self) { try tiny.comparison(text: wrong) }
+            let error = #expect(throws: PixNerdError.self) { try tiny.comparison(text: wrong) }
             expectSentence(
                 error?.description ?? "", naming: ["compare.yaml", "field", "latent-autoencoder", "latent.vae"])
         }
@@ -151,7 +151,7 @@ import Testing
             #expect(more.filter { $0.name.hasSuffix("training") }.count == 3)
             #expect(!more.contains { $0.name.contains("step-2.") || $0.name.hasSuffix("autoencoder") })
             // Another way to train: refused.
-            let error = #expect(throws: ComparisonError.self) { try tiny.run(tiny.comparison(["training.beta1=0.8"])) }
+            let error = #expect(throws: PixNerdError.self) { try tiny.run(tiny.comparison(["training.beta1=0.8"])) }
             expectSentence(
                 error?.description ?? "",
                 naming: ["tiny/runs/field", "training.beta1", "0.9", "0.8", "overrides name="])

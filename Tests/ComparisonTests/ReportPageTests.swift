@@ -190,7 +190,9 @@ private final class PageReading: NSObject, XMLParserDelegate {
         super.init()
         let parser = XMLParser(data: Data(page.utf8))
         parser.delegate = self
-        guard parser.parse() else { throw parser.parserError ?? ComparisonError("The page cannot be parsed.") }
+        guard parser.parse() else {
+            throw parser.parserError ?? PixNerdError(.malformed, found: "the page cannot be parsed")
+        }
     }
 
     func count(_ name: String, of role: String?) -> Int { elements.count { $0.name == name && $0.role == role } }

@@ -230,7 +230,7 @@ import Testing
             try Self.writeFolder(pictureBatch(3, 16, 16, kind: 1), to: "\(directory)/mixed")
             try ImageFile.writePNG(
                 RGBImage(width: 20, height: 16, fill: (1, 2, 3)), to: "\(directory)/mixed/wide.png")
-            #expect(throws: EvaluationError.self) { try Self.evaluate("\(directory)/real", "\(directory)/mixed") }
+            #expect(throws: PixNerdError.self) { try Self.evaluate("\(directory)/real", "\(directory)/mixed") }
             let asked = try Self.evaluate("\(directory)/real", "\(directory)/mixed") {
                 $0.size = PictureExtent(height: 16, width: 16)
             }.report
@@ -302,7 +302,7 @@ import Testing
             let report = try Self.evaluate("\(directory)/a", "\(directory)/a").report
             #expect(report.real.pictures == 5 && report.real.unreadable == 1)
             // Pairs would no longer be pairs.
-            #expect(throws: EvaluationError.self) {
+            #expect(throws: PixNerdError.self) {
                 try Self.evaluate("\(directory)/a", "\(directory)/a") { $0.arePairs = true }
             }
         }

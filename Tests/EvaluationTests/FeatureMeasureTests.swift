@@ -52,9 +52,9 @@ import Testing
         damaged.withUnsafeMutableBuffer { $0[5] = .nan }
         let good = GaussianStatistics(of: features)
         let bad = GaussianStatistics(of: damaged)
-        let error = try #require(throws: EvaluationError.self) { try FrechetDistance(to: bad) }
+        let error = try #require(throws: PixNerdError.self) { try FrechetDistance(to: bad) }
         expectSentence(error.description, naming: ["not finite"])
-        #expect(throws: EvaluationError.self) { try FrechetDistance(to: good)(bad) }
+        #expect(throws: PixNerdError.self) { try FrechetDistance(to: good)(bad) }
     }
 
     @Test func kernelDistanceIsThatOfTorchFidelity() throws {

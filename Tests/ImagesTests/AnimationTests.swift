@@ -65,7 +65,7 @@ import Testing
 
     @Test func aFolderThatIsMissingIsNamed() {
         for format in Animation.Format.allCases {
-            let error = #expect(throws: ImageError.self) {
+            let error = #expect(throws: PixNerdError.self) {
                 try Self.animation.write(format, to: "/nowhere/at/all/a")
             }
             expectSentence(error?.description ?? "", naming: ["/nowhere/at/all/a", "cannot be written"])

@@ -34,14 +34,14 @@ import Testing
     ])
     func refusesWhatIsNoPicture(name: String, complaint: String) throws {
         let path = Fixture.path(name)
-        let error = #expect(throws: ImageError.self) { try ImageFile.read(path) }
+        let error = #expect(throws: PixNerdError.self) { try ImageFile.read(path) }
         let message = try #require(error).description
         #expect(message.contains(path) && message.contains(complaint), "\(message)")
     }
 
     @Test func refusesAFolder() throws {
         let folder = try TemporaryFolder()
-        let error = #expect(throws: ImageError.self) { try ImageFile.read(folder.path) }
+        let error = #expect(throws: PixNerdError.self) { try ImageFile.read(folder.path) }
         #expect(error?.description.contains("is not a regular file") == true)
     }
 
@@ -53,7 +53,7 @@ import Testing
         let whole = try Fixture.bytes(name)
         #expect(throws: Never.self) { try ImageFile.decode(whole, name: name) }
         for count in 0..<whole.count {
-            let error = #expect(throws: ImageError.self, "cut to \(count) bytes") {
+            let error = #expect(throws: PixNerdError.self, "cut to \(count) bytes") {
                 try ImageFile.decode(Array(whole[..<count]), name: name)
             }
             if count > 8 { #expect(error?.description.contains("\(name) is cut short") == true, "\(count) bytes") }
@@ -95,7 +95,7 @@ import Testing
     @Test func writingToAMissingFolderNamesIt() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/missing/picture.png"
-        let error = #expect(throws: ImageError.self) {
+        let error = #expect(throws: PixNerdError.self) {
             try ImageFile.writePNG(RGBImage(width: 1, height: 1, fill: (1, 2, 3)), to: path)
         }
         #expect(error?.description == "\(path) cannot be written: No such file or directory.")

@@ -51,7 +51,7 @@ import Testing
         try folder.write([], to: "a/1.png")
         let report = DatasetReport(inspecting: try ImageCollection.open(root: folder.path))
         #expect(report.width == nil && report.belowImageSize == nil && report.unreadable.count == 1)
-        #expect(throws: ImageError.self) { try ContactSheet.make(ImageCollection.open(root: folder.path)) }
+        #expect(throws: PixNerdError.self) { try ContactSheet.make(ImageCollection.open(root: folder.path)) }
     }
 
     @Test func theSheetShowsEveryFewthClass() throws {

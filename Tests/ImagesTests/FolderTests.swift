@@ -66,7 +66,7 @@ import Testing
     func saysWhatIsWrong(files: [String], complaint: String) throws {
         let folder = try TemporaryFolder()
         for file in files { try folder.write([], to: file) }
-        let error = #expect(throws: ImageError.self) { try ImageFolder(root: folder.path) }
+        let error = #expect(throws: PixNerdError.self) { try ImageFolder(root: folder.path) }
         let message = try #require(error).description
         #expect(message.contains(folder.path) && message.contains(complaint), "\(message)")
     }
@@ -74,9 +74,9 @@ import Testing
     @Test func aMissingFolderAndAFileAreNamed() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write([], to: "file")
-        let missing = #expect(throws: ImageError.self) { try ImageFolder(root: folder.path + "/missing") }
+        let missing = #expect(throws: PixNerdError.self) { try ImageFolder(root: folder.path + "/missing") }
         #expect(missing?.description.contains("/missing cannot be opened: No such file or directory") == true)
-        let notAFolder = #expect(throws: ImageError.self) { try ImageFolder(root: file) }
+        let notAFolder = #expect(throws: PixNerdError.self) { try ImageFolder(root: file) }
         #expect(notAFolder?.description.contains("\(file) is a file") == true)
     }
 }

@@ -22,7 +22,7 @@ import Testing
                 let image = try ImageFile.decode(change(files[index % files.count], &mutator), name: "a picture")
                 #expect(image.pixels.count == image.width * image.height * 3)
                 read += 1
-            } catch let error as ImageError {
+            } catch let error as PixNerdError {
                 expectSentence(error.description, naming: ["a picture"])
                 refused += 1
             }

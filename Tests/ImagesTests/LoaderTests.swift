@@ -108,7 +108,7 @@ import Testing
         let temporary = try makeFolder(corrupt: Set(0..<11))
         let loader = makeLoader(try ImageFolder(root: temporary.path), workers: 4)
         for _ in 0..<2 {
-            let error = #expect(throws: ImageError.self) { try loader.next() }
+            let error = #expect(throws: PixNerdError.self) { try loader.next() }
             #expect(error?.description.contains("None of the 11 pictures in \(temporary.path) can be read") == true)
         }
         #expect(loader.skipped.count == 11)
@@ -120,7 +120,7 @@ import Testing
         _ = try loader.next()
         loader.stop()
         loader.stop()
-        #expect(throws: ImageError.self) { try loader.next() }
+        #expect(throws: PixNerdError.self) { try loader.next() }
         #expect(loader.waitSeconds >= 0)
     }
 

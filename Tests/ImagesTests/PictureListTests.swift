@@ -45,9 +45,9 @@ import Testing
     @Test func aFolderWithoutPicturesIsRefused() throws {
         let folder = try TemporaryFolder()
         try folder.write([1], to: "old.gif")
-        let error = #expect(throws: ImageError.self) { try ImageCollection.pictures(below: folder.path) }
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.pictures(below: folder.path) }
         #expect(error?.description.contains("only 1 .gif") == true)
-        let absent = #expect(throws: ImageError.self) { try ImageCollection.pictures(below: folder.path + "/absent") }
+        let absent = #expect(throws: PixNerdError.self) { try ImageCollection.pictures(below: folder.path + "/absent") }
         #expect(absent?.description.contains("absent") == true)
     }
 

@@ -63,7 +63,7 @@ import Testing
         try folder.write([1], to: "set/precious.txt")
         try folder.write([1], to: "file")
         func complaint(_ name: String, imagesPerClass: Int = 1, size: Int = 32) -> String {
-            let error = #expect(throws: ImageError.self) {
+            let error = #expect(throws: PixNerdError.self) {
                 try ShapesDataset.write(
                     to: folder.path + name, imagesPerClass: imagesPerClass, size: size, seed: 1)
             }

@@ -93,7 +93,7 @@ import Testing
 
     @Test(arguments: ["{0..", "0}", "{3..1}", "{one}", "{a..b}", "{0..99999999}", "{}"])
     func strangeBracesAreRefused(pattern: String) {
-        let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: "s-\(pattern).tar") }
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: "s-\(pattern).tar") }
         #expect(error?.description.contains("s-\(pattern).tar") == true)
     }
 
@@ -103,7 +103,7 @@ import Testing
         try folder.write(Array("tench\r\ngold fish \nshark\n\n".utf8), to: "classes.txt")
         #expect(try ImageCollection.open(root: folder.path + "/a.tar").classes == ["tench", "gold fish", "shark"])
         try folder.write(Array("tench\n".utf8), to: "classes.txt")
-        let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: folder.path + "/a.tar") }
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path + "/a.tar") }
         #expect(error?.description.contains("classes.txt names 1 class, but the shards have class 1") == true)
     }
 
@@ -121,7 +121,7 @@ import Testing
     private func complaint(_ bytes: [UInt8]?) throws -> String {
         let folder = try TemporaryFolder()
         if let bytes { try folder.write(bytes, to: "a.tar") }
-        let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: folder.path + "/a.tar") }
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path + "/a.tar") }
         let message = try #require(error).description
         #expect(message.contains(folder.path + "/a.tar"))
         return message.replacingOccurrences(of: folder.path + "/", with: "")

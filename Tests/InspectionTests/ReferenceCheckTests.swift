@@ -133,13 +133,13 @@ import Testing
     @Test(arguments: [("tiny", "grey-training"), ("grey", "tiny-training")])
     func picturesOfAnotherModelAreRefused(model: String, reference: String) throws {
         let file = try Fixtures.pixnerd(reference)
-        let error = #expect(throws: CheckpointError.self) { try trainingComparisons(model, reference: file) }
+        let error = #expect(throws: PixNerdError.self) { try trainingComparisons(model, reference: file) }
         expectSentence(error?.description ?? "", naming: [file.path, "do not fit the model"])
     }
 
     @Test(arguments: ["x", "t", "y"])
     func aReferenceThatLacksATensorIsRefused(name: String) throws {
-        let error = #expect(throws: CheckpointError.self) {
+        let error = #expect(throws: PixNerdError.self) {
             try comparisons("tiny", "reference-16x16", without: [name]) { _, _ in }
         }
         expectSentence(error?.description ?? "", naming: ["lacks the tensor \(name)"])

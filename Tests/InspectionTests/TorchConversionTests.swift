@@ -91,7 +91,7 @@ import Testing
             let path = "\(directory)/raw.safetensors"
             let file = try TensorFile.open(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors"))
             try SafetensorsWriter.write([("denoiser.x", try file.tensor(file.names[0]))], to: path)
-            let error = try #require(throws: CheckpointError.self) {
+            let error = try #require(throws: PixNerdError.self) {
                 try DenoiserCheckpoint(path: path).conversion(.ema, type: nil)
             }
             #expect(error.description.contains("holds no ema weights"))
@@ -129,8 +129,8 @@ import Testing
         #expect(cost.multiplyAdds == model.architecture.multiplyAdds(height: 8, width: 16))
         #expect(cost.flops == 2 * cost.multiplyAdds)
         #expect(summary.unknown.tensors == (name.hasPrefix("torch") ? ["diffusion_trainer.proj.0.0.weight"] : []))
-        #expect(throws: CheckpointError.self) { try CheckpointSummary(checkpoint, size: (9, 16)) }
-        #expect(throws: CheckpointError.self) { try CheckpointSummary(checkpoint, size: (1 << 40, 1 << 40)) }
+        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: (9, 16)) }
+        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: (1 << 40, 1 << 40)) }
     }
 
     @Test func summaryTellsWhatIsLeftOverAndMissing() throws {

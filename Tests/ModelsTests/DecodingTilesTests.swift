@@ -74,7 +74,7 @@ import Testing
 
     @Test func overlapsOfMoreThanAThirdAreRefused() throws {
         for (side, overlap) in [(0, 0), (9, 4), (8, -1)] {
-            let error = #expect(throws: ArchitectureError.self) { try DecodingTiles(side: side, overlap: overlap) }
+            let error = #expect(throws: PixNerdError.self) { try DecodingTiles(side: side, overlap: overlap) }
             expectSentence(error?.description ?? "", naming: ["\(side)", "\(overlap)", "third"])
         }
         #expect(throws: Never.self) { try DecodingTiles(side: 9, overlap: 3) }

@@ -107,7 +107,7 @@ import Testing
         #expect(architecture.head == .linear && architecture.channels == 4 && architecture.patchSize == 2)
         let told = try PixNerdArchitecture(readFrom: source, channels: 16)
         #expect(told.channels == 16 && told.patchSize == 1)
-        #expect(throws: ArchitectureError.self) { try PixNerdArchitecture(readFrom: source, channels: 3) }
+        #expect(throws: PixNerdError.self) { try PixNerdArchitecture(readFrom: source, channels: 3) }
         let json = try JSONEncoder().encode(told)
         #expect(try JSONDecoder().decode(PixNerdArchitecture.self, from: json) == told)
     }
@@ -150,12 +150,12 @@ import Testing
     }
 
     @Test func impossibleSizesAreRefused() {
-        #expect(throws: ArchitectureError.self) {
+        #expect(throws: PixNerdError.self) {
             try PixNerdArchitecture(hiddenSize: 30, heads: 4, blocks: 3, conditionedBlocks: 2)
         }
-        #expect(throws: ArchitectureError.self) {
+        #expect(throws: PixNerdError.self) {
             try PixNerdArchitecture(hiddenSize: 32, heads: 4, blocks: 3, conditionedBlocks: 3)
         }
-        #expect(throws: ArchitectureError.self) { try PixNerdArchitecture(preset: "S/16") }
+        #expect(throws: PixNerdError.self) { try PixNerdArchitecture(preset: "S/16") }
     }
 }

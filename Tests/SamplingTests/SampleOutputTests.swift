@@ -147,7 +147,7 @@ import Testing
                 ("guidance is", { $0.guidance[0] = 0.2 }), ("batch is 4 and not 5", { $0.batch = 5 }),
             ]
             for (needed, change) in changes {
-                let error = #expect(throws: SamplingError.self) { _ = try plan(path, change: change).open() }
+                let error = #expect(throws: PixNerdError.self) { _ = try plan(path, change: change).open() }
                 expectSentence(error?.description ?? "", naming: [name, needed, "overwrites"])
             }
             let anew = try plan(path, overwrites: true, change: { $0.steps = 10 }).open()
@@ -160,7 +160,7 @@ import Testing
             var output = try plan("\(directory)/a.npz").open()
             try fill(&output, batches: 1)
             let others = RequestList.perClass(5, prompts: [1, 0].map(Prompt.label), firstSeed: 20)
-            let error = #expect(throws: SamplingError.self) { _ = try plan("\(directory)/a.npz", others).open() }
+            let error = #expect(throws: PixNerdError.self) { _ = try plan("\(directory)/a.npz", others).open() }
             expectSentence(error?.description ?? "", naming: ["a.npz.parts", "other images"])
         }
     }
@@ -169,7 +169,7 @@ import Testing
         try withTemporaryDirectory { directory in
             try FileManager.default.createDirectory(atPath: "\(directory)/p", withIntermediateDirectories: true)
             try Data("{}".utf8).write(to: URL(fileURLWithPath: "\(directory)/p/manifest.json"))
-            let error = #expect(throws: SamplingError.self) { _ = try plan("\(directory)/p").open() }
+            let error = #expect(throws: PixNerdError.self) { _ = try plan("\(directory)/p").open() }
             expectSentence(error?.description ?? "", naming: ["p/manifest.json", "not a manifest"])
             #expect(FileManager.default.contents(atPath: "\(directory)/p/manifest.json") == Data("{}".utf8))
         }

@@ -12,7 +12,7 @@ import Testing
         _ text: String, _ settings: [String] = [], naming needed: [String],
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
-        let error = #expect(throws: ConfigurationError.self, sourceLocation: sourceLocation) {
+        let error = #expect(throws: PixNerdError.self, sourceLocation: sourceLocation) {
             try Configuration(text: text, origin: "configs/a.yaml", settings: settings)
         }
         expectSentence(error?.description ?? "", naming: needed, sourceLocation: sourceLocation)
@@ -100,7 +100,7 @@ import Testing
         try withTemporaryDirectory { directory in
             try Data([0xFF, 0xFE, 0x00]).write(to: URL(fileURLWithPath: "\(directory)/binary.yaml"))
             for path in ["\(directory)/missing.yaml", directory, "\(directory)/binary.yaml"] {
-                let error = #expect(throws: ConfigurationError.self) { try Configuration(yaml: path) }
+                let error = #expect(throws: PixNerdError.self) { try Configuration(yaml: path) }
                 expectSentence(error?.description ?? "", naming: [path])
             }
         }

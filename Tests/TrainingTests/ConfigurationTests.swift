@@ -69,7 +69,7 @@ import Testing
 
     @Test func impossibleSizesAreRefusedWithTheKey() throws {
         let read = try configuration("model: {hidden_size: 30, num_groups: 4, num_classes: 2}")
-        let error = #expect(throws: ArchitectureError.self) { try read.architecture(channels: 3) }
+        let error = #expect(throws: PixNerdError.self) { try read.architecture(channels: 3) }
         expectSentence(error?.description ?? "", naming: ["hidden_size 30", "num_groups 4"])
     }
 

@@ -35,7 +35,7 @@ import Testing
             let checkpoint = try DenoiserCheckpoint(path: path)
             #expect(checkpoint.holds(.raw) && !checkpoint.holds(.ema))
             #expect(try values(checkpoint, .raw) == values(DenoiserCheckpoint(path: tiny), .raw))
-            let error = #expect(throws: CheckpointError.self) { try checkpoint.load(.ema) }
+            let error = #expect(throws: PixNerdError.self) { try checkpoint.load(.ema) }
             expectSentence(error?.description ?? "", naming: [path, "no ema weights", "ema_denoiser."])
         }
     }
@@ -69,7 +69,7 @@ import Testing
     @Test func anythingElseIsRefused() throws {
         try withTemporaryDirectory { directory in
             for path in [directory, "\(directory)/missing"] {
-                let error = #expect(throws: CheckpointError.self) { try DenoiserCheckpoint(path: path) }
+                let error = #expect(throws: PixNerdError.self) { try DenoiserCheckpoint(path: path) }
                 expectSentence(error?.description ?? "", naming: [path])
             }
         }
