@@ -6,7 +6,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Where the features come from that a run's tokens are aligned with: an encoder that runs in the step, or a cache.
+/// The source of the features that a run's tokens are aligned with: an encoder that runs during training, or a cache.
 struct FeatureSource {
     private enum Origin {
         case encoder(DINOv2, basePatch: Int)
@@ -15,23 +15,26 @@ struct FeatureSource {
 
     private let origin: Origin
 
-    /// What a configuration asks for; nil where nothing is aligned.
+    /// Opens the source that a configuration names; nil if the run is not aligned.
     ///
     /// - Parameter patch: side in pixels of a patch of the model.
-    /// - Throws: one sentence where the encoder or the cache cannot be had or does not fit the run.
+    /// - Throws: `PixNerdError` if the encoder or the cache cannot be read or does not fit the run.
     init?(_ configuration: Configuration, _ pictures: ImageCollection, patch: Int) throws {
         let repa = configuration.repa
         guard repa.isOn else { return nil }
         let blocks = configuration.model.conditionedBlocks
         guard repa.layer <= blocks else {
-            throw ConfigurationError(
-                "repa.layer is \(repa.layer), but the model's tokens pass \(blocks) blocks; set it to 1 to \(blocks).")
+            throw PixNerdError(
+                .invalidValue, "repa.layer", found: "is \(repa.layer), but the model has \(blocks) transformer blocks",
+                expected: "a number from 1 to \(blocks)")
         }
         let (base, size) = (repa.basePatch > 0 ? repa.basePatch : patch, configuration.data.imageSize)
         guard size % base == 0, size / base == size / patch else {
-            throw ConfigurationError(
-                "repa.base_patch \(base) makes a grid of features other than the \(size / patch) x \(size / patch) patches "
-                    + "of the model at data.image_size \(size); leave it out or set it to \(patch).")
+            let grid = size / patch
+            throw PixNerdError(
+                .mismatch, "repa.base_patch \(base)",
+                found: "gives another grid of features than the model's \(grid) x \(grid) patches at data.image_size "
+                    + "\(size)", advice: "remove it, or set it to \(patch)")
         }
         let encoder =
             repa.encoder.isEmpty
@@ -43,14 +46,16 @@ struct FeatureSource {
         let cache = try FeatureCache(path: repa.features, pictures: pictures)
         try cache.check(configuration, basePatch: base)
         if let encoder, encoder.fingerprint != cache.manifest.encoder {
-            throw TrainingError(
-                "\(repa.features) holds features of another encoder (\(cache.manifest.encoderName)) than repa.encoder "
-                    + "\(repa.encoder); make them anew with pixnerd encode features, or leave repa.encoder empty.")
+            throw PixNerdError(
+                .mismatch, "\(repa.features)",
+                found: "holds features of another encoder (\(cache.manifest.encoderName)) than repa.encoder "
+                    + "\(repa.encoder)",
+                advice: "regenerate them with pixnerd encode features, or leave repa.encoder empty")
         }
         origin = .cache(cache)
     }
 
-    /// The width of the features.
+    /// Width of the features.
     var width: Int {
         switch origin {
         case .encoder(let encoder, _): encoder.architecture.width
@@ -58,7 +63,7 @@ struct FeatureSource {
         }
     }
 
-    /// The encoder's.
+    /// Fingerprint of the encoder.
     var fingerprint: String {
         switch origin {
         case .encoder(let encoder, _): encoder.fingerprint
@@ -66,12 +71,12 @@ struct FeatureSource {
         }
     }
 
-    /// The encoder that runs in the step.
+    /// The encoder that runs during training; nil for a cache.
     var encoder: DINOv2Architecture? {
         if case .encoder(let encoder, _) = origin { encoder.architecture } else { nil }
     }
 
-    /// For a person.
+    /// Encoder and source in words.
     var description: String {
         switch origin {
         case .encoder(let encoder, _):
@@ -80,9 +85,9 @@ struct FeatureSource {
         }
     }
 
-    /// The features of a batch's pictures: [B, N, E].
+    /// Features of the images of a batch: [B, N, E].
     ///
-    /// - Throws: one sentence where the cache does not hold them.
+    /// - Throws: `PixNerdError` if the cache does not hold them.
     func features(of batch: LoadedBatch) throws -> Tensor {
         switch origin {
         case .encoder(let encoder, let basePatch):

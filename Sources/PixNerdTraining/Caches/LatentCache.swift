@@ -6,8 +6,8 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Distributions of latents that were computed ahead, without a scale: by `pixnerd encode latents`, or in the layout of
-/// the published training code.
+/// Precomputed distributions of unscaled latents, written by `pixnerd encode latents` or in the layout of the published
+/// training code.
 struct LatentCache {
     private enum Origin {
         case shards(ShardReader<LatentManifest>)
@@ -15,14 +15,17 @@ struct LatentCache {
     }
 
     private let origin: Origin
-    /// Of a picture's distributions, [2 c, h, w].
+    /// Shape of the distributions of one image, [2 c, h, w].
     private let shape: [Int]
     private let pictures: Int
 
-    /// Pictures whose latents are measured.
+    /// Maximum number of images whose latents are measured.
     private static let measured = 1024
 
-    /// Opens the directory and checks that it is complete, of these pictures as the run sees them, and the autoencoder's.
+    /// Opens the directory and checks that it is complete and belongs to the autoencoder and to these images as the run
+    /// sees them.
+    ///
+    /// - Throws: `PixNerdError` if it is not.
     init(path: String, pictures: ImageCollection, _ configuration: Configuration, _ autoencoder: LatentAutoencoder)
         throws
     {
@@ -51,30 +54,32 @@ struct LatentCache {
     ) throws {
         let (path, manifest, data) = (shards.path, shards.manifest, configuration.data)
         guard manifest.autoencoder == autoencoder.fingerprint else {
-            throw TrainingError(
-                "\(path) holds latents of \(manifest.autoencoderName) (weights \(manifest.autoencoder.prefix(8))), and "
-                    + "latent.vae is \(autoencoder.text); make them anew with pixnerd encode latents, or leave "
-                    + "latent.cache empty.")
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found: "holds latents of \(manifest.autoencoderName) (weights \(manifest.autoencoder.prefix(8))), but "
+                    + "latent.vae is \(autoencoder.text)",
+                advice: "regenerate them with pixnerd encode latents, or leave latent.cache empty")
         }
         guard data.crop == .center else {
-            throw TrainingError(
-                "\(path) holds latents of the middle of each picture, but data.crop is \(data.crop.rawValue), which shows "
-                    + "others; set data.crop to center, or leave latent.cache empty to encode in the step.")
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found: "holds latents of the center crop of each image, but data.crop is \(data.crop.rawValue)",
+                advice: "set data.crop to center, or leave latent.cache empty to encode during training")
         }
         let differences: [(String, String, String)] = [
             ("data.image_size", String(data.imageSize), String(manifest.imageSize)),
             ("data.fast_decode", String(data.fastDecode), String(manifest.fastDecode)),
         ]
         if let (key, asked, own) = differences.first(where: { $0.1 != $0.2 }) {
-            throw TrainingError(
-                "\(path) holds latents for \(key) \(own), and \(key) is \(asked); make them anew with pixnerd encode "
-                    + "latents, or leave latent.cache empty.")
+            throw PixNerdError(
+                .mismatch, "\(path)", found: "holds latents for \(key) \(own), but \(key) is \(asked)",
+                advice: "regenerate them with pixnerd encode latents, or leave latent.cache empty")
         }
     }
 
-    /// The distributions of a batch's pictures: [B, 2 c, h, w], without a scale.
+    /// Unscaled distributions of the images of a batch: [B, 2 c, h, w].
     ///
-    /// - Throws: `TrainingError` where a picture is not one that the latents were made from.
+    /// - Throws: `PixNerdError` if an image is not one that the latents were computed from.
     func moments(of batch: LoadedBatch) throws -> Tensor {
         switch origin {
         case .shards(let shards): try shards.rows(of: batch)
@@ -82,9 +87,9 @@ struct LatentCache {
         }
     }
 
-    /// Of latents drawn for pictures taken evenly from all.
+    /// Statistics of scaled latents, drawn for evenly spaced images of the collection.
     ///
-    /// - Parameter space: latents are scaled as it does.
+    /// - Parameter space: the space that scales the latents.
     func statistics(in space: LatentSpace) throws -> LatentStatistics {
         var statistics = LatentStatistics(channels: space.channels)
         let count = min(Self.measured, pictures)

@@ -6,22 +6,22 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Latents in the layout of the published training code: beside the name of each picture a file NAME.pt with `mean` and
-/// `logvar`, [c, h, w], of the picture as it is, without a scale.
+/// Latents in the layout of the published training code: for each image NAME a file NAME.pt with `mean` and `logvar`,
+/// [c, h, w], of the unmirrored image, unscaled.
 ///
-/// Such files do not say whose latents they are; some of them are compared with what an autoencoder gives.
+/// Such files do not record their autoencoder, so some of them are compared with the output of the configured one.
 struct LatentFiles {
     let path: String
     private let pictures: ImageCollection
 
-    /// Files that are compared.
+    /// Maximum number of files to compare.
     private static let compared = 4
-    /// How far the means may be from an autoencoder's own, as a share of their deviation: published files were computed in
-    /// half precision and from pictures of another decoder, and those of another autoencoder or crop differ by more than
-    /// the deviation.
+    /// Allowed difference of the means from the autoencoder's, relative to their standard deviation. Published files were
+    /// computed in half precision and with another image decoder, and files of another autoencoder or crop differ by
+    /// more than the standard deviation.
     private static let tolerance = 0.1
 
-    /// - Returns: nil where the directory holds none of the first picture.
+    /// Opens a directory; nil if it has no file for the first image.
     init?(path: String, pictures: ImageCollection) {
         (self.path, self.pictures) = (path, pictures)
         guard !pictures.samples.isEmpty, FileManager.default.fileExists(atPath: file(of: 0)) else { return nil }
@@ -33,10 +33,10 @@ struct LatentFiles {
         return "\(path)/\(relative.drop { $0 == "/" }).pt"
     }
 
-    /// The distributions at some places of the collection: [B, 2 c, h, w].
+    /// Distributions at some indices of the collection: [B, 2 c, h, w].
     ///
-    /// - Parameter shape: what each must have, [2 c, h, w].
-    /// - Throws: one sentence that names the file that is missing or another.
+    /// - Parameter shape: expected shape of each, [2 c, h, w].
+    /// - Throws: `PixNerdError` naming a file that is missing or has another shape.
     func moments(at places: [Int], shape: [Int]) throws -> Tensor {
         let half = [shape[0] / 2] + shape[1...]
         let parts = try places.map { place in
@@ -44,8 +44,10 @@ struct LatentFiles {
             return Tensor.concatenated(
                 try ["mean", "logvar"].map { name in
                     guard file.shape(of: name) == half else {
-                        let found = file.shape(of: name).map { "\(name) of the shape \($0)" } ?? "no \(name)"
-                        throw TrainingError("\(file.path) holds \(found); \(half) is expected for latent.vae.")
+                        let found = file.shape(of: name).map { "\(name) of shape \($0)" } ?? "no \(name)"
+                        throw PixNerdError(
+                            .mismatch, "\(file.path)", found: "holds \(found)",
+                            expected: "shape \(half) for latent.vae")
                     }
                     return try file.tensor(name)
                 })
@@ -53,15 +55,15 @@ struct LatentFiles {
         return Tensor.concatenated(parts).reshaped([places.count] + shape)
     }
 
-    /// Checks that the files are of the squares that a run sees, encoded by this autoencoder.
+    /// Checks that the files belong to the crops that a run sees, encoded by this autoencoder.
     func check(_ configuration: Configuration, _ autoencoder: LatentAutoencoder) throws {
         let data = configuration.data
         guard data.crop == .center, !data.flip else {
             let setting = data.flip ? "data.flip is true" : "data.crop is \(data.crop.rawValue)"
-            throw TrainingError(
-                "\(path) holds latents of the middle of each picture, but \(setting), which shows others; set "
-                    + "\(data.flip ? "data.flip to false" : "data.crop to center"), or make latents with pixnerd encode "
-                    + "latents, which keeps mirrored ones too.")
+            throw PixNerdError(
+                .mismatch, "\(path)", found: "holds latents of the center crop of each image, but \(setting)",
+                advice: "set \(data.flip ? "data.flip to false" : "data.crop to center"), or generate latents with "
+                    + "pixnerd encode latents, which also stores mirrored ones")
         }
         let (reader, space) = (SquareReader(pictures, imageSize: data.imageSize), LatentSpace(autoencoder.model))
         let count = min(Self.compared, pictures.samples.count)
@@ -71,15 +73,17 @@ struct LatentFiles {
             let kept = try moments(at: [place], shape: Array(own.shape[1...]))
             let difference = Self.meansDifference(kept, own)
             guard difference <= Self.tolerance else {
-                throw TrainingError(
-                    "\(file(of: place)) is not what latent.vae \(autoencoder.identity.text) makes of the picture: the means "
-                        + "differ by \(String(format: "%.2g", difference)) of their deviation, so that autoencoder, crop, "
-                        + "size or scale are others.")
+                let text = String(format: "%.2g", difference)
+                throw PixNerdError(
+                    .mismatch, "\(file(of: place))",
+                    found: "is not the image's latent under latent.vae \(autoencoder.identity.text): the means differ by "
+                        + "\(text) of their standard deviation",
+                    expected: "latents of the same autoencoder, crop, size and scale")
             }
         }
     }
 
-    /// The root mean square of the means' difference, as a share of the deviation of `own`.
+    /// Root mean square of the difference of the means, relative to the standard deviation of `own`.
     private static func meansDifference(_ kept: Tensor, _ own: Tensor) -> Double {
         let (kept, own) = (kept.values.prefix(own.count / 2), own.values.prefix(own.count / 2))
         let mean = own.reduce(0.0) { $0 + Double($1) } / Double(own.count)

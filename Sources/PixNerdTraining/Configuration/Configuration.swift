@@ -5,19 +5,19 @@ import PixNerdModels
 import PixNerdOptimization
 import PixNerdTensors
 
-/// Everything that a training run is asked for. The keys of its YAML are listed in `ConfigurationKeys`.
+/// The configuration of a training run. `Configuration.keys` lists the keys of its YAML form.
 public struct Configuration: Sendable, Equatable {
-    /// The run's name: its directory is `directory`/`name`.
+    /// Name of the run, whose directory is `directory`/`name`.
     public var name = "run"
     public var directory = "checkpoints"
     public var seed: UInt64 = 0
-    /// 0 for all processors.
+    /// Number of threads; 0 for all processors.
     public var threads = 0
-    /// Of large products.
+    /// Precision of large matmuls.
     public var precision = Precision.fp32
-    /// What is trained.
+    /// The kind of model to train.
     public var kind = Kind.denoiser
-    /// What a denoiser is trained in.
+    /// The space that a denoiser is trained in.
     public var space = SpaceKind.pixel
     public var model = DenoiserOptions()
     public var data = DataSection()
@@ -47,14 +47,14 @@ public struct Configuration: Sendable, Equatable {
         public var prefetchMegabytes = 512
         public var crop = CropMode.center
         public var flip = false
-        /// Lets libjpeg-turbo scale down while it decodes: faster, and not the pixels that Pillow gives.
+        /// Whether libjpeg-turbo scales down while decoding: faster, but with other pixels than Pillow's.
         public var fastDecode = false
     }
 
     public struct TrainingSection: Sendable, Equatable {
         public var steps = 10000
         public var batchSize = 64
-        /// Forward and backward passes that a batch is split into, to save memory.
+        /// Number of forward and backward passes that a batch is split into, to save memory.
         public var accumulate = 1
         public var learningRate: Float = 1e-4
         public var warmupSteps = 0
@@ -63,86 +63,92 @@ public struct Configuration: Sendable, Equatable {
         public var beta2: Float = 0.999
         public var epsilon: Float = 1e-8
         public var weightDecay: Float = 0
-        /// The largest global norm of the gradients; 0 for no clipping.
+        /// Largest global norm of the gradients; 0 for no clipping.
         public var gradientClip: Float = 0
-        /// Of each moving average; the first is the one that is sampled from.
+        /// Decays of the EMAs of the weights; the first EMA is used for sampling.
         public var emaDecay: [Float] = [0.9999]
+        /// Whether the decay of the EMAs starts low and rises to `emaDecay`.
         public var emaWarmup = true
+        /// Whether the backward pass recomputes activations, to save memory.
         public var recompute = false
-        /// Whether processes that train together have a share each of moments and averages.
+        /// Whether each of several processes keeps only a share of the AdamW moments and EMAs.
         public var sharesOptimizer = false
         public var labelDropout: Float = 0.1
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1
         public var logEvery = 10
         public var saveEvery = 1000
-        /// Saved steps that are kept, and every which steps besides; 0 for all, and for none besides.
+        /// Number of latest checkpoints to keep; 0 for all.
         public var keepLast = 0
+        /// Interval in steps of the checkpoints to keep besides the latest; 0 for none.
         public var keepEvery = 0
         public var onSaveFailure = SaveFailure.stop
-        /// Steps whose gradient norm is so many standard deviations above the last ones' are skipped; 0 for none.
+        /// Number of standard deviations above recent gradient norms from which a step is skipped; 0 to skip none.
         public var skipOutliers: Float = 0
         public var previewEvery = 500
-        /// Sides in pixels at which patches are decoded besides that of the pictures; none where empty.
+        /// Sides in pixels, besides `imageSize`, at which patches are decoded in training.
         public var fieldSizes: [Int] = []
     }
 
-    /// How tokens are aligned with an encoder's features, where there is one.
+    /// The alignment of tokens with the features of an encoder (REPA), off by default.
     public struct AlignmentSection: Sendable, Equatable {
-        /// A DINOv2 file or directory; empty for none.
+        /// Path of a DINOv2 file or directory; empty for none.
         public var encoder = ""
-        /// Attention heads of the encoder; 0 where its file or a width of 64 says how many.
+        /// Number of attention heads of the encoder; 0 for the number in its file, else its width / 64.
         public var heads = 0
-        /// A directory of features that were computed ahead; empty to compute them in the step.
+        /// Directory of precomputed features; empty to compute them during training.
         public var features = ""
-        /// The block whose tokens are aligned, counted from 1.
+        /// Number of the block whose tokens are aligned, counted from 1.
         public var layer = 8
-        /// What the loss counts beside that of the velocity.
+        /// Weight of the alignment loss relative to the velocity loss.
         public var weight: Float = 0.5
-        /// Of the projector's inner layers; 0 for that of the tokens.
+        /// Width of the projector's hidden layers; 0 for the width of the tokens.
         public var projectorWidth = 0
-        /// Side in pixels of what becomes a patch of the encoder; 0 for the model's patch.
+        /// Side in pixels of the image area that becomes one patch of the encoder; 0 for the model's patch size.
         public var basePatch = 0
 
         public var isOn: Bool { !encoder.isEmpty || !features.isEmpty }
     }
 
-    /// The latents that a denoiser is trained in, where it is not in pixels.
+    /// The latents that a denoiser is trained in if `space` is `latent`.
     public struct LatentSection: Sendable, Equatable {
-        /// A directory of diffusers', a file of weights, or a run of kind autoencoder.
+        /// Path of a diffusers directory, a weights file, or a run of kind autoencoder.
         public var autoencoder = ""
-        /// A directory of latents that were computed ahead; empty to compute them in the step.
+        /// Directory of precomputed latents; empty to compute them during training.
         public var cache = ""
-        /// For an autoencoder whose file does not say it; 0 where it does.
+        /// Scaling factor of an autoencoder whose file has none; 0 for the factor in the file.
         public var scalingFactor: Float = 0
+        /// Shift of an autoencoder whose file has no scaling factor.
         public var shiftFactor: Float = 0
-        /// Whether a run begins only where the scaled latents of its pictures are near mean 0 and deviation 1.
+        /// Whether a new run requires that scaled latents have about mean 0 and standard deviation 1.
         public var checkScale = true
 
-        /// What is asked for, where something is.
+        /// The configured scale; nil if there is none.
         var scale: LatentScale? {
             scalingFactor > 0 ? LatentScale(factor: scalingFactor, shift: shiftFactor) : nil
         }
     }
 
-    /// An autoencoder that is trained.
+    /// Architecture and loss of an autoencoder to train.
     public struct AutoencoderSection: Sendable, Equatable {
         public var latentChannels = 4
-        /// The width of each level, the finest first; each level after the first halves the sides.
+        /// Width of each level, finest first; each level after the first halves the sides.
         public var widths = [32, 64, 64]
         public var blocksPerLevel = 1
         public var groups = 32
         public var hasAttention = true
         public var reconstruction = AutoencoderLoss.Reconstruction.l1
         public var divergenceWeight: Float = 1e-6
-        /// A file of features whose distance is added to the loss; empty for none.
+        /// Path of a network whose feature distance is added to the loss; empty for none.
         public var perceptual = ""
         public var perceptualWeight: Float = 1
 
-        /// Whether a weight is given for a distance that there is none of.
+        /// Whether `perceptualWeight` is set without a perceptual loss.
         var weighsNothing: Bool { perceptual.isEmpty && perceptualWeight != AutoencoderSection().perceptualWeight }
 
-        /// - Throws: `ArchitectureError` naming a size that cannot be.
+        /// The autoencoder's architecture.
+        ///
+        /// - Throws: `PixNerdError` naming an invalid size.
         func architecture() throws -> AutoencoderArchitecture {
             try AutoencoderArchitecture(
                 latentChannels: latentChannels, levelWidths: widths, blocksPerLevel: blocksPerLevel, groups: groups,
@@ -150,21 +156,22 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// What happens when something cannot be written, such as on a full disk.
+    /// The reaction to a file that cannot be written, such as on a full disk.
     public enum SaveFailure: String, Sendable, CaseIterable {
         case stop
         case goOn = "continue"
     }
 
-    /// How previews are sampled.
+    /// Sampling of previews.
     public struct SamplingSection: Sendable, Equatable {
         public var steps = 50
         public var guidance: Float = 3.5
         public var guidanceLower: Float = 0.1
         public var guidanceUpper: Float = 1
         public var shift: Float = 1
-        /// Classes and pictures of each in a preview.
+        /// Number of classes in a preview.
         public var classes = 10
+        /// Number of images per class in a preview.
         public var perClass = 4
 
         public var settings: SamplingSettings {
@@ -174,13 +181,13 @@ public struct Configuration: Sendable, Equatable {
         }
     }
 
-    /// The directory of the run.
+    /// Path of the run's directory.
     public var runPath: String { directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)" }
 
     /// The denoiser's architecture.
     ///
-    /// - Parameter channels: Channels of its space.
-    /// - Throws: `PixNerdError` naming a size that cannot be.
+    /// - Parameter channels: number of channels of its space.
+    /// - Throws: `PixNerdError` naming an invalid size.
     public func architecture(channels: Int) throws -> any TrainableArchitecture {
         try KnownDenoisers.architecture(model, channels: channels)
     }

@@ -2,40 +2,46 @@ import Foundation
 import PixNerdSupport
 import Yams
 
-/// One value that was given, and where.
+/// A configuration value as given in a file or an override, and its origin.
 package struct ConfigurationAssignment: Sendable {
-    /// How it was given.
+    /// The form of a value.
     package enum Form: Sendable {
         case text
         case list
-        /// A YAML key with nothing behind it, or with an empty section.
+        /// A YAML key without a value, or with an empty section.
         case nothing
     }
 
-    /// With its sections, such as `training.steps`.
+    /// The key with its section, such as `training.steps`.
     package var key: String
     package let text: String
-    /// For messages: "configs/a.yaml:12" or "--set".
-    package let place: String
+    /// Origin for messages: file and line, such as "configs/a.yaml:12", or the setting `overrides`.
+    package let place: ErrorText
     package let form: Form
 
-    /// A value of the form `key=value`.
+    private static let overridePlace: ErrorText = "\(Setting.overrides)"
+
+    /// Whether the value overrides a file.
+    var isOverride: Bool { place == Self.overridePlace }
+
+    /// Parses an override of the form `key=value`.
     ///
-    /// - Throws: `ConfigurationError` where there is no equals sign.
+    /// - Throws: `PixNerdError` if there is no equals sign.
     package init(setting: String) throws {
         guard let sign = setting.firstIndex(of: "=") else {
-            throw ConfigurationError(
-                "--set \(setting) has no equals sign; write --set key=value, such as --set training.steps=500.")
+            throw PixNerdError(
+                .invalidValue, "\(Setting.overrides) \(setting)", found: "has no equals sign",
+                expected: "key=value, such as training.steps=500")
         }
         self.init(
-            key: String(setting[..<sign]), text: String(setting[setting.index(after: sign)...]), place: "--set")
+            key: String(setting[..<sign]), text: String(setting[setting.index(after: sign)...]), place: Self.overridePlace)
     }
 
-    package init(key: String, text: String, place: String, form: Form = .text) {
+    package init(key: String, text: String, place: ErrorText, form: Form = .text) {
         (self.key, self.text, self.place, self.form) = (key, text, place, form)
     }
 
-    /// The same value for the key without a section at its front; nil where it does not stand in that.
+    /// The assignment with `section` removed from the front of its key; nil if the key is not in that section.
     package func inside(_ section: String) -> ConfigurationAssignment? {
         guard key.hasPrefix(section + ".") else { return nil }
         var inner = self
@@ -43,37 +49,39 @@ package struct ConfigurationAssignment: Sendable {
         return inner
     }
 
-    /// The text of a YAML file.
+    /// Text of a YAML file.
     ///
-    /// - Throws: `ConfigurationError` naming the path.
+    /// - Throws: `PixNerdError` naming the path.
     package static func text(ofFile path: String) throws -> String {
         guard FileManager.default.fileExists(atPath: path) else {
-            throw ConfigurationError("There is no configuration file \(path).")
+            throw PixNerdError(.notFound, found: "there is no configuration file \(path)")
         }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-            throw ConfigurationError("\(path) cannot be read as UTF-8 text; a YAML file is expected.")
+            throw PixNerdError(
+                .malformed, "\(path)", found: "cannot be read as UTF-8 text", expected: "a YAML file")
         }
         return text
     }
 
-    /// Every value in YAML text, in the order of the text.
+    /// All values in YAML text, in the order of the text.
     ///
-    /// - Parameter origin: what the text is called in messages.
-    /// - Throws: `ConfigurationError` naming the line.
+    /// - Parameter origin: the name of the text in messages.
+    /// - Throws: `PixNerdError` naming the line.
     package static func all(in text: String, origin: String) throws -> [ConfigurationAssignment] {
         let root: Node?
         do {
             root = try Yams.compose(yaml: text)
         } catch let error as YamlError {
-            throw ConfigurationError(sentence(about: error, origin))
+            throw invalidYAML(error, origin)
         }
         guard let root else { return [] }
         guard case .mapping = root else {
-            throw ConfigurationError("\(origin) does not hold keys and values; see configs/ for examples.")
+            throw PixNerdError(
+                .malformed, "\(origin)", found: "does not hold keys and values", advice: "see configs/ for examples")
         }
         var found: [ConfigurationAssignment] = []
         func walk(_ node: Node, _ path: String) {
-            let place = node.mark.map { "\(origin):\($0.line)" } ?? origin
+            let place: ErrorText = node.mark.map { "\(origin):\($0.line)" } ?? "\(origin)"
             func keep(_ text: String, _ form: Form) {
                 guard !path.isEmpty else { return }
                 found.append(ConfigurationAssignment(key: path, text: text, place: place, form: form))
@@ -94,19 +102,22 @@ package struct ConfigurationAssignment: Sendable {
         return found
     }
 
-    private static func sentence(about error: YamlError, _ origin: String) -> String {
+    private static func invalidYAML(_ error: YamlError, _ origin: String) -> PixNerdError {
         switch error {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let during = context.map { "\($0.text), " } ?? ""
-            return "\(origin):\(mark.line): this is not valid YAML: \(during)\(problem)."
+            return PixNerdError(
+                .malformed, "\(origin):\(mark.line):", found: "this is not valid YAML: \(during)\(problem)")
         case .duplicatedKeysInMapping(let names, let context):
-            return "\(origin):\(context.mark.line): \(names.sorted().joined(separator: " and ")) stands more than once "
-                + "in one section; keep one of them."
+            return PixNerdError(
+                .malformed, "\(origin):\(context.mark.line):",
+                found: "\(names.sorted().joined(separator: " and ")) appears more than once in one section",
+                advice: "keep one of them")
         default:
-            // What is left has a message of one line, perhaps with the text in question below it.
+            // The other errors have a message of one line, perhaps followed by the text in question.
             let message = "\(error)".prefix { !$0.isNewline }.trimmingCharacters(in: CharacterSet(charactersIn: ": "))
-            return "\(origin) is not valid YAML: \(message)."
+            return PixNerdError(.malformed, "\(origin)", found: "is not valid YAML: \(message)")
         }
     }
 }

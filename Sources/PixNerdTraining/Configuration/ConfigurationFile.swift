@@ -2,26 +2,27 @@ import Foundation
 import Yams
 
 extension Configuration: KeyedConfiguration {
-    /// Reads a YAML file, and then values of the form `key=value`, which win.
+    /// Reads a YAML file, and then overrides of the form `key=value`.
     ///
-    /// - Throws: `ConfigurationError` naming file, line and key.
+    /// - Throws: `PixNerdError` naming file, line and key.
     public init(yaml path: String, settings: [String] = []) throws {
         try self.init(text: ConfigurationAssignment.text(ofFile: path), origin: path, settings: settings)
     }
 
-    /// Reads YAML text.
+    /// Reads YAML text, and then overrides of the form `key=value`.
     ///
-    /// - Parameter origin: what the text is called in messages.
+    /// - Parameter origin: the name of the text in messages.
+    /// - Throws: `PixNerdError` naming line and key.
     public init(text: String, origin: String, settings: [String] = []) throws {
         try self.init(
             ConfigurationAssignment.all(in: text, origin: origin)
                 + settings.map { try ConfigurationAssignment(setting: $0) })
     }
 
-    /// Takes values in order, of which the later ones win.
+    /// Applies values in order; later ones override earlier ones.
     package init(_ assignments: [ConfigurationAssignment]) throws {
         self.init()
-        // The preset first, so that single sizes change it wherever they stand.
+        // The preset first, so that other model keys change it wherever they appear.
         for assignment in assignments where assignment.key == "model.preset" {
             try apply(assignment)
         }
@@ -57,7 +58,7 @@ extension Configuration: KeyedConfiguration {
         return (try? Yams.serialize(node: node)) ?? ""
     }
 
-    /// The keys whose values differ, with both values.
+    /// Keys whose values differ, with both values.
     public func differences(
         from other: Configuration
     ) -> [(key: ConfigurationKey<Configuration>, own: String, other: String)] {

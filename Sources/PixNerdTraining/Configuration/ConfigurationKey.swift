@@ -5,9 +5,9 @@ import PixNerdModels
 import PixNerdOptimization
 import PixNerdTensors
 
-/// A value that stands in a configuration as one YAML scalar.
+/// A configuration value that is written as one YAML scalar or list.
 package protocol ConfigurationValue: Sendable {
-    /// What is expected, for messages: "a whole number".
+    /// The expected value as a noun phrase for messages, such as "a whole number".
     static var expectation: String { get }
     init?(text: String)
     var text: String { get }
@@ -20,7 +20,7 @@ extension Int: ConfigurationValue {
 }
 
 extension UInt64: ConfigurationValue {
-    package static var expectation: String { "a whole number that is not negative" }
+    package static var expectation: String { "a non-negative whole number" }
     package init?(text: String) { self.init(text) }
     package var text: String { String(self) }
 }
@@ -46,14 +46,14 @@ extension String: ConfigurationValue {
     package var text: String { self }
 }
 
-/// A number that may stand in a list.
+/// A number that may appear in a list.
 package protocol ConfigurationNumber: ConfigurationValue {}
 
 extension Int: ConfigurationNumber {}
 extension Float: ConfigurationNumber {}
 
 extension Array: ConfigurationValue where Element: ConfigurationNumber {
-    package static var expectation: String { "\(Element.expectation) or a list of such" }
+    package static var expectation: String { "\(Element.expectation) or a list of them" }
     package init?(text: String) {
         let parts = text.split(separator: ",").map { Element(text: $0.trimmingCharacters(in: .whitespaces)) }
         guard !parts.contains(where: { $0 == nil }) else { return nil }
@@ -62,7 +62,7 @@ extension Array: ConfigurationValue where Element: ConfigurationNumber {
     package var text: String { map(\.text).joined(separator: ", ") }
 }
 
-/// One of a few words.
+/// A value that is one of a few words.
 package protocol ConfigurationWord: ConfigurationValue, CaseIterable, RawRepresentable where RawValue == String {}
 
 extension ConfigurationWord {
@@ -81,26 +81,25 @@ extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
 extension Precision: ConfigurationWord {}
 
-/// One key of a configuration: its name, what it is for, and how it is read and written.
+/// A key of a configuration: its name and help, and how to read and write its value.
 public struct ConfigurationKey<Root: Sendable>: Sendable {
-    /// With its section, such as `training.batch_size`.
+    /// Name with its section, such as `training.batch_size`.
     public let name: String
-    /// One line for a person.
+    /// Description in one line.
     public let help: String
-    /// What values it takes.
+    /// Allowed values as a noun phrase.
     package let expectation: String
     package let isText: Bool
     package let isList: Bool
-    /// Whether a resumed run learns something else where this has changed.
+    /// Whether a change of this value affects what a resumed run learns.
     package private(set) var changesTraining: @Sendable (Root) -> Bool = { _ in true }
     package let read: @Sendable (Root) -> String
-    /// False where the text is not such a value.
+    /// Sets the value from text; returns false if the text is not an allowed value.
     package let write: @Sendable (inout Root, String) -> Bool
 
-    /// A key over one property.
+    /// A key for one property.
     ///
-    /// - Parameters:
-    ///   - limits: what `isAllowed` asks for, for messages, such as "of at least 1".
+    /// - Parameter limits: the condition of `isAllowed` in words, such as "of at least 1".
     package init<Value: ConfigurationValue>(
         _ name: String, _ path: WritableKeyPath<Root, Value> & Sendable, _ help: String,
         limits: String = "", where isAllowed: @escaping @Sendable (Value) -> Bool = { _ in true }
@@ -118,14 +117,14 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
         }
     }
 
-    /// The key as one that may change without changing what a resumed run learns, except where `matters` says so.
+    /// Marks the key as one whose change does not affect what a resumed run learns, unless `matters` returns true.
     package func harmless(unless matters: @escaping @Sendable (Root) -> Bool = { _ in false }) -> ConfigurationKey {
         var key = self
         key.changesTraining = matters
         return key
     }
 
-    /// A whole number of at least `minimum`.
+    /// A key for a whole number of at least `minimum`.
     package static func count(
         _ name: String, _ path: WritableKeyPath<Root, Int> & Sendable, from minimum: Int, _ help: String
     ) -> ConfigurationKey {
@@ -134,7 +133,7 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
         }
     }
 
-    /// A number in a closed range.
+    /// A key for a number in a closed range.
     package static func number(
         _ name: String, _ path: WritableKeyPath<Root, Float> & Sendable, in range: ClosedRange<Float>,
         _ help: String

@@ -1,48 +1,53 @@
 import Foundation
 import PixNerdSupport
 
-/// Something whose properties are reached by keys in a YAML file and by `--set`.
+/// A value whose properties can be set by keys, in a YAML file or an override.
 package protocol KeyedConfiguration: Sendable {
     static var keys: [ConfigurationKey<Self>] { get }
     init()
 }
 
 extension KeyedConfiguration {
-    /// Takes over a value.
+    /// Sets a property.
     ///
-    /// - Throws: `ConfigurationError` naming the place, the key and what is expected.
+    /// - Throws: `PixNerdError` naming the origin, the key and the expected value.
     package mutating func apply(_ assignment: ConfigurationAssignment) throws {
         guard let key = Self.keys.first(where: { $0.name == assignment.key }) else {
             return try Self.expectIsEmptySection(assignment)
         }
         guard assignment.form != .list || key.isList else {
-            throw ConfigurationError("\(assignment.place): \(key.name) is a list, expected is \(key.expectation).")
+            throw PixNerdError(
+                .invalidValue, "\(assignment.place):", found: "\(key.name) is a list", expected: "\(key.expectation)")
         }
         guard key.write(&self, assignment.text) else {
-            throw ConfigurationError(
-                "\(assignment.place): \(key.name) is '\(assignment.text)', expected is \(key.expectation).")
+            throw PixNerdError(
+                .invalidValue, "\(assignment.place):", found: "\(key.name) is '\(assignment.text)'",
+                expected: "\(key.expectation)")
         }
     }
 
-    /// What is not a key may be a section without keys, which is no value.
+    /// Checks that an assignment that no key matches is an empty section.
     private static func expectIsEmptySection(_ assignment: ConfigurationAssignment) throws {
-        let (name, place) = (assignment.key, assignment.place)
+        let name = assignment.key
+        func invalid(_ found: ErrorText, expected: ErrorText? = nil, advice: ErrorText? = nil) -> PixNerdError {
+            PixNerdError(
+                .invalidValue, "\(assignment.place):", found: found, expected: expected, advice: advice)
+        }
         if let inside = keys.first(where: { $0.name.hasPrefix(name + ".") }) {
             switch assignment.form {
             case .nothing: return
-            case .list: throw ConfigurationError("\(place): \(name) is a list, expected is a section with keys.")
+            case .list: throw invalid("\(name) is a list", expected: "a section with keys")
             case .text:
-                throw ConfigurationError(
-                    "\(place): \(name) is a section and not a value; set keys in it, such as \(inside.name).")
+                throw invalid("\(name) is a section, not a value", advice: "set keys in it, such as \(inside.name)")
             }
         }
-        if place != "--set", let above = keys.first(where: { name.hasPrefix($0.name + ".") }) {
-            throw ConfigurationError("\(place): \(above.name) holds keys, expected is \(above.expectation).")
+        if !assignment.isOverride, let above = keys.first(where: { name.hasPrefix($0.name + ".") }) {
+            throw invalid("\(above.name) holds keys", expected: "\(above.expectation)")
         }
-        throw ConfigurationError("\(place): there is no key \(name); did you mean \(nearestKey(to: name))?")
+        throw invalid("there is no key \(name) (did you mean \(nearestKey(to: name))?)")
     }
 
-    /// The known key that is closest in spelling.
+    /// The known key whose spelling is closest.
     private static func nearestKey(to name: String) -> String {
         func parts(_ name: String) -> (section: String, leaf: String) {
             let parts = name.split(separator: ".").map(String.init)
@@ -61,7 +66,7 @@ extension KeyedConfiguration {
         return names.min { distance($0) < distance($1) } ?? ""
     }
 
-    /// Every key with its default and its help, as a table for a person.
+    /// A table of all keys with defaults and help.
     package static var keyTable: String {
         let defaults = Self()
         let rows = keys.map { key in
@@ -76,7 +81,7 @@ extension KeyedConfiguration {
     }
 }
 
-/// How many letters must be changed, left out or put in (Levenshtein).
+/// Levenshtein distance: number of letters to change, remove or insert.
 package func editDistance(_ a: String, _ b: String) -> Int {
     let (a, b) = (Array(a), Array(b))
     var row = Array(0...b.count)

@@ -1,4 +1,4 @@
-/// What other programs call a key of the configuration: for suggestions where one is not known.
+/// Names that other programs use for configuration keys, to suggest a key for an unknown one.
 package enum UsualNames {
     private static let keys: [String: String] = [
         "lr": "training.learning_rate",
@@ -25,12 +25,12 @@ package enum UsualNames {
         "output_dir": "directory", "outdir": "directory",
     ]
 
-    /// The key that another program's name stands for, whatever section it was put in.
+    /// The key that another program's name stands for, in any section.
     package static func key(of name: String) -> String? {
         keys[(name.split(separator: ".").last.map(String.init) ?? name).lowercased()]
     }
 
-    /// The key that an option such as `--lr`, `--batch-size` or `--training.steps` is meant to set.
+    /// The key that an option such as `--lr`, `--batch-size` or `--training.steps` probably refers to.
     package static func key(ofOption option: String) -> String? {
         let name = option.drop { $0 == "-" }.prefix { $0 != "=" }.replacing("-", with: "_")
         let known = Configuration.keys.map(\.name)

@@ -1,34 +1,36 @@
 import Foundation
 import PixNerdSupport
 
-/// Writes a TensorBoard event file: records of a length, a checksum of it, a message, and a checksum of that.
+/// Writes a TensorBoard event file: each record is a length, its checksum, a message, and its checksum.
 ///
-/// Only the few fields of `tensorflow.Event` and `tensorflow.Summary` that scalars and pictures need are written, by
-/// hand, in the protocol buffers' wire format. (tensorflow/core/util/event.proto, framework/summary.proto.)
+/// Only the few fields of `tensorflow.Event` and `tensorflow.Summary` that scalars and images need are written, by hand,
+/// in the protocol buffers' wire format (tensorflow/core/util/event.proto, framework/summary.proto).
 final class EventFile {
+    private let path: String
     private let handle: FileHandle
 
-    /// Begins a new file in a directory; TensorBoard reads the files of a directory one after the other.
+    /// Creates a new file in a directory; TensorBoard reads the files of a directory one after the other.
     ///
     /// - Parameters:
-    ///   - time: seconds since 1970, which the file's name carries.
-    ///   - resumedStep: where a run goes on; TensorBoard then drops what earlier files hold of later steps.
+    ///   - time: seconds since 1970, part of the file's name.
+    ///   - resumedStep: the step that a run resumes from; TensorBoard then drops later steps of earlier files.
+    /// - Throws: `PixNerdError` if the file cannot be written.
     init(directory: String, time: Double, resumingAt resumedStep: Int?) throws {
         let path = "\(directory)/events.out.tfevents.\(Int(time)).\(ProcessInfo.processInfo.hostName).\(getpid())"
         guard FileManager.default.createFile(atPath: path, contents: nil),
             let handle = FileHandle(forWritingAtPath: path)
-        else { throw TrainingError("The event file \(path) cannot be written.") }
-        self.handle = handle
+        else { throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason())") }
+        (self.path, self.handle) = (path, handle)
         try append(event(time: time, step: nil) { $0.field(3, text: "brain.Event:2") })
         if let resumedStep {
-            // A session log that says that a session starts.
+            // A session log with status START.
             try append(event(time: time, step: resumedStep + 1) { $0.field(7) { $0.field(1, integer: 1) } })
         }
     }
 
     deinit { try? handle.close() }
 
-    /// Appends scalars of a step.
+    /// Appends the scalars of a step.
     func write(scalars: [(tag: String, value: Double)], step: Int, time: Double) throws {
         try write(step: step, time: time) { summary in
             for (tag, value) in scalars {
@@ -40,9 +42,9 @@ final class EventFile {
         }
     }
 
-    /// Appends a picture of a step.
+    /// Appends an image of a step.
     ///
-    /// - Parameter png: the encoded picture.
+    /// - Parameter png: the encoded image.
     func write(picture tag: String, png: [UInt8], width: Int, height: Int, step: Int, time: Double) throws {
         try write(step: step, time: time) { summary in
             summary.field(1) { value in
@@ -77,12 +79,12 @@ final class EventFile {
                 contentsOf: Data(
                     length + littleEndian(maskedChecksum(length)) + message + littleEndian(maskedChecksum(message))))
         } catch {
-            throw TrainingError("The event file cannot be written: \(error.localizedDescription)")
+            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
         }
     }
 }
 
-/// A protocol buffers message that is put together field by field.
+/// A protocol buffers message, built field by field.
 struct WireMessage {
     private(set) var bytes: [UInt8] = []
 
@@ -109,7 +111,7 @@ struct WireMessage {
 
     mutating func field(_ number: Int, text: String) { field(number, bytes: Array(text.utf8)) }
 
-    /// A message inside this one.
+    /// Appends a nested message.
     mutating func field(_ number: Int, _ content: (inout WireMessage) -> Void) {
         var inner = WireMessage()
         content(&inner)
@@ -132,7 +134,7 @@ private func littleEndian<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
-/// CRC-32C (Castagnoli), rotated and offset as the record format asks.
+/// CRC-32C (Castagnoli), rotated and offset as the record format requires.
 func maskedChecksum(_ bytes: [UInt8]) -> UInt32 {
     let checksum = ~bytes.reduce(~UInt32(0)) { checksumTable[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] ^ $0 >> 8 }
     return (checksum >> 15 | checksum << 17) &+ 0xa282_ead8

@@ -1,4 +1,4 @@
-/// The mean loss in each tenth of the times: where the model learns and where it does not.
+/// Mean loss in each tenth of the interval of times, which shows where the model learns and where it does not.
 struct LossByTime {
     private static let bins = 10
     private var sums = [Double](repeating: 0, count: bins)
@@ -12,6 +12,6 @@ struct LossByTime {
         }
     }
 
-    /// From noise to data; nil where no time fell into the bin.
+    /// Means from noise to data; nil for a bin without samples.
     var means: [Double?] { zip(sums, counts).map { $1 > 0 ? $0 / Double($1) : nil } }
 }

@@ -8,7 +8,7 @@ final class MetricsLog {
     private let handle: FileHandle
     private let encoder = JSONEncoder()
 
-    /// Opens the log; lines of steps after `step`, which a resumed run will come to again, are dropped.
+    /// Opens the log and drops the lines of steps after `step`, which a resumed run repeats.
     init(path: String, resumingAt step: Int) throws {
         self.path = path
         let decoder = JSONDecoder()
@@ -21,7 +21,7 @@ final class MetricsLog {
             handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
             try handle.seekToEnd()
         } catch {
-            throw TrainingError("\(path) cannot be written: \(systemReason(error)).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
         }
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     }
@@ -30,7 +30,7 @@ final class MetricsLog {
         do {
             try handle.write(contentsOf: encoder.encode(record) + Data("\n".utf8))
         } catch {
-            throw TrainingError("\(path) cannot be written: \(systemReason(error)).")
+            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
         }
     }
 

@@ -3,36 +3,39 @@ import PixNerdLayers
 import PixNerdOptimization
 import PixNerdTensors
 
-/// One line of `metrics.jsonl`.
+/// A line of `metrics.jsonl`.
 public struct MetricsRecord: Codable, Sendable, Equatable {
     public var step: Int
-    /// The mean over the steps since the last line.
+    /// Mean loss over the steps since the last line.
     public var loss: Double
-    /// The parts of it before their weights, where it has several: of a denoiser the velocity's and the alignment's, of an
-    /// autoencoder the reconstruction's, the divergence's in nats a picture, and the perceptual one's.
+    /// Unweighted velocity loss of a denoiser; nil if the loss has only one part.
     public var flow: Double?
+    /// Unweighted alignment loss of a denoiser; nil without alignment.
     public var align: Double?
+    /// Unweighted reconstruction loss of an autoencoder.
     public var reconstruction: Double?
+    /// KL divergence of an autoencoder in nats per image.
     public var divergence: Double?
+    /// Unweighted perceptual loss of an autoencoder; nil without that part.
     public var perceptual: Double?
-    /// The mean loss of the velocity in each tenth of the times, from noise to data; null where no time fell into it, and
-    /// as a whole where there are no times.
+    /// Mean velocity loss in each tenth of the times, from noise to data: null for a tenth without samples; nil for an
+    /// autoencoder.
     public var lossByTime: [Double?]?
-    /// Before clipping, the mean likewise.
+    /// Mean gradient norm before clipping, over the steps since the last line.
     public var gradientNorm: Double
     public var learningRate: Double
-    /// Steps of the whole run that were not taken, for the norm of their gradient.
+    /// Number of steps of the whole run that were skipped because of their gradient norm.
     public var skippedSteps: Int
     public var imagesPerSecond: Double
-    /// The share of the time that the steps waited for pictures.
+    /// Fraction of the time that the steps waited for images.
     public var dataWait: Double
-    /// Of the process so far, in GB.
+    /// Peak memory of the process so far in GB.
     public var peakMemory: Double
-    /// Since the run was started or resumed.
+    /// Seconds since the run was started or resumed.
     public var seconds: Double
-    /// Of several processes: seconds of a step in which their gradients were summed, the wait for each other included.
+    /// Seconds per step in which gradients were exchanged, including waits; nil for a single process.
     public var exchangeSeconds: Double?
-    /// The share of that which the backward pass hid.
+    /// Fraction of `exchangeSeconds` that was hidden behind the backward pass.
     public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
@@ -53,26 +56,26 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         ("perceptual", \.perceptual),
     ]
 
-    /// The parts that there are.
+    /// Names and values of the loss parts that are not nil.
     private var parts: [(name: String, value: Double)] {
         Self.partPaths.compactMap { name, path in self[keyPath: path].map { (name, $0) } }
     }
 
-    /// Takes over the parts of a loss that has several.
+    /// Sets the parts of a loss with several parts.
     fileprivate mutating func set(_ parts: [String: Double]) {
         guard parts.count > 1 else { return }
         for (name, path) in Self.partPaths { self[keyPath: path] = parts[name] }
     }
 
-    /// For a line of progress.
+    /// Loss and speed as text for a progress bar.
     var line: String {
         let parts = parts.map { String(format: "  \($0.name) %.4f", $0.value) }
         let hidden = exchangeHidden.map { String(format: "  %.0f %% of the exchange hidden", 100 * $0) }
-        return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f pictures/s", imagesPerSecond)
+        return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f images/s", imagesPerSecond)
             + (hidden ?? "")
     }
 
-    /// For TensorBoard.
+    /// Scalars for TensorBoard.
     var scalars: [(tag: String, value: Double)] {
         let bins = (lossByTime ?? []).enumerated().compactMap { index, loss in
             loss.map { (tag: String(format: "loss_by_time/%.1f", Double(index) / 10), value: $0) }
@@ -88,14 +91,14 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     }
 }
 
-/// Sums between two lines of the log.
+/// Sums over the steps between two lines of the log.
 struct MetricsWindow {
     private let batchSize: Int
     private var losses = 0.0
     private var parts: [String: Double] = [:]
     private var norms = 0.0
     private var steps = 0
-    /// Stays nil where there are no times.
+    /// Loss by time; stays nil for an autoencoder.
     private var lossByTime: LossByTime?
     private let start = Date()
     private var windowStart = Date()
@@ -115,7 +118,7 @@ struct MetricsWindow {
         lossByTime = byTime
     }
 
-    /// Runs `body`, whose time does not count for the pictures a second.
+    /// Runs `body` and excludes its time from the images per second.
     mutating func excluding(_ body: () throws -> Void) rethrows {
         let before = Date()
         try body()

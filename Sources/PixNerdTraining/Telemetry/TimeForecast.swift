@@ -1,25 +1,25 @@
 import Foundation
 
-/// How long a run will take, judged by its first steps and said once.
+/// An estimate of the remaining time of a run from its first steps, made once.
 struct TimeForecast {
     private let first: Int
     private let total: Int
     private var measured: (step: Int, time: Date)?
     private var isSaid = false
 
-    /// Steps that are left out of the measurement, since memory is first asked for in them.
+    /// Number of first steps that are not measured, because they allocate memory.
     private static let warmUp = 3
-    /// Seconds that are measured, at least.
+    /// Minimum duration of the measurement in seconds.
     private static let leastSeconds = 3.0
-    /// Runs that are over sooner need no forecast.
+    /// Shortest remaining time in seconds that is worth a message.
     private static let worthSaying = 20.0
 
     /// - Parameters:
-    ///   - first: steps that were done before.
-    ///   - total: steps of the whole run.
+    ///   - first: number of steps done before.
+    ///   - total: number of steps of the whole run.
     init(first: Int, total: Int) { (self.first, self.total) = (first, total) }
 
-    /// The seconds that the rest takes, once, as soon as that can be told and is worth saying.
+    /// Seconds that the remaining steps take: returned once, as soon as they are known, if they are worth a message.
     mutating func secondsLeft(afterStep step: Int, at now: Date = Date()) -> Double? {
         guard !isSaid, step >= first + Self.warmUp else { return nil }
         guard let measured else {

@@ -2,7 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
 
-/// What a run writes down as it goes: `metrics.jsonl` and a TensorBoard event file.
+/// The logs of a run: `metrics.jsonl` and a TensorBoard event file.
 final class TrainingJournal {
     private let log: MetricsLog
     private let events: EventFile
