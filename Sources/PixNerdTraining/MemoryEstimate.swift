@@ -5,24 +5,24 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdTensors
 
-/// What a run will need, before it begins.
+/// An estimate of the memory that a run needs.
 public struct MemoryEstimate: Sendable {
-    /// Weights, gradients, both moments and the moving averages, in bytes.
+    /// Size of weights, gradients, both moments and EMAs in bytes.
     public private(set) var state: Int
-    /// What one forward and backward pass keeps, in bytes.
+    /// Size of what one forward and backward pass keeps, in bytes.
     public private(set) var activations: Int
-    /// What processes can share of the state: moments and moving averages.
+    /// Part of the state that processes can share: moments and EMAs, in bytes.
     private var shareable: Int
-    /// Gradients of the model's weights, a part of the state.
+    /// Part of the state that gradients of the model's weights take, in bytes.
     private var gradients: Int
 
     public var total: Int { state + activations }
 
-    /// A model without activations.
+    /// Estimates a model without activations.
     ///
     /// - Parameters:
-    ///   - parameters: of the model.
-    ///   - averages: how many moving averages.
+    ///   - parameters: number of parameters of the model.
+    ///   - averages: number of EMAs.
     init(parameters: Int, averages: Int) {
         state = 4 * parameters * (4 + averages)
         shareable = 4 * parameters * (2 + averages)
@@ -30,32 +30,35 @@ public struct MemoryEstimate: Sendable {
         activations = 0
     }
 
-    /// Takes factors of products as bf16.
+    /// Accounts for matmuls in bf16.
     ///
-    /// - Parameter passes: of a step, on a process of so many `ranks`.
+    /// - Parameters:
+    ///   - passes: number of passes per step on this process.
+    ///   - ranks: number of processes.
     mutating func roundFactors(passes: Int, ranks: Int) {
         if passes == 1, ranks == 1 {
-            // Gradients to which nothing is added are kept as bf16.
+            // Gradients that nothing is added to are kept in bf16.
             state -= gradients / 2
         } else if passes > 1 {
-            // From the second pass on the rounded weights have no place where their gradients will be.
+            // From the second pass on, the rounded weights cannot share memory with the gradients.
             state += gradients / 2
         }
     }
 
-    /// Leaves to each of so many processes a share of moments and moving averages.
+    /// Divides moments and EMAs among `ranks` processes.
     mutating func shareUpdate(by ranks: Int) {
         state -= shareable - shareable / ranks
         shareable /= ranks
     }
 
-    /// A denoiser in training.
+    /// Estimates the training of a denoiser.
     ///
     /// - Parameters:
-    ///   - averages: Number of EMAs.
-    ///   - batch: Images in a forward pass.
-    ///   - size: Side of what is diffused.
-    ///   - precision: Precision of what is kept for the backward pass.
+    ///   - averages: number of EMAs.
+    ///   - batch: number of images per forward pass.
+    ///   - size: side of the images or latents.
+    ///   - recompute: whether the backward pass recomputes activations.
+    ///   - precision: precision of what is kept for the backward pass.
     public init(
         _ architecture: any TrainableArchitecture, averages: Int, batch: Int, size: Int, recompute: Bool,
         precision: Precision
@@ -65,46 +68,46 @@ public struct MemoryEstimate: Sendable {
             batch: batch, height: size, width: size, recompute: recompute, precision: precision)
     }
 
-    /// Adds a projector and the features that it aims at.
+    /// Adds a projector and its target features.
     mutating func addAlignment(inputs: Int, hidden: Int, outputs: Int, tokens: Int) {
         // Weights, gradients and both moments.
         state += 4 * 4 * Projector.parameterCount(inputs: inputs, hidden: hidden, outputs: outputs)
-        // Each inner layer before and after SiLU with a gradient in flight; the result, its gradient and the features.
+        // Each hidden layer before and after SiLU, with a temporary gradient; output, its gradient, and features.
         activations += 4 * tokens * (5 * hidden + 3 * outputs)
     }
 
-    /// Adds what a forward and backward pass through an autoencoder keeps.
+    /// Adds the activations of an autoencoder in training.
     mutating func addTraining(of architecture: AutoencoderArchitecture, batch: Int, size: Int) {
-        // Every activation once, and while gradients go back those of the widest layers beside it.
+        // Every activation once, and during the backward pass the gradients of the widest layers.
         activations += 4 * batch * architecture.activations(height: size, width: size) * 3 / 2
     }
 
-    /// Adds a perceptual distance of what an autoencoder makes from the pictures themselves.
+    /// Adds the perceptual distance between images and their reconstructions.
     mutating func add(_ perceptual: PerceptualDistance, batch: Int, size: Int) {
         state += 4 * perceptual.parameterCount
-        // Of what comes back every activation once; gradients on their way, and of the pictures what is compared.
+        // Every activation of the reconstructions once; temporary gradients, and the compared features of the images.
         activations += 4 * batch * perceptual.activations(height: size, width: size) * 3 / 2
     }
 
-    /// Adds an autoencoder whose latents are diffused.
+    /// Adds an autoencoder whose latents a denoiser is trained in.
     ///
-    /// - Parameter encodes: whether it encodes in the step; else it only decodes previews.
+    /// - Parameter encodes: whether it encodes during training; otherwise it only decodes previews.
     mutating func add(_ autoencoder: Autoencoder, size: Int, encodes: Bool) {
         state += 4 * autoencoder.parameterCount
-        // Nothing is kept for a gradient: at the finest level a few activations stand side by side.
+        // Nothing is kept for gradients: the finest level needs a few activations at once.
         let pixels = max(size * size, encodes ? LatentSpace.pixelsAtOnce : 0)
         activations += 4 * 4 * pixels * autoencoder.architecture.levelWidths[0]
     }
 
-    /// Adds an encoder that runs in the step.
+    /// Adds an encoder that runs during training.
     mutating func add(_ encoder: DINOv2Architecture, grid: Int, precision: Precision) {
         state += (precision == .bf16 ? 6 : 4) * encoder.parameterCount
         let tokens = DINOv2.picturesAtOnce * (grid * grid + 1 + encoder.registers)
-        // Its tokens, queries, keys, values and norms, and both sides of the inner layer; nothing is kept for a gradient.
+        // Tokens, queries, keys, values, norms, and both sides of the hidden activation; nothing for gradients.
         activations += 4 * tokens * (7 * encoder.width + 2 * encoder.feedForwardWidth)
     }
 
-    /// The memory that this process may have in bytes: the machine's, or less where a control group says so.
+    /// Memory available to this process in bytes: that of the machine, or the smaller limit of its control group.
     public static var available: Int {
         let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
         let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap { path in

@@ -10,19 +10,21 @@ import PixNerdSupport
 import PixNerdTensors
 
 extension Trainer {
-    /// Finds and checks everything that a run needs, and does nothing else.
+    /// Finds and checks everything that a run needs, without training.
     ///
-    /// - Throws: one sentence where something of it cannot be had.
+    /// - Throws: `PixNerdError` if something is missing or does not fit.
     public static func check(_ configuration: Configuration) throws {
         _ = try prepared(configuration, .alone, allowsOtherAutoencoder: false)
     }
 
-    /// The same on every process; where one cannot have something, all of them end.
+    /// Finds and checks everything that a run needs on every process.
+    ///
+    /// - Throws: on all processes, if something is missing or does not fit on one of them.
     static func prepared(
         _ configuration: Configuration, _ communicator: Communicator, allowsOtherAutoencoder: Bool
     ) throws -> any TrainingPreparation {
         try communicator.expectSame(
-            "configuration", configuration.yaml, advice: "give all ranks the same file and --set"
+            "configuration", configuration.yaml, advice: "give all ranks the same file and overrides"
         ) { root in
             try configuration.differences(from: Configuration(text: root, origin: "rank 0")).map {
                 "\($0.key.name) is \($0.own), there \($0.other)"
@@ -37,31 +39,34 @@ extension Trainer {
         var pictures = Fingerprint()
         for sample in preparation.pictures.samples { pictures.add("\(sample.name) \(sample.label)") }
         try communicator.expectSame(
-            "list of pictures", pictures.text, advice: "let data.root be the same pictures on all machines")
+            "list of images", pictures.text, advice: "set data.root to the same images on all machines")
         return preparation
     }
 
-    /// That a step has work, and each machine memory, for all ranks.
+    /// Checks that each rank gets at least one image per step, and that each machine has enough memory.
     private static func checkRanks(_ preparation: any TrainingPreparation, _ communicator: Communicator) throws {
         let (training, ranks) = (preparation.configuration.training, communicator.size)
         guard training.batchSize >= ranks else {
-            throw ConfigurationError(
-                "training.batch_size is \(training.batchSize), which is less than the \(ranks) ranks; start fewer, or raise "
-                    + "it.")
+            throw PixNerdError(
+                .invalidValue, "training.batch_size", found: "is \(training.batchSize), less than the \(ranks) ranks",
+                advice: "start fewer ranks, or increase it")
         }
         let (needed, available) = (
             memory(preparation, communicator).total * communicator.localSize, MemoryEstimate.available
         )
         guard needed < available else {
-            let who = ranks > 1 ? "The \(communicator.localSize) ranks of this machine need" : "The run needs"
+            let who = ranks > 1 ? "the \(communicator.localSize) ranks of this machine need" : "the run needs"
             let others = ranks > 1 ? "start fewer on it, set training.shard_optimizer to true, " : ""
-            throw ConfigurationError(
-                "\(who) about \(gigabytes(needed)), and there are \(gigabytes(available)); \(others)lower "
-                    + "training.batch_size, raise training.accumulate, or set training.recompute to true.")
+            throw PixNerdError(
+                .system, "\(who)",
+                found: "about \(gigabytes(needed)) of memory, but only \(gigabytes(available)) are available",
+                advice:
+                    "\(others)decrease training.batch_size, increase training.accumulate, or set training.recompute "
+                    + "to true")
         }
     }
 
-    /// What each process will need.
+    /// Estimates the memory of each process.
     private static func memory(
         _ preparation: any TrainingPreparation, _ communicator: Communicator
     ) -> MemoryEstimate {
@@ -69,27 +74,28 @@ extension Trainer {
         let training = preparation.configuration.training
         if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
         if preparation.configuration.precision == .bf16 {
-            // The most that any of them takes; shares may differ by a picture, and passes with them (`Configuration.plan`).
+            // The maximum over processes: shares may differ by one image, and so may passes (`Configuration.plan`).
             let passes = (training.accumulate + communicator.size - 1) / communicator.size
             memory.roundFactors(passes: passes, ranks: communicator.size)
         }
         return memory
     }
 
-    /// Finds and checks everything that can be had before any work is done.
+    /// Finds and checks everything that a run needs on this process.
     private static func prepared(
         _ configuration: Configuration, allowsOtherAutoencoder: Bool
     ) throws -> any TrainingPreparation {
         guard !configuration.data.root.isEmpty else {
-            throw ConfigurationError(
-                "data.root is not set; name a folder with a folder of pictures for each class, "
-                    + "such as --set data.root=datasets/shapes.")
+            throw PixNerdError(
+                .invalidValue, "data.root", found: "is not set",
+                expected: "a folder with one folder of images per class",
+                advice: "set it with \(Setting.overrides) data.root=PATH")
         }
         let training = configuration.training
         guard training.batchSize % training.accumulate == 0 else {
-            throw ConfigurationError(
-                "training.batch_size \(training.batchSize) is not a multiple of training.accumulate "
-                    + "\(training.accumulate); make it one.")
+            throw PixNerdError(
+                .invalidValue, "training.batch_size \(training.batchSize)",
+                found: "is not a multiple of training.accumulate \(training.accumulate)", advice: "change one of them")
         }
         let preparation: any TrainingPreparation =
             switch configuration.kind {
@@ -100,9 +106,9 @@ extension Trainer {
         return preparation
     }
 
-    /// The directory, the model and the state that a run begins with, and what joins its processes.
+    /// Opens or creates the run's directory, and makes model, state and gradient exchange.
     ///
-    /// Rank 0 alone sees the directory, and brings to all others what the run begins with.
+    /// Only rank 0 reads the directory; it sends weights and state to the other ranks.
     static func begin(
         _ preparation: any TrainingPreparation, _ communicator: Communicator, resume: Bool, _ logger: Logger
     ) throws -> (RunDirectory, any TrainingTask, TrainingState, GradientExchange?) {
@@ -126,12 +132,12 @@ extension Trainer {
             goesOn
             ? try TrainingState(resuming: saved, task, configuration, exchange)
             : TrainingState(fresh: task, configuration, exchange)
-        // What the beginning took for a while is not kept for steps that never ask for such blocks.
+        // Frees memory of the preparation, because steps need blocks of other sizes.
         MemoryPool.shared.releaseKept()
         return (run, task, state, exchange)
     }
 
-    /// The directory and the model of a run, and the latest saved step where it goes on.
+    /// Opens or creates a run's directory, and loads the latest checkpoint if the run is resumed.
     private static func opened(
         _ preparation: any TrainingPreparation, resume: Bool, _ logger: Logger
     ) throws -> (RunDirectory, any TrainingTask, TrainingState.Saved?) {
@@ -144,9 +150,11 @@ extension Trainer {
         run.removeUnfinished()
         guard let step = run.savedSteps.last else {
             guard FileManager.default.fileExists(atPath: run.configurationPath) else {
-                throw TrainingError("There is no run \(run.path) to resume; start it without --resume.")
+                throw PixNerdError(
+                    .notFound, "\(run.path)", found: "is not a run to resume",
+                    advice: "start it without \(Setting.resume)")
             }
-            logger.notice("\(run.path) has no saved step yet; its run begins anew.")
+            logger.notice("\(run.path) has no saved step yet; starting from the beginning")
             return (run, try preparation.begin(), nil)
         }
         let (task, saved) = try TrainingState.Saved.load(run.stepPath(step), preparation)
@@ -154,31 +162,31 @@ extension Trainer {
         return (run, task, saved)
     }
 
-    /// Says which values differ from those of the run so far, and which of them matter.
+    /// Logs which values differ from those of the run so far, and whether they affect training.
     private static func reportChanges(
         _ run: RunDirectory, _ configuration: Configuration, _ logger: Logger
     ) throws {
         guard FileManager.default.fileExists(atPath: run.configurationPath) else { return }
         let earlier = try Configuration(yaml: run.configurationPath)
         for change in configuration.differences(from: earlier) {
-            let values = "\(change.key.name) is \(change.own), and was \(change.other) before"
+            let values = "\(change.key.name) changed from \(change.other) to \(change.own)"
             if change.key.changesTraining(configuration) {
-                logger.warning("\(values): the run is another one from here on")
+                logger.warning("\(values); results will differ from the original run")
             } else {
-                logger.notice("\(values): this does not change what is learned")
+                logger.notice("\(values); this does not affect training")
             }
         }
     }
 
-    /// What the run is, in a few lines for a person.
+    /// A summary of the run in a few lines.
     public var summary: String {
         let training = configuration.training
         let lines =
             [("run", run.path + (state.step > 0 ? " from step \(state.step)" : ""))] + preparation.description + [
                 (
                     "training",
-                    "to step \(training.steps), \(training.batchSize) pictures a step, \(Threads.count) threads"
-                        + (configuration.precision == .bf16 ? ", products in bf16" : "")
+                    "to step \(training.steps), \(training.batchSize) images per step, \(Threads.count) threads"
+                        + (configuration.precision == .bf16 ? ", matmuls in bf16" : "")
                 ),
                 ("memory", memoryText),
             ] + (communicator.size > 1 ? [("ranks", ranksText)] : [])
@@ -189,19 +197,19 @@ extension Trainer {
 extension Trainer {
     private var memoryText: String {
         let memory = Self.memory(preparation, communicator)
-        let each = communicator.size > 1 ? " a rank" : ""
+        let each = communicator.size > 1 ? " per rank" : ""
         return "about \(gigabytes(memory.total))\(each) of \(gigabytes(MemoryEstimate.available))"
     }
 
     private var ranksText: String {
         let hosts = Set(communicator.hosts).count
         return "\(communicator.size) on \(hosts == 1 ? "this machine" : "\(hosts) machines")"
-            + (configuration.training.sharesOptimizer ? ", sharing the optimiser's state" : "")
+            + (configuration.training.sharesOptimizer ? ", optimizer state sharded" : "")
     }
 }
 
 extension Configuration {
-    /// The pictures of a step that a process takes, and in how many passes.
+    /// The images of a step that a process takes, and their division into passes.
     func plan(_ communicator: Communicator) -> BatchPlan {
         BatchPlan(
             step: training.batchSize, most: training.batchSize / training.accumulate, rank: communicator.rank,
@@ -209,5 +217,5 @@ extension Configuration {
     }
 }
 
-/// Such as "3.4 GB".
+/// Formats a size, such as "3.4 GB".
 private func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }

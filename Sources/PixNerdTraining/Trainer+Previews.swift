@@ -2,9 +2,11 @@ import PixNerdImages
 import PixNerdTensors
 
 extension Trainer {
-    /// What the moving average makes, and what the raw weights do; from rank 0, whose journal it is.
+    /// Writes previews of the EMA and the raw weights.
+    ///
+    /// - Parameter journal: the log of rank 0; nil on other processes.
     func writePreviews(_ journal: TrainingJournal?) throws {
-        // Whole averages are fetched before pictures are made of them, so that others wait without being asked.
+        // All shards of the EMA are fetched before sampling, so that no other process has to answer requests meanwhile.
         var average: [Tensor]?
         if !state.averages.isEmpty {
             state.withWholeTensors(exchange) { tensor in
@@ -18,7 +20,7 @@ extension Trainer {
             try write(picture, "\(name).png", tag: "preview/ema", journal)
         }
         try write(try task.preview(), "\(name)-raw.png", tag: "preview/raw", journal)
-        // What bf16 products keep of weights would only take memory beside the next step's.
+        // The bf16 copies of these weights would only take memory from the next step.
         for weight in (average ?? []) + task.parameters.map(\.value) { weight.forgetCopies() }
         MemoryPool.shared.releaseKept()
     }

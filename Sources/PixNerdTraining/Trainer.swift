@@ -10,7 +10,7 @@ import PixNerdOptimization
 import PixNerdSupport
 import PixNerdTensors
 
-/// Trains a denoiser or an autoencoder on pictures, and keeps its run directory.
+/// Trains a denoiser or an autoencoder on images, and writes its run directory.
 public final class Trainer {
     public var configuration: Configuration { preparation.configuration }
     public let run: RunDirectory
@@ -19,20 +19,21 @@ public final class Trainer {
     let task: any TrainingTask
     /// The processes that train together.
     let communicator: Communicator
-    /// How they join their gradients; nil for one alone.
+    /// The exchange of gradients between processes; nil for a single process.
     let exchange: GradientExchange?
     private let logger: Logger
-    /// Receives the progress of training, on rank 0 alone.
+    /// Receives the progress of training, only on rank 0.
     public var onProgress: ProgressHandler = { _ in }
 
-    /// Prepares a run: finds the pictures, and makes the model or loads the latest saved step.
+    /// Prepares a run: finds the images, and makes the model or loads the latest checkpoint.
     ///
     /// - Parameters:
-    ///   - configuration: what is asked for; 0 classes become as many as the pictures have.
-    ///   - resume: go on with the run directory that is there.
-    ///   - allowsOtherAutoencoder: also go on where the run's latents are of another autoencoder.
-    ///   - communicator: the processes that train together, each of which calls this. Rank 0 alone has the run directory.
-    /// - Throws: one sentence where something of the above cannot be had.
+    ///   - configuration: the configuration of the run; 0 classes stand for the number of classes of the images.
+    ///   - resume: whether to continue an existing run.
+    ///   - allowsOtherAutoencoder: whether to resume in the latents of another autoencoder than the run's.
+    ///   - communicator: the processes that train together, each of which makes a trainer. Only rank 0 uses the run
+    ///     directory.
+    /// - Throws: `PixNerdError` if something is missing or does not fit.
     public init(
         _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false,
         communicator: Communicator = .alone, logger: Logger
@@ -48,11 +49,11 @@ public final class Trainer {
         }
     }
 
-    /// Trains to the last step, saving on the way and at the end.
+    /// Trains to the last step and saves checkpoints.
     ///
-    /// - Parameter shouldStop: asked after each step; where it says so the state is saved and the run ends early.
-    /// - Returns: whether the run came to its last step.
-    /// - Throws: one sentence where the run cannot go on; what was saved before stays.
+    /// - Parameter shouldStop: called after each step; if it returns true, the run is saved and ends early.
+    /// - Returns: whether the run reached its last step.
+    /// - Throws: `PixNerdError` or `SharedError` if the run cannot continue; earlier checkpoints stay.
     @discardableResult
     public func train(shouldStop: () -> Bool = { false }) throws -> Bool {
         try configuration.precision { try trainInPrecision(shouldStop: shouldStop) }
@@ -77,7 +78,7 @@ public final class Trainer {
             if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
                 logger.notice(
                     """
-                    the run will take about \(durationText(seconds)) more on \(Machine().processor), by the speed of its \
+                    the run will take about \(durationText(seconds)) more on \(Machine().processor), judging by its \
                     first steps
                     """)
             }
@@ -106,7 +107,7 @@ public final class Trainer {
         return state.step == training.steps
     }
 
-    /// This process's pictures of a step.
+    /// This process's images of a step.
     private var plan: BatchPlan { configuration.plan(communicator) }
 
     private func makeLoader() -> BatchLoader {
@@ -129,7 +130,7 @@ public final class Trainer {
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
         for (average, decay) in zip(state.averages, training.emaDecay) {
-            // The average follows faster while there is little to average.
+            // The EMA follows faster in the first steps.
             average.decay =
                 training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
         }
@@ -139,14 +140,17 @@ public final class Trainer {
             result.times = result.times.map { communicator.gather(numbers: $0).flatMap { $0 } }
             window.add(result)
         } catch let error as NotFiniteError {
-            // On every process, since the gradients are the same.
-            throw SharedError(failure(error.description).description)
+            // All processes throw it, since their gradients are the same.
+            let failure = failure(
+                .notFinite, "step \(error.step):", found: "\(error.found)",
+                advice: "decrease the learning rate or clip gradients")
+            throw SharedError(failure.description)
         }
         state.outliers = outliers
         state.step += 1
     }
 
-    /// Saves the state, and removes the saved steps that need not be kept.
+    /// Saves a checkpoint, and removes checkpoints that need not be kept.
     private func save() throws {
         try communicator.agree { try checkIsFinite() }
         let training = configuration.training
@@ -161,26 +165,32 @@ public final class Trainer {
         }
     }
 
-    /// Runs `body` on every process; where it fails, ends the run or goes on with a message, as the configuration says.
+    /// Runs `body` on every process; if it fails, ends the run or logs the error, depending on
+    /// `training.on_save_failure`.
     private func keepGoing(_ what: String, _ body: () throws -> Void) throws {
         do {
             try communicator.agree(body)
         } catch {
             let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
             guard configuration.training.onSaveFailure == .goOn else {
-                throw SharedError(failure("\(what) could not be saved: \(reason)").description)
+                throw SharedError(failure(.system, "\(what)", found: "could not be saved: \(reason)").description)
             }
-            if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training goes on.") }
+            if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training continues") }
         }
     }
 
-    /// What ended the run, with where to go on.
-    private func failure(_ reason: String) -> TrainingError {
-        let saved = run.savedSteps.last.map { "; the last saved step is \(run.stepPath($0))" } ?? ""
-        return TrainingError(reason + saved + ".")
+    /// The error that ended the run, with the checkpoint to resume from.
+    private func failure(
+        _ kind: PixNerdError.Kind, _ subject: ErrorText, found: ErrorText, advice: ErrorText? = nil
+    ) -> PixNerdError {
+        guard let step = run.savedSteps.last else {
+            return PixNerdError(kind, subject, found: found, advice: advice)
+        }
+        let saved: ErrorText = "the last saved step is \(run.stepPath(step))"
+        return PixNerdError(kind, subject, found: found, advice: advice.map { $0 + "; " + saved } ?? saved)
     }
 
-    /// Keeps a state that training cannot go on from out of checkpoints and previews.
+    /// Checks that the weights are finite, so that no checkpoint or preview has a state that cannot be trained further.
     private func checkIsFinite() throws {
         let parameters = state.optimizer.parameters
         let weights = parameters.map { ($0.name, $0.value) }
@@ -188,14 +198,14 @@ public final class Trainer {
         let averages = state.averages.flatMap { zip(names, $0.values) }
         guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }
         throw failure(
-            "step \(state.step): the weight \(bad.0) is not finite after it; "
-                + "lower the learning rate or clip gradients")
+            .notFinite, "step \(state.step):", found: "the weight \(bad.0) is not finite after it",
+            advice: "decrease the learning rate or clip gradients")
     }
 
     private func reportTroubles(_ loader: BatchLoader) {
-        if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable pictures were skipped") }
+        if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable images were skipped") }
         if communicator.isRoot && state.outliers.skipped > 0 {
-            logger.warning("\(state.outliers.skipped) steps were skipped for the norm of their gradient")
+            logger.warning("\(state.outliers.skipped) steps were skipped because of their gradient norm")
         }
     }
 }

@@ -7,27 +7,27 @@ import PixNerdOptimization
 import PixNerdSupport
 import PixNerdTensors
 
-/// How far a run is: optimiser, moving averages, step, and what else decides later steps.
+/// The state of a run: optimizer, EMAs, step, and everything else that later steps depend on.
 public struct TrainingState {
-    /// Of the model's parameters, and then of what is trained beside it.
+    /// Optimizer of the model's parameters, followed by the task's companions.
     let optimizer: AdamW
-    /// One for each decay; the first is sampled from.
+    /// EMAs, one for each decay; the first is used for sampling.
     let averages: [MovingAverage]
-    /// Steps done, skipped ones included.
+    /// Number of steps done, including skipped ones.
     public internal(set) var step = 0
     var outliers: OutlierDetector
 
-    /// What `state.json` holds.
+    /// The content of `state.json`.
     fileprivate struct Record: Codable {
         var step: Int
         var optimizerStep: Int
-        /// Pictures seen: the place in the endless order of them.
+        /// Number of images seen, which is the position in their endless order.
         var samples: Int
         var seed: UInt64
         var classes: [String]
         var configurationHash: String
         var outliers: OutlierDetector
-        /// What the run's results depend on besides; flat, as `encoder` was from the first.
+        /// The parts of `TrainingOrigins`, flat because the first format had only `encoder`.
         var encoder: String?
         var autoencoder: AutoencoderIdentity?
         var perceptual: String?
@@ -43,7 +43,7 @@ public struct TrainingState {
         }
     }
 
-    /// A new run.
+    /// Makes the state of a new run.
     init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
         optimizer = Self.makeOptimizer(task, configuration, exchange)
         let values = task.parameters.map(\.value)
@@ -59,7 +59,7 @@ public struct TrainingState {
         AdamW(task.parameters + task.companions, settings: configuration.optimizer, pieces: exchange?.pieces)
     }
 
-    /// What was saved, as one process reads it.
+    /// A saved state as one process reads it.
     struct Saved {
         fileprivate let record: Record
         fileprivate let averages: [[Tensor]]
@@ -68,23 +68,26 @@ public struct TrainingState {
         fileprivate static let first = "first_moment"
         fileprivate static let second = "second_moment"
 
-        /// The state that was saved under `directory`, and what is trained.
+        /// Loads the task and the state of a checkpoint.
         ///
-        /// - Throws: one sentence that names the file and what is wrong with it.
+        /// - Throws: `PixNerdError` naming the file and the problem.
         static func load(
             _ directory: String, _ preparation: any TrainingPreparation
         ) throws -> (task: any TrainingTask, saved: Saved) {
             let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
             guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0
             else {
-                throw CheckpointError("\(directory)/state.json cannot be read as the state of a run; use another step.")
+                throw PixNerdError(
+                    .malformed, "\(directory)/state.json", found: "cannot be read as the state of a run",
+                    advice: "resume from another step")
             }
             let classes = preparation.pictures.classes
             guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
-                throw TrainingError(
-                    "\(directory) was trained on other classes than the pictures have (\(record.classes.count) and "
-                        + "\(classes.count)); set data.root to the run's pictures, or give the new run a name of its own."
-                )
+                throw PixNerdError(
+                    .mismatch, "\(directory)",
+                    found: "was trained on other classes than the images have (\(record.classes.count) and "
+                        + "\(classes.count))",
+                    advice: "set data.root to the run's images, or choose another name for a new run")
             }
             let task = try preparation.load(directory, record.origins)
             let sets = preparation.configuration.weightSets
@@ -94,9 +97,9 @@ public struct TrainingState {
                 try (task.parameters + task.companions).map { parameter in
                     let moment = try file.tensor("\(prefix).\(parameter.name)")
                     guard moment.shape == parameter.value.shape else {
-                        throw CheckpointError(
-                            "\(file.path): \(prefix).\(parameter.name) has the shape \(moment.shape), "
-                                + "expected is \(parameter.value.shape).")
+                        throw PixNerdError(
+                            .mismatch, "\(file.path): \(prefix).\(parameter.name)",
+                            found: "has shape \(moment.shape)", expected: "\(parameter.value.shape)")
                     }
                     return moment
                 }
@@ -108,9 +111,9 @@ public struct TrainingState {
         }
     }
 
-    /// Goes on with a saved state.
+    /// Restores a saved state.
     ///
-    /// - Parameter saved: nil on all processes but rank 0, which brings it to them.
+    /// - Parameter saved: the state on rank 0, which sends it to the others; nil on other ranks.
     init(
         resuming saved: Saved?, _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
     ) throws {
@@ -136,12 +139,12 @@ public struct TrainingState {
             secondMoments: spread(count, saved?.moments[Saved.second]))
     }
 
-    /// What processes hold pieces of, where they share the update: moments, and averages behind them.
+    /// The tensors that are sharded if processes share the update: moments, followed by EMAs.
     private var sharedSets: [[Tensor]] { [optimizer.firstMoments, optimizer.secondMoments] + averages.map(\.values) }
 
-    /// Where processes share the update, lets rank 0 run `body`, in which `tensor` fetches whole tensors of their pieces.
+    /// Runs `body` on rank 0 with a function that returns whole tensors, gathered from the shards of all processes.
     ///
-    /// On one process alone `tensor` gives what that has; on those that are not rank 0 nothing is run.
+    /// Other ranks only send their shards. Without sharding, `tensor` returns rank 0's own tensors.
     func withWholeTensors(
         _ exchange: GradientExchange?,
         _ body: (_ tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor) throws -> Void
@@ -158,12 +161,12 @@ public struct TrainingState {
         try body { collector.tensor(set: $0, parameter: $1, shape: shapes[$1]) }
     }
 
-    /// The place of an average among the sets.
+    /// Index of an EMA in `sharedSets`.
     static func set(ofAverage place: Int) -> Int { 2 + place }
 
-    /// Writes the state into an empty directory.
+    /// Writes the state to an empty directory.
     ///
-    /// - Parameter tensor: fetches whole tensors of what processes hold pieces of, as `withWholeTensors` gives it.
+    /// - Parameter tensor: returns whole tensors; see `withWholeTensors`.
     func save(
         _ task: any TrainingTask, _ configuration: Configuration, classNames: [String], to directory: String,
         tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
@@ -199,14 +202,14 @@ public struct TrainingState {
 extension Configuration {
     fileprivate var outlierThreshold: Double? { training.skipOutliers > 0 ? Double(training.skipOutliers) : nil }
 
-    /// The averages: the first is the one that everything looks for.
+    /// Decays and kinds of the EMAs; the first is the default of everything that loads EMA weights.
     fileprivate var weightSets: [(decay: Float, set: WeightSet)] {
         training.emaDecay.enumerated().map { index, decay in
             (decay, index == 0 ? .average(decay: decay) : .otherAverage(decay: decay))
         }
     }
 
-    /// A short name for the values that decide what is learned.
+    /// Fingerprint of the values that affect training.
     var hash: String {
         var fingerprint = Fingerprint()
         for key in Self.keys where key.changesTraining(self) { fingerprint.add("\(key.name)=\(key.read(self))") }

@@ -16,8 +16,8 @@ struct LatentFiles {
 
     /// Maximum number of files to compare.
     private static let compared = 4
-    /// Allowed difference of the means from the autoencoder's, relative to their standard deviation. Published files were
-    /// computed in half precision and with another image decoder, and files of another autoencoder or crop differ by
+    /// Allowed difference of the means from the autoencoder's, relative to their standard deviation. Published files
+    /// were computed in half precision and with another image decoder; files of another autoencoder or crop differ by
     /// more than the standard deviation.
     private static let tolerance = 0.1
 
@@ -76,7 +76,8 @@ struct LatentFiles {
                 let text = String(format: "%.2g", difference)
                 throw PixNerdError(
                     .mismatch, "\(file(of: place))",
-                    found: "is not the image's latent under latent.vae \(autoencoder.identity.text): the means differ by "
+                    found:
+                        "is not the image's latent under latent.vae \(autoencoder.identity.text): the means differ by "
                         + "\(text) of their standard deviation",
                     expected: "latents of the same autoencoder, crop, size and scale")
             }

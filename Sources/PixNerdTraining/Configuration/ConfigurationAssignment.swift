@@ -34,7 +34,8 @@ package struct ConfigurationAssignment: Sendable {
                 expected: "key=value, such as training.steps=500")
         }
         self.init(
-            key: String(setting[..<sign]), text: String(setting[setting.index(after: sign)...]), place: Self.overridePlace)
+            key: String(setting[..<sign]), text: String(setting[setting.index(after: sign)...]),
+            place: Self.overridePlace)
     }
 
     package init(key: String, text: String, place: ErrorText, form: Form = .text) {

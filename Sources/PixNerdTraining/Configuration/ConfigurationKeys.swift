@@ -35,7 +35,8 @@ extension Configuration {
         ConfigurationKey(
             "model.head", \.model.head, "head that decodes tokens: field (a small MLP per patch) or linear"),
         .count("model.hidden_size_x", \.model.fieldWidth, from: 1, "width of the field"),
-        .count("model.nerf_mlpratio", \.model.fieldRatio, from: 1, "ratio of the hidden width of the field to its width"),
+        .count(
+            "model.nerf_mlpratio", \.model.fieldRatio, from: 1, "ratio of the hidden width of the field to its width"),
         .count("model.num_classes", \.model.classes, from: 0, "number of classes; 0 for the number in the data"),
 
         ConfigurationKey(
@@ -58,7 +59,9 @@ extension Configuration {
             "training.steps", \.training.steps, from: 1, "total number of optimizer steps"
         ).harmless { $0.training.schedule == .cosine },
         .count("training.batch_size", \.training.batchSize, from: 1, "images per step"),
-        .count("training.accumulate", \.training.accumulate, from: 1, "number of passes that a batch is split into, to save memory"),
+        .count(
+            "training.accumulate", \.training.accumulate, from: 1,
+            "number of passes that a batch is split into, to save memory"),
         .number("training.learning_rate", \.training.learningRate, in: nonNegative, "learning rate of AdamW"),
         .count("training.warmup_steps", \.training.warmupSteps, from: 0, "steps of linear learning rate warmup"),
         ConfigurationKey("training.schedule", \.training.schedule, "learning rate schedule: constant or cosine"),
@@ -111,7 +114,8 @@ extension Configuration {
             "interval in steps of checkpoints to keep besides; 0 for none"
         ).harmless(),
         ConfigurationKey(
-            "training.on_save_failure", \.training.onSaveFailure, "reaction to a failed write, as on a full disk: stop or continue"
+            "training.on_save_failure", \.training.onSaveFailure,
+            "reaction to a failed write, as on a full disk: stop or continue"
         ).harmless(),
         .count(
             "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"
@@ -122,11 +126,14 @@ extension Configuration {
             "repa.encoder", \.repa.encoder, "DINOv2 file or directory to align tokens with; empty for no alignment"
         ).harmless { !$0.repa.isOn },
         .count(
-            "repa.heads", \.repa.heads, from: 0, "attention heads of the encoder; 0 for the number in its file, else width / 64"),
+            "repa.heads", \.repa.heads, from: 0,
+            "attention heads of the encoder; 0 for the number in its file, else width / 64"),
         ConfigurationKey(
-            "repa.features", \.repa.features, "output of pixnerd encode features; empty to run the encoder during training"),
+            "repa.features", \.repa.features,
+            "output of pixnerd encode features; empty to run the encoder during training"),
         .count("repa.layer", \.repa.layer, from: 1, "number of the block whose tokens are aligned, from 1"),
-        .number("repa.weight", \.repa.weight, in: nonNegative, "weight of the alignment loss relative to the velocity loss"),
+        .number(
+            "repa.weight", \.repa.weight, in: nonNegative, "weight of the alignment loss, relative to velocity"),
         .count(
             "repa.projector_width", \.repa.projectorWidth, from: 0,
             "width of the projector's hidden layers; 0 for the width of the tokens"),
@@ -170,7 +177,8 @@ extension Configuration {
             "VGG file (with LPIPS weights, if any) for a perceptual loss; empty for none"
         ).harmless { $0.kind == .denoiser },
         .number(
-            "autoencoder.perceptual_weight", \.autoencoder.perceptualWeight, in: nonNegative, "weight of the perceptual loss"),
+            "autoencoder.perceptual_weight", \.autoencoder.perceptualWeight, in: nonNegative,
+            "weight of the perceptual loss"),
 
         .count("sampling.steps", \.sampling.steps, from: 1, "sampling steps of previews").harmless(),
         .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance scale of previews; 1 for none")

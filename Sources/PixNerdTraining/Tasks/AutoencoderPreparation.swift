@@ -7,36 +7,40 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// What training an autoencoder needs: pictures, whatever folders they lie in, and a feature file where its loss has a
-/// perceptual part.
+/// The requirements of training an autoencoder: images in any folders, and a network if the loss has a perceptual
+/// part.
 struct AutoencoderPreparation: TrainingPreparation {
     let configuration: Configuration
     var loadedSize: Int { configuration.data.imageSize }
     let pictures: ImageCollection
     let architecture: AutoencoderArchitecture
-    /// What pictures that come back are compared by besides, where the loss has that part.
+    /// The perceptual distance in the loss; nil for none.
     let perceptual: PerceptualDistance?
     let memory: MemoryEstimate
 
-    /// - Throws: one sentence where something cannot be had or does not fit.
+    /// Finds and checks the requirements of `configuration`.
+    ///
+    /// - Throws: `PixNerdError` if something is missing or does not fit.
     init(_ configuration: Configuration) throws {
         self.configuration = configuration
         if let key = configuration.firstDenoiserKeyInUse {
-            throw ConfigurationError("\(key) is set, but kind is autoencoder, which it is not for; leave it out.")
+            throw PixNerdError(
+                .mismatch, "\(key)", found: "is set, but kind is autoencoder",
+                advice: "remove it: only denoisers use it")
         }
         guard !configuration.autoencoder.weighsNothing else {
-            throw ConfigurationError(
-                "autoencoder.perceptual_weight is set, but autoencoder.perceptual names no file whose distance it weighs; "
-                    + "name one, or leave the weight out.")
+            throw PixNerdError(
+                .mismatch, "autoencoder.perceptual_weight", found: "is set, but autoencoder.perceptual is empty",
+                advice: "set autoencoder.perceptual to a VGG file, or remove the weight")
         }
         pictures = try ImageCollection.pictures(below: configuration.data.root)
         do {
             architecture = try configuration.autoencoder.architecture()
-        } catch let error as ArchitectureError {
-            throw ConfigurationError("The section autoencoder cannot be built: \(error.description)")
+        } catch let error as PixNerdError {
+            throw error.about("section autoencoder:")
         }
         if let problem = sizeProblem(configuration.data.imageSize, multiple: architecture.reduction) {
-            throw ConfigurationError("data.image_size \(problem)")
+            throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
         }
         perceptual = try Self.perceptual(configuration)
         let training = configuration.training
@@ -54,14 +58,16 @@ struct AutoencoderPreparation: TrainingPreparation {
         let (path, size) = (configuration.autoencoder.perceptual, configuration.data.imageSize)
         guard !path.isEmpty else { return nil }
         guard size >= PerceptualDistance.smallestSide else {
-            throw ConfigurationError(
-                "data.image_size is \(size), but the network of autoencoder.perceptual halves pictures four times; use at "
-                    + "least \(PerceptualDistance.smallestSide), or leave autoencoder.perceptual empty.")
+            throw PixNerdError(
+                .invalidValue, "data.image_size",
+                found: "is \(size), but the network of autoencoder.perceptual halves images four times",
+                expected: "at least \(PerceptualDistance.smallestSide)",
+                advice: "increase it, or leave autoencoder.perceptual empty")
         }
         do {
             return try PerceptualDistance(path: path)
-        } catch {
-            throw ConfigurationError("autoencoder.perceptual cannot be used: \(error)")
+        } catch let error as PixNerdError {
+            throw error.about("autoencoder.perceptual:")
         }
     }
 
@@ -72,11 +78,11 @@ struct AutoencoderPreparation: TrainingPreparation {
                 architecture.encodingMultiplyAdds(height: size, width: size)
                     + architecture.decodingMultiplyAdds(height: size, width: size)) / 1e9
         let lines = [
-            ("pictures", "\(pictures.samples.count), at \(size) x \(size)"),
+            ("images", "\(pictures.samples.count), at \(size) x \(size)"),
             (
                 "model",
                 "an autoencoder of \(architecture.parameterCount) parameters, \(architecture.latentChannels) channels, "
-                    + "f\(architecture.reduction), \(String(format: "%.3g", giga)) G multiply-adds a picture"
+                    + "f\(architecture.reduction), \(String(format: "%.3g", giga)) G multiply-adds per image"
             ),
         ]
         guard let perceptual else { return lines }
@@ -84,7 +90,7 @@ struct AutoencoderPreparation: TrainingPreparation {
         return lines + [
             (
                 "perceptual",
-                "\(perceptual.text), \(String(format: "%.3g", cost)) G multiply-adds a picture and its return"
+                "\(perceptual.text), \(String(format: "%.3g", cost)) G multiply-adds per image and reconstruction"
             )
         ]
     }
@@ -97,40 +103,52 @@ struct AutoencoderPreparation: TrainingPreparation {
         let file = try SafetensorsFile(path: "\(directory)/\(AutoencoderTask.rawFile)")
         let found = try AutoencoderCheckpoint(path: directory).architecture
         guard found == architecture else {
-            throw TrainingError(
-                "\(directory) holds an autoencoder of other sizes than the configuration asks for; resume with the run's "
-                    + "own autoencoder section, or give the new run a name of its own.")
+            throw PixNerdError(
+                .mismatch, "\(directory)", found: "holds an autoencoder of other sizes than the configuration",
+                advice: "resume with the run's own autoencoder section, or choose another name for a new run")
         }
         try expectSame(perceptual: origins.perceptual, directory)
         return try AutoencoderTask(self, Autoencoder(architecture, loading: file))
     }
 
-    /// That a saved step was trained for the same loss.
+    /// Checks that a checkpoint was trained with the same perceptual loss.
     private func expectSame(perceptual recorded: String?, _ directory: String) throws {
-        let rest = "or give the new run a name of its own."
+        func mismatch(_ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
+            PixNerdError(
+                .mismatch, "\(directory)", found: found, advice: advice + ", or choose another name for a new run")
+        }
         switch (recorded, perceptual) {
         case (nil, nil): return
         case (nil, let own?):
-            throw TrainingError(
-                "\(directory) was trained without a perceptual part, and the configuration asks for that of \(own.text); "
-                    + "resume with autoencoder.perceptual empty, \(rest)")
+            throw mismatch(
+                "was trained without a perceptual loss, but the configuration has one (\(own.text))",
+                "resume with autoencoder.perceptual empty")
         case (let recorded?, nil):
-            throw TrainingError(
-                "\(directory) was trained with a perceptual part (weights \(recorded.prefix(8))), and "
-                    + "autoencoder.perceptual is empty; name its file, \(rest)")
+            throw mismatch(
+                "was trained with a perceptual loss (weights \(recorded.prefix(8))), but autoencoder.perceptual is "
+                    + "empty",
+                "set autoencoder.perceptual to its file")
         case (let recorded?, let own?):
             guard recorded != own.fingerprint else { return }
-            throw TrainingError(
-                "\(directory) was trained with a perceptual part of other weights (\(recorded.prefix(8))) than "
-                    + "autoencoder.perceptual, \(own.text); name its file, \(rest)")
+            throw mismatch(
+                "was trained with a perceptual loss of other weights (\(recorded.prefix(8))) than "
+                    + "autoencoder.perceptual, \(own.text)", "set autoencoder.perceptual to its file")
         }
     }
 }
 
 extension PerceptualDistance {
-    /// Network and file, for a person.
+    /// Network and file in words.
     fileprivate var text: String {
-        "VGG16 of \(parameterCount) parameters, channels by \(hasLinearWeights ? "LPIPS' weights" : "equal weights"), of "
+        "VGG16 with \(parameterCount) parameters, \(hasLinearWeights ? "LPIPS" : "equal") channel weights, from "
             + "\(path) (weights \(fingerprint.prefix(8)))"
+    }
+}
+
+extension PixNerdError {
+    /// The error with another subject in front of its own.
+    fileprivate func about(_ outer: ErrorText) -> PixNerdError {
+        PixNerdError(
+            kind, outer, found: subject.map { $0 + " " + found } ?? found, expected: expected, advice: advice)
     }
 }

@@ -9,20 +9,20 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Training of an autoencoder whose latents denoisers are then trained in.
+/// Training of an autoencoder, in whose latents denoisers can be trained.
 ///
-/// A saved step is a directory of diffusers': `config.json`, with the scaling factor that was measured, and the averaged
-/// weights; what training goes on from lies beside them.
+/// A checkpoint is a diffusers directory with the EMA weights and `config.json`, which has the measured scaling factor,
+/// plus the files that training resumes from.
 final class AutoencoderTask: TrainingTask {
     private let preparation: AutoencoderPreparation
     private let model: Autoencoder
     private let loss: AutoencoderLoss
 
-    /// The trained weights in the directory of a step.
+    /// File name of the raw weights in the directory of a step.
     static let rawFile = "raw.safetensors"
-    /// The averaged weights, which others read.
+    /// File name of the EMA weights, which other programs read.
     private static let averageFile = "diffusion_pytorch_model.safetensors"
-    /// Pictures in a preview.
+    /// Number of images in a preview.
     private static let previewPictures = 12
 
     init(_ preparation: AutoencoderPreparation, _ model: Autoencoder) throws {
@@ -68,7 +68,9 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
-    /// Pictures of training, taken evenly, and below them what comes back through the means of their latents.
+    /// Evenly spaced training images, and below them their reconstructions from the means of their latents.
+    ///
+    /// - Throws: `PixNerdError` if none of the images can be read.
     func preview() throws -> RGBImage {
         let pictures = preparation.pictures
         let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
@@ -80,15 +82,15 @@ final class AutoencoderTask: TrainingTask {
             returned += roundedPictures(model.decode(model.encode(picture).mean))
         }
         guard !originals.isEmpty else {
-            throw TrainingError("None of the pictures in \(pictures.root) that a preview shows can be read.")
+            throw PixNerdError(.malformed, "\(pictures.root)", found: "has no readable image among those of a preview")
         }
-        return ImageGrid.make(rows: [("picture", originals), ("round trip", returned)])
+        return ImageGrid.make(rows: [("image", originals), ("reconstruction", returned)])
     }
 
     func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
         try SafetensorsWriter.write(
             zip(parameters, weights).map { SafetensorsWriter.Item(name: $0.name, shape: $0.value.shape, tensor: $1) },
-            // What PyTorch's loaders look for.
+            // PyTorch's loaders require this entry.
             metadata: metadata.merging(["format": "pt"]) { own, _ in own }, to: "\(directory)/\(Self.fileName(set))")
         guard case .average = set else { return }
         let json = try AutoencoderCheckpoint.configuration(
@@ -97,14 +99,16 @@ final class AutoencoderTask: TrainingTask {
         try AtomicFile.write(json, to: "\(directory)/config.json")
     }
 
-    /// What brings each channel of the latents of pictures of training to mean 0 and deviation 1 (Rombach et al., arXiv
-    /// 2112.10752, appendix G, by channel).
+    /// The scale that brings each channel of the training images' latents to mean 0 and standard deviation 1 (Rombach
+    /// et al., arXiv 2112.10752, appendix G, per channel).
     private func measuredScale() throws -> LatentScale {
         let statistics = try LatentStatistics(
             of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
         guard let scale = statistics.scale else {
-            throw TrainingError(
-                "The autoencoder's latents have deviations \(statistics.channelDeviations); it cannot be used.")
+            throw PixNerdError(
+                .notFinite, "the autoencoder's latents",
+                found: "cannot be scaled: their channels have the standard deviations \(statistics.channelDeviations)",
+                expected: "finite values greater than 0")
         }
         return scale
     }

@@ -7,22 +7,25 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// What training a denoiser needs: pictures in classes, a space, and features where tokens are aligned.
+/// The requirements of training a denoiser: images in classes, a space, and features if tokens are aligned.
 struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
     let pictures: ImageCollection
-    /// That of training, or where patches are decoded at finer densities the finest of them that the pictures have: their own
-    /// detail is worth more than pictures that were enlarged. Features of an encoder are those of the size of training.
+    /// Side at which images are loaded: the training size, or, if patches are also decoded at larger sizes, the largest
+    /// of these that the images have, because real detail is better than enlarged images. With an encoder it is the
+    /// training size, which the features are computed at.
     let loadedSize: Int
     let space: TrainingSpace
-    /// What tokens are aligned with, where they are.
+    /// The features that tokens are aligned with; nil for none.
     let features: FeatureSource?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
-    /// Goes on with another autoencoder than that of a run's latents.
+    /// Whether a run may be resumed with another autoencoder.
     private let allowsOtherAutoencoder: Bool
 
-    /// - Throws: one sentence where something cannot be had or does not fit.
+    /// Finds and checks the requirements of a configuration.
+    ///
+    /// - Throws: `PixNerdError` if something is missing or does not fit.
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
@@ -30,18 +33,19 @@ struct DenoiserPreparation: TrainingPreparation {
         let classes = pictures.classes.count
         if configuration.model.classes == 0 { configuration.model.classes = classes }
         guard configuration.model.classes >= classes else {
-            throw ConfigurationError(
-                "model.num_classes is \(configuration.model.classes), but \(pictures.root) has \(classes) classes; "
-                    + "leave it out or set it to at least that.")
+            throw PixNerdError(
+                .mismatch, "model.num_classes",
+                found: "is \(configuration.model.classes), but \(pictures.root) has \(classes) classes",
+                advice: "remove it, or set it to at least \(classes)")
         }
-        // What cannot be built is said before an encoder is read.
+        // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
         space = try TrainingSpace(configuration, pictures)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
         if let problem = sizeProblem(configuration.data.imageSize, multiple: patch) {
-            throw ConfigurationError("data.image_size \(problem)")
+            throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
         }
         try Self.checkGrid(configuration, patch: patch)
         features = try FeatureSource(configuration, pictures, patch: patch)
@@ -55,21 +59,23 @@ struct DenoiserPreparation: TrainingPreparation {
         guard !configuration.training.fieldSizes.isEmpty else { return }
         let reason: String
         if configuration.model.head == .linear {
-            reason = "model.head is linear, which decodes patches at one density alone"
+            reason = "model.head is linear, which decodes patches at only one density"
         } else if configuration.space == .latent {
-            reason = "space is latent, and latents cannot be drawn larger"
+            reason = "space is latent, and latents cannot be resized"
         } else {
             return
         }
-        throw ConfigurationError("training.field_sizes is set, but \(reason); leave one of them out.")
+        throw PixNerdError(
+            .mismatch, "training.field_sizes", found: "is set, but \(reason)", advice: "remove one of them")
     }
 
     private static func checkGrid(_ configuration: Configuration, patch: Int) throws {
         let grid = configuration.data.imageSize / patch
         if let side = configuration.training.fieldSizes.first(where: { $0 % grid != 0 }) {
-            throw ConfigurationError(
-                "training.field_sizes holds \(side), which a grid of \(grid) x \(grid) patches does not divide; give "
-                    + "multiples of \(grid).")
+            throw PixNerdError(
+                .invalidValue, "training.field_sizes",
+                found: "holds \(side), which a grid of \(grid) x \(grid) patches does not divide",
+                expected: "multiples of \(grid)")
         }
     }
 
@@ -101,10 +107,10 @@ struct DenoiserPreparation: TrainingPreparation {
         let side = size / space.space.reduction
         let giga = Double(architecture.multiplyAdds(height: side, width: side)) / 1e9
         var lines = [
-            ("pictures", "\(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)"),
+            ("images", "\(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)"),
             (
                 "model",
-                "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds a picture"
+                "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds per image"
                     + (architecture.decodesFields ? "" : ", linear head")
             ),
         ]
@@ -128,7 +134,7 @@ struct DenoiserPreparation: TrainingPreparation {
         return DenoiserTask(self, model, try conditioner, alignment)
     }
 
-    /// What turns the classes of the images into the model's condition.
+    /// Converts the classes of the images to the model's condition.
     private var conditioner: any Conditioner {
         get throws { try architecture.conditioner(classNames: pictures.classes, origin: pictures.root) }
     }
@@ -139,9 +145,9 @@ struct DenoiserPreparation: TrainingPreparation {
         let model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
         guard architecture.isSame(as: try checkpoint.architecture(.raw)), let model = model as? any AlignableDenoiser
         else {
-            throw TrainingError(
-                "\(directory) holds a model of other sizes than the configuration asks for; "
-                    + "resume with the run's own model section, or give the new run a name of its own.")
+            throw PixNerdError(
+                .mismatch, "\(directory)", found: "holds a model of other sizes than the configuration",
+                advice: "resume with the run's own model section, or choose another name for a new run")
         }
         let alignment = try features.map { features in
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
@@ -149,26 +155,28 @@ struct DenoiserPreparation: TrainingPreparation {
         return DenoiserTask(self, model, try conditioner, alignment)
     }
 
-    /// The projector of a saved step, which must be for the run's features.
+    /// The projector of a checkpoint, checked against the run's features.
     private func projector(
         of checkpoint: DenoiserCheckpoint, _ features: FeatureSource, encoder: String?
     ) throws -> Projector {
         guard let projector = try checkpoint.projector() else {
-            throw TrainingError(
-                "\(checkpoint.path) was trained without alignment: it holds no \(DenoiserCheckpoint.projectorPrefix)proj.*; "
-                    + "resume without repa.encoder and repa.features, or give the new run a name of its own.")
+            let name = "\(DenoiserCheckpoint.projectorPrefix)proj.*"
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)", found: "was trained without alignment: it holds no \(name)",
+                advice: "resume without repa.encoder and repa.features, or choose another name for a new run")
         }
         guard encoder == features.fingerprint else {
-            throw TrainingError(
-                "\(checkpoint.path) was aligned with another encoder than the configuration names (\(features.description)); "
-                    + "resume with that, or give the new run a name of its own.")
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)",
+                found: "was aligned with another encoder than that of the configuration (\(features.description))",
+                advice: "resume with the run's own encoder, or choose another name for a new run")
         }
         let hidden = configuration.projectorWidth
         guard projector.outputs == features.width, projector.hidden == hidden else {
-            throw TrainingError(
-                "\(checkpoint.path) holds a projector of width \(projector.hidden) for features of width "
-                    + "\(projector.outputs), and the run asks for \(hidden) and \(features.width); resume with the run's own "
-                    + "repa section.")
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)",
+                found: "holds a projector of width \(projector.hidden) for features of width \(projector.outputs)",
+                expected: "widths \(hidden) and \(features.width)", advice: "resume with the run's own repa section")
         }
         return projector
     }
@@ -179,6 +187,6 @@ extension Configuration {
         Alignment(projector: projector, layer: repa.layer, weight: repa.weight)
     }
 
-    /// The width of the projector's inner layers.
+    /// Width of the projector's hidden layers.
     var projectorWidth: Int { repa.projectorWidth > 0 ? repa.projectorWidth : model.hiddenSize }
 }

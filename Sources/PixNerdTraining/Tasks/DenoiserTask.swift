@@ -10,14 +10,14 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Training of a denoiser by flow matching, in pixels or latents.
+/// Training of a denoiser with flow matching, in pixels or latents.
 final class DenoiserTask: TrainingTask {
     private let preparation: DenoiserPreparation
     private let model: any AlignableDenoiser
     private let conditioner: any Conditioner
-    /// The model on the token grid of training, whose patches may be decoded at any density; nil for one density alone.
+    /// The model on the token grid of training, with patches decoded at any density; nil if it has only one density.
     private let route: (any FieldResampledDenoiser)?
-    /// How the model's tokens are aligned, where they are.
+    /// The alignment of the model's tokens; nil for none.
     private let alignment: Alignment?
 
     init(
@@ -41,7 +41,7 @@ final class DenoiserTask: TrainingTask {
             encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
     }
 
-    /// A batch, and the model as the step sees it.
+    /// A batch, and the denoiser that its step trains.
     private struct Batch {
         let pictures: TrainingBatch
         let denoiser: any AlignableDenoiser
@@ -66,7 +66,9 @@ final class DenoiserTask: TrainingTask {
         }
     }
 
-    /// Noise, times and dropped labels for pictures that stand from place `first` on in the whole batch.
+    /// Draws noise, times and dropped labels for images.
+    ///
+    /// - Parameter first: index of the first image in the whole batch.
     private func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> Batch {
         let (seed, training) = (configuration.seed, configuration.training)
         @Sendable func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
@@ -97,8 +99,8 @@ final class DenoiserTask: TrainingTask {
         return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole))
     }
 
-    /// Pictures at the size at which this step decodes its patches: of each side one of those that are asked for, or
-    /// that of training.
+    /// Resizes the images to the size at which this step decodes patches: height and width are drawn from the training
+    /// size and `training.field_sizes`.
     private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
         let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
         guard sizes.count > 1 else { return data }
@@ -109,22 +111,22 @@ final class DenoiserTask: TrainingTask {
         return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
     }
 
-    /// As many pixels of each patch as it has at the size of training, so that finer patches take no more time.
+    /// Draws the pixels to decode: per patch as many as at the training size, so that finer patches take no more time.
     private func decodedPixels(_ shape: [Int], _ route: any FieldResampledDenoiser, _ stream: inout RandomStream)
         -> PatchPixels
     {
-        // Patches along a side.
+        // Number of patches along a side.
         let grid = route.sizeMultiple
         return PatchPixels(
             ofPatch: shape[2] / grid, shape[3] / grid, atMost: preparation.architecture.patchSize, &stream)
     }
 
-    /// Pictures of the first classes from fixed seeds.
+    /// Samples images of the first classes with fixed seeds.
     func preview() throws -> RGBImage {
         let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
         let prompts = Array(conditioner.allPrompts.prefix(min(sampling.classes, classes.count)))
         let size = configuration.data.imageSize
-        // Guidance doubles the pictures, so that half a batch of them takes no more memory than training does.
+        // Guidance doubles the batch, so half a batch takes no more memory than training.
         let sampled = try SamplingJob(
             denoiser: model, conditioner: conditioner, space: preparation.space.space,
             size: PictureSize(height: size, width: size), settings: sampling.settings,
@@ -146,7 +148,7 @@ final class DenoiserTask: TrainingTask {
             [
                 "architecture": try JSON.text(preparation.architecture),
                 "classes": try JSON.text(preparation.pictures.classes),
-                // How its previews are sampled, which is how it is sampled where nothing else is asked for.
+                // The settings of previews, which are the defaults for sampling the model.
                 "guidance": String(sampling.guidance),
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),

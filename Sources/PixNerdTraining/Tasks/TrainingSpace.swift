@@ -5,30 +5,32 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// The space that a denoiser is trained in, and where its data come from: pictures as they are loaded, or latents that
-/// were computed ahead.
+/// The space that a denoiser is trained in, and the source of its data: loaded images, or precomputed latents.
 struct TrainingSpace {
     let space: any Space
-    /// Whose latents are diffused; nil for pixels.
+    /// The autoencoder of the latents; nil for pixels.
     let autoencoder: LatentAutoencoder?
-    /// Distributions of latents that were computed ahead, where they are.
+    /// Precomputed distributions of latents; nil to encode during training.
     let cache: LatentCache?
 
-    /// - Throws: one sentence where the autoencoder or the cache cannot be had or does not fit the run.
+    /// Opens the space that a configuration names.
+    ///
+    /// - Throws: `PixNerdError` if the autoencoder or the cache cannot be read or does not fit the run.
     init(_ configuration: Configuration, _ pictures: ImageCollection) throws {
         let latent = configuration.latent
         guard configuration.space == .latent else {
             if let key = configuration.firstKeyInUse(of: "latent") {
-                throw ConfigurationError(
-                    "\(key) is set, but space is pixel; set space to latent, or leave \(key) out.")
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but space is pixel",
+                    advice: "set space to latent, or remove \(key)")
             }
             (space, autoencoder, cache) = (PixelSpace(), nil, nil)
             return
         }
         guard !latent.autoencoder.isEmpty else {
-            throw ConfigurationError(
-                "space is latent, but latent.vae is empty; name an autoencoder: a directory of diffusers', a file, or a run "
-                    + "of kind autoencoder.")
+            throw PixNerdError(
+                .invalidValue, found: "space is latent, but latent.vae is empty",
+                advice: "set it to an autoencoder: a diffusers directory, a file, or a run of kind autoencoder")
         }
         let autoencoder = try LatentAutoencoder(path: latent.autoencoder, scale: latent.scale)
         if !latent.cache.isEmpty {
@@ -40,7 +42,7 @@ struct TrainingSpace {
         self.autoencoder = autoencoder
     }
 
-    /// For a person; nil for pixels.
+    /// Latents and autoencoder in words; nil for pixels.
     var description: String? {
         guard let autoencoder else { return nil }
         let identity = autoencoder.identity
@@ -48,17 +50,18 @@ struct TrainingSpace {
             + (cache.map { ", from \($0.path)" } ?? "")
     }
 
-    /// What is diffused of a batch's pictures: [B, C, h, w].
+    /// The images of a batch in this space: [B, C, h, w].
     ///
-    /// - Throws: `TrainingError` where the cache does not hold them.
+    /// - Parameter draws: returns the random numbers that an image's latents are sampled with.
+    /// - Throws: `PixNerdError` if the cache does not hold them.
     func data(of batch: LoadedBatch, draws: @Sendable (_ picture: Int) -> RandomStream) throws -> Tensor {
         guard let cache, let latents = space as? LatentSpace else { return space.encode(batch, draws: draws) }
         return latents.latents(moments: try cache.moments(of: batch), draws: draws)
     }
 
-    /// That the scale brings the latents of the pictures near mean 0 and deviation 1.
+    /// Checks that the scaled latents of the images have about mean 0 and standard deviation 1.
     ///
-    /// - Throws: `TrainingError` with what was measured.
+    /// - Throws: `PixNerdError` with the measured values.
     func checkScale(_ configuration: Configuration, _ pictures: ImageCollection) throws {
         guard let autoencoder, configuration.latent.checkScale else { return }
         let statistics =
@@ -67,30 +70,33 @@ struct TrainingSpace {
         let verdict = statistics.verdict(
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }
-        throw TrainingError(
-            "\(autoencoder.identity.path): \(verdict.sentence.dropLast()); mend its config.json, or set "
-                + "latent.check_scale to false.")
+        throw PixNerdError(
+            .mismatch, "\(autoencoder.identity.path):", found: "\(verdict.sentence.dropLast())",
+            advice: "fix its config.json, or set latent.check_scale to false")
     }
 
-    /// That a saved step was trained in the same latents.
+    /// Checks that a checkpoint was trained in the same space.
     ///
-    /// - Throws: `TrainingError` that names both autoencoders.
+    /// - Throws: `PixNerdError` naming both autoencoders.
     func expectSame(as recorded: AutoencoderIdentity?, _ directory: String, allowsOther: Bool) throws {
         switch (recorded, autoencoder?.identity) {
         case (nil, nil): return
         case (nil, let own?):
-            throw TrainingError(
-                "\(directory) was trained in pixels, and the configuration asks for the latents of \(own.text); resume "
-                    + "with space: pixel, or give the new run a name of its own.")
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found: "was trained in pixels, but the configuration asks for the latents of \(own.text)",
+                advice: "resume with space: pixel, or choose another name for a new run")
         case (let recorded?, nil):
-            throw TrainingError(
-                "\(directory) was trained in the latents of \(recorded.text), and the configuration asks for pixels; "
-                    + "resume with the run's own space and latent sections, or give the new run a name of its own.")
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found: "was trained in the latents of \(recorded.text), but the configuration asks for pixels",
+                advice: "resume with the run's own space and latent section, or choose another name for a new run")
         case (let recorded?, let own?):
             guard !recorded.isSame(as: own), !allowsOther else { return }
-            throw TrainingError(
-                "\(directory) was trained in the latents of \(recorded.text), and latent.vae is \(own.text); resume with "
-                    + "the run's own, or allow another by --vae-override.")
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found: "was trained in the latents of \(recorded.text), but latent.vae is \(own.text)",
+                advice: "resume with the run's own autoencoder, or allow another with \(Setting.otherAutoencoder)")
         }
     }
 }

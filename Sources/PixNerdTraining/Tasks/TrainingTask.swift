@@ -4,35 +4,34 @@ import PixNerdModels
 import PixNerdOptimization
 import PixNerdTensors
 
-/// What a run trains: how pictures become a step, what its saved steps hold beside the optimiser's state, and what shows
-/// a person how far it is.
+/// The model of a run: takes steps on images, writes its part of checkpoints, and makes previews.
 protocol TrainingTask: AnyObject {
-    /// Those of the model: what averages follow.
+    /// Parameters of the model, which EMAs are kept of.
     var parameters: [Parameter] { get }
-    /// What is trained beside the model and not averaged.
+    /// Parameters that are trained besides the model and have no EMA.
     var companions: [Parameter] { get }
-    /// By which a resumed run is known to be trained on the same.
+    /// Identities of the other networks, to check that a resumed run uses the same ones.
     var origins: TrainingOrigins { get }
 
-    /// What takes a step on loaded pictures.
+    /// Makes the function that takes a step on loaded images.
     ///
-    /// - Parameter exchange: joins gradients with other processes, where there are any.
+    /// - Parameter exchange: sums gradients over the processes; nil for a single process.
     func makeStepper(
         optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper
 
-    /// Pictures that show what the weights as they are make.
+    /// A sheet of images made with the current weights.
     func preview() throws -> RGBImage
 
     /// Writes weights into the directory of a step.
     ///
     /// - Parameters:
-    ///   - weights: one tensor a parameter, each fetched when it is written.
-    ///   - set: which they are.
-    ///   - metadata: what the trainer says of them.
+    ///   - weights: one tensor per parameter, fetched when it is written.
+    ///   - set: the kind of the weights.
+    ///   - metadata: entries of the trainer for the file's metadata.
     func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws
 
-    /// The averaged weights that `save` wrote.
+    /// Loads EMA weights that `save` wrote.
     func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor]
 }
 
@@ -46,66 +45,66 @@ extension TrainingTask {
     }
 }
 
-/// Which weights of a step are meant.
+/// The kind of a checkpoint's weights.
 enum WeightSet {
     case raw
-    /// The average that is sampled from.
+    /// The EMA that is used for sampling.
     case average(decay: Float)
     case otherAverage(decay: Float)
 }
 
-/// What a run's results depend on besides pictures and configuration.
+/// Identities of the networks that a run's results depend on besides images and configuration.
 struct TrainingOrigins: Codable, Equatable {
-    /// The fingerprint of the encoder that tokens are aligned with.
+    /// Fingerprint of the encoder that tokens are aligned with.
     var encoder: String?
-    /// The autoencoder whose latents are diffused.
+    /// Autoencoder of the latents.
     var autoencoder: AutoencoderIdentity?
-    /// The fingerprint of the network that a perceptual loss compares features of.
+    /// Fingerprint of the network of the perceptual loss.
     var perceptual: String?
 }
 
-/// A tensor that is fetched only when it is needed.
+/// A tensor that is fetched when it is needed.
 typealias LateTensor = () -> Tensor
 
-/// Takes a step on loaded pictures, those of this process's share of the step.
+/// Takes a step on loaded images, which are this process's share of the batch.
 ///
-/// Everything random in a step is keyed by its number and the place in the whole batch, so that neither accumulation nor
-/// threads nor processes change it.
+/// Random numbers are keyed by the number of the step and the index in the whole batch, so that accumulation, threads
+/// and processes do not change them.
 typealias TrainingStepper = (
     _ loaded: [LoadedBatch], _ plan: BatchPlan, _ step: Int, _ shouldSkip: (_ gradientNorm: Double) -> Bool
 ) throws -> TrainingStepResult
 
-/// What a step did.
+/// The result of a training step.
 struct TrainingStepResult {
     let result: OptimizationResult
-    /// Of this process's pictures, in the order of the batches; nil where there are none.
+    /// Times of this process's images, in the order of the batches; nil for an autoencoder.
     var times: [Float]?
 }
 
-/// What a run needs, found and checked before any work is done.
+/// The requirements of a run, found and checked before training.
 protocol TrainingPreparation {
-    /// Complete: what was left to be found out is filled in.
+    /// The configuration, with automatic values filled in.
     var configuration: Configuration { get }
     var pictures: ImageCollection { get }
-    /// Side in pixels at which pictures are loaded.
+    /// Side in pixels at which images are loaded.
     var loadedSize: Int { get }
     var memory: MemoryEstimate { get }
-    /// What the model is, in lines for a person.
+    /// Labels and texts that describe images and model.
     var description: [(name: String, text: String)] { get }
 
-    /// With fresh weights.
+    /// Makes the task with new weights.
     ///
-    /// - Throws: one sentence where the pictures do not fit what they are to be trained in.
+    /// - Throws: `PixNerdError` if the images do not fit the space.
     func begin() throws -> any TrainingTask
 
-    /// With the trained weights of a saved step.
+    /// Makes the task with the weights of a checkpoint.
     ///
-    /// - Throws: one sentence that names the file and what is wrong with it.
+    /// - Throws: `PixNerdError` naming the file and the problem.
     func load(_ directory: String, _ origins: TrainingOrigins) throws -> any TrainingTask
 }
 
 extension [LoadedBatch] {
-    /// The batches with the place of each one's first picture in the whole batch.
+    /// The batches with the index of each one's first image in the whole batch.
     func withPlaces(_ plan: BatchPlan) -> [(batch: LoadedBatch, first: Int)] {
         var first = plan.share.lowerBound
         return map { batch in

@@ -3,8 +3,8 @@ import PixNerdSupport
 
 /// Writes a TensorBoard event file: each record is a length, its checksum, a message, and its checksum.
 ///
-/// Only the few fields of `tensorflow.Event` and `tensorflow.Summary` that scalars and images need are written, by hand,
-/// in the protocol buffers' wire format (tensorflow/core/util/event.proto, framework/summary.proto).
+/// Only the few fields of `tensorflow.Event` and `tensorflow.Summary` that scalars and images need are written, by
+/// hand, in the protocol buffers' wire format (tensorflow/core/util/event.proto, framework/summary.proto).
 final class EventFile {
     private let path: String
     private let handle: FileHandle
