@@ -57,7 +57,7 @@ import Testing
             for _ in 0..<30_000 where process.isRunning { usleep(2000) }
             let outcome = try place.finish("compare", process)
             #expect(outcome.isExit && outcome.status == 0, "\(outcome.errors)")
-            #expect(outcome.output.contains("Stopped. Go on with it: pixnerd compare compare.yaml\n"))
+            #expect(outcome.output.contains("Stopped. Resume with: pixnerd compare compare.yaml\n"))
             let names = try place.names(in: "runs/tiny/runs/field").filter { $0.hasPrefix("step-") }
             let last = try #require(names.last.flatMap { Int($0.dropFirst(5)) })
             try place.succeed(

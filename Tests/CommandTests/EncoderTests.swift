@@ -76,8 +76,8 @@ import Testing
                 "encode", "features", fixture("transformers"), "shapes", "--out", "features", "--size", "16",
                 "--base-patch", "4",
             ]
-            #expect(try place.succeed(encode).output == "Features of 24 pictures are in features, 24 of them new.\n")
-            #expect(try place.succeed(encode).output == "Features of 24 pictures are in features, 0 of them new.\n")
+            #expect(try place.succeed(encode).output == "Features of 24 images are in features, 24 of them new.\n")
+            #expect(try place.succeed(encode).output == "Features of 24 images are in features, 0 of them new.\n")
             let aligned = ["train", "tiny.yaml", "--set", "model.patch_size=4", "--set", "repa.layer=2"]
             let outcome = try place.succeed(aligned + ["--set", "repa.features=features"])
             #expect(outcome.output.contains("aligned    block 2 with ViT/14, from features"))

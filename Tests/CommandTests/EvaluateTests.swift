@@ -29,8 +29,8 @@ import Testing
             try preparePictures(place)
             let outcome = try place.succeed("evaluate", "real", "generated", "--bootstrap", "3")
             for needed in [
-                "none: without --weights only pixels are measured", "Sliced Wasserstein, 32 x 32", "Power spectrum",
-                "Seams every 8 pixels", "32 x 32", "seed       0, 3 resamples", "real with real",
+                "none: without --weights only texture is measured", "Sliced Wasserstein, 32 x 32", "Power spectrum",
+                "Seams every 8 pixels", "32 x 32", "seed       0, 3 resamples", "real vs. real",
             ] {
                 #expect(outcome.output.contains(needed), "\(needed) in \(outcome.output)")
             }

@@ -45,8 +45,8 @@ import Testing
     @Test func latentsAreEncodedAheadAndTrainedIn() throws {
         try withRuns { place in
             let encode = ["encode", "latents", "runs/vae", "shapes", "--out", "latents", "--size", "16"]
-            #expect(try place.succeed(encode).output == "Latents of 24 pictures are in latents, 24 of them new.\n")
-            #expect(try place.succeed(encode).output == "Latents of 24 pictures are in latents, 0 of them new.\n")
+            #expect(try place.succeed(encode).output == "Latents of 24 images are in latents, 24 of them new.\n")
+            #expect(try place.succeed(encode).output == "Latents of 24 images are in latents, 0 of them new.\n")
             let cached = ["--set", "name=cached", "--set", "latent.cache=latents"]
             let output = try place.succeed(["train", "tiny.yaml"] + Self.latent + cached).output
             #expect(output.contains(", from latents\n"))

@@ -8,7 +8,7 @@ import Testing
 @Suite struct ProgressTests {
     private let line = ProgressLine(
         done: 9999, total: 20000, isPercentage: false,
-        details: "loss 0.1234  flow 0.1000  align 0.0234  123.4 pictures/s", time: "47:41:33 left")
+        details: "loss 0.1234  flow 0.1000  align 0.0234  123.4 images/s", time: "47:41:33 left")
 
     /// Whatever the width, a line never runs into the next one.
     @Test func linesFitTheTerminal() {
@@ -18,7 +18,7 @@ import Testing
         }
         #expect(
             line.text(width: 200)
-                == "[===========             ] 9999/20000  loss 0.1234  flow 0.1000  align 0.0234  123.4 pictures/s  "
+                == "[===========             ] 9999/20000  loss 0.1234  flow 0.1000  align 0.0234  123.4 images/s  "
                 + "47:41:33 left")
         #expect(line.text(width: 80) == "9999/20000  loss 0.1234  flow 0.1000  align 0.0234  47:41:33 left")
         #expect(line.text(width: 40) == "9999/20000  loss 0.1234  47:41:33 left")
@@ -68,7 +68,7 @@ import Testing
         let error = #expect(throws: PixNerdError.self) {
             try Configuration(text: "\(name): 1", origin: "a.yaml")
         }
-        #expect(error?.description.hasSuffix("did you mean \(key)?") == true, "\(error?.description ?? "")")
+        #expect(error?.description.hasSuffix("(did you mean \(key)?).") == true, "\(error?.description ?? "")")
     }
 
     /// Each suggestion is a key that there is.

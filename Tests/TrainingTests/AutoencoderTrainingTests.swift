@@ -135,11 +135,11 @@ import Testing
                 expectSentence(sentence { try runs.trainAutoencoder("run", change) }, naming: needed)
                 #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/run"))
             }
-            refuse(["model.hidden_size", "kind is autoencoder", "leave it out"]) { $0.model.hiddenSize = 32 }
+            refuse(["model.hidden_size", "kind is autoencoder", "remove it"]) { $0.model.hiddenSize = 32 }
             refuse(["precision", "kind is autoencoder"]) { $0.precision = .bf16 }
             refuse(["repa.encoder", "kind is autoencoder"]) { $0.repa.encoder = "x" }
             refuse(["space", "kind is autoencoder"]) { $0.space = .latent }
-            refuse(["autoencoder.perceptual_weight", "autoencoder.perceptual", "leave"]) {
+            refuse(["autoencoder.perceptual_weight", "autoencoder.perceptual is empty", "remove"]) {
                 $0.autoencoder.perceptualWeight = 0.5
             }
             refuse(["data.image_size", "17", "nearest"]) { $0.data.imageSize = 17 }
@@ -151,7 +151,7 @@ import Testing
         try TinyRuns.with { runs in
             try runs.trainAutoencoder(stopAfter: 3)
             let text = sentence { try runs.trainAutoencoder(resume: true) { $0.autoencoder.latentChannels = 4 } }
-            expectSentence(text, naming: ["autoencoder", "other sizes", "name of its own"])
+            expectSentence(text, naming: ["autoencoder", "other sizes", "another name"])
             // Neither does a denoiser go on from an autoencoder, nor the other way round.
             expectSentence(sentence { try runs.train("autoencoder", resume: true) }, naming: ["autoencoder"])
             try runs.train("denoiser", stopAfter: 3)

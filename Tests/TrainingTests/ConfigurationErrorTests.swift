@@ -29,7 +29,7 @@ import Testing
         ("sampling.stpes", "sampling.steps"), ("Name", "name"), ("training.optimizer.beta1", "training.beta1"),
     ])
     func anUnknownKeyIsNamedWithTheNearest(key: String, nearest: String) {
-        refuse("", ["\(key)=1"], naming: ["--set", "no key \(key);", "did you mean \(nearest)?"])
+        refuse("", ["\(key)=1"], naming: ["overrides: ", "no key \(key) (", "did you mean \(nearest)?"])
     }
 
     @Test func anUnknownKeyIsNamedWithItsLine() {
@@ -43,7 +43,7 @@ import Testing
     @Test(arguments: [
         ("training.steps", "abc", "a whole number of at least 1"), ("training.steps", "1.5", "a whole number"),
         ("training.steps", "1e3", "a whole number"), ("training.steps", "''", "a whole number"),
-        ("training.steps", "99999999999999999999", "a whole number"), ("seed", "-1", "not negative"),
+        ("training.steps", "99999999999999999999", "a whole number"), ("seed", "-1", "a non-negative whole number"),
         ("training.learning_rate", "fast", "a number of at least 0"), ("training.learning_rate", ".nan", "a number"),
         ("training.learning_rate", "nan", "a number"), ("training.learning_rate", "1e60", "a number"),
         ("training.ema_warmup", "maybe", "true or false"), ("training.ema_warmup", "1", "true or false"),
@@ -62,7 +62,7 @@ import Testing
         let text = parts.count == 1 ? "# one\n\(key): \(value)" : "\(parts[0]):\n  \(parts[1]): \(value)"
         refuse(text, naming: ["configs/a.yaml:2:", "\(key) is '\(shown)'", expected])
         guard value != "''" else { return }
-        refuse("", ["\(key)=\(value)"], naming: ["--set: ", "\(key) is '\(value)'", expected])
+        refuse("", ["\(key)=\(value)"], naming: ["overrides: ", "\(key) is '\(value)'", expected])
     }
 
     @Test func otherKindsOfNodesAreNamed() {
@@ -72,7 +72,7 @@ import Testing
             "training:\n  steps: {a: 1}\n",
             naming: ["configs/a.yaml:2:", "training.steps holds keys", "whole number"])
         refuse("name: b\ntraining: 5\n", naming: ["configs/a.yaml:2:", "training is a section", "training.steps"])
-        refuse("", ["model=B/16"], naming: ["--set:", "model is a section", "model.preset"])
+        refuse("", ["model=B/16"], naming: ["overrides:", "model is a section", "model.preset"])
         refuse("training:\n  steps:\n", naming: ["configs/a.yaml:2:", "training.steps is ''"])
         for text in ["just words", "- a\n- b\n", "5"] { refuse(text, naming: ["configs/a.yaml", "keys and values"]) }
     }
@@ -93,7 +93,7 @@ import Testing
 
     @Test(arguments: ["training.steps", "", "training.steps 5", "=5"])
     func settingsNeedAKeyAndAnEqualsSign(setting: String) {
-        refuse("", [setting], naming: ["--set"])
+        refuse("", [setting], naming: ["overrides"])
     }
 
     @Test func filesThatCannotBeReadAreNamed() throws {

@@ -31,7 +31,7 @@ import Testing
             let text = sentence {
                 try runs.train("run", resume: true) { runs.inLatents(of: "other", &$0) }
             }
-            expectSentence(text, naming: ["autoencoder/step", "other/step", "weights", "--vae-override"])
+            expectSentence(text, naming: ["autoencoder/step", "other/step", "weights", "allowsOtherAutoencoder"])
             let allowed = try runs.train("run", resume: true, allowsOtherAutoencoder: true) {
                 runs.inLatents(of: "other", &$0)
             }
@@ -50,7 +50,7 @@ import Testing
             try runs.train("run", stopAfter: 3) { runs.inLatents(&$0) }
             try rewrite(run.stepPath(6)) { $0["scaling_factor"] = ($0["scaling_factor"] as! Double) * 1.01 }
             let text = sentence { try runs.train("run", resume: true) { runs.inLatents(&$0) } }
-            expectSentence(text, naming: ["run", "factor", "--vae-override"])
+            expectSentence(text, naming: ["run", "factor", "allowsOtherAutoencoder"])
         }
     }
 

@@ -60,7 +60,7 @@ import Testing
             expectSentence(
                 refusal("run", ""), naming: [String(fingerprint.prefix(8)), "autoencoder.perceptual is empty"])
             try runs.trainAutoencoder("plain", stopAfter: 3) { Self.ask(&$0, "") }
-            expectSentence(refusal("plain", "lpips.pth"), naming: ["without a perceptual part", "lpips.pth"])
+            expectSentence(refusal("plain", "lpips.pth"), naming: ["without a perceptual loss", "lpips.pth"])
             expectSentence(
                 refusal("missing", resume: false, "absent.pth"),
                 naming: ["autoencoder.perceptual", Fixtures.path("perceptual/absent.pth")])
@@ -78,7 +78,7 @@ import Testing
                 return try Trainer(configuration, resume: false, logger: Logger(label: "test"))
             }
             let summary = try trainer("with", "vgg.safetensors").summary
-            #expect(summary.contains("perceptual VGG16 of") && summary.contains("equal weights"))
+            #expect(summary.contains("perceptual VGG16 with") && summary.contains("equal channel weights"))
             #expect(try !trainer("without", "").summary.contains("perceptual"))
             let distance = try PerceptualDistance(path: Fixtures.path("perceptual/vgg.safetensors"))
             #expect(summary.contains(String(distance.fingerprint.prefix(8))))

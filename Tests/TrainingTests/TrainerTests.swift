@@ -104,7 +104,7 @@ import Testing
             #expect(try runs.train("short", resume: true) { $0.training.steps = 3 }.isFinished)
             let longer = try runs.train("short", resume: true)
             #expect(
-                longer.log == ["notice: training.steps is 6, and was 3 before: this does not change what is learned"])
+                longer.log == ["notice: training.steps changed from 3 to 6; this does not affect training"])
             expectSame(try runs.files(runs.train("whole").run), try runs.files(longer.run))
         }
     }

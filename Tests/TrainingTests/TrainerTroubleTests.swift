@@ -21,7 +21,7 @@ import Testing
                 let lines = outcome.log.filter { $0.contains(path) }
                 #expect(lines.count == 1 && lines[0].hasPrefix("warning: "), "\(path)")
             }
-            #expect(outcome.log.last == "warning: 3 unreadable pictures were skipped")
+            #expect(outcome.log.last == "warning: 3 unreadable images were skipped")
             #expect(outcome.log.count == 4)
         }
     }
@@ -75,9 +75,9 @@ import Testing
             #expect(outcome.isFinished)
             #expect(
                 outcome.log == [
-                    "notice: data.workers is 2, and was 1 before: this does not change what is learned",
-                    "warning: training.learning_rate is 0.0005, and was 0.001 before: "
-                        + "the run is another one from here on",
+                    "notice: data.workers changed from 1 to 2; this does not affect training",
+                    "warning: training.learning_rate changed from 0.001 to 0.0005; "
+                        + "results will differ from the original run",
                 ])
             // The second time nothing has changed.
             let again = try runs.train("run", resume: true) {
@@ -109,7 +109,7 @@ import Testing
     @Test func aRunThatIsNotThereCannotBeResumed() throws {
         try TinyRuns.with { runs in
             let message = sentence { try runs.train("run", resume: true) }
-            expectSentence(message, naming: ["\(runs.directory)/run", "without --resume"])
+            expectSentence(message, naming: ["\(runs.directory)/run", "without resume"])
             #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/run"))
         }
     }
@@ -119,7 +119,7 @@ import Testing
             let run = try runs.train("run").run
             for step in run.savedSteps { try FileManager.default.removeItem(atPath: run.stepPath(step)) }
             let outcome = try runs.train("run", resume: true)
-            #expect(outcome.log == ["notice: \(run.path) has no saved step yet; its run begins anew."])
+            #expect(outcome.log == ["notice: \(run.path) has no saved step yet; starting from the beginning"])
             #expect(try runs.metrics(run).map(\.step) == [1, 2, 3, 4, 5, 6])
             expectSame(try runs.files(run), try runs.files(runs.train("whole").run))
         }

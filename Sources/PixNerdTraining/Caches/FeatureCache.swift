@@ -23,7 +23,7 @@ struct FeatureCache {
         guard data.crop == .center, !data.flip else {
             let setting = data.flip ? "data.flip is true" : "data.crop is \(data.crop.rawValue)"
             throw PixNerdError(
-                .mismatch, "\(path)", found: "holds features of the center crop of each image, but \(setting)",
+                .mismatch, "\(path)", found: "holds features of the centre crop of each image, but \(setting)",
                 advice: "set \(data.flip ? "data.flip to false" : "data.crop to center"), or leave repa.features "
                     + "empty to run the encoder during training")
         }

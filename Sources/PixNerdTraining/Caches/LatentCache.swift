@@ -63,7 +63,7 @@ struct LatentCache {
         guard data.crop == .center else {
             throw PixNerdError(
                 .mismatch, "\(path)",
-                found: "holds latents of the center crop of each image, but data.crop is \(data.crop.rawValue)",
+                found: "holds latents of the centre crop of each image, but data.crop is \(data.crop.rawValue)",
                 advice: "set data.crop to center, or leave latent.cache empty to encode during training")
         }
         let differences: [(String, String, String)] = [

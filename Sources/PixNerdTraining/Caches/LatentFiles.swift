@@ -61,7 +61,7 @@ struct LatentFiles {
         guard data.crop == .center, !data.flip else {
             let setting = data.flip ? "data.flip is true" : "data.crop is \(data.crop.rawValue)"
             throw PixNerdError(
-                .mismatch, "\(path)", found: "holds latents of the center crop of each image, but \(setting)",
+                .mismatch, "\(path)", found: "holds latents of the centre crop of each image, but \(setting)",
                 advice: "set \(data.flip ? "data.flip to false" : "data.crop to center"), or generate latents with "
                     + "pixnerd encode latents, which also stores mirrored ones")
         }

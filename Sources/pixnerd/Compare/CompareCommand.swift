@@ -8,14 +8,15 @@ struct CompareCommand: ParsableCommand {
 
     static let configuration = CommandConfiguration(
         commandName: name,
-        abstract: "Trains pipelines that differ in their space alone, and measures them alike.",
+        abstract: "Trains pipelines that differ only in their space, and evaluates them identically.",
         discussion: """
-            CONFIG is a YAML file; configs/compare-*.yaml are examples. What all pipelines share stands in shared, with the \
-            keys of pixnerd train; each section of pipelines changes some of them, or takes a finished run by run: PATH. A \
-            pipeline's autoencoder is trained first and its cost charged. What is not equal is said, key by key.
+            CONFIG is a YAML file; configs/compare-*.yaml are examples. The section shared has the keys of pixnerd \
+            train that all pipelines share. Each section of pipelines changes some of them, or uses a finished run \
+            with run: PATH. A pipeline's autoencoder is trained first, and its cost is counted. Keys with unequal \
+            values are reported.
 
-            Everything goes to checkpoints/NAME: runs, pictures, a record of each finished piece of work, report.json and \
-            report.html. Ctrl-C stops; the same command goes on.
+            Everything goes to checkpoints/NAME: runs, images, a record of each finished unit of work, report.json and \
+            report.html. Ctrl-C stops; the same command resumes.
 
               pixnerd compare configs/compare-shapes.yaml
               pixnerd compare configs/compare-cifar10.yaml \\
@@ -23,18 +24,18 @@ struct CompareCommand: ParsableCommand {
                 --set evaluation.reference=PATH/cifar10/test
             """)
 
-    @Argument(help: "The comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    @Argument(help: "Configuration of the comparison, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
     @Option(
         name: .customLong("set"),
-        help: "A value that wins over the file's: evaluation.KEY, or a key of pixnerd train for all pipelines.")
+        help: "Override a value, as KEY=VALUE: a key of the comparison, or of pixnerd train for all pipelines.")
     var settings: [String] = []
 
-    @Flag(help: "Print every key of the comparison itself with its default and what it is for, and do nothing else.")
+    @Flag(help: "List all keys of the comparison itself with defaults and exit.")
     var listKeys = false
 
-    @Flag(help: "Write the report of what is done so far, and do nothing else.")
+    @Flag(help: "Write the report of the finished work and exit.")
     var reportOnly = false
 
     @Option(help: ArgumentHelp("Do one unit of work in this process.", visibility: .hidden))
@@ -42,7 +43,7 @@ struct CompareCommand: ParsableCommand {
 
     func validate() throws {
         guard listKeys || config != nil else {
-            throw ValidationError("Name a configuration file, such as configs/compare-shapes.yaml.")
+            throw ValidationError("Give a configuration file, such as configs/compare-shapes.yaml.")
         }
     }
 
@@ -70,11 +71,13 @@ struct CompareCommand: ParsableCommand {
         let command = (["pixnerd", "compare", config] + settings.flatMap { ["--set", $0] }).map(shellQuoted)
             .joined(separator: " ")
         let written = try comparison.writeReport(command: command)
-        if !isDone { print("Stopped. Go on with it: \(command)") }
+        if !isDone { print("Stopped. Resume with: \(command)") }
         print("The report is in \(written.joined(separator: " and ")).")
     }
 
-    /// Does a unit in a process of its own.
+    /// Does a unit of work in its own process.
+    ///
+    /// - Returns: whether it was finished; false if it was stopped.
     private func finished(_ unit: ComparisonUnit, _ config: String, _ shouldStop: () -> Bool) throws -> Bool {
         let arguments = ["compare", config] + settings.flatMap { ["--set", $0] } + ["--unit", unit.name]
         switch try UnitProcess.run(arguments, shouldStop: shouldStop) {
@@ -83,14 +86,14 @@ struct CompareCommand: ParsableCommand {
         case .failed: throw ExitCode.failure
         case .killed(let signal):
             throw CommandError(
-                "\(unit.description): the process was killed by signal \(signal), as happens where memory is short; the same "
-                    + "command goes on.")
+                "\(unit.description): the process was killed by signal \(signal), possibly because memory ran out; run the "
+                    + "same command again to resume.")
         }
     }
 
     private func perform(_ name: String, of comparison: PipelineComparison) throws {
         guard let unit = comparison.units.first(where: { $0.name == name }) else {
-            throw CommandError("The comparison has no unit \(name).")
+            throw CommandError("the comparison has no unit \(name).")
         }
         guard try comparison.perform(unit, shouldStop: UnitProcess.listen()) else {
             throw ExitCode(UnitProcess.stopped)

@@ -3,7 +3,7 @@ import PixNerdImages
 
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "dataset", abstract: "Makes folders of pictures to train on, and inspects them.",
+        commandName: "dataset", abstract: "Generates and inspects datasets.",
         discussion: """
               pixnerd dataset shapes --out datasets/shapes
               pixnerd dataset inspect datasets/shapes
@@ -13,21 +13,21 @@ struct DatasetCommand: ParsableCommand {
     struct ShapesCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "shapes",
-            abstract: "Makes a folder of coloured shapes, \(ShapesDataset.classes.count) classes of them, from a seed.",
+            abstract: "Generates a dataset of coloured shapes in \(ShapesDataset.classes.count) classes.",
             discussion: """
                   pixnerd dataset shapes --out datasets/shapes --size 64
                 """)
 
-        @Option(help: "The folder to make; it must not hold anything yet.")
+        @Option(help: "Folder to create; it must be empty or not exist.")
         var out: String
 
-        @Option(help: "Pictures of each class.")
+        @Option(help: "Images per class.")
         var perClass = 500
 
-        @Option(help: "Side of the pictures in pixels.")
+        @Option(help: "Side of the images in pixels.")
         var size = 64
 
-        @Option(help: "Decides the pictures.")
+        @Option(help: "Seed of the images.")
         var seed: UInt64 = 0
 
         func validate() throws {
@@ -39,7 +39,7 @@ struct DatasetCommand: ParsableCommand {
 
         func run() throws {
             try ShapesDataset.write(to: out, imagesPerClass: perClass, size: size, seed: seed)
-            print("\(perClass) pictures of each of \(ShapesDataset.classes.joined(separator: ", ")) are in \(out).")
+            print("\(perClass) images of each of \(ShapesDataset.classes.joined(separator: ", ")) are in \(out).")
         }
     }
 }

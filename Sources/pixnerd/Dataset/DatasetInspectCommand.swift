@@ -7,26 +7,26 @@ import PixNerdTraining
 struct DatasetInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Reads every picture of a data set and tells what it holds and what is wrong with it.",
+        abstract: "Reads all images of a dataset and reports its contents and problems.",
         discussion: """
               pixnerd dataset inspect datasets/shapes --image-size 32 \\
                 --contact-sheet sheet.png
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
             """)
 
-    @Argument(help: "A folder with a folder of pictures for each class, or WebDataset shards.")
+    @Argument(help: "Folder with one folder of images per class, or WebDataset shards.")
     var root: String
 
-    @Option(help: "The size that pictures will be trained at, to count the smaller ones.")
+    @Option(help: "Training size, to count smaller images.")
     var imageSize: Int?
 
-    @Option(help: "Where to draw a PNG with a few pictures of up to twelve classes.")
+    @Option(help: "Draw a few images of up to twelve classes to this .png.")
     var contactSheet: String?
 
-    @Flag(help: "Replace the contact sheet if it is there already.")
+    @Flag(help: "Overwrite an existing contact sheet.")
     var overwrite = false
 
-    @Flag(help: "Everything as one JSON object.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
@@ -34,7 +34,9 @@ struct DatasetInspectCommand: ParsableCommand {
             throw ValidationError("--image-size is \(imageSize); it must be at least 1.")
         }
         if let contactSheet, !overwrite, FileManager.default.fileExists(atPath: contactSheet) {
-            throw ValidationError("--contact-sheet \(contactSheet) is there already; name another or add --overwrite.")
+            throw ValidationError(
+                "--contact-sheet \(contactSheet) already exists; choose another name, or overwrite it with --overwrite."
+            )
         }
     }
 
@@ -43,9 +45,9 @@ struct DatasetInspectCommand: ParsableCommand {
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
         let report = DatasetReport(inspecting: collection, imageSize: imageSize) { done in
-            // Short work needs no bar.
+            // Short work needs no progress bar.
             let seconds = Date().timeIntervalSince(start)
-            if seconds > 2 { progress.show(done, String(format: "%.0f pictures/s", Double(done) / seconds)) }
+            if seconds > 2 { progress.show(done, String(format: "%.0f images/s", Double(done) / seconds)) }
         }
         ProgressBar.breakLine()
         if let contactSheet {
@@ -62,11 +64,10 @@ struct DatasetInspectCommand: ParsableCommand {
     }
 
     private static func text(_ report: DatasetReport) -> String {
-        var lines = [
-            "\(report.root): \(counted(report.pictures, "picture")) in \(counted(report.classes.count, "class", plural: "classes"))"
-        ]
+        let classes = counted(report.classes.count, "class", plural: "classes")
+        var lines = ["\(report.root): \(counted(report.pictures, "image")) in \(classes)"]
         lines += ["", row("", ["smallest", "median", "largest"])]
-        lines.append(row("pictures of a class", report.picturesPerClass) { "\($0)" })
+        lines.append(row("images per class", report.picturesPerClass) { "\($0)" })
         if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
             lines.append(row("width in pixels", width) { "\($0)" })
             lines.append(row("height in pixels", height) { "\($0)" })
@@ -85,13 +86,13 @@ struct DatasetInspectCommand: ParsableCommand {
         return lines.joined(separator: "\n")
     }
 
-    /// Every class of a few; of many the smallest and the largest.
+    /// Lines for all classes if there are few, else for the largest and the smallest.
     private static func classLines(_ classes: [DatasetReport.ClassCount]) -> [String] {
         guard classes.count > 12 else { return classes.map { line($0.name, $0.pictures) } }
         let sorted = classes.enumerated().sorted { ($0.element.pictures, $0.offset) < ($1.element.pictures, $1.offset) }
             .map(\.element)
         guard sorted.first!.pictures < sorted.last!.pictures else {
-            return ["  \(counted(sorted[0].pictures, "picture")) in each of the \(classes.count)"]
+            return ["  \(counted(sorted[0].pictures, "image")) in each of the \(classes.count)"]
         }
         return sorted.suffix(5).reversed().map { line($0.name, $0.pictures) } + ["  ..."]
             + sorted.prefix(5).reversed().map { line($0.name, $0.pictures) }
@@ -102,18 +103,18 @@ struct DatasetInspectCommand: ParsableCommand {
             ("JPEG", report.jpeg, nil), ("PNG", report.png, nil), ("grey", report.grey, "read as colour"),
             ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
             ("alpha", report.alpha, "transparency is dropped"),
-            ("16 bits a value", report.sixteenBit, "the upper 8 are kept"),
+            ("16 bits per value", report.sixteenBit, "the upper 8 are kept"),
         ]
         return kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }
-            .map { line(".\($0.key)", $0.value, "left out: convert them to PNG or JPEG") }
+            .map { line(".\($0.key)", $0.value, "skipped: convert them to PNG or JPEG") }
     }
 
     private static func problemLines(_ report: DatasetReport) -> [String] {
-        guard !report.unreadable.isEmpty else { return ["", "Every picture can be read."] }
+        guard !report.unreadable.isEmpty else { return ["", "All images can be read."] }
         let shown = report.unreadable.prefix(20).map { "  \($0.reason)" }
         let rest = report.unreadable.count - shown.count
-        return ["", "\(counted(report.unreadable.count, "picture")) cannot be read; training skips such pictures:"]
+        return ["", "\(counted(report.unreadable.count, "image")) cannot be read; training skips such images:"]
             + shown + (rest > 0 ? ["  and \(rest) more, which --json lists"] : [])
     }
 
@@ -127,7 +128,7 @@ struct DatasetInspectCommand: ParsableCommand {
         padded(name) + values.map { String(repeating: " ", count: max(0, 10 - $0.count)) + $0 }.joined()
     }
 
-    /// A name, a number and what it means, in columns.
+    /// A name, a count and its meaning, in columns.
     private static func line(_ name: String, _ count: Int, _ meaning: String? = nil) -> String {
         row("  " + name, ["\(count)"]) + (meaning.map { "   " + $0 } ?? "")
     }

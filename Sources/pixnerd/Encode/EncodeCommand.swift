@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct EncodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "encode", abstract: "Computes ahead what training would compute in each step.",
+        commandName: "encode", abstract: "Precomputes features or latents for training.",
         discussion: """
               pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine \\
                 --out datasets/mine-features

@@ -6,10 +6,10 @@ import PixNerdTraining
 struct EncodeFeaturesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "features",
-        abstract: "Writes a DINOv2's features of every picture, for runs that are aligned with them.",
+        abstract: "Writes DINOv2 features of all images, for runs that are aligned with them.",
         discussion: """
-            A run reads them by repa.features; it must see the middle of each picture (data.crop: center) unmirrored \
-            (data.flip: false), at the same size. The same command goes on with work that was stopped.
+            A run reads them if repa.features is their directory. It must use centre crops (data.crop: center) of the \
+            same size without flips (data.flip: false). Running the same command again resumes stopped work.
 
               pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine \\
                 --out datasets/mine-features
@@ -17,7 +17,7 @@ struct EncodeFeaturesCommand: ParsableCommand {
                 --set repa.features=datasets/mine-features
             """)
 
-    @Argument(help: "A DINOv2 file of torch hub or transformers, or a directory of transformers.")
+    @Argument(help: "DINOv2: a torch hub or transformers file, or a transformers directory.")
     var encoder: String
 
     @OptionGroup var options: EncodeOptions
@@ -31,9 +31,12 @@ struct EncodeFeaturesCommand: ParsableCommand {
             fastDecode: options.fastDecode, to: options.out)
         let architecture = model.architecture
         let logger = makeLogger()
+        let size = String(format: "%.2f GB", Double(work.bytes) / 1e9)
         logger.notice(
-            "\(architecture.name), positions \(architecture.positionResampling.rawValue); \(pictures.samples.count) pictures, \(String(format: "%.2f", Double(work.bytes) / 1e9)) GB of features in all"
-        )
+            """
+            \(architecture.name), positions \(architecture.positionResampling.rawValue); \
+            \(pictures.samples.count) images, \(size) of features
+            """)
         try options.run("features", count: pictures.samples.count, logger: logger) {
             try work.run(batchSize: $0, $1)
         }

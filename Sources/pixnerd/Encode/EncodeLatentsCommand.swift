@@ -6,11 +6,11 @@ import PixNerdTraining
 struct EncodeLatentsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "latents",
-        abstract: "Writes an autoencoder's latents of every picture, for runs that train in them.",
+        abstract: "Writes an autoencoder's latents of all images, for runs that train in them.",
         discussion: """
-            Means and log-variances, of each picture as it is and mirrored, without a scale. A run reads them by \
-            latent.cache; it must see the middle of each picture (data.crop: center), mirrored or not, at the same size. \
-            The same command goes on with work that was stopped.
+            They are unscaled means and log-variances of each image, unmirrored and mirrored. A run reads them if \
+            latent.cache is their directory. It must use centre crops (data.crop: center) of the same size, with or \
+            without flips. Running the same command again resumes stopped work.
 
               pixnerd encode latents sd-vae-ft-ema datasets/mine \\
                 --out datasets/mine-latents
@@ -19,12 +19,12 @@ struct EncodeLatentsCommand: ParsableCommand {
                 --set latent.cache=datasets/mine-latents
             """)
 
-    @Argument(help: "An autoencoder: a directory of diffusers', a file, or a run of kind autoencoder.")
+    @Argument(help: "Autoencoder: a diffusers directory, a file, or a run of kind autoencoder.")
     var autoencoder: String
 
     @OptionGroup var options: EncodeOptions
 
-    @Option(name: .customLong("dtype"), help: "f32, or f16 or bf16 for half the space.")
+    @Option(name: .customLong("dtype"), help: "Element type: f32, or f16 or bf16 for half the size.")
     var type = ConvertedType.f32
 
     func run() throws {
@@ -35,9 +35,8 @@ struct EncodeLatentsCommand: ParsableCommand {
             checkpoint.loadForColour(), name: name, pictures, imageSize: options.size, type: type.elementType,
             fastDecode: options.fastDecode, to: options.out)
         let logger = makeLogger()
-        logger.notice(
-            "\(name); \(pictures.samples.count) pictures, \(String(format: "%.3g", Double(work.bytes) / 1e9)) GB of latents in all"
-        )
+        let size = String(format: "%.3g GB", Double(work.bytes) / 1e9)
+        logger.notice("\(name); \(pictures.samples.count) images, \(size) of latents")
         try options.run("latents", count: pictures.samples.count, logger: logger) {
             try work.run(batchSize: $0, $1)
         }

@@ -5,21 +5,21 @@ import PixNerdImages
 import PixNerdPrecompute
 import PixNerdTraining
 
-/// What is encoded, and where to.
+/// Images to encode, and the output directory.
 struct EncodeOptions: ParsableArguments {
-    @Argument(help: "The pictures: a folder with a folder for each class, or WebDataset shards.")
+    @Argument(help: "Images: a folder with one folder per class, or WebDataset shards.")
     var pictures: String
 
-    @Option(help: "The directory to write.")
+    @Option(help: "Output directory.")
     var out: String
 
-    @Option(help: "The run's data.image_size: the side that pictures are cropped and scaled to.")
+    @Option(help: "The run's data.image_size: side that images are cropped and scaled to.")
     var size = 256
 
     @Flag(help: "The run's data.fast_decode.")
     var fastDecode = false
 
-    @Option(help: "Pictures at once.")
+    @Option(help: "Images per batch.")
     var batch = 16
 
     @OptionGroup var threads: ThreadsOption
@@ -35,11 +35,12 @@ struct EncodeOptions: ParsableArguments {
         return try ImageCollection.open(root: pictures)
     }
 
-    /// Runs the work, showing how far it is, and says what became of it.
+    /// Runs the work with a progress bar, and prints the result.
     ///
     /// - Parameters:
-    ///   - subject: what is written: features, or latents.
-    ///   - count: of the pictures.
+    ///   - subject: "features" or "latents".
+    ///   - count: number of images.
+    ///   - work: encodes in batches of the given size.
     func run(
         _ subject: String, count: Int, logger: Logger, _ work: (_ batch: Int, ShardWatcher) throws -> ShardProgress
     ) throws {
@@ -47,20 +48,20 @@ struct EncodeOptions: ParsableArguments {
         let start = Date()
         var first: Int?
         var watcher = ShardWatcher()
-        watcher.unreadable = { logger.warning("Left out, as training leaves it out: \($0)") }
+        watcher.unreadable = { logger.warning("Skipping an unreadable image, as training does: \($0)") }
         watcher.progress = { [batch] done in
             let begin = first ?? done - batch
             first = begin
             let rate = Double(done - begin) / max(Date().timeIntervalSince(start), 1e-9)
-            progress.show(done, String(format: "%.1f pictures/s", rate))
+            progress.show(done, String(format: "%.1f images/s", rate))
         }
         watcher.shouldStop = Interruption.watch()
         let result = try work(batch, watcher)
         ProgressBar.breakLine()
         print(
             result.isFinished
-                ? "\(subject.capitalized) of \(result.written + result.kept) pictures are in \(out), "
+                ? "\(subject.capitalized) of \(result.written + result.kept) images are in \(out), "
                     + "\(result.written) of them new."
-                : "Stopped; the same command goes on with \(out).")
+                : "Stopped; run the same command again to resume \(out).")
     }
 }

@@ -11,7 +11,7 @@ import PixNerdTraining
 
 extension InceptionInput: ExpressibleByArgument {}
 
-/// The networks whose features are compared.
+/// A network whose features are compared.
 enum FeatureNetwork: String, ExpressibleByArgument, CaseIterable {
     case inception
     case dinov2
@@ -20,92 +20,91 @@ enum FeatureNetwork: String, ExpressibleByArgument, CaseIterable {
 struct EvaluateCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measures how near generated pictures come to real ones.",
+        abstract: "Measures the distance of generated images to real ones.",
         discussion: """
-            Each side is a folder of pictures, WebDataset shards, an .npz with arr_0 as pixnerd sample writes it, or an \
-            .npz of stored statistics (mu, sigma, mu_s, sigma_s). Real pictures of another size are cropped and scaled as \
-            training sees them.
+            Each side is a folder of images, WebDataset shards, an .npz with arr_0 as written by pixnerd sample, or an \
+            .npz of stored statistics (mu, sigma, mu_s, sigma_s). Real images of another size are centre-cropped and \
+            scaled as for training.
 
-            With --weights of Inception-v3: FID, sFID, KID, precision, recall and Inception Score; of DINOv2: the Fréchet \
-            and kernel distances, precision and recall. Beside them, and without weights alone: sliced Wasserstein \
-            distance, power spectrum and seams, which tell texture from texture and nothing of what pictures show.
+            With --weights of Inception-v3: FID, sFID, KID, precision, recall and Inception Score; of DINOv2: Fréchet \
+            distance, kernel distance, precision and recall. Always, also without --weights: sliced Wasserstein \
+            distance, power spectrum and patch seams, which compare texture only, not content.
 
-            Two distances can be compared only where the number of pictures and everything else above the table is the \
-            same. Beside each stand the interval that holds 95 % of other draws of as many generated pictures, and the \
-            same measure between two halves of the real pictures.
+            Two distances are comparable only if the number of images and everything else above the table are the \
+            same. Each comes with a 95 % bootstrap interval over the generated images and a baseline, the same measure \
+            between two halves of the real images.
 
               pixnerd evaluate datasets/mine samples.npz
               pixnerd evaluate datasets/mine samples.npz --weights inception.pth
               pixnerd evaluate originals/ decoded/ --pairs --json
 
-            Started by Open MPI's mpirun, all processes send pictures through the network; rank 0 alone reads them.
+            Started by Open MPI's mpirun, all processes run the network; only rank 0 reads images.
 
               mpirun -n 4 --hostfile hosts pixnerd evaluate datasets/mine samples.npz \\
                 --weights inception.pth
             """)
 
-    @Argument(help: "The real pictures, or statistics of them.")
+    @Argument(help: "Real images, or their statistics.")
     var real: String
 
-    @Argument(help: "The generated pictures, or statistics of them.")
+    @Argument(help: "Generated images, or their statistics.")
     var generated: String
 
     @Option(
         help: """
-            Weights of the network whose features are compared: the .pth that pytorch-fid and torch-fidelity publish for \
-            Inception-v3, or a DINOv2.
+            Weights of the network whose features are compared: the .pth of Inception-v3 that pytorch-fid and \
+            torch-fidelity publish, or DINOv2.
             """)
     var weights: String?
 
-    @Option(help: "inception or dinov2.")
+    @Option(help: "Network of --weights: inception or dinov2.")
     var features = FeatureNetwork.inception
 
     @Option(
         help: """
-            How pictures come to Inception's 299 x 299. torch-fidelity: as TensorFlow 1 does, and with it the evaluation \
-            of ADM, by which most papers report. pytorch-fid: as PyTorch does.
+            Resizing to Inception's 299 x 299. torch-fidelity: as TensorFlow 1 and the ADM evaluation, which most \
+            papers report. pytorch-fid: as PyTorch.
             """)
     var backend = InceptionInput.torchFidelity
 
     @Option(
-        help:
-            "HEIGHTxWIDTH that pictures are measured at, or one number; the size of the generated ones where not given."
+        help: "Size to measure images at: HEIGHTxWIDTH, or one number for both (default: that of the generated images)."
     )
     var size: String?
 
-    @Option(help: "At most so many pictures of each side, evenly spread over all.")
+    @Option(help: "Maximum number of images per side (sampled evenly).")
     var limit: Int?
 
-    @Option(help: "Side of the patches whose seams are looked for; 4, 8, 16 and 32 where not given.")
+    @Option(help: "Side of the patches whose seams are measured (default: 4, 8, 16 and 32).")
     var patch: Int?
 
-    @Flag(help: "The sides are the same pictures before and after something, in the same order: PSNR and SSIM too.")
+    @Flag(help: "Also measure PSNR and SSIM: the sides are pairs of images in the same order.")
     var pairs = false
 
-    @Option(help: "Resamples for the intervals; 0 for none.")
+    @Option(help: "Number of bootstrap resamples for the intervals; 0 for no intervals.")
     var bootstrap = 20
 
-    @Option(help: "Decides subsets, halves, resamples, and which patches are compared along which directions.")
+    @Option(help: "Seed of subsets, halves, resamples, patches and directions.")
     var seed: UInt64 = 0
 
-    @Option(help: "Pictures that go through the network at once.")
+    @Option(help: "Images per forward pass of the network.")
     var batch = 32
 
-    @Option(help: "Writes the statistics of REAL to this .npz, for later evaluations.")
+    @Option(help: "Write the statistics of REAL to this .npz, for later evaluations.")
     var saveReal: String?
 
-    @Option(help: "Writes the statistics of GENERATED to this .npz.")
+    @Option(help: "Write the statistics of GENERATED to this .npz.")
     var saveGenerated: String?
 
-    @Option(help: "Of the network's large products: fp32, or bf16, which wants oneDNN.")
+    @Option(help: "Matmul precision of the network: fp32 or bf16 (requires oneDNN).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
-    @Flag(help: "Write over files that are there.")
+    @Flag(help: "Overwrite existing files.")
     var overwrite = false
 
-    @Flag(help: "JSON.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
@@ -146,10 +145,10 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     ) throws -> Evaluation {
         for path in [saveReal, saveGenerated].compactMap({ $0 }) {
             guard weights != nil else {
-                throw CommandError("\(path) would hold statistics of features; give --weights of a network.")
+                throw CommandError("\(path) needs features to compute statistics of; give --weights of a network.")
             }
             if !overwrite, FileManager.default.fileExists(atPath: path) {
-                throw CommandError("\(path) is there already; choose another name, or allow it by --overwrite.")
+                throw CommandError("\(path) already exists; choose another name, or overwrite it with --overwrite.")
             }
         }
         return try Evaluation(
@@ -162,7 +161,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         let logger = makeLogger()
         logger.noteSlowProducts()
         let progress = ProgressBar(total: evaluation.pictures)
-        let details = evaluation.size.map { "pictures of \($0)" } ?? ""
+        let details = evaluation.size.map { "images of \($0)" } ?? ""
         var isReading = evaluation.pictures > 0
         let found = try evaluation.run(
             program: PixNerdCommand.program,
@@ -172,11 +171,11 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
                 isReading = false
                 logger.notice("computing \(what)")
             },
-            unreadable: { logger.warning("Skipping an unreadable picture: \($0)") })
+            unreadable: { logger.warning("Skipping an unreadable image: \($0)") })
         for (path, statistics) in [(saveReal, found.real), (saveGenerated, found.generated)] {
             guard let path, let statistics else { continue }
             try statistics.write(to: path)
-            logger.notice("the statistics are in \(path)")
+            logger.notice("wrote the statistics to \(path)")
         }
         print(json ? try found.report.json() : EvaluationTable(found.report).text)
     }
@@ -193,8 +192,8 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
             let (height, width) = try sides(of: size)
             guard min(height, width) >= 2, height <= ImageFile.maximumPixels / width else {
                 throw CommandError(
-                    "--size is '\(size)'; sides of at least 2 and pictures of at most \(ImageFile.maximumPixels) pixels "
-                        + "are measured.")
+                    "--size is '\(size)'; expected sides of at least 2 and at most \(ImageFile.maximumPixels) pixels "
+                        + "in all.")
             }
             settings.size = PictureExtent(height: height, width: width)
         }

@@ -1,7 +1,7 @@
 import PixNerdEvaluation
 import PixNerdSupport
 
-/// An evaluation as a person reads it.
+/// An evaluation as text.
 struct EvaluationTable {
     private let report: EvaluationReport
 
@@ -17,7 +17,7 @@ struct EvaluationTable {
             lines.append(TextTable.line("weights", "\(features.weights), hash \(features.hash)"))
         } else if report["fid"] == nil {
             lines.append(
-                TextTable.line("features", "none: without --weights only pixels are measured, not what pictures show"))
+                TextTable.line("features", "none: without --weights only texture is measured, not content"))
         }
         lines.append(TextTable.line("seed", "\(report.seed), \(report.resamples) resamples"))
         let rows = report.measures.map { measure in
@@ -28,12 +28,12 @@ struct EvaluationTable {
                 measure.floor.map(TextTable.number) ?? "-", measure.note ?? "",
             ]
         }
-        let heads = ["measure", "value", "95 % of draws", "real with real", ""]
+        let heads = ["measure", "value", "95 % interval", "real vs. real", ""]
         return (lines + [""] + TextTable.lines(heads, rows)).joined(separator: "\n")
     }
 
     static func side(_ side: EvaluationReport.Side) -> String {
-        var text = "\(side.path): " + (side.pictures.map { "\($0) pictures" } ?? "an unknown number of pictures")
+        var text = "\(side.path): " + (side.pictures.map { "\($0) images" } ?? "an unknown number of images")
         if side.isStored { text += ", stored statistics" }
         if side.cropped > 0 { text += ", \(side.cropped) cropped and scaled" }
         if side.unreadable > 0 { text += ", \(side.unreadable) unreadable" }

@@ -1,10 +1,10 @@
-/// Height and width of an option `--size`: one number for both, or HEIGHTxWIDTH.
+/// Parses an option `--size`: one number for both sides, or HEIGHTxWIDTH.
 ///
-/// - Throws: `CommandError` where it is something else.
+/// - Throws: `CommandError` if it is neither.
 func sides(of size: String) throws -> (height: Int, width: Int) {
     let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
     guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
-        throw CommandError("--size is '\(size)'; a number or HEIGHTxWIDTH is expected, such as 256 or 256x384.")
+        throw CommandError("--size is '\(size)'; expected a number or HEIGHTxWIDTH, such as 256 or 256x384.")
     }
     return (height, width)
 }

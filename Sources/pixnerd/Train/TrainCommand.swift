@@ -8,37 +8,37 @@ struct TrainCommand: ParsableCommand, RankedCommand {
 
     static let configuration = CommandConfiguration(
         commandName: name,
-        abstract: "Trains a model on a folder of pictures.",
+        abstract: "Trains a model on a folder of images.",
         discussion: """
-            CONFIG is a YAML file; configs/ has examples. The pictures lie in a folder for each class. The run goes to \
-            checkpoints/NAME; Ctrl-C saves it, and --resume goes on with it.
+            CONFIG is a YAML file; configs/ has examples. The data is a folder with one folder of images per class. \
+            The run goes to checkpoints/NAME; Ctrl-C saves it, and --resume continues it.
 
               pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train
 
             Started by Open MPI's mpirun, all processes train one model: each takes its share of every batch. Rank 0 \
-            writes the run; a signal to any process saves it.
+            writes the run; a signal to any process saves and ends it.
 
               mpirun -n 4 --hostfile hosts pixnerd train configs/cifar10.yaml
             """)
 
-    @Argument(help: "The configuration, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
+    @Argument(help: "Configuration, a YAML file.", completion: .file(extensions: ["yaml", "yml"]))
     var config: String?
 
-    @Option(name: .customLong("set"), help: "A value that wins over the file's; may be given more than once.")
+    @Option(name: .customLong("set"), help: "Override a configuration value, as KEY=VALUE; can be repeated.")
     var settings: [String] = []
 
-    @Flag(help: "Go on with the run of that name from its latest saved step.")
+    @Flag(help: "Continue the run of that name from its latest checkpoint.")
     var resume = false
 
-    @Flag(help: "Go on in the latents of another autoencoder than the run began with.")
+    @Flag(help: "Allow resuming with another autoencoder than the run was started with.")
     var vaeOverride = false
 
-    @Flag(help: "Print every key with its default and what it is for, and do nothing else.")
+    @Flag(help: "List all configuration keys with defaults and exit.")
     var listKeys = false
 
     func validate() throws {
         guard listKeys || config != nil else {
-            throw ValidationError("Name a configuration file, such as configs/shapes.yaml.")
+            throw ValidationError("Give a configuration file, such as configs/shapes.yaml.")
         }
     }
 
@@ -56,7 +56,7 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         if communicator.isRoot {
             makeLogger().noteSlowProducts()
             print(trainer.summary)
-            // Into a pipe or a file, too, before the work begins.
+            // Shows the summary before training also in a pipe or a file.
             fflush(nil)
         }
         let (first, start) = (trainer.state.step, Date())
@@ -67,21 +67,21 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         let path = trainer.run.path
         let next =
             switch trainer.configuration.kind {
-            case .denoiser: "Sample from it: pixnerd sample \(path) --out pictures.png"
+            case .denoiser: "Sample from it: pixnerd sample \(path) --out images.png"
             case .autoencoder: "Train in its latents: --set space=latent --set latent.vae=\(path)"
             }
         print(
             finished
                 ? "Trained to step \(trainer.state.step)\(speed(trainer, since: first, start)). \(next)"
-                : "Stopped and saved at step \(trainer.state.step). Go on with it: \(resumeCommand(config))")
+                : "Stopped and saved at step \(trainer.state.step). Resume with: \(resumeCommand(config))")
     }
 
-    /// How long the steps of this session took, with saving and previews; empty where there were none.
+    /// Duration and speed of this session, including saving and previews; empty if it had no steps.
     private func speed(_ trainer: Trainer, since first: Int, _ start: Date) -> String {
         let (steps, seconds) = (trainer.state.step - first, Date().timeIntervalSince(start))
         guard steps > 0, seconds > 0 else { return "" }
         let rate = Double(steps * trainer.configuration.training.batchSize) / seconds
-        return String(format: " in %.*f s, %.0f pictures/s", seconds < 10 ? 1 : 0, seconds, rate)
+        return String(format: " in %.*f s, %.0f images/s", seconds < 10 ? 1 : 0, seconds, rate)
     }
 
     private func resumeCommand(_ config: String) -> String {

@@ -10,41 +10,40 @@ import PixNerdTraining
 struct VaeCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Tells whether an autoencoder's scale brings the latents of pictures near mean 0 and deviation 1.",
+        abstract: "Checks that an autoencoder's scaled latents have about mean 0 and standard deviation 1.",
         discussion: """
-            Diffusion counts on such latents. Samples of them are measured after the scale of the autoencoder's \
-            config.json, in total and channel by channel, and the scaling factor that would bring them to deviation 1 is \
-            told; the factor of another autoencoder, and latents that are scaled twice or not at all, are called by their \
-            names. Without a config.json the latents are measured as they are.
+            Diffusion relies on such latents. Samples of them, scaled as the autoencoder's config.json says, are \
+            measured in total and per channel, and the scaling factor that would bring them to standard deviation 1 is \
+            printed. The factor of another autoencoder, and latents that are scaled twice or not at all, are \
+            recognized. Without a config.json the unscaled latents are measured.
 
-            The exit status is 0 where mean and deviation are near 0 and 1 and 1 where they are not, so that scripts can \
-            go by it.
+            The exit status is 0 if mean and standard deviation are near 0 and 1, otherwise 1, for use in scripts.
 
               pixnerd vae check sd-vae-ft-mse datasets/mine
               pixnerd vae check checkpoints/my-autoencoder datasets/mine --size 64 --json
             """)
 
-    @Argument(help: "An autoencoder: a directory of diffusers', a file, or a run of kind autoencoder.")
+    @Argument(help: "Autoencoder: a diffusers directory, a file, or a run of kind autoencoder.")
     var autoencoder: String
 
-    @Argument(help: "The pictures: a folder, with folders in it or without, or WebDataset shards.")
+    @Argument(help: "Images: a folder, with or without subfolders, or WebDataset shards.")
     var pictures: String
 
-    @Option(help: "The side in pixels that pictures are cropped and scaled to.")
+    @Option(help: "Side in pixels that images are cropped and scaled to.")
     var size = 256
 
-    @Option(help: "At most so many pictures, evenly spread over all.")
+    @Option(help: "Maximum number of images (sampled evenly).")
     var count = 256
 
-    @Option(help: "Pictures at once.")
+    @Option(help: "Images per batch.")
     var batch = 8
 
     @OptionGroup var threads: ThreadsOption
 
-    @Flag(help: "Decode large JPEG pictures at a fraction of their size, as data.fast_decode does.")
+    @Flag(help: "Decode large JPEGs at a fraction of their size, like data.fast_decode.")
     var fastDecode = false
 
-    @Flag(help: "JSON.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
@@ -65,8 +64,8 @@ struct VaeCheckCommand: ParsableCommand {
         let progress = ProgressBar(total: min(count, collection.samples.count))
         let found = try AutoencoderScaleCheck(
             checkpoint, collection, imageSize: size, count: count, batch: batch, fastDecode: fastDecode,
-            unreadable: { logger.warning("Skipping an unreadable picture: \($0)") },
-            progress: { progress.show($0, "pictures") })
+            unreadable: { logger.warning("Skipping an unreadable image: \($0)") },
+            progress: { progress.show($0, "images") })
         ProgressBar.breakLine()
         print(json ? try JSON.text(found, isPretty: true) : VaeCheckTable(found).text)
         if !found.isNear { throw ExitCode(1) }

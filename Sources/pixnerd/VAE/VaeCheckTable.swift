@@ -2,7 +2,7 @@ import Foundation
 import PixNerdEvaluation
 import PixNerdTraining
 
-/// The latents of an autoencoder as a person reads of them.
+/// Statistics of an autoencoder's latents as text.
 struct VaeCheckTable {
     let text: String
 
@@ -13,15 +13,15 @@ struct VaeCheckTable {
             Self.line("autoencoder", found.path + (found.name.map { ": \($0)" } ?? "")),
             Self.line(
                 "scale",
-                found.scale?.text ?? "not known: there is no config.json beside the file; measured with factor 1"),
-            Self.line("pictures", "\(found.pictures) of \(found.root), at \(size)\(skipped)"),
-            "", Self.line("", Self.row("mean", "deviation")), Self.line("total", Self.row(found.mean, found.deviation)),
+                found.scale?.text ?? "unknown, because there is no config.json; measured with factor 1"),
+            Self.line("images", "\(found.pictures) of \(found.root), at \(size)\(skipped)"),
+            "", Self.line("", Self.row("mean", "std")), Self.line("total", Self.row(found.mean, found.deviation)),
         ]
         lines += found.channels.enumerated().map { index, channel in
             Self.line("channel \(index)", Self.row(channel.mean, channel.deviation))
         }
         if let factor = found.neededFactor {
-            lines += ["", Self.line("needed", String(format: "scaling_factor %.5g for deviation 1", factor))]
+            lines += ["", Self.line("needed", String(format: "scaling_factor %.5g for standard deviation 1", factor))]
         }
         text = (lines + ["", found.sentence]).joined(separator: "\n")
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 
 struct VaeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vae", abstract: "Measures autoencoders: their scale, and what comes back through them.",
+        commandName: "vae", abstract: "Measures autoencoders: the scale of their latents, and their reconstructions.",
         discussion: """
               pixnerd vae check sd-vae-ft-mse datasets/mine
               pixnerd vae compare sd-vae-ft-mse checkpoints/my-autoencoder datasets/mine \\

@@ -9,15 +9,15 @@ import PixNerdTraining
 struct VaeCompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compare",
-        abstract: "Compares autoencoders by what comes back of the same pictures, and by what they cost.",
+        abstract: "Compares the reconstructions and the costs of autoencoders.",
         discussion: """
-            Pictures are encoded to the means of their latents and decoded from these; the scale does not count. Of each \
-            autoencoder: PSNR, SSIM and the distance of power spectra between the pictures and what comes back, rFID \
-            where --features names a file of Inception-v3, the divergence of the latents in bits a pixel, seconds and \
-            multiply-adds of a picture, memory, and parameters. Times and memory are those of this machine and of --batch.
+            Images are encoded to the means of their latents and decoded from these; the scale has no effect. For each \
+            autoencoder: PSNR, SSIM and distance of power spectra between images and reconstructions, rFID if \
+            --features is given, KL divergence of the latents in bits per pixel, seconds and multiply-adds per image, \
+            memory, and parameters. Times and memory depend on this machine and on --batch.
 
-            --out draws some of the pictures, and for each autoencoder what comes back and the differences around grey, \
-            as many times as the label says.
+            --out draws some of the images, and for each autoencoder their reconstructions and the differences around \
+            grey, amplified as the label says.
 
               pixnerd vae compare sd-vae-ft-mse checkpoints/my-autoencoder datasets/mine \\
                 --out vaes.png
@@ -27,18 +27,18 @@ struct VaeCompareCommand: ParsableCommand {
 
     @Argument(
         help: """
-            Autoencoders (directories of diffusers', files, or runs of kind autoencoder), and at last the pictures: a \
-            folder, with folders in it or without, WebDataset shards, or an .npz with arr_0.
+            Autoencoders (diffusers directories, files, or runs of kind autoencoder), followed by the images: a \
+            folder, with or without subfolders, WebDataset shards, or an .npz with arr_0.
             """)
     var paths: [String]
 
-    @Option(help: "HEIGHTxWIDTH in pixels, or one number for both, to which pictures are cropped and scaled.")
+    @Option(help: "Size that images are cropped and scaled to: HEIGHTxWIDTH, or one number for both.")
     var size = "256"
 
-    @Option(help: "At most so many pictures, evenly spread over all.")
+    @Option(help: "Maximum number of images (sampled evenly).")
     var count = 256
 
-    @Option(help: "Pictures at once.")
+    @Option(help: "Images per batch.")
     var batch = 4
 
     @OptionGroup var threads: ThreadsOption
@@ -46,21 +46,21 @@ struct VaeCompareCommand: ParsableCommand {
     @Option(help: "Weights of Inception-v3 for rFID: the .pth that pytorch-fid and torch-fidelity publish.")
     var features: String?
 
-    @Option(help: "How pictures come to Inception's size: torch-fidelity or pytorch-fid, as for pixnerd evaluate.")
+    @Option(help: "Resizing for Inception: torch-fidelity or pytorch-fid, as for pixnerd evaluate.")
     var backend = InceptionInput.torchFidelity
 
-    @Option(help: "Draws pictures, what comes back, and the differences into this .png.")
+    @Option(help: "Draw images, reconstructions and differences to this .png.")
     var out: String?
 
-    @Flag(help: "Write over a file that is there.")
+    @Flag(help: "Overwrite an existing file.")
     var overwrite = false
 
-    @Flag(help: "JSON.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
         guard paths.count >= 2 else {
-            throw ValidationError("At least one autoencoder and, at last, the pictures are expected.")
+            throw ValidationError("At least one autoencoder, followed by the images, is expected.")
         }
         for (name, value) in [("--count", count), ("--batch", batch)] where value < 1 {
             throw ValidationError("\(name) is \(value); it must be at least 1.")
@@ -70,7 +70,7 @@ struct VaeCompareCommand: ParsableCommand {
     func run() throws {
         threads.apply()
         if let out, !overwrite, FileManager.default.fileExists(atPath: out) {
-            throw CommandError("\(out) is there already; choose another name, or allow it by --overwrite.")
+            throw CommandError("\(out) already exists; choose another name, or overwrite it with --overwrite.")
         }
         let logger = makeLogger()
         let comparison = try AutoencoderComparison(
@@ -80,12 +80,12 @@ struct VaeCompareCommand: ParsableCommand {
         let progress = ProgressBar(total: comparison.pictures)
         let found = try comparison.run(
             program: PixNerdCommand.program,
-            progress: { progress.show($0, "pictures read or returned") },
-            unreadable: { logger.warning("Skipping an unreadable picture: \($0)") })
+            progress: { progress.show($0, "images read or reconstructed") },
+            unreadable: { logger.warning("Skipping an unreadable image: \($0)") })
         ProgressBar.breakLine()
         if let out {
             try ImageFile.writePNG(found.sheet, to: out)
-            logger.notice("the pictures and what comes back are in \(out)")
+            logger.notice("wrote images and reconstructions to \(out)")
         }
         print(json ? try JSON.text(found.report, isPretty: true) : VaeCompareTable(found.report).text)
     }
@@ -94,8 +94,7 @@ struct VaeCompareCommand: ParsableCommand {
         let (height, width) = try sides(of: size)
         guard min(height, width) >= 1, height <= ImageFile.maximumPixels / width else {
             throw CommandError(
-                "--size is '\(size)'; sides of at least 1 and pictures of at most \(ImageFile.maximumPixels) pixels are "
-                    + "expected.")
+                "--size is '\(size)'; expected sides of at least 1 and at most \(ImageFile.maximumPixels) pixels in all.")
         }
         return PictureExtent(height: height, width: width)
     }

@@ -2,15 +2,15 @@ import Foundation
 import PixNerdEvaluation
 import PixNerdSupport
 
-/// A comparison of autoencoders as a person reads it: a row for each measure, a column for each autoencoder.
+/// A comparison of autoencoders as text: a row for each measure, a column for each autoencoder.
 struct VaeCompareTable {
     let text: String
 
     init(_ report: AutoencoderComparisonReport) {
         var lines = [
-            TextTable.line("pictures", EvaluationTable.side(report.pictures)), TextTable.line("size", "\(report.size)"),
-            TextTable.line("latents", "the means of their distributions, without a scale"),
-            TextTable.line("at once", "\(report.batch) pictures, \(report.threads) threads"),
+            TextTable.line("images", EvaluationTable.side(report.pictures)), TextTable.line("size", "\(report.size)"),
+            TextTable.line("latents", "the means of their distributions, unscaled"),
+            TextTable.line("batch", "\(report.batch) images, \(report.threads) threads"),
         ]
         if let features = report.features {
             lines.append(TextTable.line("features", features.network))
@@ -23,12 +23,12 @@ struct VaeCompareTable {
             lines.append(TextTable.line("\(index + 1)", entry.path + (entry.name.map { ": \($0)" } ?? "")))
         }
         let facts: [(String, (AutoencoderComparisonReport.Entry) -> String)] = [
-            ("Reduction of a side", { "\($0.reduction)" }), ("Latent channels", { "\($0.latentChannels)" }),
+            ("Downsampling factor", { "\($0.reduction)" }), ("Latent channels", { "\($0.latentChannels)" }),
             ("Parameters", { "\($0.parameters)" }),
             ("Multiply-adds to encode, G", { Self.giga($0.encodingMultiplyAdds) }),
             ("Multiply-adds to decode, G", { Self.giga($0.decodingMultiplyAdds) }),
         ]
-        // All autoencoders are measured alike.
+        // All autoencoders have the same measures.
         let rows =
             entries[0].measures.indices.map { index in
                 [entries[0].measures[index].title] + entries.map { Self.value($0.measures[index]) }
