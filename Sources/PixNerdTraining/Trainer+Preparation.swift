@@ -55,7 +55,7 @@ extension Trainer {
             memory(preparation, communicator).total * communicator.localSize, MemoryEstimate.available
         )
         guard needed < available else {
-            let who = ranks > 1 ? "the \(communicator.localSize) ranks of this machine need" : "the run needs"
+            let who = ranks > 1 ? "The \(communicator.localSize) ranks of this machine need" : "The run needs"
             let others = ranks > 1 ? "start fewer on it, set training.shard_optimizer to true, " : ""
             throw PixNerdError(
                 .system, "\(who)",

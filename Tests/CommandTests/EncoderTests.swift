@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// The same weights as this program writes them and as Lightning saves a published run.
+    /// One set of weights in two formats: as this program writes it, and as Lightning saves a published run.
     @Test(arguments: ["safetensors", "ckpt"])
     func anAlignedRunAgrees(kind: String) throws {
         try Workplace.with { place in

@@ -1,50 +1,17 @@
 import Foundation
 import PixNerdCheckpoints
-import PixNerdImages
 import PixNerdInspection
 import PixNerdModels
-import PixNerdPrecompute
 import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Runs that are aligned with an encoder of some thousand random weights.
+/// Runs that are aligned with an encoder of a few thousand random weights.
 @Suite struct AlignmentTests {
-    /// Twelve patches of 16 x 16 pictures a side of 4: a grid of 4 x 4.
-    private func align(_ configuration: inout Configuration) {
-        configuration.model.patchSize = 4
-        configuration.repa.encoder = Fixtures.path("dinov2/transformers-registers")
-        configuration.repa.layer = 2
-    }
-
-    /// Writes the features of a run's pictures.
-    @discardableResult
-    private func encode(
-        _ runs: TinyRuns, to name: String = "features", size: Int = 16, encoder: String = "transformers-registers",
-        batchSize: Int = 5, stopAfter: Int = .max
-    ) throws -> ShardProgress {
-        let pictures = try ImageCollection.open(root: runs.pictures)
-        let encoder = try DINOv2File(path: Fixtures.path("dinov2/\(encoder)")).load()
-        var asked = 0
-        var watcher = ShardWatcher()
-        watcher.shouldStop = {
-            asked += 1
-            return asked > stopAfter
-        }
-        return try FeatureEncoding(encoder, pictures, imageSize: size, basePatch: 4, to: "\(runs.directory)/\(name)")
-            .run(batchSize: batchSize, watcher)
-    }
-
-    private func fromCache(_ runs: TinyRuns, _ configuration: inout Configuration) {
-        align(&configuration)
-        configuration.repa.encoder = ""
-        configuration.repa.features = "\(runs.directory)/features"
-    }
-
     @Test func bothLossesFallAndAreLogged() throws {
         try TinyRuns.with { runs in
             let run = try runs.train("long") {
-                align(&$0)
+                runs.align(&$0)
                 $0.training.steps = 60
                 $0.training.batchSize = 16
                 $0.training.learningRate = 5e-3
@@ -73,7 +40,7 @@ import Testing
     @Test func checkpointsHoldTheProjectorUnderItsPublishedNames() throws {
         try TinyRuns.with { runs in
             let run = try runs.train("run") {
-                align(&$0)
+                runs.align(&$0)
                 $0.repa.projectorWidth = 20
             }.run
             let file = try SafetensorsFile(path: "\(run.stepPath(6))/denoiser.safetensors")
@@ -104,10 +71,10 @@ import Testing
                 return try DenoiserCheckpoint(path: run.path).load(.raw).parameters.map(\.value.values)
             }
             let plain = try denoiser("plain") { _ in }
-            let whole = try denoiser("whole", align)
+            let whole = try denoiser("whole", runs.align)
             #expect(plain != whole)
             let none = try denoiser("none") {
-                align(&$0)
+                runs.align(&$0)
                 $0.repa.weight = 0
             }
             #expect(plain == none)
@@ -117,9 +84,9 @@ import Testing
     @Test(arguments: [false, true], [1, 3, 4])
     func aStoppedRunResumesToTheBit(isCached: Bool, step: Int) throws {
         try TinyRuns.with { runs in
-            if isCached { try encode(runs) }
+            if isCached { try runs.encodeFeatures() }
             func change(_ configuration: inout Configuration) {
-                isCached ? fromCache(runs, &configuration) : align(&configuration)
+                isCached ? runs.fromCache(&configuration) : runs.align(&configuration)
                 configuration.training.accumulate = 2
                 configuration.training.gradientClip = 0.5
                 configuration.training.recompute = true
@@ -135,16 +102,16 @@ import Testing
 
     @Test func featuresFromACacheGiveTheSameLosses() throws {
         try TinyRuns.with { runs in
-            #expect(try encode(runs).written == 32)
-            let ahead = try runs.train("cached") { fromCache(runs, &$0) }.run
-            let inStep = try runs.train("in-step", align).run
+            #expect(try runs.encodeFeatures().written == 32)
+            let ahead = try runs.train("cached") { runs.fromCache(&$0) }.run
+            let inStep = try runs.train("in-step", runs.align).run
             for (cached, computed) in zip(try runs.metrics(ahead), try runs.metrics(inStep)) {
                 #expect(abs(cached.loss / computed.loss - 1) < 1e-3)
                 #expect(abs(cached.align! / computed.align! - 1) < 1e-3)
             }
             // The encoder may be named besides; it must then be the same.
             try runs.train("both") {
-                fromCache(runs, &$0)
+                runs.fromCache(&$0)
                 $0.repa.encoder = Fixtures.path("dinov2/transformers-registers")
             }
         }
@@ -152,12 +119,12 @@ import Testing
 
     @Test func encodingGoesOnWhereItStopped() throws {
         try TinyRuns.with { runs in
-            try encode(runs, to: "whole")
-            #expect(try !encode(runs, stopAfter: 3).isFinished)
+            try runs.encodeFeatures(to: "whole")
+            #expect(try !runs.encodeFeatures(stopAfter: 3).isFinished)
             let shard = "features-000000.safetensors"
             #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/features/\(shard)"))
-            #expect(try encode(runs).written == 32)
-            #expect(try encode(runs).kept == 32)
+            #expect(try runs.encodeFeatures().written == 32)
+            #expect(try runs.encodeFeatures().kept == 32)
             for name in [shard, "features.json"] {
                 let (one, other) = (
                     try Data(contentsOf: URL(fileURLWithPath: "\(runs.directory)/whole/\(name)")),
@@ -173,7 +140,7 @@ import Testing
             let names = try FileManager.default.contentsOfDirectory(atPath: "\(runs.pictures)/ring").sorted()
             let path = "\(runs.pictures)/ring/\(names[0])"
             try Data("no picture".utf8).write(to: URL(fileURLWithPath: path))
-            try encode(runs)
+            try runs.encodeFeatures()
             let places = try SafetensorsFile(path: "\(runs.directory)/features/features-000000.safetensors")
                 .integers("places")
             #expect(places.count == 31 && places == places.sorted())

@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    /// In bf16 a batch alone leaves gradients as such; what is summed over batches is float32, as everything is in fp32.
+    /// In bf16 a single pass keeps gradients in bf16; sums over several passes are float32, as in fp32.
     @Test(.whereBFloat16IsHad, arguments: [(Precision.bf16, 1), (.bf16, 2), (.fp32, 1)])
     func gradientsAreRoundedWhereNothingIsAdded(precision: Precision, batches: Int) throws {
         let model = try model()

@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    /// A factor in `config.json` that does not bring the latents to deviation 1.
+    /// A factor in `config.json` that does not bring the latents to standard deviation 1.
     @Test(arguments: [0.18215, 0.13025])
     func aWrongScaleDoesNotBegin(factor: Double) throws {
         try TinyRuns.with { runs in
@@ -111,8 +111,7 @@ import Testing
         }
     }
 
-    /// Latents that come with deviation 1 already, to which a factor is applied once more: fresh from the autoencoder or
-    /// kept.
+    /// Latents that already have standard deviation 1 are scaled again, whether encoded during training or cached.
     @Test(arguments: [false, true])
     func latentsThatAreScaledTwiceAreNoticed(isCached: Bool) throws {
         try TinyRuns.with { runs in

@@ -34,8 +34,8 @@ import Testing
         }
     }
 
-    /// What is encoded ahead is what the step would encode, mirrored pictures among them. The last bits differ where OpenBLAS'
-    /// kernel rounds the products of another batch otherwise.
+    /// Precomputed latents, also of mirrored images, equal those encoded during training. The last bits may differ, since
+    /// OpenBLAS rounds matmuls of other batch sizes differently.
     @Test(arguments: [DenoiserOptions.Head.field, .linear])
     func cachedLatentsMakeTheSameRun(head: DenoiserOptions.Head) throws {
         try TinyRuns.with { runs in

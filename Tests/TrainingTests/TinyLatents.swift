@@ -9,7 +9,7 @@ import PixNerdTensors
 import PixNerdTraining
 import Testing
 
-/// Autoencoders and latents of some hundred weights, beside the tiny runs.
+/// Autoencoders of a few hundred weights and their latents.
 extension TinyRuns {
     /// An autoencoder of two channels that halves the sides.
     func makeAutoencoder(_ configuration: inout Configuration) {
@@ -43,7 +43,7 @@ extension TinyRuns {
         configuration.data.flip = true
     }
 
-    /// Writes the latents of a run's pictures.
+    /// Writes the latents of the images.
     @discardableResult
     func encodeLatents(
         to name: String = "latents", of autoencoder: String = "autoencoder", size: Int = 16,
@@ -62,9 +62,9 @@ extension TinyRuns {
         ).run(batchSize: 5, watcher)
     }
 
-    /// Writes latents as the published training code reads them: a file of `mean` and `logvar` beside each picture's name.
+    /// Writes latents in the layout of the published training code: a file with `mean` and `logvar` for each image.
     ///
-    /// - Parameter change: of each picture's numbers.
+    /// - Parameter change: applied to each value.
     func writeLatentFiles(
         to name: String = "files", of autoencoder: String = "autoencoder", _ change: (Float) -> Float = { $0 }
     ) throws {
@@ -77,7 +77,7 @@ extension TinyRuns {
             let path = "\(directory)/\(name)\(sample.name.dropFirst(pictures.count)).pt"
             try FileManager.default.createDirectory(
                 atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-            // Told by its first bytes, a file of either kind is read.
+            // The format is recognized by the first bytes, so a safetensors file serves as a .pt file.
             try SafetensorsWriter.write(
                 [("mean", moments.prefix(128)), ("logvar", moments.suffix(128))].map {
                     ($0, Tensor(Array($1), shape: [2, 8, 8]))

@@ -55,7 +55,7 @@ package struct ConfigurationAssignment: Sendable {
     /// - Throws: `PixNerdError` naming the path.
     package static func text(ofFile path: String) throws -> String {
         guard FileManager.default.fileExists(atPath: path) else {
-            throw PixNerdError(.notFound, found: "there is no configuration file \(path)")
+            throw PixNerdError(.notFound, found: "There is no configuration file \(path)")
         }
         guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
             throw PixNerdError(

@@ -37,7 +37,7 @@ struct AutoencoderPreparation: TrainingPreparation {
         do {
             architecture = try configuration.autoencoder.architecture()
         } catch let error as PixNerdError {
-            throw error.about("section autoencoder:")
+            throw error.about("The section autoencoder:")
         }
         if let problem = sizeProblem(configuration.data.imageSize, multiple: architecture.reduction) {
             throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")

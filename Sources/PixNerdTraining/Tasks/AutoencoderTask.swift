@@ -106,7 +106,7 @@ final class AutoencoderTask: TrainingTask {
             of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
         guard let scale = statistics.scale else {
             throw PixNerdError(
-                .notFinite, "the autoencoder's latents",
+                .notFinite, "The autoencoder's latents",
                 found: "cannot be scaled: their channels have the standard deviations \(statistics.channelDeviations)",
                 expected: "finite values greater than 0")
         }

@@ -86,14 +86,14 @@ struct CompareCommand: ParsableCommand {
         case .failed: throw ExitCode.failure
         case .killed(let signal):
             throw CommandError(
-                "\(unit.description): the process was killed by signal \(signal), possibly because memory ran out; run the "
-                    + "same command again to resume.")
+                "\(unit.description): the process was killed by signal \(signal), possibly for lack of memory; run the same "
+                    + "command again to resume.")
         }
     }
 
     private func perform(_ name: String, of comparison: PipelineComparison) throws {
         guard let unit = comparison.units.first(where: { $0.name == name }) else {
-            throw CommandError("the comparison has no unit \(name).")
+            throw CommandError("The comparison has no unit \(name).")
         }
         guard try comparison.perform(unit, shouldStop: UnitProcess.listen()) else {
             throw ExitCode(UnitProcess.stopped)

@@ -94,7 +94,8 @@ struct VaeCompareCommand: ParsableCommand {
         let (height, width) = try sides(of: size)
         guard min(height, width) >= 1, height <= ImageFile.maximumPixels / width else {
             throw CommandError(
-                "--size is '\(size)'; expected sides of at least 1 and at most \(ImageFile.maximumPixels) pixels in all.")
+                "--size is '\(size)'; expected sides of at least 1 and at most \(ImageFile.maximumPixels) pixels in all."
+            )
         }
         return PictureExtent(height: height, width: width)
     }
