@@ -80,7 +80,7 @@ import Testing
             let options = ["shapes", "--size", "16", "--count", "4"]
             let text = try place.succeed(["vae", "compare", sd, sdxl] + options + ["--out", "sheet.png"])
             for part in [
-                "shapes: 4 pictures", "16 x 16", "PSNR, dB", "SSIM", "Power spectrum", "Bits per pixel",
+                "shapes: 4 images", "16 x 16", "PSNR, dB", "SSIM", "Power spectrum", "Bits per pixel",
                 "Seconds to encode", "Peak memory, GB", "Parameters", "Multiply-adds to decode, G", "no rFID",
                 "the means of their distributions", "1          \(sd)", "2          \(sdxl)",
             ] {

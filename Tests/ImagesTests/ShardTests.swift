@@ -61,7 +61,7 @@ import Testing
             #expect(batch.pixels[place * 192..<(place + 1) * 192].elementsEqual(expected.pixels))
         }
         // A folder of shards is not laid out as a folder of pictures.
-        let error = #expect(throws: ImageError.self) { try ImageCollection.open(root: folder.path) }
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path) }
         #expect(error?.description.contains("holds no folders but 3 tar files; name the shards themselves") == true)
     }
 
