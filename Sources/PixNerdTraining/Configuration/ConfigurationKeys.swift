@@ -87,7 +87,7 @@ extension Configuration {
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
         ConfigurationKey(
             "training.field_sizes", \.training.fieldSizes,
-            "other image sides at which patches are decoded in training, such as [24, 48, 64] (see route field)",
+            "other image sides at which patches are decoded in training, such as [24, 48, 64]",
             limits: "of at least 1, or an empty list"
         ) { $0.allSatisfy { $0 >= 1 } },
         ConfigurationKey(
