@@ -179,7 +179,7 @@ extension String {
 private final class PageReading: NSObject, XMLParserDelegate {
     private(set) var text = ""
     private(set) var headings: [String] = []
-    /// Of `data` elements.
+    /// Values of the `data` elements.
     private(set) var values: [Double] = []
     private(set) var sources: [String] = []
     private var elements: [(name: String, role: String?)] = []

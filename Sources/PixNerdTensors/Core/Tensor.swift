@@ -92,7 +92,7 @@ public struct Tensor: Sendable {
 
     /// The elements with another shape, in shared memory.
     ///
-    /// - Precondition: both shapes have as many elements.
+    /// - Precondition: the number of elements does not change.
     public func reshaped(_ shape: [Int]) -> Tensor {
         precondition(
             shape.reduce(1, *) == count, "reshaped: \(self.shape) and \(shape) differ in their number of elements")
