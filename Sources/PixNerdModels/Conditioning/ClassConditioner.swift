@@ -10,9 +10,9 @@ public struct ClassConditioner: Conditioner {
     public let names: [String]
 
     /// - Parameters:
-    ///   - names: Class names by label; the numbers where nil.
+    ///   - names: Class names by label; nil to name classes by their numbers.
     ///   - origin: The file that errors name.
-    /// - Throws: `PixNerdError` where there are more names than classes.
+    /// - Throws: `PixNerdError` if there are more names than classes.
     public init(classes: Int, names: [String]? = nil, origin: String = "the model") throws {
         let names = names ?? (0..<classes).map(String.init)
         guard names.count <= classes else {

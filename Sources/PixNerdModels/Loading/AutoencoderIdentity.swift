@@ -1,16 +1,16 @@
 import Foundation
 import PixNerdDiffusion
 
-/// Which autoencoder's latents, and how scaled, a denoiser is trained in.
+/// The autoencoder whose latents a denoiser is trained on, and their scale.
 public struct AutoencoderIdentity: Codable, Sendable, Equatable {
-    /// Of its weights, wherever they lie.
+    /// A hash of its weights, independent of the path.
     public let fingerprint: String
-    /// What a person calls it: the published kind, or the path that it was read from.
+    /// The published kind, or else the path that it was read from.
     public let name: String
     public let path: String
     public let scale: LatentScale
     public let latentChannels: Int
-    /// How many pixels along a side become one latent: f.
+    /// Downsampling factor f: pixels along a side for each latent.
     public let reduction: Int
 
     package enum CodingKeys: String, CodingKey {
@@ -27,19 +27,19 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
         reduction = model.reduction
     }
 
-    /// Whether latents of one are latents of the other, wherever the files lie.
+    /// Whether both give the same latents: equal weights and scale, whatever the path.
     package func isSame(as other: AutoencoderIdentity) -> Bool {
         fingerprint == other.fingerprint && scale == other.scale
     }
 
-    /// Weights and scale, for a person.
+    /// A short description of weights and scale.
     public var text: String { "\(name) (weights \(fingerprint.prefix(8)), \(scale.summary))" }
 
-    /// As the metadata of a checkpoint holds it.
+    /// JSON for the metadata of a checkpoint.
     package var json: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Texts and numbers that are finite cannot fail.
+        // Strings and finite numbers always encode.
         return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 

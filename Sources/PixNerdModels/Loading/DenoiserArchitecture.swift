@@ -1,28 +1,28 @@
 import PixNerdDiffusion
 import PixNerdTensors
 
-/// The sizes of a denoiser: all that loading, training, cost and memory estimates know of a kind of denoiser.
+/// The sizes of a denoiser: all that loading, training, and cost and memory estimates know about a kind of denoiser.
 ///
 /// A new kind is a folder under `PixNerdModels` with a type of this protocol, and one line in `KnownDenoisers`.
 public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     /// Name of the kind, such as `PixNerd`.
     static var kind: String { get }
 
-    /// Whether tensors, under their names without a prefix, are those of a model of this kind.
+    /// Whether tensors, named without a prefix, are those of a model of this kind.
     static func recognizes(_ source: any TensorSource) -> Bool
 
-    /// Reads the sizes off the names and shapes of a checkpoint's tensors.
+    /// Infers the sizes from the names and shapes of a checkpoint's tensors.
     ///
     /// - Parameters:
     ///   - source: Tensors under their published names, without a prefix.
     ///   - metadata: Strings next to the tensors, for kinds whose shapes do not tell everything.
-    ///   - channels: Channels of the data, for kinds whose shapes do not tell; nil where they are not known.
-    /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
+    ///   - channels: Channels of the data, for kinds whose shapes do not tell them; nil if unknown.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     init(readFrom source: any TensorSource, metadata: [String: String], channels: Int?) throws
 
     /// Channels of the data that is diffused.
     var channels: Int { get }
-    /// Side of a patch, in the units of what is diffused.
+    /// Side of a patch, in pixels or latents.
     var patchSize: Int { get }
     /// Token width D.
     var tokenWidth: Int { get }
@@ -34,7 +34,7 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var trainedSide: Int? { get }
     /// Whether each patch is decoded by a field that can be evaluated at any density.
     var decodesFields: Bool { get }
-    /// The sizes in words, a line each.
+    /// A description of the sizes, line by line.
     var summary: [String] { get }
 
     /// Multiply-adds of one forward pass for one image.
@@ -47,10 +47,10 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     /// - Throws: `CheckpointMismatch` with every missing, unexpected and misshapen tensor.
     func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser
 
-    /// What turns prompts into the condition of such a model.
+    /// The conditioner that turns prompts into the condition of such a model.
     ///
     /// - Parameters:
-    ///   - classNames: Class names that the checkpoint holds.
+    ///   - classNames: Class names from the checkpoint; nil if it has none.
     ///   - origin: The file that errors name.
     func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner
 }

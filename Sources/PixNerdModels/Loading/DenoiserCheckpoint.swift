@@ -5,14 +5,14 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// Which of a checkpoint's two sets of weights is meant.
+/// One of the two sets of weights in a checkpoint.
 public enum WeightKind: String, Sendable, CaseIterable {
-    /// The moving average, which samples better.
+    /// The EMA of the weights, which samples better.
     case ema
-    /// The weights that are trained.
+    /// The trained weights.
     case raw
 
-    /// What the names of these tensors begin with in published checkpoints.
+    /// Prefix of these tensors' names in published checkpoints.
     public var prefix: String {
         switch self {
         case .ema: "ema_denoiser."
@@ -29,46 +29,46 @@ public enum WeightKind: String, Sendable, CaseIterable {
     }
 }
 
-/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, or a file of PyTorch's
+/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, or a PyTorch file
 /// (`.ckpt`, `.pt`, `.pth`).
 public struct DenoiserCheckpoint {
     /// The file or the directory of the step.
     public let path: String
-    /// The file, or the two of a step: trained weights and moving average.
+    /// The file, or the two files of a step: trained and EMA weights.
     public let files: [TensorFile]
-    /// Whether it holds one set of weights, without a prefix, which serves as both.
+    /// Whether the checkpoint holds a single set of weights, without a prefix, which is used as both.
     public let isBare: Bool
     private let sources: [WeightKind: TensorSubset]
-    /// Strings about the checkpoint, such as `classes` and `image_size`.
+    /// Metadata of the checkpoint, such as `classes` and `image_size`.
     public let metadata: [String: String]
 
-    /// What the names of a projector's tensors begin with in published checkpoints.
+    /// Prefix of a projector's tensor names in published checkpoints.
     public static let projectorPrefix = "diffusion_trainer."
 
-    /// The key of the metadata that says whose latents are diffused.
+    /// The metadata key of the autoencoder whose latents are diffused.
     package static let autoencoderKey = "autoencoder"
 
-    /// Whose latents are diffused; nil for pixels, or where the checkpoint does not say it.
+    /// The autoencoder whose latents are diffused; nil for pixels, or if the checkpoint does not say.
     public var autoencoder: AutoencoderIdentity? {
         metadata[Self.autoencoderKey].flatMap(AutoencoderIdentity.init(json:))
     }
 
-    /// The projector that tokens were aligned by; nil where the checkpoint holds none.
+    /// The projector of an aligned run; nil if the checkpoint holds none.
     ///
-    /// - Throws: one sentence that names what is missing, left over or misshapen.
+    /// - Throws: `CheckpointMismatch` with all missing, unexpected and misshapen tensors.
     public func projector() throws -> Projector? {
         let prefix = Self.projectorPrefix
         guard let file = files.first(where: { $0.names.contains { $0.hasPrefix(prefix) } }) else { return nil }
         return try Projector(loading: TensorSubset(file, prefix: prefix))
     }
 
-    /// Finds the weights; a run directory stands for its latest step.
+    /// Opens the files of a checkpoint; a run directory means its latest step.
     ///
-    /// - Throws: one sentence that names what was found where.
+    /// - Throws: `PixNerdError` if there is no checkpoint at the path or it cannot be read.
     public init(path: String) throws {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
-            throw CheckpointError("There is no checkpoint \(path).")
+            throw PixNerdError(.notFound, found: "There is no checkpoint \(path)")
         }
         if isDirectory.boolValue {
             try self.init(directory: path)
@@ -82,9 +82,10 @@ public struct DenoiserCheckpoint {
         if !FileManager.default.fileExists(atPath: "\(directory)/\(WeightKind.raw.fileName)") {
             let run = RunDirectory(existing: directory)
             guard let latest = run.savedSteps.last else {
-                throw CheckpointError(
-                    "\(directory) is not a run with a saved step: it holds no step-* directory; "
-                        + "name a run directory, a step in one, or a checkpoint file.")
+                throw PixNerdError(
+                    .notFound, "\(directory)",
+                    found: "is not a run with a saved step: it holds no step-* directory",
+                    expected: "a run directory, a step in one, or a checkpoint file")
             }
             step = run.stepPath(latest)
         }
@@ -115,29 +116,29 @@ public struct DenoiserCheckpoint {
         }
         isBare = sources.isEmpty
         if isBare {
-            // A bare state dict: one set of weights, which serves as both.
+            // A bare state dict: one set of weights, used as both.
             for kind in WeightKind.allCases { sources[kind] = TensorSubset(file, prefix: "") }
         }
         self.sources = sources
     }
 
-    /// Names of the classes in the order of the labels, where the checkpoint holds them.
+    /// Class names by label; nil if the checkpoint has none.
     public var classNames: [String]? {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
 
-    /// The side of the pictures of training, where the checkpoint holds it.
+    /// Side of the training images in pixels; nil if the checkpoint does not say.
     public var imageSize: Int? { metadata["image_size"].flatMap { Int($0) } }
 
     package static let fieldSizesKey = "field_sizes"
 
-    /// Sides in pixels at which patches were decoded in training besides that of the pictures; empty for none, or where the
-    /// checkpoint does not say it.
+    /// Image sides in pixels, besides `imageSize`, at which fields were decoded in training; empty if there are none or
+    /// the checkpoint does not say.
     public var fieldSizes: [Int] {
         (metadata[Self.fieldSizesKey] ?? "").split(separator: ",").compactMap { Int($0) }
     }
 
-    /// Channels of what is diffused, where the checkpoint says it.
+    /// Channels of the diffused data; nil if the checkpoint does not say.
     package var channels: Int? {
         struct Sizes: Decodable {
             let channels: Int
@@ -149,10 +150,10 @@ public struct DenoiserCheckpoint {
     /// Whether the checkpoint holds these weights.
     public func holds(_ kind: WeightKind) -> Bool { sources[kind] != nil }
 
-    /// The weights to use: those that are asked for, else EMA weights, else what there is.
+    /// The weights to use: `asked` if given, else EMA weights if the checkpoint has them, else raw weights.
     public func preferred(_ asked: WeightKind?) -> WeightKind { asked ?? (holds(.ema) ? .ema : .raw) }
 
-    /// A remark where raw weights are used because there are no others.
+    /// A message for when raw weights are used because there are no EMA weights.
     public var noEMANotice: String { "\(path) holds no EMA weights (ema_denoiser.*); the raw weights are used." }
 
     /// The path of the file that holds these weights.
@@ -162,19 +163,21 @@ public struct DenoiserCheckpoint {
 
     /// The tensors of these weights, without a prefix.
     ///
-    /// - Throws: one sentence where the checkpoint does not hold them.
+    /// - Throws: `PixNerdError` if the checkpoint does not hold them.
     public func tensors(_ kind: WeightKind) throws -> TensorSubset {
         guard let source = sources[kind] else {
-            throw CheckpointError(
-                "\(path) holds no \(kind.rawValue) weights: no tensor's name begins with \(kind.prefix)")
+            throw PixNerdError(
+                .notFound, "\(path)",
+                found: "holds no \(kind.rawValue) weights: no tensor's name begins with \(kind.prefix)")
         }
         return source
     }
 
     /// The architecture of these weights.
     ///
-    /// - Parameter channels: Channels of the data, where the checkpoint does not say it; nil for what its shapes allow.
-    /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
+    /// - Parameter channels: Channels of the data, used if the checkpoint does not say; nil to infer them from its
+    ///   shapes.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public func architecture(
         _ kind: WeightKind, channels expected: Int? = nil
     ) throws -> any DenoiserArchitecture {
@@ -183,7 +186,8 @@ public struct DenoiserCheckpoint {
 
     /// The model with these weights.
     ///
-    /// - Parameter channels: Channels of the data, where the checkpoint does not say it; nil for what its shapes allow.
+    /// - Parameter channels: Channels of the data, used if the checkpoint does not say; nil to infer them from its
+    ///   shapes.
     /// - Throws: `PixNerdError` or `CheckpointMismatch` that names what is missing, unexpected or misshapen.
     public func load(
         _ kind: WeightKind, channels expected: Int? = nil, recomputesBlocks: Bool = false
@@ -198,28 +202,30 @@ public struct DenoiserCheckpoint {
         return model
     }
 
-    /// What turns prompts into the condition of this checkpoint's model.
+    /// The conditioner that turns prompts into the condition of this checkpoint's model.
     public func conditioner(of architecture: any DenoiserArchitecture) throws -> any Conditioner {
         try architecture.conditioner(classNames: classNames, origin: path)
     }
 }
 
 extension DenoiserCheckpoint {
-    /// What turns the checkpoint into one file.
+    /// The conversion of the checkpoint to a single file.
     ///
     /// - Parameters:
-    ///   - kind: weights that become a state dict without a prefix; where nil everything keeps its name.
-    ///   - type: of floating-point tensors; where nil each keeps its own.
-    /// - Throws: one sentence where there are no such weights.
+    ///   - kind: Weights to write as a state dict without a prefix; nil to write all tensors under their names.
+    ///   - type: Type of the floating-point tensors in the new file; nil to keep the type of each.
+    /// - Throws: `PixNerdError` if the checkpoint does not hold these weights.
     public func conversion(_ kind: WeightKind?, type: ElementType?) throws -> CheckpointConversion {
         var conversion = CheckpointConversion(type: type)
         if let kind { _ = try tensors(kind) }
         for file in files { try conversion.add(file, prefix: isBare ? "" : kind?.prefix ?? "") }
-        guard !conversion.isEmpty else { throw CheckpointError("\(path) holds no tensors that are read.") }
+        guard !conversion.isEmpty else {
+            throw PixNerdError(.malformed, "\(path)", found: "holds no tensors that can be read")
+        }
         return conversion
     }
 
-    /// The metadata, with the architecture where it can be read off the tensors.
+    /// The metadata, with the architecture added if it can be inferred from the tensors.
     public var describedMetadata: [String: String] {
         var described = metadata
         for kind in WeightKind.allCases where described["architecture"] == nil {

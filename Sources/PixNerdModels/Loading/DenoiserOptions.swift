@@ -1,23 +1,23 @@
 /// The model section of a run's configuration.
 public struct DenoiserOptions: Sendable, Equatable {
-    /// What the last tokens of a patch become.
+    /// The head that turns the last tokens into velocity.
     public enum Head: String, Sendable, CaseIterable, Codable {
-        /// The weights of a small MLP for each patch (PixNerd, arXiv 2507.23268).
+        /// Each token becomes the weights of a small MLP for its patch (PixNerd, arXiv 2507.23268).
         case field
-        /// The patch itself through one matrix, as in DiT: the published latent baseline of PixNerd (DDT, Wang et al.,
-        /// arXiv 2504.05741).
+        /// Each token becomes its patch through one matrix, as in DiT: the published latent baseline of PixNerd (DDT,
+        /// Wang et al., arXiv 2504.05741).
         case linear
     }
 
-    /// Name of a published size, whose sizes the other keys override; empty for none.
+    /// Name of a preset (a published model), whose sizes the other keys override; empty for none.
     public var preset = ""
     /// Token width D.
     public var hiddenSize = 256
     /// Number of attention heads.
     public var heads = 4
-    /// Transformer blocks and field blocks together.
+    /// Number of transformer and field blocks together.
     public var blocks = 8
-    /// Transformer blocks among them.
+    /// Number of transformer blocks.
     public var conditionedBlocks = 6
     /// Side of a patch in pixels.
     public var patchSize = 4

@@ -8,13 +8,13 @@ public enum KnownDenoisers {
         DiTArchitecture.self,
     ]
 
-    /// The architecture of a checkpoint, read off its tensors.
+    /// The architecture of a checkpoint, inferred from its tensors.
     ///
     /// - Parameters:
     ///   - source: Tensors under their published names, without a prefix.
     ///   - metadata: Strings next to the tensors.
-    ///   - channels: Channels of the data, where known.
-    /// - Throws: `PixNerdError` naming the tensor that is missing or makes no sense.
+    ///   - channels: Channels of the data; nil if unknown.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public static func architecture(
         of source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil
     ) throws -> any DenoiserArchitecture {
@@ -22,10 +22,10 @@ public enum KnownDenoisers {
         return try kind.init(readFrom: source, metadata: metadata, channels: channels)
     }
 
-    /// The architecture that a run's model section asks for.
+    /// The architecture that the model section of a run's configuration asks for.
     ///
     /// - Parameter channels: Channels of the data.
-    /// - Throws: `PixNerdError` naming the size that cannot be.
+    /// - Throws: `PixNerdError` naming the size that is not valid.
     public static func architecture(
         _ options: DenoiserOptions, channels: Int
     ) throws -> any TrainableArchitecture {

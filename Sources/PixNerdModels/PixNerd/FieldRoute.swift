@@ -2,21 +2,21 @@ import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
-/// A PixNerd that keeps the grid of patches that it was trained on, and decodes each patch at more or fewer pixels by
+/// A PixNerd that keeps the patch grid of its training size and decodes each patch at more or fewer pixels, by
 /// evaluating its field at finer or coarser positions.
 ///
-/// The transformer sees the noisy picture resized to the size of training by taking the nearest pixel, which leaves the
-/// noise what it was.
+/// The transformer sees the noisy image resized to the training size with nearest-neighbour interpolation, which keeps
+/// the noise level.
 struct FieldRoute: FieldResampledDenoiser {
     private let model: PixNerd
-    /// Side of the pictures of training.
+    /// Side of the training images.
     private let trainedSize: Int
 
-    /// - Parameter trainedSize: side of the pictures of training, a multiple of the model's patch.
+    /// - Parameter trainedSize: Side of the training images, a multiple of the model's patch size.
     init(_ model: PixNerd, trainedSize: Int) {
         precondition(
             trainedSize > 0 && trainedSize % model.sizeMultiple == 0,
-            "FieldRoute: patches of \(model.sizeMultiple) do not divide pictures of \(trainedSize)")
+            "FieldRoute: images of \(trainedSize) are not a multiple of the patch size \(model.sizeMultiple)")
         self.model = model
         self.trainedSize = trainedSize
     }
@@ -29,7 +29,7 @@ struct FieldRoute: FieldResampledDenoiser {
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
 
-    /// The grid of patches must divide the picture.
+    /// Patches per side; the sides of images must be multiples of it.
     var sizeMultiple: Int { trainedSize / model.sizeMultiple }
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
@@ -42,11 +42,11 @@ struct FieldRoute: FieldResampledDenoiser {
         model.velocity(x, seen: seen(x), times: times, condition: condition, tokensAfter: block)
     }
 
-    /// This route for pictures of which only some pixels of each patch are decoded, as in training.
+    /// A denoiser that decodes only some pixels of each patch, as in training.
     ///
     /// - Parameters:
-    ///   - pixels: of the patches at the density of the whole pictures.
-    ///   - x: the whole pictures, noisy, [B, C, H, W].
+    ///   - pixels: Pixels of the patches at the density of the whole images.
+    ///   - x: The whole noisy images, [B, C, H, W].
     func decoding(_ pixels: PatchPixels, of x: Tensor) -> any AlignableDenoiser {
         PartialField(model: model, seen: seen(x), positions: pixels.positions)
     }
@@ -54,10 +54,10 @@ struct FieldRoute: FieldResampledDenoiser {
     private func seen(_ x: Tensor) -> Tensor { resizedToNearest(x, height: trainedSize, width: trainedSize) }
 }
 
-/// A PixNerd that is asked for some pixels of each patch, and has seen all.
+/// A PixNerd whose transformer sees whole images and whose field decodes some pixels of each patch.
 private struct PartialField: AlignableDenoiser {
     let model: PixNerd
-    /// What the transformer sees, [B, C, h, w].
+    /// Images that the transformer sees, [B, C, h, w].
     let seen: Tensor
     /// Position features of the decoded pixels of a patch, [Q, 64].
     let positions: Tensor

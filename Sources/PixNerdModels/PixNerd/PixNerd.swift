@@ -2,27 +2,28 @@ import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
-/// PixNerd, class-conditional (arXiv 2507.23268): a patch transformer whose tokens are the weights of a small MLP for
+/// Class-conditional PixNerd (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
 /// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
 public final class PixNerd: AlignableDenoiser {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
     private let layers: PixNerdLayers
-    /// Whether training keeps only the inputs of the transformer blocks and computes the rest again in the backward
-    /// pass: a quarter more time for a fraction of the memory.
+    /// Whether training keeps only the inputs of the transformer blocks and recomputes the rest in the backward pass,
+    /// which takes a quarter more time and a fraction of the memory.
     public let recomputesBlocks: Bool
 
     /// A model with fresh weights, initialised as the published code does.
     public convenience init(_ architecture: PixNerdArchitecture, seed: UInt64, recomputesBlocks: Bool = false) {
-        // Initialising never throws: only loading does.
+        // Initialisation never throws; only loading does.
         try! self.init(architecture, source: .initialize(seed: seed), recomputesBlocks)
     }
 
-    /// A model with the weights of a checkpoint, whose names are the published ones without a prefix.
+    /// A model with the weights of a checkpoint, under their published names without a prefix.
     ///
-    /// - Parameter channels: of what a linear head diffuses, where known; see `PixNerdArchitecture`.
-    /// - Throws: `ArchitectureError` where the sizes cannot be read off the tensors; `CheckpointMismatch` with all
-    ///   missing, left-over and misshapen tensors.
+    /// - Parameter channels: Channels of the data, which the shapes of a linear head do not tell; nil if unknown. See
+    ///   `PixNerdArchitecture`.
+    /// - Throws: `PixNerdError` if the sizes cannot be inferred from the tensors; `CheckpointMismatch` with all missing,
+    ///   unexpected and misshapen tensors.
     public convenience init(
         loading source: any TensorSource, channels: Int? = nil, recomputesBlocks: Bool = false
     ) throws {
@@ -62,13 +63,13 @@ public final class PixNerd: AlignableDenoiser {
         velocity(x, seen: x, times: times, condition: condition, tokensAfter: block)
     }
 
-    /// The velocity of pictures of which the transformer sees another version, and the tokens that leave a block.
+    /// The velocity of images that the transformer sees resized, and the output tokens of a block.
     func velocity(
         _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
         tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
         precondition(
-            (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) among the \(tokenBlocks) of tokens")
+            (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) of \(tokenBlocks) transformer blocks")
         var kept: Tensor?
         let velocity = velocity(x, seen: seen, positions: positions, times: times, condition: condition) {
             number, tokens in
@@ -77,16 +78,16 @@ public final class PixNerd: AlignableDenoiser {
         return (velocity, kept!)
     }
 
-    /// The velocity of pictures of which the transformer sees a version with fewer or more pixels.
+    /// The velocity of images that the transformer sees at fewer or more pixels.
     ///
-    /// With a linear head both are the same. Else the grid of patches is that of what is seen; each patch's field is evaluated
-    /// at as many pixels as the patch has in `x`. (The second route to any size: the published text-to-image model decodes so.)
+    /// The patch grid is that of `seen`; each patch's field is evaluated at as many pixels as the patch has in `x`, as
+    /// the published text-to-image model does. With a linear head `x` and `seen` have the same shape.
     ///
     /// - Parameters:
-    ///   - x: [B, C, H, W]; the rows and columns of the grid divide H and W.
-    ///   - seen: [B, C, h, w], of which the patch divides h and w.
-    ///   - positions: features of the positions of a patch's pixels, [Q, 64]; nil for pixels that are evenly spread.
-    ///   - afterBlock: sees the tokens that leave each block, [B, N, D]; blocks are counted from 1.
+    ///   - x: Noisy images, [B, C, H, W]; H and W are multiples of the grid's rows and columns.
+    ///   - seen: Images that the transformer sees, [B, C, h, w]; h and w are multiples of the patch size.
+    ///   - positions: Position features of a patch's pixels, [Q, 64]; nil for evenly spaced pixels.
+    ///   - afterBlock: Called with the number of each block, from 1, and its output tokens, [B, N, D].
     func velocity(
         _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
         afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
@@ -94,7 +95,7 @@ public final class PixNerd: AlignableDenoiser {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
         precondition(
             architecture.head == .field || seen.shape == x.shape,
-            "PixNerd: a linear head has no other densities than that of what is seen")
+            "PixNerd: a linear head decodes at the density of the transformer's input only")
         let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
         precondition(
             times.count == grid.batch && condition.count == grid.batch && fieldGrid.batch == grid.batch

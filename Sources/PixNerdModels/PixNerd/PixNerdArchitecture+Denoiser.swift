@@ -39,14 +39,14 @@ extension PixNerdArchitecture: TrainableArchitecture {
         batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision
     ) -> Int {
         let tokens = batch * (height / patchSize) * (width / patchSize)
-        // Kept for the derivatives of a block: its input, two norms, queries, keys and values, attention, both outputs.
+        // Kept for the gradients of a block: its input, two norms, queries, keys and values, attention, both outputs.
         let block = 9 * hiddenSize + 2 * feedForwardWidth
         // Generated weights and their gradients.
         let generated = 2 * fieldWidth * fieldWidth * fieldRatio
         let field = 2 * (blocks - conditionedBlocks) * generated
-        // A linear head has no field, but the last norm and both sides of its matrix.
+        // A linear head has no field but keeps the last norm, and the input and output of its matrix.
         let pixels = 12 * channels * patchSize * patchSize + (head == .linear ? 2 * hiddenSize : 0)
-        // Inputs of recomputed blocks stay float32.
+        // The inputs of recomputed blocks stay float32.
         let bytes = precision == .bf16 ? 2 : 4
         let (inputs, kept) =
             recompute ? (conditionedBlocks * hiddenSize, block) : (0, conditionedBlocks * block)

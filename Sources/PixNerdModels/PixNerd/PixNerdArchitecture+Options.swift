@@ -15,7 +15,7 @@ extension DenoiserOptions {
         ]
     }()
 
-    /// Takes the sizes of the preset, where one is named.
+    /// Replaces the sizes by those of the preset, if one is named.
     public mutating func applyPreset() {
         guard let sizes = Self.presets[preset] else { return }
         (hiddenSize, heads) = (sizes.hiddenSize, sizes.heads)
@@ -28,7 +28,7 @@ extension PixNerdArchitecture {
     /// The sizes that a configuration asks for.
     ///
     /// - Parameter channels: Channels of the data.
-    /// - Throws: `PixNerdError` naming the size that cannot be.
+    /// - Throws: `PixNerdError` naming the size that is not valid.
     init(_ options: DenoiserOptions, channels: Int) throws {
         try self.init(
             hiddenSize: options.hiddenSize, heads: options.heads, blocks: options.blocks,
@@ -39,7 +39,7 @@ extension PixNerdArchitecture {
 
     /// A published size, with patches of 16 pixels.
     ///
-    /// - Throws: `PixNerdError` where there is no such preset.
+    /// - Throws: `PixNerdError` if there is no such preset.
     public init(preset: String, classes: Int = 1000) throws {
         guard var options = DenoiserOptions.presets[preset] else {
             throw PixNerdError(

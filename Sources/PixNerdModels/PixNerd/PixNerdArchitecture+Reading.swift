@@ -2,7 +2,7 @@ import PixNerdSupport
 import PixNerdTensors
 
 extension PixNerdArchitecture: Codable {
-    /// Sizes without a `head` are those of a field.
+    /// Decodes the sizes; without a `head` they are those of a field.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func size(_ key: CodingKeys) throws -> Int { try values.decode(Int.self, forKey: key) }
@@ -16,7 +16,7 @@ extension PixNerdArchitecture: Codable {
             fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 0, classes: size(.classes))
     }
 
-    /// A linear head leaves out the sizes of the field.
+    /// Encodes the sizes, without those of the field if the head is linear.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         let sizes: [(CodingKeys, Int)] = [
@@ -28,14 +28,14 @@ extension PixNerdArchitecture: Codable {
         if head != .field { try values.encode(head, forKey: .head) }
     }
 
-    /// Reads the sizes off the names and shapes of a checkpoint's tensors, without a configuration.
+    /// Infers the sizes from the names and shapes of a checkpoint's tensors, without a configuration.
     ///
     /// - Parameters:
-    ///   - source: tensors under the published names, without a prefix.
-    ///   - metadata: not used.
-    ///   - channels: of what a linear head diffuses, since its shapes do not tell them from the patch; where nil 3 is
-    ///     taken where it makes a square patch, then 4, then 16.
-    /// - Throws: `ArchitectureError` naming the tensor that is missing or makes no sense.
+    ///   - source: Tensors under the published names, without a prefix.
+    ///   - metadata: Not used.
+    ///   - channels: Channels of the data, which the shapes of a linear head do not separate from the patch; nil for the
+    ///     first of 3, 4 and 16 that gives a square patch.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public init(readFrom source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil) throws {
         let shapes = PublishedShapes(source)
         let isLinear = shapes.has("x_embedder.proj.weight")
@@ -60,15 +60,15 @@ extension PixNerdArchitecture: Codable {
             fieldRatio: generated / (2 * fieldWidth * fieldWidth), classes: classes)
     }
 
-    /// The channels and the side of a patch of so many numbers.
+    /// The channels and side of a square patch that holds `values` numbers.
     private static func patch(values: Int, channels: Int?, _ origin: String) throws -> (channels: Int, side: Int) {
         for channels in channels.map({ [$0] }) ?? [3, 4, 16] where values % channels == 0 {
             let side = Int(Double(values / channels).squareRoot().rounded())
             if side * side * channels == values { return (channels, side) }
         }
-        throw ArchitectureError(
-            description: "\(origin): the patch embedding reads \(values) numbers, which are no square patch of "
-                + "\(channels.map(String.init) ?? "3, 4 or 16") channels.")
+        throw PixNerdError(
+            .malformed, "\(origin):", found: "the patch embedding reads \(values) numbers",
+            expected: "a square patch of \(channels.map(String.init) ?? "3, 4 or 16") channels")
     }
 }
 
@@ -82,17 +82,18 @@ private struct PublishedShapes {
 
     func shape(_ name: String, _ rank: Int) throws -> [Int] {
         guard let shape = source.shape(of: name) else {
-            throw ArchitectureError(
-                description: "\(source.origin) is not a PixNerd checkpoint: it lacks the tensor \(name).")
+            throw PixNerdError(
+                .malformed, "\(source.origin)", found: "is not a PixNerd checkpoint: it lacks the tensor \(name)")
         }
         guard shape.count == rank, !shape.contains(0) else {
-            throw ArchitectureError(
-                description: "\(source.origin): the tensor \(name) has the shape \(shape), not \(rank) sides.")
+            throw PixNerdError(
+                .malformed, "\(source.origin): the tensor \(name)", found: "has the shape \(shape)",
+                expected: "\(rank) dimensions, none of them 0")
         }
         return shape
     }
 
-    /// One more than the largest number of a block with such a tensor.
+    /// One more than the largest number of a block that has a tensor whose name begins with `part`.
     func blockEnd(_ part: String) -> Int {
         source.names.compactMap { name -> Int? in
             let parts = name.split(separator: ".", maxSplits: 2)

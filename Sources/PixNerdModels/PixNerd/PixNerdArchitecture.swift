@@ -2,22 +2,22 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// The sizes of a PixNerd. The keys of its JSON are the arguments of the published classes.
+/// The sizes of a PixNerd. Its JSON keys are the argument names of the published classes.
 public struct PixNerdArchitecture: Sendable, Equatable {
-    /// D, the width of the tokens.
+    /// Token width D.
     public var hiddenSize: Int
     public var heads: Int
-    /// Transformer blocks and field blocks together.
+    /// Number of transformer and field blocks together.
     public var blocks: Int
-    /// Transformer blocks among them.
+    /// Number of transformer blocks.
     public var conditionedBlocks: Int
-    /// P, the side of a patch in pixels.
+    /// Side P of a patch in pixels.
     public var patchSize: Int
     public var channels: Int
     public var head: DenoiserOptions.Head
-    /// F, the width of the field; 0 with a linear head.
+    /// Width F of the field; 0 with a linear head.
     public var fieldWidth: Int
-    /// r, the inner width of a field block over F; 0 with a linear head.
+    /// Ratio r of the inner width of a field block to F; 0 with a linear head.
     public var fieldRatio: Int
     public var classes: Int
 
@@ -35,9 +35,10 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     }
 
     /// - Parameters:
-    ///   - blocks: with a linear head there are none beside the transformer's, and the number is not looked at.
-    ///   - fieldWidth: not looked at with a linear head, as `fieldRatio` is not.
-    /// - Throws: `ArchitectureError` naming the size that cannot be.
+    ///   - blocks: Number of transformer and field blocks; ignored with a linear head, which has no field blocks.
+    ///   - fieldWidth: Width of the field; ignored with a linear head.
+    ///   - fieldRatio: Inner width of a field block relative to `fieldWidth`; ignored with a linear head.
+    /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000
@@ -63,24 +64,24 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         ]
         let fieldSizes = head == .field ? [("hidden_size_x", fieldWidth), ("nerf_mlpratio", fieldRatio)] : []
         for (name, value) in sizes + fieldSizes where value < 1 {
-            throw ArchitectureError(description: "\(name) is \(value); it must be at least 1.")
+            throw PixNerdError(.invalidValue, "\(name)", found: "is \(value)", expected: "at least 1")
         }
         guard hiddenSize % heads == 0, hiddenSize / heads % 4 == 0 else {
-            throw ArchitectureError(
-                description: "hidden_size \(hiddenSize) over num_groups \(heads) must be a multiple of 4, "
-                    + "since rotary positions turn pairs along two axes.")
+            throw PixNerdError(
+                .invalidValue, "hidden_size \(hiddenSize) / num_groups \(heads)",
+                found: "is not a multiple of 4, which rotary positions need for pairs along two axes")
         }
         guard head == .linear || conditionedBlocks < blocks else {
-            throw ArchitectureError(
-                description: "num_cond_blocks \(conditionedBlocks) must be less than num_blocks \(blocks): "
-                    + "the rest are the blocks of the field.")
+            throw PixNerdError(
+                .invalidValue, "num_cond_blocks", found: "is \(conditionedBlocks)",
+                expected: "less than num_blocks (\(blocks)), since the remaining blocks are those of the field")
         }
     }
 
-    /// The inner width of the gated MLP of a transformer block.
+    /// Inner width of the gated MLP of a transformer block.
     public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
 
-    /// How many parameters a model of these sizes has.
+    /// Number of weights of a model of these sizes.
     public var parameterCount: Int {
         let (width, inner, field) = (hiddenSize, feedForwardWidth, fieldWidth)
         let attention = 4 * width * width + width + 2 * (width / heads)
@@ -98,7 +99,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         }
     }
 
-    /// Multiply-adds of one forward pass for one picture, as the published code computes it.
+    /// Multiply-adds of one forward pass for one image, as the published code computes it.
     public func multiplyAdds(height: Int, width: Int) -> Int {
         let tokens = height / patchSize * (width / patchSize)
         let pixels = patchSize * patchSize

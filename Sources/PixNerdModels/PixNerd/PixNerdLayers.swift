@@ -51,14 +51,14 @@ struct PixNerdLayers: Sendable {
     }
 }
 
-/// Tokens as the weights of a small MLP for each patch.
+/// The head that turns each token into the weights of a small MLP for its patch.
 struct FieldHead: Sendable {
     let pixelEmbedder: Linear
     let finalNorm: RMSNormWeight
     let finalLinear: Linear
     let blocks: [Block]
 
-    /// One layer of the field: what makes its two matrices from a token, and its norm.
+    /// One layer of the field: the linear layer that generates its two matrices from a token, and its norm.
     struct Block: Sendable {
         let generator: Linear
         let norm: RMSNormWeight
@@ -75,7 +75,7 @@ struct FieldHead: Sendable {
     /// - Parameters:
     ///   - pixels: [B N, P P, C], noisy.
     ///   - tokens: [B, N, D].
-    ///   - positions: of the pixels in a patch, [P P, 64].
+    ///   - positions: Position features of the pixels in a patch, [P P, 64].
     /// - Returns: [B N, P P, C], the velocity.
     func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
         let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])
@@ -91,7 +91,7 @@ struct FieldHead: Sendable {
     }
 }
 
-/// Tokens as the patches themselves, through one matrix (Peebles and Xie, arXiv 2212.09748, section 3.2).
+/// The head that turns each token into its patch with one matrix (Peebles and Xie, arXiv 2212.09748, section 3.2).
 struct LinearHead: Sendable {
     private let modulation: Linear
     private let linear: Linear
