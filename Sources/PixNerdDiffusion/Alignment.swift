@@ -2,13 +2,13 @@ import PixNerdLayers
 import PixNerdOptimization
 import PixNerdTensors
 
-/// Representation alignment (REPA; Yu et al., arXiv 2410.06940): what a denoiser's tokens say half-way, seen through a
-/// projector, is drawn towards an encoder's features of the clean picture.
+/// Representation alignment (REPA; Yu et al., arXiv 2410.06940): projects the tokens of a middle block and aligns them
+/// with an encoder's features of the clean image.
 public struct Alignment: Sendable {
     public let projector: Projector
     /// The block whose tokens are aligned, counted from 1; 8 as published.
     public let layer: Int
-    /// What the loss counts beside that of the velocity; 0.5 as published.
+    /// Weight of the alignment loss relative to the velocity loss; 0.5 as published.
     public let weight: Float
 
     public init(projector: Projector, layer: Int, weight: Float) {
@@ -18,7 +18,7 @@ public struct Alignment: Sendable {
     }
 }
 
-/// The loss of the velocity, and the weighed mean of 1 - cosine between projected tokens and the batch's features.
+/// The velocity loss plus the weighted mean of 1 - cosine between projected tokens and the batch's features.
 ///
 /// - Precondition: the batch has features [B, N, E] of the projector's width.
 public func alignedLoss(

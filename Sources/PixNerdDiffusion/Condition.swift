@@ -1,6 +1,6 @@
-/// What a batch of images is conditioned on, such as their classes: one entry per image.
+/// The condition of a batch of images, such as their classes: one entry per image.
 ///
-/// Guidance and samplers treat every kind alike; only the denoiser that declares a kind looks inside.
+/// Guidance and samplers treat every kind of condition alike; only the denoiser that takes a kind looks inside.
 public protocol Condition: Sendable {
     /// Number of images.
     var count: Int { get }
@@ -10,14 +10,14 @@ public protocol Condition: Sendable {
 
     /// These entries followed by those of another condition.
     ///
-    /// - Precondition: both are of the same kind.
+    /// - Precondition: the other condition is of the same kind.
     func joined(with other: any Condition) -> Self
 }
 
 extension Condition {
     /// This condition as the kind that a denoiser takes.
     ///
-    /// - Precondition: it is of that kind. What loads a denoiser pairs it with the `Conditioner` that makes its kind.
+    /// - Precondition: this condition is of that kind. Loading a denoiser pairs it with a `Conditioner` of its kind.
     public func expect<Kind: Condition>(_ kind: Kind.Type, by user: String) -> Kind {
         guard let condition = self as? Kind else {
             preconditionFailure("\(user): the condition is a \(Self.self), not a \(kind)")

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// A model that predicts the velocity of a flow: all that training, samplers and evaluation know of a model.
+/// A model that predicts the velocity of a flow: all that training, samplers and evaluation know about a model.
 public protocol Denoiser: Sendable {
     /// Channels of the data that is diffused.
     var channels: Int { get }
@@ -20,13 +20,13 @@ public protocol Denoiser: Sendable {
     /// - Returns: [B, C, H, W].
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor
 
-    /// This denoiser on the token grid of training whatever the size of the images; nil where it has no such mode.
+    /// This denoiser with the token grid of training for images of any size; nil if it has no such mode.
     ///
-    /// - Parameter trainedSize: Side of the training data, in the units of what is diffused.
+    /// - Parameter trainedSize: Side of the training data, in pixels or latents.
     func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)?
 }
 
-/// A denoiser of tokens, whose hidden tokens can be aligned with an encoder's features (REPA).
+/// A transformer denoiser whose hidden tokens can be aligned with an encoder's features (REPA).
 public protocol AlignableDenoiser: Denoiser {
     /// Token width D.
     var tokenWidth: Int { get }

@@ -2,17 +2,17 @@ import PixNerdLayers
 import PixNerdOptimization
 import PixNerdTensors
 
-/// What a forward and backward pass of training takes.
+/// The inputs of a forward and backward pass of training.
 public struct TrainingBatch: Sendable {
-    /// [B, C, H, W]
+    /// Clean data, [B, C, H, W].
     public let data: Tensor
-    /// Of the same shape.
+    /// Standard normal noise, [B, C, H, W].
     public let noise: Tensor
     /// B times, after the shift.
     public let times: [Float]
-    /// B conditions, unconditional where dropped for classifier-free guidance.
+    /// B conditions, some of them dropped (unconditional) for classifier-free guidance.
     public let condition: any Condition
-    /// An encoder's features of the pictures, [B, N, E], where tokens are aligned with them.
+    /// An encoder's features of the images, [B, N, E]; nil if no tokens are aligned with them.
     public let features: Tensor?
 
     public init(data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil) {
@@ -24,13 +24,13 @@ public struct TrainingBatch: Sendable {
     }
 }
 
-/// A step of flow matching.
+/// An optimization step of flow matching.
 public typealias FlowMatchingStep = OptimizationStep<TrainingBatch>
 
 extension OptimizationStep where Batch == TrainingBatch {
-    /// Trains a model.
+    /// A step that trains a model.
     ///
-    /// - Parameter optimizer: of the model's parameters.
+    /// - Parameter optimizer: the optimizer of the model's parameters.
     public init(
         model: some Denoiser, optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
         exchange: GradientExchange? = nil
@@ -41,9 +41,9 @@ extension OptimizationStep where Batch == TrainingBatch {
         ) { flowMatchingLoss(model, $0) }
     }
 
-    /// Trains a model whose tokens are aligned with the batches' features.
+    /// A step that trains a model whose tokens are aligned with the batches' features.
     ///
-    /// - Parameter optimizer: of the model's parameters, and then the projector's.
+    /// - Parameter optimizer: the optimizer of the model's parameters followed by the projector's.
     public init(
         model: some AlignableDenoiser, alignment: Alignment?, optimizer: AdamW, averages: [MovingAverage] = [],
         gradientClip: Double? = nil, exchange: GradientExchange? = nil
@@ -58,9 +58,9 @@ extension OptimizationStep where Batch == TrainingBatch {
 }
 
 extension PictureLosses {
-    /// Of the velocity.
+    /// The velocity loss of each image.
     public var flow: [Float] { self["flow"] ?? [] }
-    /// Of the alignment, before its weight; nil where nothing is aligned.
+    /// The alignment loss of each image, without its weight; nil if nothing is aligned.
     public var align: [Float]? { self["align"] }
 
     init(flow: [Float], align: [Float]? = nil) {

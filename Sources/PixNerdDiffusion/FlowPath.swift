@@ -3,14 +3,14 @@ import PixNerdLayers
 import PixNerdOptimization
 import PixNerdTensors
 
-/// How training times are drawn before the shift.
+/// The distribution of training times before the shift.
 public enum TimeSampling: String, Sendable, CaseIterable {
     /// Uniform in [0, 1).
     case uniform
     /// sigmoid(normal): more often in the middle (Esser et al., arXiv 2403.03206, section 3.1).
     case logNormal = "lognormal"
 
-    /// One time from a stream.
+    /// Draws one time from a stream.
     public func draw(_ stream: inout RandomStream) -> Float {
         switch self {
         case .uniform: stream.nextUniform()
@@ -19,33 +19,36 @@ public enum TimeSampling: String, Sendable, CaseIterable {
     }
 }
 
-/// t / (t + (1 - t) shift): with a shift above 1 more time is spent near noise (t = 0), as larger pictures need.
-///
-/// (Esser et al., arXiv 2403.03206, section 5.3.2, with time running the other way.)
+/// The shifted time t / (t + (1 - t) shift). A shift above 1 puts more times near noise (t = 0), which larger images need
+/// (Esser et al., arXiv 2403.03206, section 5.3.2, with time running the other way).
 public func shiftedTime(_ time: Float, by shift: Float) -> Float {
     time / (time + (1 - time) * shift)
 }
 
-/// The shift for pictures of another size than that of training: in proportion to the square root of the pixels, which
-/// leaves a picture's own signal as noisy as it was (Esser et al., arXiv 2403.03206, section 5.3.2).
+/// The shift for images of another size than the training images. It grows with the square root of the number of pixels,
+/// which keeps the signal-to-noise ratio (Esser et al., arXiv 2403.03206, section 5.3.2).
 ///
 /// - Parameters:
-///   - shift: that serves the pictures of training.
-///   - pixels: of the pictures to be made; `trained`: of those of training.
+///   - shift: shift for images of the training size.
+///   - pixels: number of pixels of the sampled images.
+///   - trained: number of pixels of the training images.
 public func shiftForSize(_ shift: Float, pixels: Int, trained: Int) -> Float {
     shift * (Float(pixels) / Float(trained)).squareRoot()
 }
 
 /// The straight path from noise (t = 0) to data (t = 1): x_t = t x + (1 - t) e with velocity x - e.
 public enum FlowPath {
+    /// The noisy data x_t.
+    ///
     /// - Parameters:
     ///   - data: [B, C, H, W].
-    ///   - noise: of the same shape.
+    ///   - noise: [B, C, H, W].
     ///   - times: B times in [0, 1].
     public static func point(data: Tensor, noise: Tensor, times: [Float]) -> Tensor {
         Tensor.combination(times, data, times.map { 1 - $0 }, noise)
     }
 
+    /// The velocity x - e.
     public static func velocity(data: Tensor, noise: Tensor) -> Tensor {
         Tensor.combination(1, data, -1, noise)
     }

@@ -4,16 +4,16 @@ import PixNerdTensors
 /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598) inside an interval of times (Kynkäänniemi et al.,
 /// arXiv 2404.07724).
 public struct Guidance: Sendable, Equatable {
-    /// The scale of each interval; 1 is no guidance, and the velocity is without + scale (with - without).
+    /// The scale of each interval. The velocity is unconditional + scale (conditional - unconditional); 1 is no guidance.
     public let scales: [Float]
-    /// Where the intervals begin, ascending, and where the last one ends; one more than there are scales.
+    /// The bounds of the intervals, ascending; one more than there are scales.
     public let times: [Float]
 
-    /// Guidance of different strength in neighbouring intervals of time.
+    /// Guidance with different scales in adjacent intervals of time.
     ///
     /// - Parameters:
-    ///   - scales: of the intervals.
-    ///   - times: their bounds, ascending, one more than there are scales.
+    ///   - scales: scale of each interval.
+    ///   - times: bounds of the intervals, ascending, one more than there are scales.
     public init(scales: [Float], times: [Float]) {
         precondition(
             !scales.isEmpty && times.count == scales.count + 1 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 },
@@ -27,19 +27,19 @@ public struct Guidance: Sendable, Equatable {
         self.init(scales: [scale], times: [lowerTime, upperTime])
     }
 
-    /// The scale at a time: 1 unless the time is strictly between the first and the last bound. Where two intervals
-    /// meet, the later one counts.
+    /// The scale at a time: 1 unless the time is strictly between the first and the last bound. The bound between two
+    /// intervals belongs to the later one.
     public func scale(at time: Float) -> Float {
         guard times[0] < time && time < times[times.count - 1] else { return 1 }
         let begun = times.dropLast().prefix { $0 <= time }.count
         return scales[begun - 1]
     }
 
-    /// The guided velocity; one evaluation where the scale is 1, else one of twice the pictures.
+    /// The guided velocity, from one model evaluation: of the batch if the scale is 1, else of twice the batch.
     ///
     /// - Parameters:
     ///   - x: [B, C, H, W].
-    ///   - time: of all pictures.
+    ///   - time: time of all images.
     ///   - condition: B conditions.
     public func velocity(
         _ denoiser: some Denoiser, _ x: Tensor, time: Float, condition: any Condition

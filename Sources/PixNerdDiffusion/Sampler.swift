@@ -1,31 +1,31 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// How the velocity is followed from noise to data.
+/// A method to integrate the velocity from noise to data.
 public enum Sampler: Sendable, Equatable {
-    /// Straight steps.
+    /// Euler's method.
     case euler
-    /// A straight step, then again with the mean of the velocities at both ends; the velocity at the far end serves the
-    /// next step, so that each step takes one evaluation.
+    /// Heun's method with one model evaluation per step: the velocity at the end of a step is reused at the start of the
+    /// next.
     case heun
-    /// The same with an evaluation of its own at the start of each step.
+    /// Heun's method with two model evaluations per step.
     case heunExact
-    /// Adams and Bashforth's: a polynomial through the last `order` velocities, 1 to 4, is integrated over the step.
+    /// The Adams-Bashforth method, which integrates a polynomial through the last `order` velocities, 1 to 4.
     case adams(order: Int)
-    /// Straight steps with noise: x + v dt + s w dt + sqrt(2 w dt) n, where s is the score that v implies and w = 1 - t.
-    /// (Ma et al., SiT, arXiv 2401.08740, section 2.)
+    /// The Euler-Maruyama method: x + v dt + s w dt + sqrt(2 w dt) n, where s is the score that v implies and w = 1 - t
+    /// (Ma et al., SiT, arXiv 2401.08740, section 2).
     case stochastic
 }
 
-/// How pictures are sampled.
+/// The settings of a sampler.
 public struct SamplingSettings: Sendable, Equatable {
     public var sampler: Sampler
-    /// Steps, each with one evaluation of the velocity (`heunExact`: two).
+    /// Number of steps, each with one evaluation of the velocity (two for `heunExact`).
     public var steps: Int
     public var guidance: Guidance
-    /// Of the times; 1 is none.
+    /// Timestep shift; 1 is none.
     public var shift: Float
-    /// The length of the last step before the shift; 1 / steps where nil.
+    /// Length of the last step before the shift; nil for 1 / steps.
     public var lastStep: Float?
 
     public init(
@@ -43,23 +43,25 @@ public struct SamplingSettings: Sendable, Equatable {
     public var times: [Float] {
         precondition(steps > 0, "SamplingSettings: \(steps) steps")
         let last = 1 - (lastStep ?? 1 / Float(steps))
-        // As torch.linspace does it: the first half from the start, the second from the end.
+        // Computed like torch.linspace: the first half from the start, the second from the end.
         let spacing = steps > 1 ? last / Float(steps - 1) : 0
         let times = (0..<steps).map {
             $0 < steps / 2 ? spacing * Float($0) : last - spacing * Float(steps - 1 - $0)
         }
-        // One single step begins at noise.
+        // A single step begins at noise.
         return ((steps == 1 ? [0] : times) + [1]).map { shiftedTime($0, by: shift) }
     }
 }
 
-/// Follows the velocity from noise to data.
+/// Integrates the velocity from noise to data.
 ///
 /// - Parameters:
-///   - noise: [B, C, H, W], standard normal.
+///   - noise: standard normal noise, [B, C, H, W].
 ///   - condition: B conditions.
-///   - stepNoise: for `.stochastic`, fresh standard normal numbers of the shape of `noise` for a step.
-///   - afterStep: called with the number of steps done and the picture that the last velocity points at.
+///   - settings: settings of the sampler.
+///   - stepNoise: returns fresh standard normal noise for a step, [B, C, H, W]; used by `.stochastic` only.
+///   - afterStep: called with the number of finished steps and a closure that returns the data predicted from the last
+///     velocity, [B, C, H, W].
 /// - Returns: [B, C, H, W].
 public func sample(
     _ denoiser: some Denoiser, noise: Tensor, condition: any Condition, settings: SamplingSettings,
@@ -86,7 +88,7 @@ public func sample(
     return x
 }
 
-/// Adds the score's pull and the noise of a step to the end of a straight step: + s w dt + sqrt(2 w dt) n, w = 1 - t.
+/// Adds the score term and the noise of a step to the result of an Euler step: + s w dt + sqrt(2 w dt) n, w = 1 - t.
 private func diffused(
     _ x: Tensor, from start: Tensor, _ velocity: Tensor, time: Float, by step: Float, noise: Tensor
 ) -> Tensor {
@@ -95,7 +97,7 @@ private func diffused(
     return Tensor.combination(1, pulled, (2 * (1 - time) * step).squareRoot(), noise)
 }
 
-/// What a sampler remembers from step to step, and the slope of a step that comes of it.
+/// The state that a sampler keeps from step to step, and the mean velocity of each step.
 private struct VelocitySolver {
     private let sampler: Sampler
     private let times: [Float]
@@ -129,14 +131,14 @@ private struct VelocitySolver {
     }
 }
 
-/// The weights of the velocities at `times` in the mean velocity from the last of them to `end`.
+/// The weights of the velocities at `times` in the mean velocity from the last of these times to `end`.
 ///
-/// Lagrange's polynomials through the times are integrated over the step and divided by their sum.
+/// They are the integrals of the Lagrange polynomials over the step, divided by their sum.
 public func adamsWeights(times: [Float], until end: Float) -> [Double] {
     let nodes = times.map(Double.init)
     let (start, end) = (nodes[nodes.count - 1], Double(end))
     let integrals = nodes.indices.map { index -> Double in
-        // The coefficients of the polynomial that is 1 at this node and 0 at the others, the constant first.
+        // Coefficients of the polynomial that is 1 at this node and 0 at the others, the constant first.
         var coefficients = [1.0]
         for (other, node) in nodes.enumerated() where other != index {
             let scale = 1 / (nodes[index] - node)
@@ -156,7 +158,7 @@ public func adamsWeights(times: [Float], until end: Float) -> [Double] {
     return integrals.map { $0 / sum }
 }
 
-/// x to a small whole power.
+/// x raised to a small whole power.
 private func pow(_ x: Double, _ power: Double) -> Double {
     (0..<Int(power)).reduce(1) { product, _ in product * x }
 }

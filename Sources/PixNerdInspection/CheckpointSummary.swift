@@ -7,7 +7,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// What a checkpoint holds, told from its names and shapes: no weights are read.
+/// A description of a checkpoint, from its names and shapes alone; no weights are read.
 public struct CheckpointSummary: Encodable {
     public struct TensorLine: Encodable {
         public let name: String
@@ -17,12 +17,13 @@ public struct CheckpointSummary: Encodable {
 
     /// One set of weights.
     public struct Weights: Encodable {
-        /// What the names begin with; empty for a bare state dict.
+        /// Prefix of the tensors' names; empty for a bare state dict.
         public let prefix: String
         public let tensors: Int
         public let parameters: Int
         public let architecture: (any DenoiserArchitecture)?
-        /// Why no architecture can be read off the tensors, or why the model does not fit them; one sentence.
+        /// Why no architecture can be inferred from the tensors, or why they do not fit the model, as one sentence; nil if
+        /// they do.
         public let problem: String?
         public let missing: [String]
         public let unexpected: [String]
@@ -43,13 +44,13 @@ public struct CheckpointSummary: Encodable {
         }
     }
 
-    /// What there is that this program makes nothing of.
+    /// The contents of a checkpoint that this package does not use.
     public struct Unknown: Encodable {
-        /// Tensors that belong to no set of weights.
+        /// Names of the tensors that belong to no set of weights.
         public let tensors: [String]
-        /// Name and reason.
+        /// The reason why each unreadable tensor cannot be read, by name.
         public let unreadable: [String: String]
-        /// Classes and functions of the pickle, which were not run.
+        /// Classes and functions in the pickle that were not run.
         public let skippedGlobals: [String]
         public let otherEntries: [String]
 
@@ -60,7 +61,7 @@ public struct CheckpointSummary: Encodable {
         }
     }
 
-    /// The projector by which tokens were aligned with an encoder's features.
+    /// The sizes of the projector that aligned tokens with an encoder's features.
     public struct ProjectorSizes: Encodable {
         public let inputs: Int
         public let hidden: Int
@@ -68,12 +69,12 @@ public struct CheckpointSummary: Encodable {
         public let parameters: Int
     }
 
-    /// What one forward pass for one picture takes.
+    /// The cost of one forward pass for one image.
     public struct Cost: Encodable {
         public let height: Int
         public let width: Int
         public let multiplyAdds: Int
-        /// Two for each multiply-add.
+        /// Floating-point operations, two for each multiply-add.
         public let flops: Int
 
         init(height: Int, width: Int, multiplyAdds: Int) {
@@ -94,16 +95,19 @@ public struct CheckpointSummary: Encodable {
     public let weights: [Weights]
     public let projector: ProjectorSizes?
     public let cost: Cost?
-    /// Whose latents are diffused; nil for pixels.
+    /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: AutoencoderIdentity?
     public let unknown: Unknown
     public let metadata: [String: String]
 
-    /// More tokens than this are not counted, so that no number runs over.
+    /// Largest number of tokens for which a cost is computed, so that no number overflows.
     private static let mostTokens = 1 << 20
 
-    /// - Parameter size: height and width of the pictures whose cost is told; where nil the size of training, or 256.
-    /// - Throws: one sentence where the size does not fit the patches.
+    /// - Parameters:
+    ///   - checkpoint: the checkpoint to describe.
+    ///   - size: height and width in pixels of the image for which the cost is computed; nil for the training size, or
+    ///     else 256.
+    /// - Throws: `PixNerdError` if the size is not a multiple of the patch size.
     public init(_ checkpoint: DenoiserCheckpoint, size: (height: Int, width: Int)?) throws {
         path = checkpoint.path
         let files = checkpoint.files
@@ -119,7 +123,7 @@ public struct CheckpointSummary: Encodable {
                 try checkpoint.tensors($0), prefix: checkpoint.isBare ? "" : $0.prefix, metadata: checkpoint.metadata,
                 channels: checkpoint.channels)
         }
-        // One that does not load counts among what is unknown.
+        // A projector that cannot be loaded counts as unknown.
         projector = (try? checkpoint.projector()).flatMap { $0 }.map {
             ProjectorSizes(inputs: $0.inputs, hidden: $0.hidden, outputs: $0.outputs, parameters: $0.parameterCount)
         }
@@ -154,7 +158,7 @@ public struct CheckpointSummary: Encodable {
         return (side, side)
     }
 
-    /// - Parameter reduction: of the space: how many pixels along a side become one number of what is diffused.
+    /// - Parameter reduction: downsampling factor of the space: pixels along a side for each number that is diffused.
     private static func cost(
         _ architecture: any DenoiserArchitecture, reduction: Int, size: (height: Int, width: Int)
     ) throws -> Cost {
@@ -178,7 +182,7 @@ public struct CheckpointSummary: Encodable {
 }
 
 extension CheckpointSummary.Weights {
-    /// Builds the model on the shapes alone, so that what a real loading would refuse is known.
+    /// Builds the model from the shapes alone, which finds everything that loading it would refuse.
     fileprivate init(_ source: TensorSubset, prefix: String, metadata: [String: String], channels: Int?) {
         self.prefix = prefix
         let shapes = source.names.map { source.shape(of: $0) ?? [] }
@@ -191,7 +195,7 @@ extension CheckpointSummary.Weights {
                 .load(shapes, recomputesBlocks: false)
         } catch let error as CheckpointMismatch {
             (missing, unexpected) = (error.missing, error.unexpected)
-            // Tensors that are left over do not hinder telling what the rest is.
+            // Unexpected tensors alone are no problem.
             if !missing.isEmpty || !error.misshapen.isEmpty { problem = error.description }
         } catch {
             problem = "\(error)"
@@ -201,12 +205,12 @@ extension CheckpointSummary.Weights {
     }
 }
 
-/// Tensors of zeros in the shapes of another source; they share memory that no one has to provide.
+/// Tensors of zeros with the shapes of another source; they share address space that takes no memory.
 private struct ShapesOnly: TensorSource {
     private let source: TensorSubset
     private let zeros: Zeros
 
-    /// Memory that reads as zero.
+    /// Address space that reads as zero.
     private final class Zeros {
         let address: UnsafeMutableRawPointer
         private let size: Int
@@ -215,7 +219,9 @@ private struct ShapesOnly: TensorSource {
             size = max(bytes, 1)
             let flags = MAP_PRIVATE | MAP_ANONYMOUS | Int32(MAP_NORESERVE)
             guard let address = mmap(nil, size, PROT_READ, flags, -1, 0), address != MAP_FAILED else {
-                throw CheckpointError("The system refused \(size) bytes of addresses; the model cannot be described.")
+                throw PixNerdError(
+                    .system,
+                    found: "The system refused to reserve \(size) bytes of address space to describe the model in")
             }
             self.address = address
         }
@@ -236,7 +242,7 @@ private struct ShapesOnly: TensorSource {
 
     func tensor(_ name: String) throws -> Tensor {
         guard let shape = source.shape(of: name) else {
-            throw CheckpointError("\(origin) lacks the tensor \(name).")
+            throw PixNerdError(.notFound, "\(origin)", found: "lacks the tensor \(name)")
         }
         return Tensor(borrowing: zeros.address.assumingMemoryBound(to: Float.self), shape: shape, owner: zeros)
     }

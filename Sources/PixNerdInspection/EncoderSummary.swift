@@ -27,8 +27,12 @@ public struct EncoderSummary: Encodable {
     ///   - heads: number of attention heads; nil if unknown.
     ///   - size: height and width in pixels of the image for which the cost is computed.
     ///   - basePatch: side in pixels of the image patch that becomes one patch of the encoder.
+    ///   - name: returns the program's names of the settings that `problem` refers to.
     /// - Throws: `PixNerdError` if the size is not a multiple of `basePatch`.
-    public init(_ file: DINOv2File, heads: Int?, size: (height: Int, width: Int), basePatch: Int) throws {
+    public init(
+        _ file: DINOv2File, heads: Int?, size: (height: Int, width: Int), basePatch: Int,
+        naming name: (Setting) -> String = { $0.rawValue }
+    ) throws {
         path = file.path
         kind = file.tensors.kind.rawValue
         bytes = file.tensors.size
@@ -37,13 +41,15 @@ public struct EncoderSummary: Encodable {
         var found: (encoder: DINOv2?, problem: String?)
         do {
             found.encoder = try file.load(heads: heads)
+        } catch let error as PixNerdError {
+            found.problem = error.sentence(naming: name)
         } catch {
             found.problem = "\(error)"
         }
         problem = found.problem
         fingerprint = found.encoder?.fingerprint
         architecture = found.encoder?.architecture ?? (try? file.architecture(heads: heads))
-        name = architecture?.name
+        self.name = architecture?.name
         positions = architecture?.positionResampling.rawValue
         try checkSize(size, multiple: basePatch)
         cost = architecture.map {

@@ -6,14 +6,14 @@ import PixNerdOptimization
 import PixNerdSupport
 import PixNerdTensors
 
-/// How far this program's numbers are from a reference's.
+/// The difference between this package's numbers and a reference's.
 public struct Comparison: Sendable {
     public let name: String
     /// The largest absolute difference.
     public let largest: Double
-    /// The Frobenius norm of the difference over that of the reference; infinite where a number is not finite.
+    /// Frobenius norm of the difference, relative to that of the reference; infinite if a number is not finite.
     public let relative: Double
-    /// What `relative` may be.
+    /// The largest accepted value of `relative`.
     public let tolerance: Double
 
     public var passes: Bool { relative <= tolerance }
@@ -37,18 +37,19 @@ public struct Comparison: Sendable {
     }
 }
 
-/// Compares a checkpoint's model with what PyTorch computed, as a reference file holds it.
+/// A comparison of a checkpoint's model with a PyTorch reference file.
 ///
 /// The file holds `x` [B, C, H, W], `t` [B], `y` [B] (integers) and `velocity`; or a training run: `train.x`,
-/// `train.noise` [S, B, C, H, W], `train.y`, `train.t` [S, B], `train.loss` [S], and where wanted `grad.denoiser.*`
-/// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both. A run that was aligned holds
-/// `train.features` [S, B, N, E] besides, and where wanted `train.flow`, `train.align` [S], `grad.proj.*` and
-/// `final.proj.*`; its checkpoint holds the projector.
+/// `train.noise` [S, B, C, H, W], `train.y`, `train.t` [S, B], `train.loss` [S], and optionally `grad.denoiser.*`
+/// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both. An aligned run also holds
+/// `train.features` [S, B, N, E], and optionally `train.flow`, `train.align` [S], `grad.proj.*` and `final.proj.*`;
+/// its checkpoint holds the projector.
 public struct ReferenceCheck {
     private let checkpoint: DenoiserCheckpoint
     private let reference: SafetensorsFile
-    /// For forward passes and gradients; a run of several steps gets ten times as much.
+    /// Largest relative error of forward passes and gradients.
     public let tolerance: Double
+    /// Factor on the tolerance for a run of several steps.
     public static let runFactor = 10.0
 
     public init(checkpoint: DenoiserCheckpoint, reference: SafetensorsFile, tolerance: Double) {
@@ -80,10 +81,10 @@ public struct ReferenceCheck {
     /// Replays the training run from the raw weights and compares losses, gradients and final weights.
     ///
     /// - Parameters:
-    ///   - settings: of AdamW.
-    ///   - averageDecay: of the moving average, which starts from the checkpoint's where it holds one.
-    ///   - layer: the block whose tokens are aligned, where the reference holds features.
-    ///   - weight: of the alignment in the loss.
+    ///   - settings: settings of AdamW.
+    ///   - averageDecay: decay of the EMA, which starts from the checkpoint's EMA weights if it has them.
+    ///   - layer: the block whose tokens are aligned if the reference holds features.
+    ///   - weight: weight of the alignment in the loss.
     public func training(
         _ settings: AdamW.Settings, averageDecay: Float, layer: Int = 8, weight: Float = 0.5
     ) throws -> [Comparison] {
@@ -130,7 +131,7 @@ public struct ReferenceCheck {
             + compare("final.", only: "proj.", projected, runTolerance) { $0.value }
     }
 
-    /// How the run was aligned; nil where the reference holds no features.
+    /// The alignment of the run; nil if the reference holds no features.
     private func alignment(_ model: any AlignableDenoiser, layer: Int, weight: Float) throws -> Alignment? {
         guard let shape = reference.shape(of: "train.features") else { return nil }
         guard let projector = try checkpoint.projector() else {
@@ -143,7 +144,7 @@ public struct ReferenceCheck {
         guard (1...model.tokenBlocks).contains(layer) else {
             throw PixNerdError(
                 .invalidValue, "\(Setting.alignedLayer)",
-                found: "is \(layer), but \(checkpoint.path) has \(model.tokenBlocks) blocks of tokens",
+                found: "is \(layer), but \(checkpoint.path) has \(model.tokenBlocks) transformer blocks",
                 expected: "1 to \(model.tokenBlocks)")
         }
         guard projector.inputs == model.tokenWidth, shape.last == projector.outputs else {
@@ -207,9 +208,9 @@ public struct ReferenceCheck {
         }
     }
 
-    /// Compares what the reference holds of parameters under their names behind a prefix.
+    /// Compares the parameters that the reference holds under a prefix.
     ///
-    /// - Parameter stem: what the names of all these parameters begin with, where others stand behind the same prefix.
+    /// - Parameter stem: first part of these parameters' names, which tells them from others under the same prefix.
     private func compare(
         _ prefix: String, only stem: String = "", _ parameters: [Parameter], _ tolerance: Double,
         _ value: (Parameter) -> Tensor

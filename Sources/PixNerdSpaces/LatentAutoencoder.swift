@@ -4,15 +4,15 @@ import PixNerdLayers
 import PixNerdModels
 import PixNerdSupport
 
-/// An autoencoder that was read for diffusion in its latents.
+/// An autoencoder that is loaded for diffusion in its latents.
 public struct LatentAutoencoder: Sendable {
     public let model: Autoencoder
     public let identity: AutoencoderIdentity
 
-    /// What a run trains in.
+    /// The autoencoder that a run trains with.
     ///
-    /// - Parameter scale: where the file has none; nil where nobody knows one.
-    /// - Throws: one sentence where the autoencoder or its scale cannot be had, or both say another.
+    /// - Parameter scale: the scale that the configuration sets; nil for the scale in the autoencoder's own file.
+    /// - Throws: `PixNerdError` if the autoencoder cannot be read, has no scale, or has another than the configuration.
     package init(path: String, scale asked: LatentScale?) throws {
         let checkpoint = try AutoencoderCheckpoint(path: path)
         guard let scale = checkpoint.scale ?? asked else {
@@ -22,21 +22,21 @@ public struct LatentAutoencoder: Sendable {
         }
         if let asked, let own = checkpoint.scale, asked != own {
             let known = KnownAutoencoder.all.first { $0.scale.factor == asked.factor }
+            let owner = known.map { ", that of \($0.name)" } ?? ""
             throw PixNerdError(
                 .mismatch, "\(path)",
-                found:
-                    "has the scale \(own.text), and the configuration asks for \(asked.text)\(known.map { ", that of \($0.name)" } ?? "")",
+                found: "has the scale \(own.text), and the configuration asks for \(asked.text)\(owner)",
                 advice: "leave latent.scaling_factor and latent.shift_factor out")
         }
         try self.init(checkpoint, scale: scale)
     }
 
-    /// What a checkpoint's pictures are decoded by: the recorded autoencoder, or one that is asked for; nil where there is
-    /// neither.
+    /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one; nil if there
+    /// is neither.
     package init?(of checkpoint: DenoiserCheckpoint, path asked: String?, allowsOther: Bool) throws {
         let recorded = checkpoint.autoencoder
         guard let path = asked ?? recorded?.path else { return nil }
-        // A run in pixels records its sizes and no autoencoder; a published file records neither.
+        // A pixel-space run records its sizes and no autoencoder; a published file records neither.
         if recorded == nil, checkpoint.channels != nil {
             throw PixNerdError(
                 .mismatch, "\(checkpoint.path)", found: "was trained in pixels, which need no autoencoder",
@@ -49,8 +49,8 @@ public struct LatentAutoencoder: Sendable {
             let subject = error.subject.map { $0 + " " } ?? ""
             throw PixNerdError(
                 error.kind, "\(checkpoint.path)",
-                found:
-                    "was trained in the latents of \(recorded?.text ?? path), which cannot be read (\(subject + error.found))",
+                found: "was trained on the latents of \(recorded?.text ?? path), which cannot be read "
+                    + "(\(subject + error.found))",
                 advice: "pass its path with \(Setting.autoencoder)")
         }
         guard let scale = found.scale ?? recorded?.scale else {
@@ -62,7 +62,7 @@ public struct LatentAutoencoder: Sendable {
         if let recorded, !identity.isSame(as: recorded), !allowsOther {
             throw PixNerdError(
                 .mismatch, "\(checkpoint.path)",
-                found: "was trained in the latents of \(recorded.text), and \(path) is \(identity.text)",
+                found: "was trained on the latents of \(recorded.text), and \(path) is \(identity.text)",
                 advice: "use the recorded one, or allow another with \(Setting.otherAutoencoder)")
         }
     }
@@ -74,7 +74,9 @@ public struct LatentAutoencoder: Sendable {
 
     package var space: LatentSpace { space(tiles: nil) }
 
-    /// - Parameter tiles: in which large latents are decoded; nil for whole pictures.
+    /// The latent space of the autoencoder.
+    ///
+    /// - Parameter tiles: tiles that large latents are decoded in; nil for whole images.
     public func space(tiles: DecodingTiles?) -> LatentSpace {
         let codec: any LatentCodec = tiles.map { TiledAutoencoder(model, tiles: $0) } ?? model
         return LatentSpace(

@@ -3,19 +3,20 @@ import PixNerdImages
 import PixNerdLayers
 import PixNerdTensors
 
-/// An autoencoder's latents, brought near mean 0 and deviation 1 channel by channel (Rombach et al., arXiv 2112.10752,
-/// section 4.1 and appendix G).
+/// An autoencoder's latents, scaled to about mean 0 and standard deviation 1 channel by channel (Rombach et al.,
+/// arXiv 2112.10752, section 4.1 and appendix G).
 public struct LatentSpace: Space {
     private let codec: any LatentCodec
-    /// Of each channel: scaled = latent * factor + offset.
+    /// Factor of each channel: scaled = latent * factor + offset.
     private let factors: [Float]
     private let offsets: [Float]
 
-    /// Pixels that are encoded and decoded at once: more pictures than these go one after another, for memory.
+    /// Number of pixels encoded or decoded at once; larger batches are split to save memory.
     public static let pixelsAtOnce = 1 << 19
 
     /// - Parameters:
-    ///   - scale: of each of the codec's channels, what a latent is multiplied by, and what is added then.
+    ///   - codec: the autoencoder.
+    ///   - scale: for each channel, the factor that latents are multiplied by and the offset added after that.
     public init(_ codec: any LatentCodec, scale: [(factor: Float, offset: Float)]) {
         precondition(
             scale.count == codec.latentChannels && scale.allSatisfy { $0.factor != 0 },
@@ -25,7 +26,7 @@ public struct LatentSpace: Space {
         offsets = scale.map(\.offset)
     }
 
-    /// Latents as they are.
+    /// A space of unscaled latents.
     public init(_ codec: any LatentCodec) {
         self.init(codec, scale: [(factor: Float, offset: Float)](repeating: (1, 0), count: codec.latentChannels))
     }
@@ -33,19 +34,21 @@ public struct LatentSpace: Space {
     public var channels: Int { codec.latentChannels }
     public var reduction: Int { codec.reduction }
 
-    /// A sample of each picture's latents, scaled.
+    /// Scaled latents, sampled from each image's distribution.
     public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor {
         latents(moments: moments(PixelSpace().encode(batch)), draws: draws)
     }
 
-    /// The distributions of pictures' latents, without a scale: [B, 2 c, H / f, W / f].
+    /// The distributions of images' unscaled latents, [B, 2 c, H / f, W / f].
     public func moments(_ pictures: Tensor) -> Tensor {
         inParts(pictures, pixels: pictures.shape[2] * pictures.shape[3], codec.moments)
     }
 
-    /// A sample of distributions, scaled.
+    /// Scaled latents, sampled from distributions.
     ///
-    /// - Parameter moments: [B, 2 c, h, w], without a scale.
+    /// - Parameters:
+    ///   - moments: distributions of unscaled latents, [B, 2 c, h, w].
+    ///   - draws: returns the random stream of each image.
     /// - Returns: [B, c, h, w].
     public func latents(moments: Tensor, draws: (_ picture: Int) -> RandomStream) -> Tensor {
         let noise = Tensor.normal(
@@ -58,10 +61,10 @@ public struct LatentSpace: Space {
         return inParts(latents, pixels: x.shape[2] * x.shape[3] * reduction * reduction, codec.decode)
     }
 
-    /// Every number of [B, c, h, w], with its channel.
+    /// Maps every number of [B, c, h, w], given its channel.
     private func affine(_ x: Tensor, _ body: (_ value: Float, _ channel: Int) -> Float) -> Tensor {
         precondition(
-            x.shape.count == 4 && x.shape[1] == channels, "LatentSpace: \(x.shape) has not \(channels) channels")
+            x.shape.count == 4 && x.shape[1] == channels, "LatentSpace: \(x.shape) does not have \(channels) channels")
         let area = x.shape[2] * x.shape[3]
         var out = Tensor(uninitialized: x.shape)
         out.withUnsafeMutableBuffer { out in
@@ -75,7 +78,7 @@ public struct LatentSpace: Space {
         return out
     }
 
-    /// As many pictures at a time as memory is spared for.
+    /// Applies `body` to as many images at a time as `pixelsAtOnce` allows.
     private func inParts(_ x: Tensor, pixels: Int, _ body: (Tensor) -> Tensor) -> Tensor {
         let count = max(1, Self.pixelsAtOnce / pixels)
         guard x.shape[0] > count else { return body(x) }

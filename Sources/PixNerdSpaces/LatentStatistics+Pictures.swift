@@ -5,19 +5,21 @@ import PixNerdSupport
 import PixNerdTensors
 
 extension LatentStatistics {
-    /// Pictures that tell well enough of a scale: about 2^21 pixels, in at least 16 and at most 256 of them.
+    /// Number of images that suffices for a scale: about 2^21 pixels, in at least 16 and at most 256 images.
     private static func usualCount(imageSize: Int) -> Int { max(16, min(256, (1 << 21) / (imageSize * imageSize))) }
 
-    /// Of a collection's pictures, taken evenly from all of it, and of each a sample of its latents.
+    /// Statistics of the scaled latents of images, sampled evenly from a collection.
     ///
     /// - Parameters:
-    ///   - space: latents are scaled as it does.
-    ///   - imageSize: the side of the pictures' middle squares.
-    ///   - count: pictures at most; as many as tell well enough where nil.
-    ///   - batch: pictures that are read and encoded at once.
-    ///   - unreadable: told why a picture is left out.
-    ///   - progress: told how many pictures are done.
-    /// - Throws: `TrainingError` where none of the pictures can be read.
+    ///   - space: the latent space, which also scales the latents.
+    ///   - pictures: the collection.
+    ///   - imageSize: side of the images' central squares in pixels.
+    ///   - count: maximum number of images; nil for a number that suffices for a scale.
+    ///   - batch: number of images read and encoded at once.
+    ///   - fastDecode: whether JPEG images may be decoded at reduced size, which is faster and less exact.
+    ///   - unreadable: called with the reason why an image is left out.
+    ///   - progress: called with the number of images that are done.
+    /// - Throws: `PixNerdError` if none of the images can be read.
     package init(
         of space: LatentSpace, _ pictures: ImageCollection, imageSize: Int, count: Int? = nil, batch: Int = 1,
         fastDecode: Bool = false, unreadable: (_ reason: String) -> Void = { _ in },
@@ -33,6 +35,8 @@ extension LatentStatistics {
             }
             progress(end)
         }
-        guard self.count > 0 else { throw TrainingError("None of the pictures in \(pictures.root) can be read.") }
+        guard self.count > 0 else {
+            throw PixNerdError(.malformed, "\(pictures.root):", found: "none of the images can be read")
+        }
     }
 }

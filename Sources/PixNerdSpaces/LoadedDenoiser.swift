@@ -2,7 +2,7 @@ import PixNerdDiffusion
 import PixNerdModels
 import PixNerdSupport
 
-/// A checkpoint's model with all that sampling from it needs: its conditioner, and the autoencoder of its latents.
+/// A checkpoint's model with everything needed to sample from it: its conditioner, and the autoencoder of its latents.
 public struct LoadedDenoiser: Sendable {
     public let architecture: any DenoiserArchitecture
     public let model: any Denoiser
@@ -10,13 +10,13 @@ public struct LoadedDenoiser: Sendable {
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: LatentAutoencoder?
 
-    /// Pixels along a side for each unit of what is diffused.
+    /// Downsampling factor f of the space: pixels along a side for each number that is diffused.
     public var reduction: Int { autoencoder?.model.reduction ?? 1 }
 
     /// Side in pixels of the images of training; nil where the model's tensors do not tell.
     public var trainedSide: Int? { architecture.trainedSide.map { $0 * reduction } }
 
-    /// Where diffusion happens.
+    /// The space in which the model diffuses.
     ///
     /// - Parameter tiles: Tiles that large latents are decoded in; nil for whole images.
     public func space(tiles: DecodingTiles? = nil) -> any Space {
@@ -25,12 +25,12 @@ public struct LoadedDenoiser: Sendable {
 }
 
 extension DenoiserCheckpoint {
-    /// The model with these weights, and what its images are decoded with.
+    /// The model with these weights, and the autoencoder that decodes its images.
     ///
     /// - Parameters:
-    ///   - path: Path of an autoencoder elsewhere than where the checkpoint recorded it; nil for the recorded path.
+    ///   - path: Path of the autoencoder; nil for the path that the checkpoint recorded.
     ///   - allowsOther: Accepts an autoencoder with other weights or another scale than the model was trained with.
-    /// - Throws: `PixNerdError` where model or autoencoder cannot be read, or do not fit each other.
+    /// - Throws: `PixNerdError` if the model or the autoencoder cannot be read, or they do not fit each other.
     public func load(_ kind: WeightKind, autoencoder path: String?, allowsOther: Bool = false) throws -> LoadedDenoiser
     {
         let autoencoder = try LatentAutoencoder(of: self, path: path, allowsOther: allowsOther)

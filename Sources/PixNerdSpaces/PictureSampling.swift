@@ -4,7 +4,7 @@ import PixNerdLayers
 import PixNerdModels
 import PixNerdTensors
 
-/// One picture to be made: the same request gives the same picture whatever else is sampled beside it.
+/// A request for one image. Equal requests give equal images, whatever else is sampled with them.
 public struct PictureRequest: Sendable, Hashable {
     public var prompt: Prompt
     public var seed: UInt64
@@ -18,42 +18,45 @@ public struct PictureRequest: Sendable, Hashable {
     public init(label: Int, seed: UInt64) { self.init(.label(label), seed: seed) }
 }
 
-/// Where the noise comes from that pictures begin with.
+/// The source of the initial noise.
 public enum NoiseSource: Sendable {
-    /// What `torch.randn((C, H, W), generator=torch.Generator().manual_seed(seed))` gives on a CPU.
+    /// The noise of `torch.randn((C, H, W), generator=torch.Generator().manual_seed(seed))` on a CPU.
     case torch
     /// A counter-based stream keyed by the seed.
     case philox
-    /// [N, C, h, w], one for each request.
+    /// Noise for each request, [N, C, h, w].
     case given(Tensor)
 }
 
-/// A moment in the sampling of a batch, after one of its steps.
+/// The state of sampling after a step of a batch.
 public struct SamplingMoment {
-    /// Place of the batch's first picture among the requests.
+    /// Index of the batch's first request.
     public let first: Int
-    /// Steps of this batch that are done, from 1.
+    /// Number of finished steps of this batch, from 1.
     public let step: Int
-    /// Steps of all batches that are done, and of all that are to be done.
+    /// Number of finished steps of all batches.
     public let done: Int
+    /// Number of steps of all batches.
     public let total: Int
-    /// The pictures that the last velocity points at, decoded when asked for.
+    /// Returns the images predicted from the last velocity, decoded on demand.
     public let predicted: () -> [RGBImage]
 }
 
-/// Makes pictures from noise, in batches that always begin at multiples of `batchSize` among the requests, so that the
-/// same requests give the same bits also where some batches are left out.
+/// Samples images in batches that always begin at multiples of `batchSize` among the requests, so that equal requests
+/// give equal bits even if some batches are skipped.
 ///
 /// - Parameters:
-///   - conditioner: Turns the requests' prompts into the denoiser's condition.
-///   - space: where the denoiser works.
-///   - size: of the pictures; its canvas a multiple of the denoiser's `sizeMultiple` times the space's `reduction`.
-///   - batchSize: pictures at once.
-///   - source: of the noise that the pictures begin with.
-///   - isDone: asked before a batch; where it says so, the batch is left out.
+///   - conditioner: turns the requests' prompts into the denoiser's condition.
+///   - space: the space in which the denoiser works.
+///   - requests: the images to sample.
+///   - size: size of the images; its canvas is a multiple of the denoiser's `sizeMultiple` times the space's
+///     `reduction`.
+///   - batchSize: images per batch.
+///   - source: source of the initial noise.
+///   - isDone: called before each batch; returns whether to skip it.
 ///   - afterStep: called after each step of each batch.
-///   - receive: gets each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white and not clipped, with
-///     the place of the first among the requests.
+///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped, and
+///     the index of its first request.
 public func samplePictures(
     _ denoiser: some Denoiser, conditioner: any Conditioner, in space: some Space, _ requests: [PictureRequest],
     size: PictureSize,
@@ -71,7 +74,7 @@ public func samplePictures(
         let x = try sample(
             denoiser, noise: source.noise(part, batch, shape: shape),
             condition: conditioner.condition(part.map(\.prompt)), settings: settings,
-            // Draw 0 of a picture's stream is where it may begin; the steps take the next ones.
+            // Draw 0 of an image's stream may be its initial noise; the steps take the next ones.
             stepNoise: { philoxNoise(part, draw: $0 + 1, shape: shape) },
             afterStep: { step, predicted in
                 try afterStep(
@@ -87,7 +90,9 @@ public func samplePictures(
 extension NoiseSource {
     /// The noise of some requests, [B, C, h, w].
     ///
-    /// - Parameter shape: of one, [C, h, w].
+    /// - Parameters:
+    ///   - places: indices of the requests among all requests.
+    ///   - shape: shape of the noise of one image, [C, h, w].
     fileprivate func noise(_ requests: [PictureRequest], _ places: Range<Int>, shape: [Int]) -> Tensor {
         switch self {
         case .philox: return philoxNoise(requests, draw: 0, shape: shape)

@@ -1,15 +1,20 @@
 import PixNerdTensors
 
-/// The size of pictures that are sampled, and the canvas that they are cut from where their sides do not divide.
+/// The size of sampled images, and of the canvas that they are cropped from if it is not a multiple of the patch size.
 public struct PictureSize: Sendable, Equatable {
-    /// Sides of the finished picture in pixels.
+    /// Height of the finished image in pixels.
     public let height: Int
+    /// Width of the finished image in pixels.
     public let width: Int
-    /// Sides of what is sampled, at least those of the picture.
+    /// Height in pixels of the canvas that is sampled; at least `height`.
     public let canvasHeight: Int
+    /// Width in pixels of the canvas that is sampled; at least `width`.
     public let canvasWidth: Int
 
-    /// - Parameter multiple: what sides of the canvas are multiples of, such as the side of a patch.
+    /// - Parameters:
+    ///   - height: height of the finished image in pixels.
+    ///   - width: width of the finished image in pixels.
+    ///   - multiple: number of which the sides of the canvas are multiples, such as the patch size.
     public init(height: Int, width: Int, multiple: Int = 1) {
         precondition(
             height > 0 && width > 0 && multiple > 0, "PictureSize: \(height) x \(width) in multiples of \(multiple)")
@@ -19,18 +24,18 @@ public struct PictureSize: Sendable, Equatable {
         canvasWidth = (width + multiple - 1) / multiple * multiple
     }
 
-    /// Whether the picture is smaller than what is sampled.
+    /// Whether the image is smaller than the canvas.
     public var isCropped: Bool { (height, width) != (canvasHeight, canvasWidth) }
 
-    /// The shape of what is sampled for one picture, [C, h, w].
+    /// The shape of the noise of one image, [C, h, w].
     public func noiseShape(in space: some Space) -> [Int] {
         precondition(
             canvasHeight % space.reduction == 0 && canvasWidth % space.reduction == 0,
-            "PictureSize: \(space.reduction) does not divide a canvas of \(canvasHeight) x \(canvasWidth)")
+            "PictureSize: a canvas of \(canvasHeight) x \(canvasWidth) is not a multiple of \(space.reduction)")
         return [space.channels, canvasHeight / space.reduction, canvasWidth / space.reduction]
     }
 
-    /// The middle of canvases.
+    /// The central crop of canvases.
     ///
     /// - Parameter canvases: [B, C, canvasHeight, canvasWidth].
     /// - Returns: [B, C, height, width].
@@ -54,11 +59,11 @@ public struct PictureSize: Sendable, Equatable {
     }
 }
 
-/// What is wrong with a side of a picture, and the nearest one that works; nil where nothing is.
+/// Why an image cannot have a side, continuing a sentence about the side, with the nearest valid one; nil if it can.
 public func sizeProblem(_ size: Int, multiple: Int) -> String? {
     guard size <= 0 || size % multiple != 0 else { return nil }
     let below = max(0, size) / multiple * multiple
     let isNearerAbove = below == 0 || size - below >= multiple - multiple / 2
     let nearest = isNearerAbove && below <= Int.max - multiple ? below + multiple : below
-    return "is \(size), which patches of \(multiple) x \(multiple) do not divide; the nearest that works is \(nearest)"
+    return "is \(size), which is not a multiple of \(multiple); the nearest valid size is \(nearest)"
 }

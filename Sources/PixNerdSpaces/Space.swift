@@ -1,21 +1,21 @@
 import PixNerdImages
 import PixNerdTensors
 
-/// Where diffusion happens: turns pictures into what is diffused, and back.
+/// The space in which diffusion happens: encodes images to the data that is diffused, and decodes them.
 public protocol Space: Sendable {
-    /// Channels of what is diffused.
+    /// Channels of the data that is diffused.
     var channels: Int { get }
-    /// How many pixels along a side become one of what is diffused: f.
+    /// Downsampling factor f: pixels along a side for each number that is diffused.
     var reduction: Int { get }
-    /// Pictures of one size to [B, C, H / f, W / f].
+    /// Encodes images of one size to [B, C, H / f, W / f].
     ///
-    /// - Parameter draws: the random numbers of each picture, where there is chance in it.
+    /// - Parameter draws: returns the random stream of each image, for spaces that encode at random.
     func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor
-    /// [B, C, h, w] to pixels, [B, 3, f h, f w] with -1 as black and 1 as white, not clipped.
+    /// Decodes [B, C, h, w] to pixels, [B, 3, f h, f w] with -1 as black and 1 as white, not clipped.
     func decode(_ x: Tensor) -> Tensor
 }
 
-/// Pixels themselves, with 0 ... 255 as -1 ... 1.
+/// Pixel space, with 0 ... 255 as -1 ... 1.
 public struct PixelSpace: Space {
     public let channels = 3
     public let reduction = 1
@@ -24,17 +24,17 @@ public struct PixelSpace: Space {
 
     public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor { encode(batch) }
 
-    /// Pictures to [B, 3, H, W], in which there is no chance.
+    /// Encodes images to [B, 3, H, W], which takes no random numbers.
     public func encode(_ batch: LoadedBatch) -> Tensor {
         encode(batch.pixels, count: batch.count, height: batch.imageSize, width: batch.imageSize)
     }
 
-    /// Pictures as 8-bit RGB, [count, height, width, 3], to [count, 3, height, width].
+    /// Encodes images from 8-bit RGB, [count, height, width, 3], to [count, 3, height, width].
     public func encode(_ bytes: [UInt8], count: Int, height: Int, width: Int) -> Tensor {
         let pixels = height * width
         precondition(
             bytes.count == count * pixels * channels,
-            "PixelSpace: \(bytes.count) bytes for \(count) pictures of \(height) x \(width)")
+            "PixelSpace: \(bytes.count) bytes for \(count) images of \(height) x \(width)")
         var x = Tensor(uninitialized: [count, channels, height, width])
         x.withUnsafeMutableBuffer { x in
             bytes.withUnsafeBufferPointer { bytes in
@@ -53,13 +53,13 @@ public struct PixelSpace: Space {
     public func decode(_ x: Tensor) -> Tensor { x }
 }
 
-/// Pixels as 8-bit pictures, rounded as the published code and the ADM evaluation do: clip(127.5 x + 128).
+/// 8-bit images of pixels, rounded as the published code and the ADM evaluation do: clip(127.5 x + 128).
 ///
-/// - Parameter pixels: [B, 3, H, W] with -1 as black and 1 as white; what is beyond is clipped.
+/// - Parameter pixels: [B, 3, H, W] with -1 as black and 1 as white; values outside are clipped.
 public func roundedPictures(_ pixels: Tensor) -> [RGBImage] {
     precondition(
         pixels.shape.count == 4 && pixels.shape[1] == 3,
-        "roundedPictures: \(pixels.shape) are not pictures of three channels")
+        "roundedPictures: \(pixels.shape) are not images of three channels")
     let (height, width) = (pixels.shape[2], pixels.shape[3])
     let area = height * width
     return pixels.withUnsafeBuffer { x in
@@ -69,7 +69,7 @@ public func roundedPictures(_ pixels: Tensor) -> [RGBImage] {
                     let source = (picture * 3 + channel) * area
                     for i in 0..<area {
                         let level = (x[source + i] + 1) * 127.5 + 0.5
-                        // Also 0 where the level is not a number.
+                        // A level of NaN also becomes 0.
                         bytes[i * 3 + channel] = level > 0 ? UInt8(min(level, 255)) : 0
                     }
                 }
