@@ -5,19 +5,19 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// A checkpoint brought to a size and a way of sampling: what a `SamplingJob` needs but for its requests.
+/// A loaded checkpoint with size and sampler settings: everything that a `SamplingJob` needs except its requests.
 public struct CheckpointSampling: Sendable {
-    /// The checkpoint as it was named.
+    /// The path as given by the user.
     public let path: String
-    /// The file of weights, or the directory of the step, that was found there.
+    /// The file of weights, or the directory of the step, found at `path`.
     public let checkpointPath: String
     public let loaded: LoadedDenoiser
     public let size: PictureSize
     public let settings: SamplingSettings
-    /// Remarks about choices that were made for the user.
+    /// Messages about choices that were made for the user.
     public let notices: [String]
-    /// Why the images may not be good, such as a size that the model never saw; nil where nothing is known.
-    public let warning: String?
+    /// Why image quality may suffer, such as a size that the model never saw, as one sentence; nil if nothing is known.
+    public let warning: ErrorText?
     private let denoiser: any Denoiser
     private let space: any Space
     private let options: SamplingOptions
@@ -28,7 +28,7 @@ public struct CheckpointSampling: Sendable {
     /// Loads a checkpoint.
     ///
     /// - Parameter path: A run directory, a step in one, or a file of weights.
-    /// - Throws: `PixNerdError` where model, autoencoder, size or settings cannot be had or do not fit each other.
+    /// - Throws: `PixNerdError` if model, autoencoder, size or settings are not valid or do not fit each other.
     public init(path: String, _ options: SamplingOptions) throws {
         let checkpoint = try DenoiserCheckpoint(path: path)
         var notices: [String] = []
@@ -55,7 +55,7 @@ public struct CheckpointSampling: Sendable {
         {
             notices.append(
                 "images are decoded in tiles of \(tile) pixels that overlap by \(tiles.overlap * loaded.reduction): they "
-                    + "differ slightly from images decoded whole, and large areas may differ in tone from tile to tile")
+                    + "differ slightly from images decoded whole, and large areas may vary in tone from tile to tile")
         }
         (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
@@ -67,7 +67,7 @@ public struct CheckpointSampling: Sendable {
         guard let tile = options.tile else { return nil }
         guard loaded.autoencoder != nil else {
             throw PixNerdError(
-                .mismatch, "\(path)", found: "makes pixels, which are not decoded",
+                .mismatch, "\(path)", found: "makes pixels, which need no decoding",
                 advice: "leave \(Setting.tile) out")
         }
         if let problem = sizeProblem(tile, multiple: loaded.reduction) {
@@ -79,7 +79,7 @@ public struct CheckpointSampling: Sendable {
 
     /// The job that samples images.
     ///
-    /// - Throws: `PixNerdError` where a file of noise cannot be read or does not fit the requests.
+    /// - Throws: `PixNerdError` if a noise file cannot be read or does not fit the requests.
     public func job(_ requests: [PictureRequest]) throws -> SamplingJob {
         SamplingJob(
             denoiser: denoiser, conditioner: loaded.conditioner, space: space, size: size, settings: settings,
@@ -87,9 +87,9 @@ public struct CheckpointSampling: Sendable {
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
     }
 
-    /// Everything that decides what a prompt and a seed become.
+    /// Everything that determines the image of a prompt and a seed.
     ///
-    /// - Throws: `PixNerdError` where a file cannot be read.
+    /// - Throws: `PixNerdError` if a file cannot be read.
     public func provenance() throws -> SamplingProvenance {
         try SamplingProvenance(
             file: weightsFile, weights: weights, size: size, route: route, settings: settings, noise: options.noise,
@@ -99,6 +99,8 @@ public struct CheckpointSampling: Sendable {
 }
 
 extension NoiseChoice {
+    /// The noise source, with the noise of a file read and checked.
+    ///
     /// - Parameters:
     ///   - count: Number of images.
     ///   - shape: Shape of the noise of one image, [C, h, w].
@@ -121,7 +123,7 @@ extension NoiseChoice {
                     expected: "\(expected) for these images")
             }
             guard noise.isFinite else {
-                throw PixNerdError(.notFinite, "\(path)", found: "holds numbers that are not finite")
+                throw PixNerdError(.notFinite, "\(path)", found: "holds noise that is not finite")
             }
             return .given(noise)
         }

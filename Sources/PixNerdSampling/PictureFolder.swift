@@ -5,9 +5,9 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// A folder with a PNG for each picture, such as `ring-seed3.png`, and `manifest.json`.
+/// A folder with a PNG for each image, such as `ring-seed3.png`, and `manifest.json`.
 ///
-/// Pictures that were made with the same knobs are kept: a run that was stopped goes on, and more requests add to it.
+/// Existing images with the same provenance are kept: an interrupted job resumes, and further requests add to the folder.
 struct PictureFolder: SampleOutput {
     private let plan: SamplePlan
     private let files: [String]
@@ -47,7 +47,7 @@ struct PictureFolder: SampleOutput {
         try manifest.write(to: manifestPath)
     }
 
-    /// What a stopped run left of the picture that it was writing.
+    /// Removes the partial files of images that an interrupted job was writing.
     private static func removeHalfWritten(_ files: Set<String>, in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         where name.hasSuffix(".partial") && files.contains(where: { name.hasPrefix("\($0).") }) {

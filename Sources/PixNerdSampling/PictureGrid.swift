@@ -4,7 +4,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// All pictures on one sheet, a row for each class.
+/// One sheet of all images, with a row for each class.
 struct PictureGrid: SampleOutput {
     private let plan: SamplePlan
     private var pictures: [RGBImage] = []
@@ -27,7 +27,7 @@ struct PictureGrid: SampleOutput {
         try manifest.write(to: plan.manifestPath)
     }
 
-    /// Pictures with a row for each run of requests of one class.
+    /// A sheet with a row for each run of consecutive requests of one class.
     static func sheet(
         _ pictures: [RGBImage], of requests: ArraySlice<PictureRequest>, _ name: (PictureRequest) -> String
     ) -> RGBImage {

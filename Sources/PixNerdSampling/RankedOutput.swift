@@ -2,28 +2,29 @@ import PixNerdDiffusion
 import PixNerdDistributed
 import PixNerdTensors
 
-/// Divides the batches of an output among processes: each makes every so many of them, and rank 0, which has the output,
-/// takes in the pictures of all.
+/// An output whose batches are divided among processes round-robin; rank 0 owns the output and gathers all images.
 ///
-/// Batches are the same as those of one process, so that pictures are, too. After each round of as many batches as there
-/// are processes, rank 0 receives what the others made.
+/// Batches are those of a single process, so the images are also the same. After each round of one batch per process,
+/// rank 0 receives the images of the other ranks.
 public struct RankedOutput: SampleOutput {
     public let kept: Int
     private let communicator: Communicator
-    /// On rank 0.
+    /// The output; nil on all ranks but 0.
     private var output: (any SampleOutput)?
-    /// The first requests of the batches that are made, in order.
+    /// Indices of the first requests of the batches to sample, in order.
     private let starts: [Int]
     private let batch: Int
     private let requests: Int
-    /// Of a picture, [3, H, W].
+    /// Shape of an image, [3, H, W].
     private let shape: [Int]
     private var round = 0
 
     /// - Parameters:
-    ///   - open: opens the output; called on rank 0 alone.
-    ///   - isNeeded: whether a batch is made even where the output has it; asked on rank 0 alone.
-    /// - Throws: on every process, what `open` throws.
+    ///   - plan: the requests and their batch size.
+    ///   - shape: shape of an image, [3, H, W].
+    ///   - isNeeded: returns whether to sample a batch even if the output holds it; called on rank 0 only.
+    ///   - open: opens the output; called on rank 0 only.
+    /// - Throws: the error of `open`, on every rank.
     public init(
         _ communicator: Communicator, _ plan: SamplePlan, shape: [Int], isNeeded: (Range<Int>) -> Bool = { _ in false },
         open: () throws -> any SampleOutput
@@ -44,10 +45,10 @@ public struct RankedOutput: SampleOutput {
 
     private var rounds: Int { (starts.count + communicator.size - 1) / communicator.size }
 
-    /// The place of a batch among those that are made; nil where it is not.
+    /// The index of a batch among those to sample; nil if it is not among them.
     private func place(of requests: Range<Int>) -> Int? { starts.firstIndex(of: requests.lowerBound) }
 
-    /// Also so of what another process makes.
+    /// Whether this rank need not sample a batch, because the output holds it or another rank samples it.
     public func holds(_ requests: Range<Int>) -> Bool {
         place(of: requests).map { $0 % communicator.size != communicator.rank } ?? true
     }
@@ -55,16 +56,16 @@ public struct RankedOutput: SampleOutput {
     public mutating func write(_ pixels: Tensor, first: Int) throws { try takeIn(pixels) }
 
     public mutating func finish() throws {
-        // Of the last round some have no batch.
+        // Some ranks have no batch in the last round.
         while round < rounds { try takeIn(nil) }
-        // Everything is said by rank 0: the others wait until it has its final form.
+        // Only rank 0 writes; the others wait until it has finished.
         var last = output
         try communicator.agree { try last?.finish() }
     }
 
-    /// Ends a round: every batch of it comes to rank 0.
+    /// Ends a round by gathering its batches on rank 0.
     ///
-    /// - Parameter pixels: of this process's batch, where it has one.
+    /// - Parameter pixels: pixels of this rank's batch; nil if it has none in this round.
     private mutating func takeIn(_ pixels: Tensor?) throws {
         defer { round += 1 }
         for rank in 0..<communicator.size {

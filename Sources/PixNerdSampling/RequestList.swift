@@ -2,30 +2,30 @@ import PixNerdDiffusion
 import PixNerdSpaces
 import PixNerdTensors
 
-/// How the labels of many pictures are chosen.
+/// A rule that assigns labels to a number of images.
 public enum LabelChoice: String, Sendable, CaseIterable {
-    /// Every class in turn, so that any number of first pictures has the classes in equal parts.
+    /// Every class in turn, so that classes are equally frequent among the first images, however many.
     case balanced
-    /// Each at random, decided by the picture's seed.
+    /// A random class for each image, drawn from its seed.
     case random
 }
 
-/// What pictures are to be made.
+/// Lists of images to sample.
 public enum RequestList {
-    /// A picture of each class for each seed, class by class, as the published code orders them.
+    /// One image for each prompt and seed, prompt by prompt, in the order of the published code.
     public static func each(prompts: [Prompt], seeds: [UInt64]) -> [PictureRequest] {
         prompts.flatMap { prompt in seeds.map { PictureRequest(prompt, seed: $0) } }
     }
 
-    /// The same number of pictures of each class, class by class, with seeds that count on from picture to picture, so
-    /// that no two begin with the same noise.
+    /// A number of images for each prompt, prompt by prompt, with consecutive seeds, so that no two begin with the same
+    /// noise.
     public static func perClass(_ count: Int, prompts: [Prompt], firstSeed: UInt64) -> [PictureRequest] {
         prompts.indices.flatMap { place in
             (0..<count).map { PictureRequest(prompts[place], seed: firstSeed &+ UInt64(place * count + $0)) }
         }
     }
 
-    /// A number of pictures with seeds that count on; picture i is the same whatever the number.
+    /// A number of images in all, with consecutive seeds; image i does not depend on the number.
     public static func count(
         _ count: Int, prompts: [Prompt], labels: LabelChoice, firstSeed: UInt64
     ) -> [PictureRequest] {

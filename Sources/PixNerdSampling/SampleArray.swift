@@ -5,9 +5,9 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// All pictures in one array, in a file that programs for evaluation read.
+/// All images in one array, in a file that evaluation programs read.
 ///
-/// Batches are kept in a folder beside the output until all are there, so that a run that was stopped goes on.
+/// Batches are kept in a folder beside the output until all are finished, so that an interrupted job can resume.
 struct SampleArray: SampleOutput {
     enum Kind: Equatable {
         /// `.npz`: `arr_0` as uint8 [N, H, W, 3] and `arr_1` as int64 labels [N], the rows in an order drawn from the
@@ -52,8 +52,8 @@ struct SampleArray: SampleOutput {
                 try manifest.expectSameProvenance(as: earlier, in: parts)
                 guard earlier.pictures == manifest.pictures else {
                     throw PixNerdError(
-                        .alreadyExists, "\(parts)", found: "holds a part of other images than are asked for",
-                        advice: "ask for those, remove it, or overwrite it with \(Setting.overwrite)")
+                        .alreadyExists, "\(parts)", found: "holds a part of other images than the requested ones",
+                        advice: "request those, remove it, or overwrite it with \(Setting.overwrite)")
                 }
             }
         }

@@ -3,32 +3,33 @@ import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
 
-/// What stands beside sampled pictures: how they were made, in JSON.
+/// The manifest of sampled images, which records in JSON how they were made.
 public struct SampleManifest: Codable, Equatable, Sendable {
-    /// A picture: which it is, and where where pictures have files of their own.
+    /// An image of the manifest.
     public struct Picture: Codable, Equatable, Sendable {
         public var label: Int
         public var className: String
         public var seed: UInt64
+        /// Name of the image's own file; nil if all images share a file.
         public var file: String?
     }
 
-    /// What made them, such as `pixnerd 0.1.0`.
+    /// Name and version of the program, such as `pixnerd 0.1.0`.
     public var program: String
-    /// The checkpoint as it was named.
+    /// Path of the checkpoint as given by the user.
     public var checkpoint: String
     public var provenance: SamplingProvenance
     public var threads: Int
     public var instructionSet: String
     public var blasCore: String
-    /// How pixels became levels.
+    /// Formula that rounded pixels to 8-bit levels; nil if they were not rounded.
     public var rounding: String?
-    /// Where rows are shuffled: the seed of their order.
+    /// Seed of the order of shuffled rows; nil if they are not shuffled.
     public var rowOrderSeed: UInt64?
-    /// In the order of rows, or of the grid.
+    /// The images, in the order of rows, or of the grid.
     public var pictures: [Picture]
 
-    /// Files name the provenance `knobs`.
+    /// Keys in the file, where the provenance is named `knobs`.
     enum CodingKeys: String, CodingKey {
         case program, checkpoint, threads, instructionSet, blasCore, rounding, rowOrderSeed, pictures
         case provenance = "knobs"
@@ -48,7 +49,9 @@ public struct SampleManifest: Codable, Equatable, Sendable {
 
     static let encoder = JSON.encoder(isPretty: true, snakeCase: true)
 
-    /// - Throws: `SamplingError` where there is no manifest of this program's.
+    /// Reads a manifest.
+    ///
+    /// - Throws: `PixNerdError` if there is no manifest at the path.
     package init(path: String) throws {
         let decoder = JSON.decoder(snakeCase: true)
         guard let data = FileManager.default.contents(atPath: path),
@@ -66,9 +69,9 @@ public struct SampleManifest: Codable, Equatable, Sendable {
         try AtomicFile.write(data, to: path)
     }
 
-    /// That pictures which were made by `other` are those that this manifest asks for.
+    /// Checks that the images of an existing manifest were made in the same way as those of this one.
     ///
-    /// - Throws: `SamplingError` that names the first knob that differs.
+    /// - Throws: `PixNerdError` that names the first setting that differs.
     func expectSameProvenance(as other: SampleManifest, in path: String) throws {
         if let difference = try other.provenance.difference(from: provenance) {
             throw PixNerdError(

@@ -5,27 +5,27 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Where sampled pictures go.
+/// A destination for sampled images.
 public protocol SampleOutput {
-    /// Requests whose pictures are there already and are kept.
+    /// Number of requests whose images already exist and are kept.
     var kept: Int { get }
-    /// Whether the pictures of a batch are there already.
+    /// Whether the images of a batch already exist.
     func holds(_ requests: Range<Int>) -> Bool
-    /// Takes the pixels of a batch, [B, 3, H, W], the first of them for request `first`.
+    /// Writes the pixels of a batch, [B, 3, H, W], whose first image is that of request `first`.
     mutating func write(_ pixels: Tensor, first: Int) throws
-    /// Brings everything into its final form.
+    /// Writes the final files.
     mutating func finish() throws
 }
 
-/// The forms in which sampled pictures are kept, told by the name of the output.
+/// The format of sampled images, chosen by the extension of the output path.
 public enum SampleForm: Sendable, Equatable {
-    /// A `.png`: one sheet with a row for each class.
+    /// `.png`: one sheet with a row for each class.
     case grid
-    /// A `.npz` with `arr_0`, as the ADM evaluation reads it.
+    /// `.npz`: `arr_0`, as the ADM evaluation reads it.
     case npz
-    /// A `.safetensors` with `samples` as floats.
+    /// `.safetensors`: `samples` as floats.
     case floats
-    /// A folder with a PNG for each picture.
+    /// Any other path: a folder with a PNG for each image.
     case folder
 
     public init(path: String) {
@@ -38,17 +38,17 @@ public enum SampleForm: Sendable, Equatable {
     }
 }
 
-/// What an output is to hold.
+/// The requests and settings of an output.
 public struct SamplePlan {
     public let path: String
     public let requests: [PictureRequest]
     /// Short name of a prompt, for file names and captions.
     private let name: @Sendable (Prompt) -> String
-    /// How the pictures are made, without the list of them.
+    /// The manifest without its list of images.
     public let manifest: SampleManifest
-    /// Pictures of a batch.
+    /// Images per batch.
     public let batch: Int
-    /// Whether what is there may be written over.
+    /// Whether existing files may be overwritten.
     public let overwrites: Bool
 
     public init(
@@ -63,10 +63,10 @@ public struct SamplePlan {
         self.overwrites = overwrites
     }
 
-    /// The output that the path asks for.
+    /// Opens the output in the format of its path.
     ///
-    /// - Parameter rowOrderSeed: for a `.npz`: shuffles the rows.
-    /// - Throws: one sentence where something would be written over without being asked, before any work is done.
+    /// - Parameter rowOrderSeed: seed of the order of rows in a `.npz`.
+    /// - Throws: `PixNerdError` if files would be overwritten without permission.
     public func open(rowOrderSeed: UInt64 = 0) throws -> any SampleOutput {
         switch SampleForm(path: path) {
         case .grid: try PictureGrid(self)
@@ -85,7 +85,7 @@ public struct SamplePlan {
             label: request.prompt.number, className: name(of: request), seed: request.seed, file: file)
     }
 
-    /// Where the manifest of a single file stands.
+    /// Path of the manifest of a single-file output.
     var manifestPath: String { "\(path).json" }
 
     func expectFree(_ paths: [String]) throws {

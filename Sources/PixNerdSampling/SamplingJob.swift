@@ -5,10 +5,10 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Images to sample and all that they are made from, found and checked before any work is done.
+/// A list of images to sample with everything that this takes, loaded and checked in advance.
 ///
-/// The command, previews of training, comparisons and servers sample through it. A job computes on the calling thread and
-/// the worker threads of `Threads`; only one should run at a time.
+/// The command, training previews, comparisons and servers all sample through it. A job computes on the calling thread
+/// and the worker threads of `Threads`; only one should run at a time.
 public struct SamplingJob: Sendable {
     public let denoiser: any Denoiser
     public let conditioner: any Conditioner
@@ -40,7 +40,7 @@ public struct SamplingJob: Sendable {
         self.noise = noise
     }
 
-    /// Number of model evaluations per image; guidance takes two for each evaluation that it acts on.
+    /// Number of model evaluations per image; each step in which guidance acts takes two.
     public var evaluations: Int {
         settings.times.dropLast().reduce(0) { $0 + (settings.guidance.scale(at: $1) == 1 ? 1 : 2) }
     }
@@ -48,12 +48,12 @@ public struct SamplingJob: Sendable {
     /// Samples all images, batch by batch.
     ///
     /// - Parameters:
-    ///   - isDone: Whether a batch is left out because its images exist; asked before each batch.
-    ///   - isCancelled: Asked after each step; where true the job ends with `CancellationError`.
+    ///   - isDone: Called before each batch; returns whether to skip it because its images exist.
+    ///   - isCancelled: Called after each step; returns whether to end the job with `CancellationError`.
     ///   - afterStep: Called after each step of each batch, for progress, trajectories and previews.
-    ///   - receive: Gets the pixels of a batch, [B, 3, H, W] with -1 as black and 1 as white, not clipped, and the index of
-    ///     its first request.
-    /// - Throws: `CancellationError`, or what a closure throws.
+    ///   - receive: Called with the pixels of each batch, [B, 3, H, W] with -1 as black and 1 as white, not clipped, and
+    ///     the index of its first request.
+    /// - Throws: `CancellationError`, or the error of a closure.
     public func run(
         isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
         afterStep: (SamplingMoment) throws -> Void = { _ in },
@@ -70,7 +70,7 @@ public struct SamplingJob: Sendable {
 
     /// Samples all images and returns them as 8-bit RGB.
     ///
-    /// - Throws: `CancellationError` where `isCancelled` says so.
+    /// - Throws: `CancellationError` if `isCancelled` returns true.
     public func images(isCancelled: () -> Bool = { false }) throws -> [RGBImage] {
         var images: [RGBImage] = []
         try run(isCancelled: isCancelled) { pixels, _ in images += roundedPictures(pixels) }

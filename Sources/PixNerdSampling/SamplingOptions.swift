@@ -3,24 +3,25 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdTensors
 
-/// How images of another size than that of training are sampled.
+/// The method to sample images of another size than the training images.
 public enum SizeRoute: String, Sendable, CaseIterable {
-    /// `field` where the model was trained at several densities, else `grid`.
+    /// `field` if the model was trained at several densities, else `grid`.
     case auto
     /// More or fewer patches, with positions stretched over the same square.
     case grid
-    /// The patches of training, each decoded at more or fewer pixels by evaluating its field at other positions.
+    /// The patch grid of training, with each patch decoded at more or fewer pixels by evaluating its field at other
+    /// positions.
     case field
 }
 
 /// The timestep shift of sampling.
 public enum ShiftChoice: Sendable, Equatable {
     case value(Float)
-    /// The run's own shift times the square root of how many times more pixels than in training are made.
+    /// The run's own shift times the square root of the ratio of sampled to training pixels.
     case auto
 }
 
-/// The noise that images begin with.
+/// The initial noise of images.
 public enum NoiseChoice: Sendable, Equatable {
     /// Noise that PyTorch draws from the seed on a CPU.
     case torch
@@ -38,17 +39,17 @@ public enum NoiseChoice: Sendable, Equatable {
     }
 }
 
-/// How to sample from a checkpoint. What is nil is taken from the checkpoint's run, or else from usual defaults.
+/// Options to sample from a checkpoint. Options that are nil take the setting of the checkpoint's run, or else a default.
 public struct SamplingOptions: Sendable {
-    /// EMA or raw weights; EMA where the checkpoint has them.
+    /// EMA or raw weights; nil for EMA if the checkpoint has them.
     public var weights: WeightKind?
-    /// Path of the autoencoder of a model in latents, where it is not at the recorded path.
+    /// Path of a latent model's autoencoder; nil for the recorded path.
     public var autoencoder: String?
     /// Accepts an autoencoder with other weights or another scale than the model was trained with.
     public var allowsOtherAutoencoder = false
     /// Side in pixels of the overlapping tiles that latents are decoded in; nil for whole images.
     public var tile: Int?
-    /// Height and width in pixels; nil for the size of training.
+    /// Height and width in pixels; nil for the training size.
     public var size: (height: Int, width: Int)?
     public var route = SizeRoute.auto
     public var sampler = Sampler.euler

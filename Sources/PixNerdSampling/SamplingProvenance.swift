@@ -5,48 +5,51 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// Everything that decides what a class and a seed become.
+/// Everything that determines the image of a prompt and a seed.
 public struct SamplingProvenance: Codable, Equatable, Sendable {
-    /// `Fingerprint` of the file of weights.
+    /// `Fingerprint` of the weights file.
     public var checkpointHash: String
     /// `ema` or `raw`.
     public var weights: String
-    /// Of the finished pictures, in pixels, and of the canvas that they are cut from.
+    /// Height of the finished images in pixels.
     public var height: Int
+    /// Width of the finished images in pixels.
     public var width: Int
+    /// Height in pixels of the canvas that images are cropped from.
     public var canvasHeight: Int
+    /// Width in pixels of the canvas that images are cropped from.
     public var canvasWidth: Int
     /// `grid` or `field`.
     public var route: String
     public var sampler: String
-    /// Of the sampler `adams`.
+    /// Order of the Adams-Bashforth sampler; nil for the others.
     public var order: Int?
     public var steps: Int
     public var lastStep: Float?
     public var shift: Float
-    /// A scale for each interval between `guidanceTimes`.
+    /// Guidance scale of each interval between `guidanceTimes`.
     public var guidance: [Float]
     public var guidanceTimes: [Float]
     /// `torch`, `philox` or `file`.
     public var noise: String
-    /// Of the file of noise.
+    /// `Fingerprint` of the noise file; nil if there is none.
     public var noiseHash: String?
-    /// By whose weights, and from which scale, latents were decoded.
+    /// Weights and scale of the autoencoder that decoded latents; nil for pixels.
     public var autoencoder: String?
-    /// Side of the squares that latents were decoded in, in pixels.
+    /// Side in pixels of the tiles that latents were decoded in; nil for whole images.
     public var autoencoderTile: Int?
-    /// Of large products; fp32 where a manifest says nothing.
+    /// Precision of matrix multiplications; nil, in older manifests, means fp32.
     public var precision: String?
-    /// Pictures at once, on which the last bits depend.
+    /// Images per batch, on which the last bits depend.
     public var batch: Int
 
     /// - Parameters:
-    ///   - file: The file of weights.
-    ///   - noise: The noise that images begin with.
+    ///   - file: Path of the weights file.
+    ///   - noise: The initial noise of images.
     ///   - autoencoder: The autoencoder that decodes latents; nil for pixels.
     ///   - tile: Side in pixels of the tiles that latents are decoded in; nil for whole images.
     ///   - batch: Images per batch.
-    /// - Throws: `PixNerdError` where a file cannot be read.
+    /// - Throws: `PixNerdError` if a file cannot be read.
     public init(
         file: String, weights: WeightKind, size: PictureSize, route: SizeRoute, settings: SamplingSettings,
         noise: NoiseChoice, autoencoder: AutoencoderIdentity?, tile: Int?, precision: Precision, batch: Int
@@ -66,14 +69,14 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         self.batch = batch
     }
 
-    /// The first knob that is set otherwise in `other`, such as `steps is 50 and not 100`; nil where all agree.
+    /// The first setting that differs from that of `other`, such as `steps is 50 and not 100`; nil if all are equal.
     public func difference(from other: SamplingProvenance) throws -> String? {
         let (own, others) = (try values(), try other.values())
         let key = Set(own.keys).union(others.keys).sorted().first { own[$0] != others[$0] }
         return key.map { "\($0) is \(own[$0] ?? "not set") and not \(others[$0] ?? "not set")" }
     }
 
-    /// Every knob that is set, as JSON shows it.
+    /// Every setting that is not nil, in its JSON form.
     private func values() throws -> [String: String] {
         let data = try JSON.encoder(snakeCase: true).encode(self)
         let object = try JSONSerialization.jsonObject(with: data) as? [String: Any] ?? [:]

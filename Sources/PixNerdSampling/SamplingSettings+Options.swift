@@ -3,12 +3,12 @@ import PixNerdSpaces
 import PixNerdSupport
 
 extension SamplingSettings {
-    /// The settings that were asked for, or else those that the checkpoint's run samples its previews with.
+    /// The settings in the options, completed by those that the checkpoint's run samples its previews with.
     ///
     /// - Parameters:
     ///   - metadata: The checkpoint's metadata.
-    ///   - trained: Side of the images of training in pixels.
-    ///   - name: The checkpoint as messages call it.
+    ///   - trained: Side of the training images in pixels.
+    ///   - name: The checkpoint's name in messages.
     init(
         _ options: SamplingOptions, _ metadata: [String: String], size: PictureSize, trained: Int?, name: String
     ) throws {
@@ -38,7 +38,7 @@ extension SamplingSettings {
             guard let trained else {
                 throw PixNerdError(
                     .notFound, "\(name)",
-                    found: "does not say what size it was trained at, which the shift auto depends on",
+                    found: "does not say what size it was trained at, which \(Setting.shift) auto depends on",
                     advice: "give a number for \(Setting.shift)")
             }
             return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained * trained)
@@ -55,7 +55,7 @@ extension Guidance {
             throw PixNerdError(
                 .malformed, "\(name)", found: "asks for a guidance of \(scales)", advice: "give \(Setting.guidance)")
         }
-        // The comparison is also false where one of them is not a number.
+        // The comparison is also false if one of them is NaN.
         guard times.count >= 2, zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
             let text = times.map { "\($0)" }.joined(separator: ",")
             throw PixNerdError(
@@ -75,7 +75,7 @@ extension Guidance {
 }
 
 extension Sampler {
-    /// Name in manifests and options.
+    /// The name in manifests and options.
     public var name: String {
         switch self {
         case .euler: "euler"

@@ -4,7 +4,7 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 
-/// A model brought to a size, and the route that brings it there.
+/// A model prepared for a size, with the route that this takes.
 struct SizeChoice {
     let denoiser: any Denoiser
     let size: PictureSize
@@ -12,10 +12,10 @@ struct SizeChoice {
     let trained: Int?
     /// `grid` or `field`.
     let route: SizeRoute
-    /// Where the model never saw such images: one sentence that says so and what to do.
-    let warning: String?
+    /// A warning that the model never saw such images, with advice, as one sentence; nil if it did.
+    let warning: ErrorText?
 
-    /// - Parameter name: The checkpoint as messages call it.
+    /// - Parameter name: The checkpoint's name in messages.
     init(
         _ loaded: LoadedDenoiser, _ checkpoint: DenoiserCheckpoint, _ options: SamplingOptions, name: String
     ) throws {
@@ -37,7 +37,7 @@ struct SizeChoice {
         _ loaded: LoadedDenoiser, _ route: SizeRoute, trained: Int?, _ name: String
     ) throws -> any Denoiser {
         guard route == .field else { return loaded.model }
-        let advice: ErrorText = "set \(Setting.route) to grid"
+        let advice: ErrorText = "use \(Setting.route) grid"
         guard loaded.architecture.decodesFields else {
             throw PixNerdError(
                 .unsupported, "\(name)", found: "has a linear head, which decodes patches at one density only",
@@ -46,10 +46,11 @@ struct SizeChoice {
         guard let trained else {
             throw PixNerdError(
                 .notFound, "\(name)",
-                found: "does not say what size it was trained at, which the route field decodes from", advice: advice)
+                found: "does not say what size it was trained at, which \(Setting.route) field depends on",
+                advice: advice)
         }
         if let problem = sizeProblem(trained, multiple: loaded.model.sizeMultiple * loaded.reduction) {
-            throw PixNerdError(.malformed, "\(name):", found: "the size of training \(problem)")
+            throw PixNerdError(.malformed, "\(name):", found: "the training size \(problem)")
         }
         return loaded.model.fieldResampled(trainedSize: trained / loaded.reduction) ?? loaded.model
     }
@@ -63,9 +64,9 @@ struct SizeChoice {
                 .notFound, "\(name)", found: "does not say what size it was trained at",
                 advice: "give \(Setting.size), such as 256")
         }
-        // What nobody asked for is not cut: no model was trained at such a size.
+        // Only sizes that the user gives are cropped: no model was trained at a size that needs it.
         if options.size == nil, let problem = sizeProblem(height, multiple: multiple) {
-            throw PixNerdError(.malformed, subject, found: "the size of training \(problem)")
+            throw PixNerdError(.malformed, subject, found: "the training size \(problem)")
         }
         for (side, value) in [("height", height), ("width", width)] where value < 1 {
             throw PixNerdError(.invalidValue, subject, found: "the \(side) is \(value)", expected: "at least 1")
@@ -80,24 +81,27 @@ struct SizeChoice {
 
     private static func warning(
         _ route: SizeRoute, _ size: PictureSize, trained: Int, _ fieldSizes: [Int], _ name: String
-    ) -> String? {
+    ) -> ErrorText? {
         let known = ([trained] + fieldSizes).sorted()
         func isKnown(_ side: Int) -> Bool { side == trained || route == .field && known.contains(side) }
         guard !isKnown(size.height) || !isKnown(size.width) else { return nil }
         let list = known.map(String.init).joined(separator: ", ")
         let asked = "\(size.height) x \(size.width)"
-        return switch route {
+        switch route {
         case .field where fieldSizes.isEmpty:
-            "\(name) was trained at \(trained) x \(trained) only, with its fields at one density; at \(asked) seams and moire "
-                + "may show; sample at size \(trained), or train with training.field_sizes."
+            return "\(name) was trained at \(trained) x \(trained) only, with its fields at one density, so \(asked) may "
+                + "show seams and moire; use \(Setting.size) \(trained), or train with training.field_sizes."
         case .field:
-            "\(name) was trained to decode sides of \(list), not \(asked); the nearest that it knows is "
-                + "\(nearest(known, size.height))x\(nearest(known, size.width))."
+            let closest = "\(nearest(known, size.height))x\(nearest(known, size.width))"
+            return "\(name) was trained to decode sides of \(list), not \(asked); the nearest trained size is "
+                + "\(Setting.size) \(closest)."
         default:
-            "\(name) was trained at \(trained) x \(trained) and never saw \(asked) by more or fewer patches, so the images "
-                + "may not hold together; "
-                + (fieldSizes.isEmpty
-                    ? "sample at size \(trained)." : "the route field was trained for sides of \(list).")
+            let advice: ErrorText =
+                fieldSizes.isEmpty
+                ? "use \(Setting.size) \(trained)"
+                : "use \(Setting.route) field, which was trained for sides of \(list)"
+            return "\(name) was trained at \(trained) x \(trained) and never saw the more or fewer patches of \(asked), so "
+                + "images may not be coherent; \(advice)."
         }
     }
 

@@ -4,17 +4,17 @@ import PixNerdImages
 import PixNerdSpaces
 import PixNerdSupport
 
-/// The predicted pictures of the first batch, step by step.
+/// The denoising trajectory of the first batch: the images predicted at each step.
 ///
-/// In pixel space they need no decoder: they are what the noisy picture and its velocity point at.
+/// In pixel space they need no decoder: the noisy image and its velocity give them.
 public final class Trajectory {
-    /// The files that a trajectory is written to.
+    /// The file format of a trajectory.
     public enum Form: Equatable {
-        /// A row for each picture, with steps from left to right.
+        /// A sheet with a row for each image and steps from left to right.
         case sheet
         case animation(Animation.Format)
 
-        /// nil where the name ends in none of `.png`, `.apng` and `.gif`.
+        /// The format of a path; nil if it ends in none of `.png`, `.apng` and `.gif`.
         public init?(path: String) {
             let ending = URL(fileURLWithPath: path).pathExtension.lowercased()
             if ending == "png" {
@@ -26,7 +26,7 @@ public final class Trajectory {
             }
         }
 
-        /// The most steps that are shown; a picture of each step would fill the memory.
+        /// Maximum number of steps shown, which limits memory.
         var mostSteps: Int { self == .sheet ? 10 : 60 }
     }
 
@@ -36,8 +36,8 @@ public final class Trajectory {
     private let shown: Set<Int>
     private var steps: [(step: Int, pictures: [RGBImage])] = []
 
-    /// - Parameter steps: of the sampling.
-    /// - Throws: `SamplingError` where the name says no form, or something would be written over.
+    /// - Parameter steps: number of sampling steps.
+    /// - Throws: `PixNerdError` if the path has no known extension, or a file would be overwritten without permission.
     public init(path: String, steps: Int, plan: SamplePlan) throws {
         guard let form = Form(path: path) else {
             throw PixNerdError(
@@ -53,15 +53,16 @@ public final class Trajectory {
         shown = Set((1...count).map { ($0 * steps + count - 1) / count })
     }
 
-    /// Whether these are the requests that are shown.
+    /// Whether the trajectory shows a batch of requests.
     public func needs(_ requests: Range<Int>) -> Bool { requests.lowerBound == 0 }
 
-    /// Keeps what is to be shown of a moment.
+    /// Records the images of a moment, if it is one of those shown.
     public func record(_ moment: SamplingMoment) {
         guard moment.first == 0, shown.contains(moment.step) else { return }
         steps.append((moment.step, moment.predicted()))
     }
 
+    /// Writes the file.
     public func finish() throws {
         let requests = plan.requests.prefix(steps[0].pictures.count)
         switch form {
@@ -84,14 +85,14 @@ public final class Trajectory {
     }
 }
 
-/// A PNG of the pictures that a batch is on the way to, drawn anew every few steps.
+/// A PNG of the images predicted for the current batch, rewritten every few steps.
 public struct Preview {
     private let path: String
     private let every: Int
     private let plan: SamplePlan
 
-    /// - Parameter every: steps from one drawing to the next.
-    /// - Throws: `SamplingError` where something would be written over.
+    /// - Parameter every: number of steps between two updates.
+    /// - Throws: `PixNerdError` if the path is no `.png`, or a file would be overwritten without permission.
     public init(path: String, every: Int, plan: SamplePlan) throws {
         guard URL(fileURLWithPath: path).pathExtension.lowercased() == "png" else {
             throw PixNerdError(
@@ -104,6 +105,9 @@ public struct Preview {
         self.plan = plan
     }
 
+    /// Rewrites the file if an update is due.
+    ///
+    /// - Parameter steps: number of sampling steps.
     public func show(_ moment: SamplingMoment, of steps: Int) throws {
         guard moment.step % every == 0 || moment.step == steps else { return }
         let pictures = moment.predicted()

@@ -16,7 +16,7 @@ extension LatentStatistics {
     ///   - imageSize: side of the images' central squares in pixels.
     ///   - count: maximum number of images; nil for a number that suffices for a scale.
     ///   - batch: number of images read and encoded at once.
-    ///   - fastDecode: whether JPEG images may be decoded at reduced size, which is faster and less exact.
+    ///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
     ///   - unreadable: called with the reason why an image is left out.
     ///   - progress: called with the number of images that are done.
     /// - Throws: `PixNerdError` if none of the images can be read.

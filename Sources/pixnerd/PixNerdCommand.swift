@@ -11,9 +11,9 @@ import PixNerdTraining
 struct PixNerdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pixnerd",
-        abstract: "Trains and samples PixNerd: diffusion in pixels, on CPUs.",
+        abstract: "Trains and samples PixNerd pixel-space diffusion models on CPUs.",
         discussion: """
-            A first run, from nothing to pictures:
+            A first run, from a data set to images:
 
               pixnerd dataset shapes --out datasets/shapes
               pixnerd train configs/shapes.yaml
@@ -26,7 +26,7 @@ struct PixNerdCommand: ParsableCommand {
             BenchCommand.self,
         ])
 
-    /// Name and version, as reports and manifests record them.
+    /// Name and version for reports and manifests.
     static let program = "pixnerd \(PixNerdVersion.current)"
 
     static func main() {
@@ -48,14 +48,16 @@ struct PixNerdCommand: ParsableCommand {
         }
         guard !Launch.isParallel || command is RankedCommand else {
             throw CommandError(
-                "mpirun has started this command \(Launch.size) times, but it is for one process; start it without.")
+                "mpirun has started this command \(Launch.size) times, but it runs in one process only; start it without "
+                    + "mpirun.")
         }
         return command
     }
 }
 
 extension PixNerdCommand {
-    /// An option of `train` or `compare` that is unknown because a key of the configuration is meant.
+    /// An error that names the configuration key which an unknown option of `train` or `compare` stands for; nil if there
+    /// is none.
     private static func keyForUnknownOption(_ error: any Error) -> ValidationError? {
         let arguments = CommandLine.arguments.dropFirst()
         guard let command = arguments.first, [TrainCommand.name, CompareCommand.name].contains(command) else {
@@ -65,14 +67,14 @@ extension PixNerdCommand {
         for option in arguments where option.hasPrefix("-") && message.contains("'\(option.prefix { $0 != "=" })'") {
             guard let key = UsualNames.key(ofOption: option) else { continue }
             return ValidationError(
-                "\(command) has no option \(option.prefix { $0 != "=" }); set the key in the configuration, or by --set "
-                    + "\(key)=VALUE.")
+                "\(command) has no option \(option.prefix { $0 != "=" }); set the key in the configuration, or with "
+                    + "--set \(key)=VALUE.")
         }
         return nil
     }
 }
 
-/// An error that a command shows as it is, in one sentence.
+/// An error of a command, as one sentence for its user.
 struct CommandError: Error, CustomStringConvertible {
     let description: String
 
@@ -80,15 +82,16 @@ struct CommandError: Error, CustomStringConvertible {
 }
 
 extension Logger {
-    /// Says, in one line, where products run below what the processor has.
+    /// Warns, in one line, if matrix multiplications do not use the processor's best instructions.
     func noteSlowProducts(on machine: Machine = Machine()) {
         if let warning = machine.warning { self.warning("\(warning)") }
     }
 }
 
-/// The logger of the commands: plain sentences on standard error.
+/// The logger of the commands, which writes plain lines to standard error.
 ///
-/// - Parameter communicator: of several processes; all but rank 0 put their name before what they say.
+/// - Parameter communicator: the communicator of a multi-process run; all ranks but 0 prefix their messages with their
+///   names.
 func makeLogger(_ communicator: Communicator = .alone) -> Logger {
     Logger(label: "pixnerd") { _ in PlainLogHandler(speaker: communicator.isRoot ? nil : communicator.name) }
 }

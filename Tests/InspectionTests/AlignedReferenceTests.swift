@@ -80,7 +80,7 @@ import Testing
 
     @Test func whatDoesNotFitIsRefused() throws {
         expectSentence(
-            sentence { _ = try comparisons(layer: 4) }, naming: [checkpointPath, "3 blocks", "layer"])
+            sentence { _ = try comparisons(layer: 4) }, naming: [checkpointPath, "3 transformer blocks", "layer"])
         try withTemporaryDirectory { directory in
             let bare = "\(directory)/bare.safetensors"
             let file = try SafetensorsFile(path: checkpointPath)

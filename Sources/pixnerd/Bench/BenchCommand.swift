@@ -15,41 +15,41 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         commandName: "bench",
         abstract: "Measures the speed of training and sampling against this machine's limit.",
         discussion: """
-            The limit is the rate of the model's own large products, measured in the same process. Each piece of work \
-            runs in a process of its own, so that its peak memory is its own.
+            The limit is the rate of the model's own large matrix multiplications, measured in the same process. Each \
+            workload runs in its own process, so that its peak memory can be measured.
 
               pixnerd bench
               pixnerd bench --work B16-256 --mode train --profile
               mpirun -n 2 pixnerd bench --work B16-256 --mode train
             """)
 
-    @Option(help: "One of \(Workload.all.map(\.name).joined(separator: ", ")); all where not given.")
+    @Option(help: "Workload: one of \(Workload.all.map(\.name).joined(separator: ", ")) (default: all).")
     var work: String?
 
-    @Option(help: "forward or train, of an autoencoder encode, decode or train; all where not given.")
+    @Option(help: "forward or train; for an autoencoder encode, decode or train (default: all).")
     var mode: BenchmarkMode?
 
-    @Option(help: "Of the products: fp32, or bf16, which wants oneDNN.")
+    @Option(help: "Matrix-multiply precision: fp32, or bf16 (requires oneDNN).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
-    @Option(help: "Steps that are measured, after two to warm up.")
+    @Option(help: "Number of measured steps, after two warm-up steps.")
     var repeats = 5
 
-    @Option(help: "Measure instead how fast one thread loads the pictures of this folder, as 256 x 256 squares.")
+    @Option(help: "Instead measure how fast one thread loads the images of this folder, as 256 x 256 squares.")
     var loader: String?
 
-    @Flag(help: "Under mpirun: processes share the state of the optimiser, as training.shard_optimizer says.")
+    @Flag(help: "Under mpirun, shard the optimizer's state among processes, like training.shard_optimizer.")
     var shardOptimizer = false
 
-    @Flag(help: "One JSON line for each piece of work.")
+    @Flag(help: "Print one JSON line for each workload.")
     var json = false
 
-    @Flag(help: "Show where the time goes, operator by operator, instead.")
+    @Flag(help: "Instead show the time that each operator takes.")
     var profile = false
 
-    /// Set where a measurement of several pieces of work runs this one.
+    /// Whether a benchmark of several workloads runs this one.
     @Flag(help: .hidden)
     var isPart = false
 
@@ -97,7 +97,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         if json {
             try printJSON(["images_per_second": exact, "fast_images_per_second": fast])
         } else {
-            print(String(format: "loader    %.0f pictures/s a thread, %.0f with data.fast_decode", exact, fast))
+            print(String(format: "loader    %.0f images/s per thread, %.0f with data.fast_decode", exact, fast))
         }
     }
 
@@ -110,11 +110,11 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         print(
             (["\(machine.processor)", machine.instructionSet, "\(Threads.count) threads"] + library).joined(
                 separator: ", "))
-        // Before the lines of the processes that measure.
+        // Must come before the lines of the measuring processes.
         fflush(nil)
     }
 
-    /// Runs one piece of work in a process of its own.
+    /// Runs one workload in its own process.
     private func runAlone(_ work: String, _ mode: BenchmarkMode) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
@@ -132,7 +132,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         guard let mode, let work = Workload.all.first(where: { $0.name == work && $0.isShared(mode) }) else {
             let names = Workload.all.filter { $0.isShared(.train) }.map(\.name).joined(separator: ", ")
             throw SharedError(
-                "Under mpirun one piece of work is measured: give --mode train, and of --work one of \(names).")
+                "Under mpirun a single workload is measured; give --mode train and a --work from \(names).")
         }
         if communicator.isRoot { try describeMachine() }
         try communicator.agree { try precision.check() }
@@ -158,15 +158,14 @@ struct BenchCommand: ParsableCommand, RankedCommand {
                 + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
                 + precision.rawValue
                 + String(
-                    format: "%8.3f pictures/s  %7.1f G multiply-adds a step  products %6.1f GFLOP/s  ratio %5.1f %%  "
+                    format: "%8.3f images/s  %7.1f G multiply-adds a step  matmul %6.1f GFLOP/s  ratio %5.1f %%  "
                         + "peak %5.2f GB  %d system allocations",
                     result.imagesPerSecond, Double(result.multiplyAdds) / 1e9, result.gemmGflops, 100 * result.ratio,
                     result.peakGB, result.systemAllocations))
         if let ranks = result.ranks, let seconds = result.exchangeSeconds, let hidden = result.exchangeHidden {
             print(
                 String(
-                    format: "%d ranks: gradients were summed in %.3f s of a step, %.1f %% of them hidden", ranks,
-                    seconds,
+                    format: "%d ranks: summing gradients takes %.3f s per step, %.1f %% of it hidden", ranks, seconds,
                     100 * hidden))
         }
     }

@@ -6,7 +6,7 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-/// An autoencoder's summary as lines for a person.
+/// The text of an autoencoder's summary.
 struct AutoencoderReport {
     let text: String
 
@@ -16,7 +16,7 @@ struct AutoencoderReport {
         var rows = [
             ("file", summary.path), ("kind", summary.kind),
             ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)),
-            ("autoencoder", "AutoencoderKL: \(summary.name ?? "of no published kind")"),
+            ("autoencoder", "AutoencoderKL: \(summary.name ?? "not a published one")"),
             (
                 "",
                 "block_out_channels \(architecture.levelWidths), layers_per_block \(architecture.blocksPerLevel), "
@@ -29,7 +29,7 @@ struct AutoencoderReport {
                     + "\(yes(architecture.hasQuantConvolution)) quant_conv, "
                     + "\(yes(architecture.hasPostQuantConvolution)) post_quant_conv"
             ),
-            ("scale", summary.scale?.text ?? "not known: there is no config.json beside the file"),
+            ("scale", summary.scale?.text ?? "unknown: there is no config.json beside the file"),
             ("parameters", String(summary.parameters)),
         ]
         if let fingerprint = summary.fingerprint { rows.append(("fingerprint", fingerprint)) }
@@ -37,7 +37,7 @@ struct AutoencoderReport {
         let (encoding, decoding) = (summary.encoding, summary.decoding)
         rows.append(
             (
-                "a picture",
+                "one image",
                 "\(encoding.height) x \(encoding.width): "
                     + String(
                         format: "%.3f GFLOP to encode, %.3f GFLOP to decode", Double(encoding.flops) / 1e9,

@@ -5,7 +5,7 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTraining
 
-/// A checkpoint's summary as lines for a person.
+/// The text of a checkpoint's summary.
 struct CheckpointReport {
     private var lines: [String] = []
 
@@ -24,22 +24,22 @@ struct CheckpointReport {
         if let projector = summary.projector {
             add(
                 "projector",
-                "\(DenoiserCheckpoint.projectorPrefix)proj.*: from tokens of width \(projector.inputs) by "
-                    + "\(projector.hidden) to features of width \(projector.outputs), \(projector.parameters) parameters"
+                "\(DenoiserCheckpoint.projectorPrefix)proj.*: from token width \(projector.inputs) through "
+                    + "\(projector.hidden) to feature width \(projector.outputs), \(projector.parameters) parameters"
             )
         }
         if let autoencoder = summary.autoencoder {
             add(
                 "latents",
-                "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), which lay in "
+                "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), read from "
                     + autoencoder.path)
         }
         if let cost = summary.cost {
             add(
-                "a picture",
+                "one image",
                 "\(cost.height) x \(cost.width): "
                     + String(
-                        format: "%.3f G multiply-adds, %.3f GFLOP a forward pass", Double(cost.multiplyAdds) / 1e9,
+                        format: "%.3f G multiply-adds, %.3f GFLOP per forward pass", Double(cost.multiplyAdds) / 1e9,
                         Double(cost.flops) / 1e9)
                     + (summary.autoencoder == nil ? "" : ", without the autoencoder"))
         }
@@ -65,14 +65,14 @@ struct CheckpointReport {
             for line in architecture.summary { add("", line) }
         }
         if !weights.unexpected.isEmpty {
-            add("", "not of the model: \(Self.shortened(weights.unexpected))")
+            add("", "not part of the model: \(Self.shortened(weights.unexpected))")
         }
     }
 
     private mutating func add(_ unknown: CheckpointSummary.Unknown) {
         if !unknown.tensors.isEmpty { add("other tensors", Self.shortened(unknown.tensors)) }
         for (name, reason) in unknown.unreadable.sorted(by: { $0.key < $1.key }).prefix(8) {
-            add("not readable", "\(name), which is \(reason)")
+            add("unreadable", "\(name), which is \(reason)")
         }
         if unknown.unreadable.count > 8 { add("", "and \(unknown.unreadable.count - 8) more") }
         if !unknown.skippedGlobals.isEmpty {
@@ -95,7 +95,7 @@ struct CheckpointReport {
         return tensors.map { "\(padded($0.name, width))  \(padded($0.dtype, 4))  \($0.shape)" }
     }
 
-    /// Tensors that differ only in a number in the name share a line.
+    /// A line for each group of tensors that differ only in a number in their names.
     static func groups(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
         var order: [String] = []
         var groups: [String: (name: String, line: CheckpointSummary.TensorLine, count: Int)] = [:]

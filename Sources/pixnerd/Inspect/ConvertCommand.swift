@@ -4,14 +4,14 @@ import PixNerdCheckpoints
 import PixNerdModels
 import PixNerdTraining
 
-/// Which weights are kept.
+/// The values of `--weights`.
 enum ConvertedWeights: String, ExpressibleByArgument, CaseIterable {
     case ema
     case raw
     case both
 }
 
-/// Number formats that weights are stored in.
+/// The number formats of stored weights.
 enum ConvertedType: String, ExpressibleByArgument, CaseIterable {
     case f32
     case f16
@@ -29,10 +29,11 @@ enum ConvertedType: String, ExpressibleByArgument, CaseIterable {
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Turns a checkpoint of PyTorch or of a run into one .safetensors file.",
+        abstract: "Converts a PyTorch checkpoint or a run to a single .safetensors file.",
         discussion: """
-            Both sets of weights keep their published names, denoiser.* and ema_denoiser.*; one of them becomes a state \
-            dict without a prefix, which a PyTorch model takes: load_state_dict(safetensors.torch.load_file(OUT)).
+            By default both sets of weights keep their published names, denoiser.* and ema_denoiser.*. One set becomes a \
+            state dict without a prefix, which a PyTorch model loads with \
+            load_state_dict(safetensors.torch.load_file(OUTPUT)).
 
               pixnerd convert model.ckpt model.safetensors
               pixnerd convert checkpoints/shapes shapes-ema.safetensors \\
@@ -45,32 +46,33 @@ struct ConvertCommand: ParsableCommand {
     @Argument(help: "The .safetensors file to write.")
     var output: String
 
-    @Option(help: "ema or raw for a state dict without a prefix; both for everything under its name.")
+    @Option(help: "ema or raw for a state dict without a prefix; both for all tensors under their names.")
     var weights = ConvertedWeights.both
 
-    @Option(name: .customLong("dtype"), help: "f32, f16 or bf16; where not given, the types stay as they are.")
+    @Option(name: .customLong("dtype"), help: "f32, f16 or bf16 (default: the types in the checkpoint).")
     var type: ConvertedType?
 
-    @Flag(help: "Write over a file that is there.")
+    @Flag(help: "Overwrite an existing file.")
     var overwrite = false
 
     func validate() throws {
         guard output.hasSuffix(".safetensors") else {
             throw ValidationError(
-                "OUT is '\(output)'; it must end in .safetensors, which PyTorch reads with safetensors.torch.load_file."
+                "The output is '\(output)'; it must end in .safetensors, which PyTorch reads with "
+                    + "safetensors.torch.load_file."
             )
         }
     }
 
     func run() throws {
         guard overwrite || !FileManager.default.fileExists(atPath: output) else {
-            throw CommandError("\(output) is there already; give --overwrite to write over it.")
+            throw CommandError("\(output) already exists; overwrite it with --overwrite.")
         }
         let checkpoint = try DenoiserCheckpoint(path: input)
         let logger = makeLogger()
         let conversion = try checkpoint.conversion(kinds, type: type?.elementType)
         for unreadable in checkpoint.files.flatMap(\.notes.unreadable) {
-            logger.warning("\(unreadable.name) is left out: it is \(unreadable.reason), which is not read.")
+            logger.warning("\(unreadable.name) is left out: it is \(unreadable.reason), which cannot be read.")
         }
         let progress = ProgressBar(total: 100, isPercentage: true)
         let result = try conversion.write(to: output, metadata: checkpoint.describedMetadata) {
@@ -78,12 +80,12 @@ struct ConvertCommand: ParsableCommand {
         }
         ProgressBar.breakLine()
         for (name, count) in result.overflows {
-            logger.warning("\(name): \(count) numbers are too large for the new type and became infinite.")
+            logger.warning("\(name): \(count) values are too large for the new type and became infinite.")
         }
         print("\(result.tensors) tensors, \(String(format: "%.2f", Double(result.bytes) / 1e6)) MB, are in \(output).")
     }
 
-    /// nil for both.
+    /// The weights to keep; nil for both sets.
     private var kinds: WeightKind? {
         switch weights {
         case .ema: .ema

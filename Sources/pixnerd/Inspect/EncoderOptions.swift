@@ -1,15 +1,15 @@
 import ArgumentParser
 
-/// What a DINOv2 file does not say by itself.
+/// The options of a DINOv2 encoder that its file does not tell.
 struct EncoderOptions: ParsableArguments {
     @Option(
         help: """
-            Attention heads of an encoder; where not given, as its config.json says, or its width over 64, as in all \
-            published models.
+            Number of attention heads of an encoder (default: that in its config.json, else width / 64, as in all \
+            published models).
             """)
     var heads: Int?
 
-    @Option(help: "Side in pixels of what becomes a patch of an encoder; 16 where not given, as published.")
+    @Option(help: "Side in pixels of the image patch that becomes one patch of an encoder (default: 16, as published).")
     var basePatch: Int?
 
     func validate() throws {

@@ -5,7 +5,7 @@ import PixNerdModels
 import PixNerdSupport
 import PixNerdTraining
 
-/// An encoder's summary as lines for a person.
+/// The text of an encoder's summary.
 struct EncoderReport {
     let text: String
 
@@ -16,7 +16,7 @@ struct EncoderReport {
         ]
         if let architecture = summary.architecture, let name = summary.name {
             rows += [
-                ("encoder", "DINOv2 \(name), under the names of \(architecture.naming.rawValue)"),
+                ("encoder", "DINOv2 \(name), with the tensor names of \(architecture.naming.rawValue)"),
                 (
                     "",
                     "width \(architecture.width), depth \(architecture.depth), heads \(architecture.heads), patches of "
@@ -36,7 +36,7 @@ struct EncoderReport {
         if let cost = summary.cost {
             rows.append(
                 (
-                    "a picture",
+                    "one image",
                     "\(cost.height) x \(cost.width) before preprocessing: "
                         + String(format: "%.3f G multiply-adds", Double(cost.multiplyAdds) / 1e9)
                 ))

@@ -11,15 +11,15 @@ import PixNerdTraining
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Tells what a checkpoint holds; without one, what the products run on.",
+        abstract: "Describes a checkpoint, or the CPU and BLAS in use.",
         discussion: """
-            Of a checkpoint: its tensors, the architecture read off them, parameters, what a forward pass costs, and what is \
-            unknown in it. Nothing in it is run. Of a DINOv2 encoder: the same, and how it resamples positions. Of an \
-            AutoencoderKL: its published kind, scale and fingerprint.
+            For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the cost \
+            of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints how \
+            positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint.
 
-            Without a checkpoint: processor, instruction set, threads, the library that does the matrix multiplications \
-            (OpenBLAS, or what the environment's PIXNERD_BLAS names), which of its kernels run and why, and what else is \
-            installed.
+            Without a checkpoint, prints the processor, instruction set, threads, the library that does the matrix \
+            multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its kernels \
+            run and why, and what else is installed.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
@@ -29,26 +29,26 @@ struct InfoCommand: ParsableCommand {
 
     @Argument(
         help: """
-            A run directory, a step in one, a .safetensors, .ckpt, .pt or .pth file, or a directory of transformers or \
-            diffusers.
+            A run directory, a step in one, a .safetensors, .ckpt, .pt or .pth file, or a transformers or diffusers \
+            directory.
             """)
     var path: String?
 
-    @Option(help: "HEIGHTxWIDTH of the picture whose cost is told, or one number for both.")
+    @Option(help: "HEIGHTxWIDTH in pixels of the image for which the cost is computed, or one number for both.")
     var size: String?
 
     @OptionGroup var encoder: EncoderOptions
 
-    @Flag(help: "Every tensor on a line of its own.")
+    @Flag(help: "List every tensor.")
     var tensors = false
 
-    @Flag(help: "JSON.")
+    @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
         guard let path else {
             guard !json, !tensors, size == nil else {
-                throw CommandError("--json, --tensors and --size tell about a checkpoint; name one.")
+                throw CommandError("--json, --tensors and --size need a checkpoint; name one.")
             }
             printMachine()
             return
@@ -56,7 +56,8 @@ struct InfoCommand: ParsableCommand {
         if let file = try? DINOv2File(path: path), file.isRecognised {
             let size = try size.map(sides(of:))
             let summary = try EncoderSummary(
-                file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16)
+                file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16,
+                naming: Flags.name)
             try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
             return
         }
@@ -89,7 +90,8 @@ struct InfoCommand: ParsableCommand {
             bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
             """)
-        for remark in [machine.instructionSetProblem, machine.blasObstacle, machine.warning].compactMap({ $0 }) { print("\n\(remark)") }
+        let remarks = [machine.instructionSetProblem, machine.blasObstacle, machine.warning].compactMap { $0 }
+        for remark in remarks { print("\n\(remark)") }
     }
 
     private func matmulText(_ machine: Machine) -> String {
@@ -99,25 +101,25 @@ struct InfoCommand: ParsableCommand {
 
     private var mpiText: String {
         Launch.library.version.map { "\($0), for train, sample, evaluate and bench under mpirun" }
-            ?? "Open MPI not found, which is only needed to work on several machines (Debian, Ubuntu: openmpi-bin)"
+            ?? "Open MPI not found; it is only needed for multi-process runs (Debian, Ubuntu: openmpi-bin)"
     }
 
     private func missingOneDNNText(_ machine: Machine) -> String {
         machine.hasBFloat16
-            ? "not found; on this processor it allows bf16, in which large models train up to twice as fast (Debian, Ubuntu: "
-                + "libdnnl2 or libdnnl3)"
-            : "not found, and of no use on this processor, which does not multiply bf16"
+            ? "not found; on this processor it enables bf16, which trains large models up to twice as fast (Debian, "
+                + "Ubuntu: libdnnl2 or libdnnl3)"
+            : "not found, and not useful on this processor, which has no bf16 instructions"
     }
 
     private func bfloat16Text(_ machine: Machine) -> String {
-        "for what is given precision bf16, by oneDNN"
-            + (machine.packsWeights ? "; without gradients from packed weights, by kernels of this program" : "")
+        "with precision bf16, by oneDNN"
+            + (machine.packsWeights ? "; without gradients, by this program's kernels from packed weights" : "")
     }
 
     private func float32Text(_ machine: Machine) -> String {
         guard let library = machine.blas else { return "no library found" }
         guard let sizes = machine.oneDNNSizes else { return "by \(library)" }
         let ends = [sizes.lowerBound, sizes.upperBound].map { "\($0 >> 20)" }.joined(separator: " to ")
-        return "by \(library); products of \(ends) million multiply-adds, which it does faster, by oneDNN"
+        return "by \(library); by oneDNN for matrix multiplications of \(ends) million multiply-adds, where it is faster"
     }
 }

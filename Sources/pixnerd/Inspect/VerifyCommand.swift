@@ -12,24 +12,24 @@ extension WeightKind: ExpressibleByArgument {}
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Shows that this program computes what PyTorch computes.",
+        abstract: "Compares this program's results with PyTorch's.",
         discussion: """
-            REFERENCE is a .safetensors file that PyTorch wrote. It holds x, t, y and velocity; or a training run as \
-            train.x, train.y, train.t, train.noise and train.loss, with grad.denoiser.*, final.denoiser.* and \
-            final.ema_denoiser.* where they are to be compared; or both. Tests/Fixtures/make_fixtures.py writes such \
-            files. A run of several steps may be ten times as far away as a forward pass or a gradient.
+            REFERENCE is a .safetensors file written by PyTorch. It holds x, t, y and velocity; or a training run as \
+            train.x, train.y, train.t, train.noise and train.loss, and optionally grad.denoiser.*, final.denoiser.* and \
+            final.ema_denoiser.*; or both. Tests/Fixtures/make_fixtures.py writes such files. The tolerance for a run of \
+            several steps is ten times that for a forward pass or a gradient.
 
-            A run that was aligned with an encoder (REPA) holds train.features besides, and train.flow, train.align, \
-            grad.proj.* and final.proj.* where they are to be compared; CHECKPOINT then holds diffusion_trainer.proj.*.
+            For a run aligned with an encoder (REPA), REFERENCE also holds train.features, and optionally train.flow, \
+            train.align, grad.proj.* and final.proj.*; CHECKPOINT then holds diffusion_trainer.proj.*.
 
-            Of a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], its normalised patch \
-            tokens of the picture after the published preprocessing.
+            For a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], the normalised patch \
+            tokens of the image after the published preprocessing.
 
-            Of Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and where they are to be \
-            compared logits and logits_unbiased [B, 1008] and spatial [B, 2023].
+            For Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and optionally logits and \
+            logits_unbiased [B, 1008] and spatial [B, 2023].
 
-            Of an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and latent with \
-            decoded, to which no scale was applied. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
+            For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled latent \
+            with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors \\
@@ -42,38 +42,38 @@ struct VerifyCommand: ParsableCommand {
 
     @Argument(
         help: """
-            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a directory of \
-            transformers, for an autoencoder one of diffusers.
+            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a transformers \
+            directory, for an autoencoder a diffusers directory.
             """)
     var checkpoint: String
 
-    @Argument(help: "What PyTorch computed, a .safetensors file.")
+    @Argument(help: "A .safetensors file with PyTorch's results.")
     var reference: String
 
-    @Option(help: "The largest relative error, in the Frobenius norm.")
+    @Option(help: "Largest relative error, in the Frobenius norm.")
     var tolerance = 1e-4
 
-    @Option(help: "The weights that velocity is checked with, ema or raw; ema where the checkpoint has them.")
+    @Option(help: "Weights for the velocity, ema or raw (default: ema if the checkpoint has them).")
     var weights: WeightKind?
 
-    @Option(help: "Learning rate of the replayed run; the reference's learning_rate, or 1e-4, where not given.")
+    @Option(help: "Learning rate of the replayed run (default: the reference's learning_rate, else 1e-4).")
     var learningRate: Float?
 
-    @Option(help: "Weight decay of the replayed run; the reference's weight_decay, or 0, where not given.")
+    @Option(help: "Weight decay of the replayed run (default: the reference's weight_decay, else 0).")
     var weightDecay: Float?
 
     @Option(
         name: .customLong("ema"),
-        help: "Decay of the moving average in the replayed run; the reference's ema_decay, or 0.9999, where not given.")
+        help: "EMA decay of the replayed run (default: the reference's ema_decay, else 0.9999).")
     var averageDecay: Float?
 
-    @Option(help: "The block whose tokens are aligned; the reference's repa_layer, or 8, where not given.")
+    @Option(help: "Block whose tokens are aligned (default: the reference's repa_layer, else 8).")
     var repaLayer: Int?
 
-    @Option(help: "What alignment counts in the loss; the reference's repa_weight, or 0.5, where not given.")
+    @Option(help: "Weight of the alignment in the loss (default: the reference's repa_weight, else 0.5).")
     var repaWeight: Float?
 
-    @Option(help: "How pictures came to Inception's size; the reference's backend, or torch-fidelity, where not given.")
+    @Option(help: "Resizing of images for Inception (default: the reference's backend, else torch-fidelity).")
     var backend: InceptionInput?
 
     @OptionGroup var encoder: EncoderOptions
@@ -105,7 +105,7 @@ struct VerifyCommand: ParsableCommand {
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
                 "\(reference) holds neither velocity nor train.loss, nor image with tokens, pool or mean, nor latent "
-                    + "with decoded; see pixnerd verify --help for what is compared."
+                    + "with decoded; see pixnerd verify --help for the contents of a reference."
             )
         }
         var comparisons: [Comparison] = []
@@ -128,7 +128,7 @@ struct VerifyCommand: ParsableCommand {
         try report(comparisons)
     }
 
-    /// Prints the comparisons and ends the program with a failure where one is too far away.
+    /// Prints the comparisons and fails if one exceeds its tolerance.
     private func report(_ comparisons: [Comparison]) throws {
         let width = comparisons.map(\.name.count).max() ?? 0
         print("tensor".padding(toLength: width + 2, withPad: " ", startingAt: 0) + "largest    relative   allowed")

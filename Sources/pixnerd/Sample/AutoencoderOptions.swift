@@ -1,22 +1,22 @@
 import ArgumentParser
 import PixNerdSampling
 
-/// How the latents of a model that was trained in latents become pictures.
+/// The options that decode the latents of a latent model.
 struct AutoencoderOptions: ParsableArguments {
     @Option(
         help: """
-            Where the autoencoder of a model in latents lies, where that is not the place that the run recorded: a \
-            directory of diffusers', a file, or a run of kind autoencoder.
+            Path of a latent model's autoencoder: a diffusers directory, a file, or a run of kind autoencoder (default: \
+            the path that the run recorded).
             """)
     var vae: String?
 
-    @Flag(help: "Also decode by an autoencoder of other weights or another scale than the model was trained with.")
+    @Flag(help: "Allow an autoencoder with other weights or another scale than the model was trained with.")
     var vaeOverride = false
 
     @Option(
         help: """
-            Decodes latents in overlapping squares of so many pixels, for memory; the pictures are not exactly those that \
-            decoding them whole gives.
+            Decode latents in overlapping tiles of this side in pixels, to save memory; images differ slightly from those \
+            decoded whole.
             """)
     var vaeTile: Int?
 
@@ -24,7 +24,7 @@ struct AutoencoderOptions: ParsableArguments {
         if let vaeTile, vaeTile < 1 { throw ValidationError("--vae-tile is \(vaeTile); it must be at least 1.") }
     }
 
-    /// Adds these options to those of sampling.
+    /// Copies these options to those of sampling.
     func apply(to options: inout SamplingOptions) {
         options.autoencoder = vae
         options.allowsOtherAutoencoder = vaeOverride

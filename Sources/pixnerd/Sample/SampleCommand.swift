@@ -15,18 +15,18 @@ import PixNerdTraining
 struct SampleCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
         commandName: "sample",
-        abstract: "Makes pictures from a trained model.",
+        abstract: "Samples images from a trained model.",
         discussion: """
-            One picture for each class and seed. The same class, seed, size and settings give the same picture whatever \
-            else is made beside it. What is stopped goes on with the same command: pictures that are there are kept.
+            Samples one image for each class and seed. The same class, seed, size and settings give the same image, \
+            whatever else is sampled with it. Running the same command again resumes an interrupted job: existing images \
+            are kept.
 
               pixnerd sample checkpoints/shapes --out grid.png
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
 
-            Started by Open MPI's mpirun, all processes make the same pictures together, a batch each in turn; rank 0 \
-            writes them.
+            Under Open MPI's mpirun the processes share the work, batch by batch; rank 0 writes the images.
 
               mpirun -n 4 --hostfile hosts pixnerd sample checkpoints/shapes \\
                 --count 50000 --out samples.npz
@@ -37,9 +37,9 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     @Option(
         help: """
-            A .png file for a sheet with a row for each class; a folder for a PNG of each picture; .npz for arr_0 as the \
-            ADM evaluation reads it, rows shuffled; .safetensors for floats before rounding. How they were made stands in \
-            manifest.json in the folder, else beside the file.
+            Output path: a .png file for a sheet with a row for each class; a folder for a PNG of each image; a .npz file \
+            for arr_0 as the ADM evaluation reads it, with shuffled rows; a .safetensors file for floats before rounding. \
+            A manifest is written to manifest.json in the folder, or else beside the file.
             """)
     var out: String
 
@@ -48,34 +48,34 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @OptionGroup var sampling: SamplerOptions
     @OptionGroup var latents: AutoencoderOptions
 
-    @Option(help: "Pictures at once.")
+    @Option(help: "Images per batch.")
     var batch = 16
 
-    @Option(help: "Seed of the order of rows in a .npz.")
+    @Option(help: "Seed of the order of rows in a .npz file.")
     var rowOrderSeed: UInt64 = 0
 
     @Option(
         help: """
-            Shows the way of the first batch, the picture predicted at each step: in a .png from left to right, or as an \
-            animation in a .apng or .gif.
+            Save the denoising trajectory of the first batch, the images predicted at each step: from left to right in a \
+            .png file, or as an animation in a .apng or .gif file.
             """)
     var trajectory: String?
 
-    @Option(help: "A .png file that is drawn anew every few steps with the pictures as they are predicted.")
+    @Option(help: "Save the images predicted so far to a .png file, rewritten every few steps.")
     var preview: String?
 
-    @Option(help: "Steps between two drawings of --preview.")
+    @Option(help: "Number of steps between updates of --preview.")
     var previewEvery = 5
 
-    @Option(help: "ema or raw weights; ema where the checkpoint has them.")
+    @Option(help: "ema or raw weights (default: ema if the checkpoint has them).")
     var weights: WeightKind?
 
-    @Option(help: "Of large products: fp32, or bf16, which wants oneDNN, for about twice the speed.")
+    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
-    @Flag(help: "Write over files that are there.")
+    @Flag(help: "Overwrite existing files.")
     var overwrite = false
 
     func validate() throws {
@@ -106,13 +106,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         var output = try RankedOutput(
             communicator, plan, shape: [3, job.size.height, job.size.width],
             isNeeded: { trajectory?.needs($0) == true }, open: { try plan.open(rowOrderSeed: rowOrderSeed) })
-        // What is refused is refused in one sentence, so these come when nothing more is.
+        // An error is printed alone, so warnings come after everything that can be refused.
         if communicator.isRoot {
             logger.noteSlowProducts()
-            if let warning { logger.warning("\(warning)") }
+            if let warning { logger.warning("\(warning.text(naming: Flags.name))") }
         }
         if output.kept > 0 {
-            logger.notice("\(output.kept) of \(plan.requests.count) pictures are there already and are kept")
+            logger.notice("\(output.kept) of \(plan.requests.count) images already exist and are kept")
         }
         let onProgress = ProgressBar.handler()
         try job.run(
@@ -128,7 +128,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         try output.finish()
         guard communicator.isRoot else { return }
         try trajectory?.finish()
-        print(plan.requests.count == 1 ? "1 picture is in \(out)." : "\(plan.requests.count) pictures are in \(out).")
+        print(plan.requests.count == 1 ? "1 image is in \(out)." : "\(plan.requests.count) images are in \(out).")
     }
 
     private func progress(_ moment: SamplingMoment, of job: SamplingJob) -> WorkProgress {
@@ -136,27 +136,27 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let last = count - moment.first > job.batch ? moment.first + job.batch : count
         return WorkProgress(
             done: moment.done, total: moment.total,
-            details: "pictures \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of "
+            details: "images \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of "
                 + "\(job.settings.steps)  \(job.size.height) x \(job.size.width)")
     }
 
-    /// Checks that all processes make the same pictures in the same way.
+    /// Checks that all processes sample the same images in the same way.
     private func expectSame(_ plan: SamplePlan, _ communicator: Communicator) throws {
         let requests = plan.requests.map { "\($0.prompt) \($0.seed)" }.joined(separator: ",")
         var fingerprint = Fingerprint()
         fingerprint.add(requests)
         try communicator.expectSame(
-            "list of pictures", fingerprint.text, advice: "give all ranks the same options")
+            "list of images", fingerprint.text, advice: "give all ranks the same options")
         let provenance = plan.manifest.provenance
         try communicator.expectSame(
-            "checkpoint or way of sampling", try JSON.text(provenance),
+            "checkpoint or sampling settings", try JSON.text(provenance),
             advice: "give all ranks the same checkpoint and options"
         ) { root in
             try JSON.value(SamplingProvenance.self, from: root).flatMap { try provenance.difference(from: $0) } ?? ""
         }
     }
 
-    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warning: String?) {
+    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warning: ErrorText?) {
         var options = SamplingOptions()
         (options.weights, options.batch) = (weights, batch)
         try sizes.apply(to: &options)

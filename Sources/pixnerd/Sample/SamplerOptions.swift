@@ -2,7 +2,7 @@ import ArgumentParser
 import PixNerdDiffusion
 import PixNerdSampling
 
-/// The samplers by the names of their options.
+/// The values of `--sampler`.
 enum SamplerName: String, ExpressibleByArgument, CaseIterable {
     case euler
     case heun
@@ -11,63 +11,66 @@ enum SamplerName: String, ExpressibleByArgument, CaseIterable {
     case sde
 }
 
-/// Where the first noise comes from, where no file is given.
+/// The values of `--noise`, the source of the initial noise.
 enum NoiseName: String, ExpressibleByArgument, CaseIterable {
     case torch
     case philox
 }
 
-/// How noise becomes a picture.
+/// The options of the sampler and its noise.
 struct SamplerOptions: ParsableArguments {
     @Option(
         help: """
-            Sampling steps; heun-exact evaluates the model twice in each, guidance twice as often again (default: the run's, \
-            else 100).
+            Number of sampling steps. heun-exact evaluates the model twice per step; guidance doubles the evaluations \
+            (default: the run's, else 100).
             """)
     var steps: Int?
 
     @Option(
         help: """
-            euler; heun (one evaluation a step) or heun-exact (two); adams (see --order); sde (with noise in each step).
+            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (adds noise in each step).
             """)
     var sampler = SamplerName.euler
 
-    @Option(help: "Velocities that --sampler adams looks back on, 1 to 4.")
+    @Option(help: "Order of the Adams-Bashforth sampler: the number of past velocities used, 1 to 4.")
     var order = 2
 
-    @Option(help: "Length of the last step, of the whole way from 0 to 1; one over --steps where not given.")
+    @Option(help: "Fraction of [0, 1] covered by the last step (default: 1 / steps).")
     var lastStep: Float?
 
     @Option(
-        help: "torch begins with the noise that PyTorch draws from the seed on a CPU; philox with a stream of its own.")
+        help: """
+            Source of the initial noise: torch for the noise that PyTorch draws from the seed on a CPU, philox for a \
+            counter-based stream.
+            """)
     var noise = NoiseName.torch
 
     @Option(
         help: """
-            A .safetensors file whose one tensor, [pictures, channels, height, width] of the space, is the noise that the \
-            pictures begin with, in the order of classes and seeds.
+            A .safetensors file whose only tensor, [images, channels, height, width], is the initial noise of the images \
+            in the order of classes and seeds, in pixels or latents.
             """)
     var initialNoise: String?
 
     @Option(
         name: [.long, .customLong("cfg")],
         help: """
-            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as 1.5,3,2 has \
-            one for each interval of --guidance-interval.
+            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as 1.5,3,2 \
+            sets the scale of each interval of --guidance-interval.
             """)
     var guidance: String?
 
     @Option(
         help: """
-            Guidance acts strictly between these times, LOW,HIGH; 0 is noise and 1 the picture. The run's own, or 0.1,1, \
-            where not given. More times, ascending, bound the intervals of a list of --guidance.
+            Times LOW,HIGH between which guidance acts; 0 is noise and 1 the image (default: the run's, else 0.1,1). More \
+            times, ascending, bound the intervals of a --guidance list.
             """)
     var guidanceInterval: String?
 
     @Option(
         help: """
-            Spends more steps near noise where above 1, as large pictures need. auto: the run's own, times the square root \
-            of how many times more pixels than in training are made. The run's own, or 1, where not given.
+            Timestep shift; values above 1 spend more steps near noise, which large images need (default: the run's, else \
+            1). auto: the run's times the square root of the ratio of sampled to training pixels.
             """)
     var shift: String?
 
@@ -80,21 +83,21 @@ struct SamplerOptions: ParsableArguments {
             throw ValidationError("--last-step is \(lastStep); it must be greater than 0 and less than 1.")
         }
         if let guidance, !Self.numbers(guidance).allSatisfy(\.isFinite) {
-            throw ValidationError("--guidance is \(guidance); a number, or numbers with commas between, is expected.")
+            throw ValidationError("--guidance is \(guidance); expected a number, or comma-separated numbers.")
         }
         if let shift, shift != "auto", !(Float(shift) ?? 0 > 0 && Float(shift)?.isFinite == true) {
-            throw ValidationError("--shift is \(shift); a number greater than 0, or auto, is expected.")
+            throw ValidationError("--shift is \(shift); expected a number greater than 0, or auto.")
         }
     }
 
     private static let stepRange = 1...1_000_000
 
-    /// nan for what is no number.
+    /// The numbers of a comma-separated list, with NaN for what is no number.
     private static func numbers(_ text: String) -> [Float] {
         text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
     }
 
-    /// Adds these options to those of sampling.
+    /// Copies these options to those of sampling.
     func apply(to options: inout SamplingOptions) {
         options.steps = steps
         options.sampler = solver

@@ -1,7 +1,7 @@
 import PixNerdDistributed
 import PixNerdSupport
 
-/// The command-line options that settings of the library are.
+/// The command-line options of the library's settings.
 enum Flags {
     private static let names: [Setting: String] = [
         .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",
@@ -13,7 +13,7 @@ enum Flags {
 
     static func name(of setting: Setting) -> String { names[setting] ?? setting.rawValue }
 
-    /// An error as the user of a command reads it.
+    /// An error that names settings by their command-line options.
     static func readable(_ error: any Error) -> any Error {
         if let error = error as? PixNerdError { return CommandError(error.sentence(naming: name)) }
         if let shared = error as? SharedError { return SharedError(shared.sentence(naming: name)) }

@@ -1,25 +1,26 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C, SIGTERM, and SIGUSR1, which mpirun hands on to all processes: the first asks the work to end when it can, the second ends it at once.
+/// A request to stop by Ctrl-C, SIGTERM, or SIGUSR1, which mpirun forwards to all processes. The first signal asks the
+/// command to end when it can; the second kills it.
 enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
-    /// Begins to watch for signals.
+    /// Installs the signal handlers.
     ///
-    /// - Returns: says whether one has come.
+    /// - Returns: a closure that tells whether a signal has arrived.
     static func watch() -> () -> Bool {
         var watched = sigset_t()
         sigemptyset(&watched)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             sigaddset(&watched, number)
-            // The default action comes back with the first signal, so that the second one kills.
+            // The first signal restores the default action, so that the second one kills.
             signal(number) { number in
                 signal(number, SIG_DFL)
                 Interruption.requested.store(true, ordering: .relaxed)
             }
         }
-        // Whoever started the program may have left them blocked.
+        // The parent process may have left them blocked.
         pthread_sigmask(SIG_UNBLOCK, &watched, nil)
         return { requested.load(ordering: .relaxed) }
     }

@@ -1,9 +1,9 @@
 import Foundation
 import Logging
 
-/// Writes each message as a line of its own on standard error, with its level where that is not an ordinary notice.
+/// A log handler that writes each message as a line on standard error, with its level if that is above notice.
 struct PlainLogHandler: LogHandler {
-    /// Who says it, where that is not plain; only warnings and errors then, since another one says the rest.
+    /// Name of the rank that logs; nil for the root. Other ranks log warnings and errors only.
     private let speaker: String?
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level

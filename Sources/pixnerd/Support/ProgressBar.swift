@@ -2,7 +2,7 @@ import Foundation
 import PixNerdSupport
 import Synchronization
 
-/// Progress of long work on standard error: one line that is redrawn on a terminal, a plain line now and then elsewhere.
+/// A progress bar on standard error: a line that is redrawn on a terminal, or else a plain line every 30 seconds.
 final class ProgressBar {
     private let total: Int
     private let start: Date
@@ -10,13 +10,13 @@ final class ProgressBar {
     private let isPercentage: Bool
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastShown = Date.distantPast
-    /// Whether the terminal shows a line of progress that no line break ends yet.
+    /// Whether the terminal shows a progress line that is not yet ended by a line break.
     private static let isLineOpen = Atomic<Bool>(false)
 
     /// - Parameters:
-    ///   - total: the steps of the whole work.
-    ///   - first: the steps that were done before, which do not count for the time left.
-    ///   - start: when the first of the others began.
+    ///   - total: number of steps in all.
+    ///   - first: number of steps done earlier, which the estimate of the remaining time ignores.
+    ///   - start: start of the first of the remaining steps.
     ///   - isPercentage: whether steps are per cent.
     init(total: Int, first: Int = 0, start: Date = Date(), isPercentage: Bool = false) {
         self.total = total
@@ -25,11 +25,12 @@ final class ProgressBar {
         self.isPercentage = isPercentage
     }
 
-    /// Shows how far the work is.
+    /// Updates the progress bar.
     ///
     /// - Parameters:
-    ///   - done: the steps that are done.
-    ///   - details: what else there is to say, such as the loss; two spaces part what may be left out where room is short.
+    ///   - done: number of finished steps.
+    ///   - details: further information, such as the loss, in fields separated by two spaces; the last fields are left out
+    ///     if the terminal is too narrow.
     func show(_ done: Int, _ details: String) {
         let now = Date()
         guard now.timeIntervalSince(lastShown) >= (isTerminal ? 0.1 : 30) || done == total else { return }
@@ -38,7 +39,7 @@ final class ProgressBar {
             done: done, total: total, isPercentage: isPercentage, details: details,
             time: Self.timeText(done: done, first: first, total: total, seconds: now.timeIntervalSince(start)))
         if isTerminal {
-            // The rest of the line is cleared, whatever was there.
+            // Clears the rest of the line.
             Self.write("\r\(line.text(width: Self.terminalWidth))\u{1B}[K")
             Self.isLineOpen.store(true, ordering: .relaxed)
         } else {
@@ -46,12 +47,12 @@ final class ProgressBar {
         }
     }
 
-    /// Ends the line of progress, where one is shown, so that what follows is written below it.
+    /// Ends the progress line, if one is shown, so that further output is written below it.
     static func breakLine() {
         if isLineOpen.exchange(false, ordering: .relaxed) { write("\n") }
     }
 
-    /// Shows the progress that a library reports.
+    /// A handler that shows the progress reported by a library.
     static func handler() -> ProgressHandler {
         var bar: ProgressBar?
         let start = Date()
@@ -62,14 +63,14 @@ final class ProgressBar {
         }
     }
 
-    /// Columns of the terminal; 80 where it does not say.
+    /// Number of columns of the terminal; 80 if unknown.
     private static var terminalWidth: Int {
         var size = winsize()
         guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 
-    /// How long the work took, or will still take; empty while one step has to tell for all, as the first is slow.
+    /// The time that the work took or will still take; empty during the first step, which is slow and no good estimate.
     static func timeText(done: Int, first: Int, total: Int, seconds: Double) -> String {
         guard done < total else { return "took \(durationText(seconds))" }
         guard done > first + 1 || done > first && seconds > 5 else { return "" }
@@ -79,7 +80,7 @@ final class ProgressBar {
     private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 }
 
-/// What a line of progress says.
+/// The contents of a progress line.
 struct ProgressLine {
     let done: Int
     let total: Int
@@ -96,10 +97,10 @@ struct ProgressLine {
         [counter, details, time].filter { !$0.isEmpty }.joined(separator: "  ")
     }
 
-    /// The line with a bar where there is room for all; else without it, then with fewer details from the last on, so that it
-    /// never runs into the next line.
+    /// The line with a bar if it fits the width; else without the bar, and then without the last details, so that it never
+    /// wraps.
     func text(width: Int) -> String {
-        // The last column is left free: some terminals go to the next line when it is written.
+        // The last column is left free, since some terminals wrap when it is written.
         let room = width - 1
         let full = "\(bar) \(text)"
         guard full.count > room else { return full }

@@ -3,14 +3,14 @@ import PixNerdDistributed
 import PixNerdSupport
 import PixNerdTensors
 
-/// A command that several processes, started by `mpirun`, carry out together. All others refuse to be started so.
+/// A command that can run in several processes started by `mpirun`. All other commands refuse to.
 protocol RankedCommand {}
 
 extension Communicator {
-    /// The processes that this command was started in: their program is checked, and they divide the processors of each
-    /// machine where no number of threads is asked for.
+    /// The communicator of the processes that run this command. It checks that all run the same program, and divides the
+    /// processors of each machine among them if no number of threads is given.
     ///
-    /// - Throws: one sentence where they cannot work together.
+    /// - Throws: an error if they cannot work together.
     static func forCommand(threads: Int? = nil) throws -> Communicator {
         let communicator = try ofLaunch()
         guard communicator.size > 1 else { return communicator }
@@ -21,9 +21,9 @@ extension Communicator {
     }
 }
 
-/// Ends this process in the way that lets the others end too.
+/// Ends this process in a way that lets the other ranks end too.
 enum RankedEnd {
-    /// Runs what does the same in all processes before they have joined; where it fails, one of them says so.
+    /// Runs code that behaves the same on all ranks before they have joined; only rank 0 shows its error.
     static func onlyRankZeroShows<R>(_ body: () throws -> R) -> R {
         do {
             return try body()
@@ -33,13 +33,13 @@ enum RankedEnd {
         }
     }
 
-    /// After everything went well.
+    /// Leaves the other ranks after success.
     static func leave() {
         guard Launch.isParallel else { return }
         (try? Communicator.ofLaunch())?.leave()
     }
 
-    /// After an error: shows it and ends the process.
+    /// Shows an error and ends the process.
     static func fail(_ error: any Error) -> Never {
         ProgressBar.breakLine()
         let error = Flags.readable(error)
@@ -49,13 +49,13 @@ enum RankedEnd {
             show(Launch.rank == 0 ? error : NamedError(description: "\(ownName): \(error)"))
             exit(EXIT_FAILURE)
         }
-        // All know of it, and one says it before any of them ends: the launcher has much to say when one does.
+        // All ranks have this error; the root shows it before any of them ends, since the launcher then prints a lot.
         if communicator.isRoot { show(error) }
         communicator.leave()
         exit(EXIT_FAILURE)
     }
 
-    /// In one piece, which nothing that the launcher says can come between.
+    /// Prints an error in one write, so that the launcher's output cannot interleave with it.
     private static func show(_ error: any Error) {
         FileHandle.standardError.write(Data("\(PixNerdCommand.fullMessage(for: error))\n".utf8))
     }
