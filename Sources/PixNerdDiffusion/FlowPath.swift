@@ -19,14 +19,14 @@ public enum TimeSampling: String, Sendable, CaseIterable {
     }
 }
 
-/// The shifted time t / (t + (1 - t) shift). A shift above 1 puts more times near noise (t = 0), which larger images need
-/// (Esser et al., arXiv 2403.03206, section 5.3.2, with time running the other way).
+/// The shifted time t / (t + (1 - t) shift). A shift above 1 puts more times near noise (t = 0), which larger images
+/// need (Esser et al., arXiv 2403.03206, section 5.3.2, with time running the other way).
 public func shiftedTime(_ time: Float, by shift: Float) -> Float {
     time / (time + (1 - time) * shift)
 }
 
-/// The shift for images of another size than the training images. It grows with the square root of the number of pixels,
-/// which keeps the signal-to-noise ratio (Esser et al., arXiv 2403.03206, section 5.3.2).
+/// The shift for images of another size than the training images. It grows with the square root of the number of
+/// pixels, which keeps the signal-to-noise ratio (Esser et al., arXiv 2403.03206, section 5.3.2).
 ///
 /// - Parameters:
 ///   - shift: shift for images of the training size.

@@ -4,7 +4,8 @@ import PixNerdTensors
 /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598) inside an interval of times (Kynkäänniemi et al.,
 /// arXiv 2404.07724).
 public struct Guidance: Sendable, Equatable {
-    /// The scale of each interval. The velocity is unconditional + scale (conditional - unconditional); 1 is no guidance.
+    /// The scale of each interval. The velocity is unconditional + scale (conditional - unconditional); 1 is no
+    /// guidance.
     public let scales: [Float]
     /// The bounds of the intervals, ascending; one more than there are scales.
     public let times: [Float]

@@ -1,8 +1,8 @@
 import PixNerdLayers
 import PixNerdTensors
 
-/// A projector from a denoiser's tokens to an encoder's features: three linear layers with SiLU between them (Yu et al.,
-/// arXiv 2410.06940, section 3.2).
+/// A projector from a denoiser's tokens to an encoder's features: three linear layers with SiLU between them (Yu et
+/// al., arXiv 2410.06940, section 3.2).
 public struct Projector: Sendable {
     /// Parameters under the published names, `proj.0.0.weight` and so on.
     public let parameters: [Parameter]

@@ -5,8 +5,8 @@ import PixNerdTensors
 public enum Sampler: Sendable, Equatable {
     /// Euler's method.
     case euler
-    /// Heun's method with one model evaluation per step: the velocity at the end of a step is reused at the start of the
-    /// next.
+    /// Heun's method with one model evaluation per step: the velocity at the end of a step is reused at the start of
+    /// the next.
     case heun
     /// Heun's method with two model evaluations per step.
     case heunExact

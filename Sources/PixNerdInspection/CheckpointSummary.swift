@@ -22,8 +22,8 @@ public struct CheckpointSummary: Encodable {
         public let tensors: Int
         public let parameters: Int
         public let architecture: (any DenoiserArchitecture)?
-        /// Why no architecture can be inferred from the tensors, or why they do not fit the model, as one sentence; nil if
-        /// they do.
+        /// Why no architecture can be inferred from the tensors, or why they do not fit the model, as one sentence; nil
+        /// if they do.
         public let problem: String?
         public let missing: [String]
         public let unexpected: [String]
@@ -131,7 +131,8 @@ public struct CheckpointSummary: Encodable {
         unknown = Unknown(
             tensors: tensors.map(\.name).filter { name in !known.contains { name.hasPrefix($0) } },
             unreadable: Dictionary(
-                files.flatMap(\.notes.unreadable).map { ($0.name, $0.reason) }, uniquingKeysWith: { first, _ in first }),
+                files.flatMap(\.notes.unreadable).map { ($0.name, $0.reason) },
+                uniquingKeysWith: { first, _ in first }),
             skippedGlobals: files.flatMap(\.notes.skippedGlobals), otherEntries: files.flatMap(\.notes.otherEntries))
         guard let sound = weights.first(where: { $0.problem == nil }), let architecture = sound.architecture else {
             cost = nil

@@ -42,8 +42,8 @@ public struct CheckpointSampling: Sendable {
         (denoiser, size, route) = (choice.denoiser, choice.size, choice.route)
         if size.isCropped {
             notices.append(
-                "\(size.height) x \(size.width) is not a multiple of \(denoiser.sizeMultiple * loaded.reduction): sampled "
-                    + "at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
+                "\(size.height) x \(size.width) is not a multiple of \(denoiser.sizeMultiple * loaded.reduction): "
+                    + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
         settings = try SamplingSettings(
             options, checkpoint.metadata, size: size, trained: choice.trained, name: path)
@@ -54,8 +54,8 @@ public struct CheckpointSampling: Sendable {
                 height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction)
         {
             notices.append(
-                "images are decoded in tiles of \(tile) pixels that overlap by \(tiles.overlap * loaded.reduction): they "
-                    + "differ slightly from images decoded whole, and large areas may vary in tone from tile to tile")
+                "images are decoded in tiles of \(tile) pixels that overlap by \(tiles.overlap * loaded.reduction): "
+                    + "they differ slightly from images decoded whole, and large areas may vary in tone between tiles")
         }
         (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))

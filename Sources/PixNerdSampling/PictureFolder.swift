@@ -7,7 +7,8 @@ import PixNerdTensors
 
 /// A folder with a PNG for each image, such as `ring-seed3.png`, and `manifest.json`.
 ///
-/// Existing images with the same provenance are kept: an interrupted job resumes, and further requests add to the folder.
+/// Existing images with the same provenance are kept: an interrupted job resumes, and further requests add to the
+/// folder.
 struct PictureFolder: SampleOutput {
     private let plan: SamplePlan
     private let files: [String]

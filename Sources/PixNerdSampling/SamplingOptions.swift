@@ -39,7 +39,8 @@ public enum NoiseChoice: Sendable, Equatable {
     }
 }
 
-/// Options to sample from a checkpoint. Options that are nil take the setting of the checkpoint's run, or else a default.
+/// Options to sample from a checkpoint. Options that are nil take the setting of the checkpoint's run, or else a
+/// default.
 public struct SamplingOptions: Sendable {
     /// EMA or raw weights; nil for EMA if the checkpoint has them.
     public var weights: WeightKind?

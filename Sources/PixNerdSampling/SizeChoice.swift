@@ -89,7 +89,8 @@ struct SizeChoice {
         let asked = "\(size.height) x \(size.width)"
         switch route {
         case .field where fieldSizes.isEmpty:
-            return "\(name) was trained at \(trained) x \(trained) only, with its fields at one density, so \(asked) may "
+            return
+                "\(name) was trained at \(trained) x \(trained) only, with its fields at one density, so \(asked) may "
                 + "show seams and moire; use \(Setting.size) \(trained), or train with training.field_sizes."
         case .field:
             let closest = "\(nearest(known, size.height))x\(nearest(known, size.width))"
@@ -100,8 +101,9 @@ struct SizeChoice {
                 fieldSizes.isEmpty
                 ? "use \(Setting.size) \(trained)"
                 : "use \(Setting.route) field, which was trained for sides of \(list)"
-            return "\(name) was trained at \(trained) x \(trained) and never saw the more or fewer patches of \(asked), so "
-                + "images may not be coherent; \(advice)."
+            return
+                "\(name) was trained at \(trained) x \(trained) and never saw the more or fewer patches of \(asked), "
+                + "so images may not be coherent; \(advice)."
         }
     }
 

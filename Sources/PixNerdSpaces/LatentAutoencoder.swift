@@ -31,8 +31,8 @@ public struct LatentAutoencoder: Sendable {
         try self.init(checkpoint, scale: scale)
     }
 
-    /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one; nil if there
-    /// is neither.
+    /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one; nil if
+    /// there is neither.
     package init?(of checkpoint: DenoiserCheckpoint, path asked: String?, allowsOther: Bool) throws {
         let recorded = checkpoint.autoencoder
         guard let path = asked ?? recorded?.path else { return nil }

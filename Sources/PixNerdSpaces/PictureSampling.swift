@@ -55,8 +55,8 @@ public struct SamplingMoment {
 ///   - source: source of the initial noise.
 ///   - isDone: called before each batch; returns whether to skip it.
 ///   - afterStep: called after each step of each batch.
-///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped, and
-///     the index of its first request.
+///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped,
+///     and the index of its first request.
 public func samplePictures(
     _ denoiser: some Denoiser, conditioner: any Conditioner, in space: some Space, _ requests: [PictureRequest],
     size: PictureSize,

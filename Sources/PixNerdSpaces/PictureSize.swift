@@ -65,5 +65,6 @@ public func sizeProblem(_ size: Int, multiple: Int) -> String? {
     let below = max(0, size) / multiple * multiple
     let isNearerAbove = below == 0 || size - below >= multiple - multiple / 2
     let nearest = isNearerAbove && below <= Int.max - multiple ? below + multiple : below
-    return "is \(size), which cannot be divided into patches of \(multiple) x \(multiple); the nearest size that can is \(nearest)"
+    return "is \(size), which cannot be divided into patches of \(multiple) x \(multiple); the nearest size "
+        + "that can be is \(nearest)"
 }

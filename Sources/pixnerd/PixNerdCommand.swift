@@ -48,16 +48,16 @@ struct PixNerdCommand: ParsableCommand {
         }
         guard !Launch.isParallel || command is RankedCommand else {
             throw CommandError(
-                "mpirun has started this command \(Launch.size) times, but it runs in one process only; start it without "
-                    + "mpirun.")
+                "mpirun has started this command \(Launch.size) times, but it runs in one process only; start it "
+                    + "without mpirun.")
         }
         return command
     }
 }
 
 extension PixNerdCommand {
-    /// An error that names the configuration key which an unknown option of `train` or `compare` stands for; nil if there
-    /// is none.
+    /// An error that names the configuration key which an unknown option of `train` or `compare` stands for; nil if
+    /// there is none.
     private static func keyForUnknownOption(_ error: any Error) -> ValidationError? {
         let arguments = CommandLine.arguments.dropFirst()
         guard let command = arguments.first, [TrainCommand.name, CompareCommand.name].contains(command) else {

@@ -137,12 +137,13 @@ import Testing
             let tiled = try place.succeed(
                 Self.sample + ["--size", "18x30", "--overwrite", "--vae-tile", "16"])
             #expect(
-                tiled.errors.contains("tiles of 16 pixels that overlap by 4") && tiled.errors.contains("differ slightly"))
+                tiled.errors.contains("tiles of 16 pixels that overlap by 4")
+                    && tiled.errors.contains("differ slightly"))
             let manifest = String(decoding: try place.bytes("pictures/manifest.json"), as: UTF8.self)
             #expect(manifest.contains("\"autoencoder_tile\" : 16"))
             // One tile is the whole picture, about which there is nothing to say.
             let whole = try place.succeed(Self.sample + ["--overwrite", "--vae-tile", "16"])
-            #expect(!whole.errors.contains("squares"))
+            #expect(!whole.errors.contains("tiles"))
             try place.refuse(
                 Self.sample + ["--overwrite", "--vae-tile", "15"], naming: ["--vae-tile is 15", "nearest"])
         }

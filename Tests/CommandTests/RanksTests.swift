@@ -126,7 +126,7 @@ struct RanksTests {
             // What is there is kept, and more is added to it.
             let more = ["sample", "runs/tiny", "--count", "220"] + options.dropFirst(4)
             let outcome = try place.succeed(ranks: 2, more + ["--out", "three"])
-            #expect(outcome.errors.contains("200 of 220 pictures are there already"))
+            #expect(outcome.errors.contains("200 of 220 images already exist"))
             #expect(try place.pictureNames(in: "three").count == 220)
             try place.succeed(options + ["--out", "one.npz"])
             try place.succeed(ranks: 4, options + ["--out", "four.npz"])

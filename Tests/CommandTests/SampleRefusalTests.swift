@@ -23,7 +23,7 @@ import Testing
     @Test func theseArgumentsAreGoodOtherwise() throws {
         try Workplace.with { place in
             let outcome = try place.run(["sample", Self.tiny, "--out", "out.png"] + Self.allowed)
-            #expect(outcome.status == 0 && outcome.output == "20 pictures are in out.png.\n")
+            #expect(outcome.status == 0 && outcome.output == "20 images are in out.png.\n")
             #expect(place.exists("out.png"))
         }
     }
@@ -43,8 +43,8 @@ import Testing
         (["--steps", "0"], ["--steps is 0"]), (["--steps", "9223372036854775807"], ["--steps is 9223372036854775807"]),
         (["--batch", "0"], ["--batch is 0"]), (["--shift", "0"], ["--shift is 0"]),
         (["--guidance", "nan"], ["--guidance is nan"]), (["--guidance", "2,"], ["--guidance is 2,"]),
-        (["--guidance", "2,3"], ["1 intervals", "2 strengths"]),
-        (["--guidance-interval", "0.1,0.5,1"], ["2 intervals", "1 strengths"]),
+        (["--guidance", "2,3"], ["1 intervals", "2 scales"]),
+        (["--guidance-interval", "0.1,0.5,1"], ["2 intervals", "1 scales"]),
         (["--shift", "more"], ["--shift is more", "auto"]), (["--shift", "auto"], ["--shift auto", "give a number"]),
         (["--per-class", "0"], ["--per-class is 0"]), (["--count=-1"], ["--count is -1"]),
         (["--count", "3", "--per-class", "2"], ["--per-class and --count exclude"]),
@@ -54,7 +54,7 @@ import Testing
         (["--preview", "now.jpg"], ["--preview is 'now.jpg'", ".png"]),
         (["--preview-every", "0"], ["--preview-every"]),
         (["--route", "field"], ["--route field", "use --route grid"]), (["--threads", "0"], ["--threads is 0"]),
-        (["--out", "pictures", "--seeds", "1,1"], ["same picture twice"]),
+        (["--out", "pictures", "--seeds", "1,1"], ["same image twice"]),
         (["--weights", "raw", "--out", "tiny.txt/a.png", "--classes", "9"], ["9 is out of range"]),
     ])
     func arguments(_ arguments: [String], naming needed: [String]) throws {

@@ -38,14 +38,14 @@ import Testing
             let arguments = ["--per-class", "10", "--batch", "4", "--sampler", "sde", "--steps", "40"]
             let all = ["sample", Self.tiny, "--size", "8"] + arguments
             let whole = try place.succeed(all + ["--out", "whole/\(out)"])
-            #expect(whole.output == "50 pictures are in whole/\(out).\n")
+            #expect(whole.output == "50 images are in whole/\(out).\n")
             let parts = out == "pictures" ? "again/pictures" : "again/\(out).parts"
             let process = try place.start("killed", all + ["--out", "again/\(out)"])
             while process.isRunning, ((try? place.names(in: parts)) ?? []).count < 4 { usleep(500) }
             kill(process.processIdentifier, SIGKILL)
             #expect(try !place.finish("killed", process).isExit, "it was still at work")
             let again = try place.succeed(all + ["--out", "again/\(out)"])
-            #expect(again.errors.contains("of 50 pictures are there already and are kept"))
+            #expect(again.errors.contains("of 50 images already exist and are kept"))
             let name = out == "pictures" ? "again/pictures" : "again"
             #expect(try files(place, name) == files(place, out == "pictures" ? "whole/pictures" : "whole"))
         }

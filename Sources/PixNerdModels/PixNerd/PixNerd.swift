@@ -22,8 +22,8 @@ public final class PixNerd: AlignableDenoiser {
     ///
     /// - Parameter channels: Channels of the data, which the shapes of a linear head do not tell; nil if unknown. See
     ///   `PixNerdArchitecture`.
-    /// - Throws: `PixNerdError` if the sizes cannot be inferred from the tensors; `CheckpointMismatch` with all missing,
-    ///   unexpected and misshapen tensors.
+    /// - Throws: `PixNerdError` if the sizes cannot be inferred from the tensors; `CheckpointMismatch` with all
+    ///   missing, unexpected and misshapen tensors.
     public convenience init(
         loading source: any TensorSource, channels: Int? = nil, recomputesBlocks: Bool = false
     ) throws {
@@ -69,7 +69,8 @@ public final class PixNerd: AlignableDenoiser {
         tokensAfter block: Int
     ) -> (velocity: Tensor, tokens: Tensor) {
         precondition(
-            (1...tokenBlocks).contains(block), "PixNerd: there is no block \(block) of \(tokenBlocks) transformer blocks")
+            (1...tokenBlocks).contains(block),
+            "PixNerd: there is no block \(block) of \(tokenBlocks) transformer blocks")
         var kept: Tensor?
         let velocity = velocity(x, seen: seen, positions: positions, times: times, condition: condition) {
             number, tokens in

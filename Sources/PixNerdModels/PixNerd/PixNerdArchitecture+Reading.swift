@@ -33,8 +33,8 @@ extension PixNerdArchitecture: Codable {
     /// - Parameters:
     ///   - source: Tensors under the published names, without a prefix.
     ///   - metadata: Not used.
-    ///   - channels: Channels of the data, which the shapes of a linear head do not separate from the patch; nil for the
-    ///     first of 3, 4 and 16 that gives a square patch.
+    ///   - channels: Channels of the data, which the shapes of a linear head do not separate from the patch; nil for
+    ///     the first of 3, 4 and 16 that gives a square patch.
     /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public init(readFrom source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil) throws {
         let shapes = PublishedShapes(source)

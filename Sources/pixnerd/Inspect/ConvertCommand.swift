@@ -31,8 +31,8 @@ struct ConvertCommand: ParsableCommand {
         commandName: "convert",
         abstract: "Converts a PyTorch checkpoint or a run to a single .safetensors file.",
         discussion: """
-            By default both sets of weights keep their published names, denoiser.* and ema_denoiser.*. One set becomes a \
-            state dict without a prefix, which a PyTorch model loads with \
+            By default both sets of weights keep their published names, denoiser.* and ema_denoiser.*. One set \
+            becomes a state dict without a prefix, which a PyTorch model loads with \
             load_state_dict(safetensors.torch.load_file(OUTPUT)).
 
               pixnerd convert model.ckpt model.safetensors

@@ -13,13 +13,13 @@ struct InfoCommand: ParsableCommand {
         commandName: "info",
         abstract: "Describes a checkpoint, or the CPU and BLAS in use.",
         discussion: """
-            For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the cost \
-            of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints how \
-            positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint.
+            For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the \
+            cost of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints \
+            how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint.
 
             Without a checkpoint, prints the processor, instruction set, threads, the library that does the matrix \
-            multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its kernels \
-            run and why, and what else is installed.
+            multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its \
+            kernels run and why, and what else is installed.
 
               pixnerd info
               pixnerd info model.ckpt --size 512
@@ -120,6 +120,7 @@ struct InfoCommand: ParsableCommand {
         guard let library = machine.blas else { return "no library found" }
         guard let sizes = machine.oneDNNSizes else { return "by \(library)" }
         let ends = [sizes.lowerBound, sizes.upperBound].map { "\($0 >> 20)" }.joined(separator: " to ")
-        return "by \(library); by oneDNN for matrix multiplications of \(ends) million multiply-adds, where it is faster"
+        return
+            "by \(library); by oneDNN for matrix multiplications of \(ends) million multiply-adds, where it is faster"
     }
 }

@@ -15,21 +15,21 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Compares this program's results with PyTorch's.",
         discussion: """
             REFERENCE is a .safetensors file written by PyTorch. It holds x, t, y and velocity; or a training run as \
-            train.x, train.y, train.t, train.noise and train.loss, and optionally grad.denoiser.*, final.denoiser.* and \
-            final.ema_denoiser.*; or both. Tests/Fixtures/make_fixtures.py writes such files. The tolerance for a run of \
-            several steps is ten times that for a forward pass or a gradient.
+            train.x, train.y, train.t, train.noise and train.loss, and optionally grad.denoiser.*, final.denoiser.* \
+            and final.ema_denoiser.*; or both. Tests/Fixtures/make_fixtures.py writes such files. The tolerance for a \
+            run of several steps is ten times that for a forward pass or a gradient.
 
             For a run aligned with an encoder (REPA), REFERENCE also holds train.features, and optionally train.flow, \
             train.align, grad.proj.* and final.proj.*; CHECKPOINT then holds diffusion_trainer.proj.*.
 
-            For a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], the normalised patch \
-            tokens of the image after the published preprocessing.
+            For a DINOv2 encoder, REFERENCE holds image [B, 3, H, W] in [0, 1] and tokens [B, N, D], the normalised \
+            patch tokens of the image after the published preprocessing.
 
-            For Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and optionally logits and \
-            logits_unbiased [B, 1008] and spatial [B, 2023].
+            For Inception-v3, REFERENCE holds image as uint8 [B, 3, H, W] and pool [B, 2048], and optionally logits \
+            and logits_unbiased [B, 1008] and spatial [B, 2023].
 
-            For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled latent \
-            with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
+            For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
+            latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors \\
@@ -42,8 +42,8 @@ struct VerifyCommand: ParsableCommand {
 
     @Argument(
         help: """
-            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a transformers \
-            directory, for an autoencoder a diffusers directory.
+            A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file; for an encoder also a \
+            transformers directory, for an autoencoder a diffusers directory.
             """)
     var checkpoint: String
 

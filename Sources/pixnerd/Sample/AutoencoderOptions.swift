@@ -5,8 +5,8 @@ import PixNerdSampling
 struct AutoencoderOptions: ParsableArguments {
     @Option(
         help: """
-            Path of a latent model's autoencoder: a diffusers directory, a file, or a run of kind autoencoder (default: \
-            the path that the run recorded).
+            Path of a latent model's autoencoder: a diffusers directory, a file, or a run of kind autoencoder \
+            (default: the path that the run recorded).
             """)
     var vae: String?
 
@@ -15,8 +15,8 @@ struct AutoencoderOptions: ParsableArguments {
 
     @Option(
         help: """
-            Decode latents in overlapping tiles of this side in pixels, to save memory; images differ slightly from those \
-            decoded whole.
+            Decode latents in overlapping tiles of this side in pixels, to save memory; images differ slightly from \
+            those decoded whole.
             """)
     var vaeTile: Int?
 

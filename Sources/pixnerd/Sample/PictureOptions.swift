@@ -14,8 +14,8 @@ struct PictureOptions: ParsableArguments {
 
     @Option(
         help: """
-            Comma-separated seeds, each of which gives one image of each class (default without --per-class and --count: \
-            0,1,2,3).
+            Comma-separated seeds, each of which gives one image of each class (default without --per-class and \
+            --count: 0,1,2,3).
             """)
     var seeds: String?
 

@@ -18,8 +18,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         abstract: "Samples images from a trained model.",
         discussion: """
             Samples one image for each class and seed. The same class, seed, size and settings give the same image, \
-            whatever else is sampled with it. Running the same command again resumes an interrupted job: existing images \
-            are kept.
+            whatever else is sampled with it. Running the same command again resumes an interrupted job: existing \
+            images are kept.
 
               pixnerd sample checkpoints/shapes --out grid.png
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
@@ -37,9 +37,9 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     @Option(
         help: """
-            Output path: a .png file for a sheet with a row for each class; a folder for a PNG of each image; a .npz file \
-            for arr_0 as the ADM evaluation reads it, with shuffled rows; a .safetensors file for floats before rounding. \
-            A manifest is written to manifest.json in the folder, or else beside the file.
+            Output path: a .png file for a sheet with a row for each class; a folder for a PNG of each image; a .npz \
+            file for arr_0 as the ADM evaluation reads it, with shuffled rows; a .safetensors file for floats before \
+            rounding. A manifest is written to manifest.json in the folder, or else beside the file.
             """)
     var out: String
 
@@ -56,8 +56,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     @Option(
         help: """
-            Save the denoising trajectory of the first batch, the images predicted at each step: from left to right in a \
-            .png file, or as an animation in a .apng or .gif file.
+            Save the denoising trajectory of the first batch, the images predicted at each step: from left to right \
+            in a .png file, or as an animation in a .apng or .gif file.
             """)
     var trajectory: String?
 

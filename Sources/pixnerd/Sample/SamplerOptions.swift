@@ -28,7 +28,7 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: """
-            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (adds noise in each step).
+            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (noise in each step).
             """)
     var sampler = SamplerName.euler
 
@@ -47,30 +47,30 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: """
-            A .safetensors file whose only tensor, [images, channels, height, width], is the initial noise of the images \
-            in the order of classes and seeds, in pixels or latents.
+            A .safetensors file whose only tensor, [images, channels, height, width], is the initial noise of the \
+            images in the order of classes and seeds, in pixels or latents.
             """)
     var initialNoise: String?
 
     @Option(
         name: [.long, .customLong("cfg")],
         help: """
-            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as 1.5,3,2 \
-            sets the scale of each interval of --guidance-interval.
+            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as \
+            1.5,3,2 sets the scale of each interval of --guidance-interval.
             """)
     var guidance: String?
 
     @Option(
         help: """
-            Times LOW,HIGH between which guidance acts; 0 is noise and 1 the image (default: the run's, else 0.1,1). More \
-            times, ascending, bound the intervals of a --guidance list.
+            Times LOW,HIGH between which guidance acts; 0 is noise and 1 the image (default: the run's, else 0.1,1). \
+            More times, ascending, bound the intervals of a --guidance list.
             """)
     var guidanceInterval: String?
 
     @Option(
         help: """
-            Timestep shift; values above 1 spend more steps near noise, which large images need (default: the run's, else \
-            1). auto: the run's times the square root of the ratio of sampled to training pixels.
+            Timestep shift; values above 1 spend more steps near noise, which large images need (default: the run's, \
+            else 1). auto: the run's times the square root of the ratio of sampled to training pixels.
             """)
     var shift: String?
 

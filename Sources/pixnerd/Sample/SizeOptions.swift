@@ -10,9 +10,9 @@ struct SizeOptions: ParsableArguments {
 
     @Option(
         help: """
-            Method to sample at another size than in training. grid: more or fewer patches, with positions stretched over \
-            the same square. field: the patch grid of training, with each patch decoded at more or fewer pixels by \
-            evaluating its field at other positions. auto: field if the model was trained at several densities \
+            Method to sample at another size than in training. grid: more or fewer patches, with positions stretched \
+            over the same square. field: the patch grid of training, with each patch decoded at more or fewer pixels \
+            by evaluating its field at other positions. auto: field if the model was trained at several densities \
             (training.field_sizes), else grid. Sizes that are not a multiple of the patch size are sampled larger and \
             centre-cropped.
             """)

@@ -29,8 +29,8 @@ final class ProgressBar {
     ///
     /// - Parameters:
     ///   - done: number of finished steps.
-    ///   - details: further information, such as the loss, in fields separated by two spaces; the last fields are left out
-    ///     if the terminal is too narrow.
+    ///   - details: further information, such as the loss, in fields separated by two spaces; the last fields are left
+    ///     out if the terminal is too narrow.
     func show(_ done: Int, _ details: String) {
         let now = Date()
         guard now.timeIntervalSince(lastShown) >= (isTerminal ? 0.1 : 30) || done == total else { return }
@@ -97,8 +97,8 @@ struct ProgressLine {
         [counter, details, time].filter { !$0.isEmpty }.joined(separator: "  ")
     }
 
-    /// The line with a bar if it fits the width; else without the bar, and then without the last details, so that it never
-    /// wraps.
+    /// The line with a bar if it fits the width; else without the bar, and then without the last details, so that it
+    /// never wraps.
     func text(width: Int) -> String {
         // The last column is left free, since some terminals wrap when it is written.
         let room = width - 1

@@ -7,8 +7,8 @@ import PixNerdTensors
 protocol RankedCommand {}
 
 extension Communicator {
-    /// The communicator of the processes that run this command. It checks that all run the same program, and divides the
-    /// processors of each machine among them if no number of threads is given.
+    /// The communicator of the processes that run this command. It checks that all run the same program, and divides
+    /// the processors of each machine among them if no number of threads is given.
     ///
     /// - Throws: an error if they cannot work together.
     static func forCommand(threads: Int? = nil) throws -> Communicator {
