@@ -2,7 +2,7 @@ import PixNerdCheckpoints
 import PixNerdTestSupport
 import Testing
 
-/// What the commands that take any model do with an autoencoder.
+/// The commands that take any model, with an autoencoder.
 @Suite struct AutoencoderTests {
     @Test(arguments: ["sd", "sdxl", "sd3"])
     func anAutoencoderAgrees(kind: String) throws {

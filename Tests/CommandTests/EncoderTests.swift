@@ -2,7 +2,7 @@ import PixNerdModels
 import PixNerdTestSupport
 import Testing
 
-/// Encoders from the command line: what they are, whether they agree, and runs that are aligned with them.
+/// Encoders from the command line: info, verify, cached features and aligned runs.
 @Suite struct EncoderTests {
     private func fixture(_ name: String) -> String { Fixtures.path("dinov2/\(name)") }
 
@@ -83,7 +83,7 @@ import Testing
             #expect(outcome.output.contains("aligned    block 2 with ViT/14, from features"))
             #expect(outcome.errors.contains("flow ") && outcome.errors.contains("align "))
             let info = try place.succeed("info", "runs/tiny").output
-            #expect(info.contains("diffusion_trainer.proj.*: from tokens of width 16 by 16 to features of width 24"))
+            #expect(info.contains("diffusion_trainer.proj.*: from token width 16 through 16 to feature width 24"))
             try place.succeed("convert", "runs/tiny", "tiny.safetensors")
             #expect(try place.succeed("info", "tiny.safetensors").output.contains("projector"))
             let inStep = try place.succeed(

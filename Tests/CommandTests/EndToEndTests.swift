@@ -4,7 +4,7 @@ import PixNerdImages
 import PixNerdTestSupport
 import Testing
 
-/// From nothing to pictures, as a newcomer goes.
+/// A first run, from a data set to images.
 @Suite struct EndToEndTests {
     @Test func shapesTrainingAndPictures() throws {
         try Workplace.with { place in
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    /// Products of other sizes may sum in another order, so a level may be off by one.
+    /// Matrix multiplications of other sizes may sum in another order, so a level may be off by one.
     @Test func theSeedDecidesThePictureWhateverIsMadeBesideIt() throws {
         try Workplace.with { place in
             try place.train()

@@ -1,6 +1,6 @@
 import Testing
 
-/// What a newcomer asks first.
+/// Help, version and usage.
 @Suite struct HelpTests {
     @Test(arguments: [
         [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Examples can be copied as they stand, and paragraphs are wrapped once.
+    /// Examples can be copied verbatim, and paragraphs are wrapped only once.
     @Test(arguments: [
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
         "dataset inspect", "encode", "encode features", "encode latents", "vae", "vae check", "vae compare",
@@ -69,7 +69,7 @@ import Testing
         }
     }
 
-    /// Names that other programs have for what is a key here, or another option.
+    /// Options of other programs that are configuration keys here.
     @Test(arguments: [
         (["train", "a.yaml", "--steps", "100"], "--set training.steps=VALUE"),
         (["train", "a.yaml", "--lr=1e-4"], "--set training.learning_rate=VALUE"),

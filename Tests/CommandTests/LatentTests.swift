@@ -5,7 +5,7 @@ import PixNerdImages
 import PixNerdTestSupport
 import Testing
 
-/// Autoencoders, latents that are encoded ahead, and runs in them, from the command line.
+/// Autoencoders, cached latents, and runs in latents, from the command line.
 @Suite struct LatentTests {
     private static let autoencoder = [
         "--set", "kind=autoencoder", "--set", "autoencoder.latent_channels=2",
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    /// Published weights say neither whose latents they make nor how large pictures were.
+    /// Published weights tell neither their autoencoder nor their training size.
     @Test func aPublishedFileNeedsItsAutoencoder() throws {
         try withRuns { place in
             let file = try SafetensorsFile(path: place.path("runs/latent/latest/ema.safetensors"))

@@ -4,7 +4,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// `--precision bf16` where it can be had and where not.
+/// `--precision bf16` on machines with and without bf16.
 @Suite struct PrecisionTests {
     private static let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
     private static let sample = ["sample", tiny, "--size", "32", "--steps", "2", "--out", "p.safetensors"]
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// Without the library everything else works, and what wants it says so.
+    /// Without oneDNN everything else works, and what requires it says so.
     @Test func withoutTheLibrary() throws {
         try Workplace.with { place in
             // What is found first cannot be loaded, as if there were none.

@@ -10,7 +10,7 @@ import Testing
         done: 9999, total: 20000, isPercentage: false,
         details: "loss 0.1234  flow 0.1000  align 0.0234  123.4 images/s", time: "47:41:33 left")
 
-    /// Whatever the width, a line never runs into the next one.
+    /// A line never wraps, whatever the width.
     @Test func linesFitTheTerminal() {
         for width in 1...200 {
             let text = line.text(width: width)
@@ -30,7 +30,7 @@ import Testing
         #expect(line.text == "42 %  written  0:03 left")
     }
 
-    /// The first step is slow and often the only one that is known: nothing is foretold from it.
+    /// The first step is slow, so no remaining time is estimated from it alone.
     @Test func timeIsForetoldFromSeveralSteps() {
         #expect(ProgressBar.timeText(done: 1, first: 0, total: 100, seconds: 0.5) == "")
         #expect(ProgressBar.timeText(done: 1, first: 0, total: 100, seconds: 10) == "16:30 left")
@@ -71,7 +71,7 @@ import Testing
         #expect(error?.description.hasSuffix("(did you mean \(key)?).") == true, "\(error?.description ?? "")")
     }
 
-    /// Each suggestion is a key that there is.
+    /// Each suggestion is an existing key.
     @Test(arguments: [
         "lr", "bs", "epochs", "wd", "ema", "cfg", "data", "resolution", "num_workers", "dim", "depth", "heads",
     ])

@@ -3,11 +3,11 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// A checkpoint by PyTorch's and Lightning's conventions, sampled as a user does it, gives what the reference gives.
+/// A checkpoint in the format of PyTorch and Lightning gives the images of the reference.
 @Suite struct PublishedCheckpointTests {
     private static let steps = ["--steps", "9", "--shift", "1.5", "--guidance", "3.5", "--guidance-interval", "0.1,1"]
 
-    /// The pictures of the labels 0, 2 and 4 with the seeds 11, 12 and 13, in this order.
+    /// The images of the labels 0, 2 and 4 with the seeds 11, 12 and 13, in this order.
     private func samples(_ place: Workplace, _ arguments: [String]) throws -> Tensor {
         try place.succeed(
             ["sample", Fixtures.path("torch/published.ckpt"), "--out", "out.safetensors", "--size", "16"]

@@ -4,10 +4,10 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Several processes that Open MPI starts do together what one does.
+/// Several processes started by Open MPI give the results of one.
 @Suite(.enabled(if: mpirun != nil, "Open MPI's mpirun is not installed"))
 struct RanksTests {
-    /// Steps of twelve pictures, with clipping, an average, a preview on the way, and uneven shares for five.
+    /// A configuration with twelve images per step, clipping, an EMA, a preview, and uneven shares for five processes.
     private func arguments(_ name: String, steps: Int = 50, _ settings: String...) -> [String] {
         let all = [
             "name=\(name)", "threads=1", "training.steps=\(steps)", "training.batch_size=12", "training.save_every=25",
@@ -47,7 +47,7 @@ struct RanksTests {
         }
     }
 
-    /// In bf16 weights that another process has updated are rounded anew, which shows where a step has several passes.
+    /// In bf16 weights updated by another process must be rounded again, which shows if a step has several passes.
     @Test(.whereBFloat16IsHad)
     func weightsOfOthersAreRoundedAnew() throws {
         try Workplace.with { place in
@@ -66,7 +66,7 @@ struct RanksTests {
         }
     }
 
-    /// Slow kernels are said by one rank, in each command that works under mpirun.
+    /// One rank warns about slow kernels, in each command that runs under mpirun.
     @Test(.enabled(if: Machine().instructionSet.contains("AVX"), "slow kernels are known on x86-64 with AVX2"))
     func slowKernelsAreSaidByOneRank() throws {
         try Workplace.with { place in
@@ -226,7 +226,7 @@ struct RanksTests {
 }
 
 extension Workplace {
-    /// Processes that start in directories of their own.
+    /// Processes that start in different directories.
     fileprivate func refuse(ranks: [[String]], in directories: [String], naming needed: [String]) throws {
         let program = try Workplace.program()
         try write("#!/bin/sh\ncd \"$1\"; shift; exec \(program) \"$@\"\n", to: "there.sh")
@@ -235,7 +235,7 @@ extension Workplace {
         try refuse(launch(Array(parts)), naming: needed)
     }
 
-    /// Waits until something is there, or the process has ended.
+    /// Waits until a condition holds or the process has ended.
     fileprivate func `await`(_ process: Process, _ name: String) throws {
         while process.isRunning && !exists(name) { usleep(2000) }
         try #require(process.isRunning, "it ended before \(name) was there")

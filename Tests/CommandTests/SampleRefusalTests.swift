@@ -4,9 +4,9 @@ import PixNerdModels
 import PixNerdTestSupport
 import Testing
 
-/// What `pixnerd sample` refuses.
+/// Arguments and files that `pixnerd sample` refuses.
 @Suite struct SampleRefusalTests {
-    /// Five classes without names, patches of 4 x 4, and no word about the size of training.
+    /// A checkpoint with five unnamed classes, patches of 4 x 4, and no training size.
     private static let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
     private static let allowed = ["--size", "8", "--steps", "1"]
 

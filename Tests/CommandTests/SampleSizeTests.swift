@@ -2,13 +2,13 @@ import Foundation
 import PixNerdTestSupport
 import Testing
 
-/// Sizes and routes that a model was trained for, and others.
+/// Sampling at sizes and by routes that a model was or was not trained for.
 @Suite struct SampleSizeTests {
     private func warnings(_ outcome: Outcome) -> [String] {
         outcome.errors.split(separator: "\n").filter { $0.hasPrefix("warning: ") }.map(String.init)
     }
 
-    /// The route and the steps of a run are what it was trained for and previews with, where nothing else is asked.
+    /// By default a run is sampled by the route that it was trained for and with the steps of its previews.
     @Test func theRunsOwnWayIsTaken() throws {
         try Workplace.with { place in
             try place.succeed("dataset", "shapes", "--out", "shapes", "--per-class", "3", "--size", "32")

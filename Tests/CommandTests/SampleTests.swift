@@ -6,9 +6,9 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// What `pixnerd sample` makes beside the usual.
+/// The less common options of `pixnerd sample`.
 @Suite struct SampleTests {
-    /// Five classes without names, patches of 4 x 4, and no word about the size of training.
+    /// A checkpoint with five unnamed classes, patches of 4 x 4, and no training size.
     private static let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
 
     @discardableResult
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    /// As the release's numbers of guidance and shift must change a picture, equal ones must not.
+    /// Settings of guidance and shift that differ change an image; equal ones do not.
     @Test func guidanceListsAndAutomaticShift() throws {
         try Workplace.with { place in
             try writeCopy(

@@ -2,7 +2,7 @@ import PixNerdCheckpoints
 import PixNerdTestSupport
 import Testing
 
-/// `pixnerd verify` says by its exit status whether numbers agree.
+/// The exit status of `pixnerd verify` tells whether numbers agree.
 @Suite struct VerifyTests {
     private func fixture(_ name: String) -> String { Fixtures.path("pixnerd/\(name).safetensors") }
 

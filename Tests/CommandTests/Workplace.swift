@@ -6,16 +6,16 @@ import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 
-/// How a command ended.
+/// The outcome of a command.
 struct Outcome {
     let status: Int32
-    /// Whether it left by itself and not by a signal, as it does when it crashes.
+    /// Whether the command exited by itself, and not by a signal such as that of a crash.
     let isExit: Bool
     let output: String
     let errors: String
 }
 
-/// A directory of a test's own in which `pixnerd` is run as a user would.
+/// A temporary directory in which a test runs `pixnerd` as a user would.
 struct Workplace {
     let directory: String
 
@@ -43,7 +43,7 @@ struct Workplace {
 
     func pictureNames(in folder: String) throws -> [String] { try names(in: folder).filter { $0.hasSuffix(".png") } }
 
-    /// The built program, which lies beside the tests.
+    /// The built program, in the folder of the tests.
     private static let executable: String? = {
         let tests = [
             try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"), CommandLine.arguments.first,
@@ -57,11 +57,11 @@ struct Workplace {
     /// The path of `pixnerd`.
     static func program() throws -> String { try #require(executable, "pixnerd is not beside the tests") }
 
-    /// Starts a command in the directory; what it prints goes to files there, named after `name`.
+    /// Starts a command in the directory; its output goes to files there, named after `name`.
     ///
     /// - Parameters:
-    ///   - program: `pixnerd` where nil.
-    ///   - environment: variables beside those of the tests.
+    ///   - program: path of the program; nil for `pixnerd`.
+    ///   - environment: variables in addition to those of the tests.
     func start(
         _ name: String, _ arguments: [String], program: String? = nil, environment: [String: String] = [:]
     ) throws -> Process {
@@ -92,8 +92,8 @@ struct Workplace {
             errors: Self.withoutRemark(try take("err")))
     }
 
-    /// Where these tests themselves run with slower kernels than the processor's, each command says so; that is not what they
-    /// look at. (`MatrixLibraryTests` sets Prescott.)
+    /// The errors without the warning about slow kernels, which each command prints if the tests themselves run with
+    /// slow kernels. (`MatrixLibraryTests` sets Prescott.)
     private static func withoutRemark(_ errors: String) -> String {
         let own = ProcessInfo.processInfo.environment["OPENBLAS_CORETYPE"] ?? ""
         guard own != "Prescott" else { return errors }
@@ -124,8 +124,8 @@ struct Workplace {
         return outcome
     }
 
-    /// Runs a command that must be refused: by its exit status, and with one sentence on standard error that holds
-    /// `needed`. Lines of usage that follow wrong arguments do not count.
+    /// Runs a command that must fail, with one sentence on standard error that contains `needed`. Usage lines, which
+    /// follow wrong arguments, do not count.
     func refuse(
         _ arguments: String..., naming needed: [String], sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
@@ -150,7 +150,7 @@ struct Workplace {
     }
 }
 
-/// The configuration of a model of some thousand parameters, on the pictures that `makeShapes` makes.
+/// The configuration of a model with some thousand parameters, for the images of `makeShapes`.
 let tinyConfiguration = """
     name: tiny
     directory: runs
@@ -187,7 +187,7 @@ extension Workplace {
     }
 }
 
-/// Inception of weights by a formula, 95 MB.
+/// Inception with weights by a formula, 95 MB.
 func writeInception(to path: String) throws {
     let shapes = try ParameterStore.build(.initialize(seed: 0)) { scope in
         _ = Inception(scope)

@@ -7,7 +7,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Aligned training and encoders against what PyTorch computed.
+/// Aligned training and encoders against PyTorch.
 @Suite struct AlignedReferenceTests {
     private let checkpointPath = Fixtures.path("dinov2/aligned-checkpoint.safetensors")
     private let referencePath = Fixtures.path("dinov2/aligned-training.safetensors")
@@ -22,7 +22,7 @@ import Testing
             AdamW.Settings(learningRate: 1e-3), averageDecay: 0.9, layer: layer, weight: weight)
     }
 
-    /// The comparisons after `change` was applied to the reference.
+    /// The comparisons with a reference changed by `change`.
     private func changed(
         without dropped: Set<String> = [], _ change: (String, inout [Float]) -> Void
     ) throws -> [Comparison] {
@@ -45,7 +45,7 @@ import Testing
         }
     }
 
-    /// Which block is aligned matters, also to what comes before and after it.
+    /// The choice of the aligned block affects the gradients before and after it.
     @Test(arguments: [1, 3])
     func anotherLayerDoesNotAgree(layer: Int) throws {
         let failed = Set(try comparisons(layer: layer).filter { !$0.passes }.map(\.name))
@@ -69,7 +69,7 @@ import Testing
         #expect(results.filter { !$0.passes }.map(\.name) == [name])
     }
 
-    /// The features of one token of one picture in the last step.
+    /// The features of one token of one image in the last step.
     @Test func otherFeaturesDoNotAgree() throws {
         let results = try changed { name, values in
             if name == "train.features" { for i in values.count - 10..<values.count { values[i] = -values[i] } }

@@ -7,7 +7,7 @@ import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 
-/// What `pixnerd verify` computes agrees with PyTorch, and sees where it would not.
+/// The results of `pixnerd verify` agree with PyTorch, and differ for a tampered reference.
 @Suite struct ReferenceCheckTests {
     private func checkpoint(_ model: String) throws -> DenoiserCheckpoint {
         try DenoiserCheckpoint(path: Fixtures.path("pixnerd/\(model)-checkpoint.safetensors"))
@@ -25,7 +25,7 @@ import Testing
             .training(settings, averageDecay: decay)
     }
 
-    /// The comparisons after `change` was applied to the reference.
+    /// The comparisons with a reference changed by `change`.
     private func comparisons(
         _ model: String, _ reference: String, without dropped: Set<String> = [],
         _ change: (String, inout [Float]) -> Void

@@ -8,7 +8,7 @@ import Testing
 
 /// `pixnerd convert` and `pixnerd info` below the command line.
 @Suite struct TorchConversionTests {
-    /// PyTorch's own rounding of numbers where rounding is decided.
+    /// PyTorch's rounding of numbers at the boundaries between rounding up and down.
     @Test(arguments: [(ElementType.float16, "float16"), (.bfloat16, "bfloat16")])
     func roundsToEven(type: ElementType, name: String) throws {
         try withTemporaryDirectory { directory in

@@ -4,9 +4,9 @@ import PixNerdModels
 import PixNerdTestSupport
 import Testing
 
-/// What is wrong with an autoencoder on disk is said in one sentence.
+/// Errors about an autoencoder on disk are one sentence.
 @Suite struct AutoencoderErrorTests {
-    /// A copy of the fixture `sd` in which `change` was made to the configuration.
+    /// Expects an error for a copy of the fixture `sd` with a changed configuration or file.
     private func expectRefusal(
         naming needed: [String], file: (SafetensorsFile, String) throws -> Void = { try writeCopy(of: $0, to: $1) },
         configuration change: (inout [String: Any]) -> Void = { _ in }

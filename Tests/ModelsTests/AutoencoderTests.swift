@@ -5,7 +5,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Autoencoders that diffusers wrote, against what diffusers computes with them.
+/// Autoencoders written by diffusers, against the results of diffusers.
 @Suite struct AutoencoderTests {
     /// `sd` has a safetensors file, `sdxl` the old names of attention in a .bin file, `sd3` sixteen channels, a shift
     /// and no quant convolutions; `single-file` has CompVis' names inside a pipeline's file, without a configuration.

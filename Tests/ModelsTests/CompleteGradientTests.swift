@@ -4,7 +4,7 @@ import PixNerdModels
 import PixNerdTensors
 import Testing
 
-/// Who sums gradients of several processes is told of each one when, and only when, nothing more is added to it.
+/// The exchange of gradients among processes is told that a gradient is complete exactly when nothing more is added.
 @Suite struct CompleteGradientTests {
     private func batch(_ model: PixNerd, first: Int) -> TrainingBatch {
         let shape = [2, 3, 16, 16]

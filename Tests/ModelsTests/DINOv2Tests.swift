@@ -6,7 +6,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Random small encoders of both sources against PyTorch, at the grid of their positions and at others.
+/// Small random encoders in both formats against PyTorch, at the grid of their positions and at others.
 @Suite struct DINOv2Tests {
     struct Encoder: Sendable, CustomTestStringConvertible {
         let name: String
@@ -28,7 +28,7 @@ import Testing
 
     private func path(_ name: String) -> String { Fixtures.path("dinov2/\(name)") }
 
-    /// Heads are 8 wide in these models, which hub files do not say.
+    /// Loads an encoder; hub files do not tell the number of heads, which have width 8 in these models.
     private func load(_ encoder: Encoder) throws -> DINOv2 {
         try DINOv2File(path: path(encoder.path)).load(heads: encoder.path.hasSuffix(".pth") ? 3 : nil)
     }

@@ -7,7 +7,7 @@ import Testing
 @testable import PixNerdModels
 
 @Suite struct FieldRouteTests {
-    /// At the size of training the second route is the first.
+    /// At the training size both routes give the same result.
     @Test func theSizeOfTrainingIsDecodedAsItWasTrained() throws {
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
         let route = FieldRoute(try PixNerdTests.model("tiny"), trainedSize: 16)
@@ -16,8 +16,8 @@ import Testing
         expectClose(velocity, try file.tensor("velocity"), .network)
     }
 
-    /// Every other pixel of a patch with twice as many less one lies where a pixel of training lies; with its noisy value
-    /// there, it gets the velocity of training.
+    /// In a patch of side 2 P - 1 every other pixel lies at the position of a training pixel; with the same noisy value
+    /// it gets the same velocity.
     @Test func finerPositionsPassThroughThoseOfTraining() throws {
         let model = try PixNerdTests.model("tiny")
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
@@ -65,7 +65,7 @@ import Testing
         #expect(resizedToNearest(row, height: 2, width: 8).values == [0, 0, 1, 1, 2, 3, 3, 4, 0, 0, 1, 1, 2, 3, 3, 4])
     }
 
-    /// Some pixels of each patch get the velocity that they have among all.
+    /// A pixel gets the same velocity whether some or all pixels of its patch are decoded.
     @Test func somePixelsAreDecodedAsAllAre() throws {
         let model = try PixNerdTests.model("tiny")
         let x = Tensor.normal([2, 3, 28, 36]) { RandomStream(seed: 3, purpose: .test, index: $0) }

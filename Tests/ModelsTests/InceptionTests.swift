@@ -19,7 +19,7 @@ import Testing
     private static let tolerance = Tolerance(
         relative: 1e-3, because: "the promise; some hundred layers in float32, batch normalisation folded in")
 
-    /// A picture like `make_evaluation_fixtures.py`'s formula_pictures(2, height, width, 1)[1].
+    /// The image formula_pictures(2, height, width, 1)[1] of `make_evaluation_fixtures.py`.
     private static func picture(_ height: Int, _ width: Int) -> [UInt8] {
         formulaPictures(2, height, width, kind: 1).suffix(height * width * 3)
     }

@@ -4,9 +4,9 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Mean and deviation of latents, and what they tell of a scale.
+/// Mean and standard deviation of latents, and the verdict on a scale.
 @Suite struct LatentStatisticsTests {
-    /// Normal latents [2, means.count, 48, 40], each channel with a mean and a deviation of its own.
+    /// Normal latents [2, means.count, 48, 40], with a mean and standard deviation for each channel.
     private static func latents(means: [Float], deviations: [Float], seed: UInt64 = 5) -> Tensor {
         var latents = Tensor.normal([2, means.count, 48, 40]) {
             RandomStream(seed: seed, purpose: .test, index: $0)
@@ -26,7 +26,7 @@ import Testing
         return statistics
     }
 
-    /// Statistics of latents with this deviation and mean in total.
+    /// Statistics of latents with this standard deviation and mean over all channels.
     private static func statistics(deviation: Double, mean: Double = 0, channels: Int = 4) -> LatentStatistics {
         let (low, high) = (Float(mean - deviation), Float(mean + deviation))
         let values = (0..<channels * 8).map { $0 % 2 == 0 ? low : high }
@@ -72,7 +72,7 @@ import Testing
         #expect(nothing.count == 0 && nothing.mean.isNaN && nothing.deviation.isNaN && nothing.channelMeans[1].isNaN)
     }
 
-    /// The verdict on latents of deviation `unscaled` that a factor was applied to `times` times.
+    /// The verdict on latents of standard deviation `unscaled` to which a factor was applied `times` times.
     private func expectVerdict(
         _ finding: LatentScaleVerdict.Finding, unscaled: Double, factor: Float, times: Int = 1,
         _ architecture: AutoencoderArchitecture = published, naming needed: [String],

@@ -8,7 +8,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// PixNerd against the reference in PyTorch.
+/// PixNerd against the PyTorch reference.
 @Suite struct PixNerdTests {
     static func model(_ name: String, weights: String = "ema_denoiser.") throws -> PixNerd {
         try PixNerd(loading: TensorSubset(Fixtures.pixnerd("\(name)-checkpoint"), prefix: weights))
@@ -28,7 +28,7 @@ import Testing
         expectClose(velocity, try file.tensor("velocity"), .network, reference)
     }
 
-    /// What a picture gets must not depend on the batch that it is in.
+    /// The velocity of an image does not depend on the rest of its batch.
     @Test func picturesAreIndependent() throws {
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
         let model = try Self.model("tiny")
@@ -100,7 +100,7 @@ import Testing
         #expect(grey.channels == 1 && grey.fieldRatio == 3 && grey.patchSize == 2 && grey.heads == 2)
     }
 
-    /// Where shapes leave open how many channels a linear head has, what was said decides, and else 3, 4 and 16 in turn.
+    /// If the shapes do not tell the channels of a linear head, the given number decides, or else 3, 4 and 16 in turn.
     @Test func channelsOfALinearHead() throws {
         let source = try TensorSubset(Fixtures.pixnerd("linear-checkpoint"), prefix: "denoiser.")
         let architecture = try PixNerdArchitecture(readFrom: source)
@@ -118,7 +118,7 @@ import Testing
         #expect(model.architecture.parameterCount == model.parameterCount)
     }
 
-    /// The figures that papers print: 700 M parameters, 134 G multiply-adds for XL/16 at 256 x 256.
+    /// The published figures: 700 M parameters and 134 G multiply-adds for XL/16 at 256 x 256.
     @Test func multiplyAddsAreThePublishedOnes() throws {
         let large = try PixNerdArchitecture(preset: "XL/16").multiplyAdds(height: 256, width: 256)
         #expect(abs(Double(large) / 134.3e9 - 1) < 0.005)

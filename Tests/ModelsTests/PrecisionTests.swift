@@ -5,7 +5,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Whole networks in bf16 beside float32.
+/// Whole networks in bf16 compared with float32.
 @Suite(.whereBFloat16IsHad)
 struct PrecisionTests {
     private static let rounded = Tolerance(

@@ -1,8 +1,8 @@
 import Foundation
 
-/// Copies a directory of diffusers' with other values in its `config.json`.
+/// Copies a diffusers directory with other values in its `config.json`.
 ///
-/// - Parameter changes: by key; nil takes a key out.
+/// - Parameter changes: new values by key; nil removes a key.
 public func copyAutoencoder(from source: String, to target: String, changing changes: [String: Any?]) throws {
     try FileManager.default.copyItem(atPath: source, toPath: target)
     let path = URL(fileURLWithPath: "\(target)/config.json")

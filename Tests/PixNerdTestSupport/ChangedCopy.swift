@@ -1,12 +1,12 @@
 import PixNerdCheckpoints
 import PixNerdTensors
 
-/// Writes a copy of a `.safetensors` file in which some tensors are others or are missing.
+/// Writes a copy of a `.safetensors` file with some tensors changed or removed.
 ///
 /// - Parameters:
-///   - dropped: names that the copy lacks.
-///   - metadata: strings that are others or new.
-///   - change: gets each tensor of floats with its name.
+///   - dropped: names of the tensors to remove.
+///   - metadata: metadata to change or add.
+///   - change: called with the name and values of each float tensor.
 public func writeCopy(
     of file: SafetensorsFile, to path: String, without dropped: Set<String> = [], metadata: [String: String] = [:],
     _ change: (_ name: String, _ values: inout [Float]) -> Void = { _, _ in }

@@ -2,9 +2,9 @@ import PixNerdOptimization
 import PixNerdTensors
 import Testing
 
-/// How far numbers may be apart, and why.
+/// The largest accepted difference between numbers, with its reason.
 public struct Tolerance: Sendable {
-    /// Of the Frobenius norm of the expected values.
+    /// Largest difference relative to the expected values, both in the Frobenius norm.
     public let relative: Double
     public let reason: String
 
@@ -13,7 +13,8 @@ public struct Tolerance: Sendable {
         self.reason = reason
     }
 
-    /// One operator in float32 against float64: rounding errors grow like the square root of the terms of a sum.
+    /// One operator in float32 against float64: rounding errors grow with the square root of the number of terms of a
+    /// sum.
     public static let oneOperator = Tolerance(
         relative: 1e-5, because: "one operator in float32: some hundred terms of 6e-8 each")
     /// A whole network against PyTorch in float32.
@@ -24,7 +25,7 @@ public struct Tolerance: Sendable {
         relative: 1e-3, because: "the promise for a run; AdamW's division makes small gradients' rounding count")
 }
 
-/// The relative error in the Frobenius norm; infinite where anything is not a number.
+/// The relative error in the Frobenius norm; infinite if any value is not finite.
 public func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
     var difference = 0.0
     var norm = 0.0
@@ -36,7 +37,7 @@ public func relativeError(_ actual: [Float], _ expected: [Float]) -> Double {
     return difference == 0 ? 0 : (difference / max(norm, 1e-30)).squareRoot()
 }
 
-/// Fails unless both tensors have the same shape and their difference is small; names the worst place.
+/// Fails unless both tensors have the same shape and a small difference; names the worst index.
 public func expectClose(
     _ actual: Tensor, _ expected: Tensor, _ tolerance: Tolerance = .oneOperator, _ what: String = "",
     sourceLocation: SourceLocation = #_sourceLocation

@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// Fails unless `text` is one sentence for a person: one line that ends like a sentence, holds no second one, and
-/// names what it is about.
+/// Fails unless `text` is one sentence: a single line that ends like a sentence, contains no second one, and names what
+/// it is about.
 ///
-/// - Parameter needed: what must stand in it.
+/// - Parameter needed: words that the sentence must contain.
 public func expectSentence(
     _ text: String, naming needed: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
 ) {
@@ -18,7 +18,7 @@ public func expectSentence(
     Issue.record("\(problems.joined(separator: "; ")): \(text)", sourceLocation: sourceLocation)
 }
 
-/// What `body` throws, as a person reads it.
+/// The description of the error that `body` throws.
 public func sentence(_ body: () throws -> Void) -> String {
     do {
         try body()

@@ -2,19 +2,19 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdTensors
 
-/// Files that PyTorch wrote; `Tests/Fixtures/make_fixtures.py` makes them anew.
+/// Files written by PyTorch; `Tests/Fixtures/make_fixtures.py` regenerates them.
 public enum Fixtures {
     public static let directory = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().appendingPathComponent("Fixtures").path
 
     public static func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-    /// A file of an operator: inputs, `out`, `upstream`, `grad.*`.
+    /// The fixture of an operator: inputs, `out`, `upstream`, `grad.*`.
     public static func operation(_ name: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: path("operators/\(name).safetensors"))
     }
 
-    /// The path of an autoencoder as people have it, and what diffusers computes with it.
+    /// The path of an autoencoder in a published format, and its diffusers reference.
     public static func autoencoder(_ kind: String) throws -> (path: String, reference: SafetensorsFile) {
         (
             path(kind == "single-file" ? "autoencoder/\(kind)/model.safetensors" : "autoencoder/\(kind)"),
@@ -22,7 +22,7 @@ public enum Fixtures {
         )
     }
 
-    /// A file of the model.
+    /// A fixture of the model.
     public static func pixnerd(_ name: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: path("pixnerd/\(name).safetensors"))
     }

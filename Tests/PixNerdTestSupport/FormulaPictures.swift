@@ -1,4 +1,5 @@
-/// The pictures that `formula_pictures` in make_evaluation_fixtures.py makes, [count, height, width, 3]: kind 0 is noise, kind 1 smooth with edges, kind 2 has seams every 8 pixels.
+/// The images of `formula_pictures` in make_evaluation_fixtures.py, [count, height, width, 3]: kind 0 is noise, kind 1
+/// smooth with edges, kind 2 has seams every 8 pixels.
 public func formulaPictures(_ count: Int, _ height: Int, _ width: Int, kind: Int) -> [UInt8] {
     var pixels: [UInt8] = []
     for n in 0..<count {

@@ -1,6 +1,6 @@
 import PixNerdTensors
 
-/// Weights by the formula of `make_inception_fixtures.py`: from a tensor's name and the place in it.
+/// Weights by the formula of `make_inception_fixtures.py`, from a tensor's name and the index in it.
 public struct FormulaWeights: TensorSource {
     private let shapes: [String: [Int]]
     public let names: [String]

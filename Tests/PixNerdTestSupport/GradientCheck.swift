@@ -1,10 +1,10 @@
 import PixNerdTensors
 import Testing
 
-/// Compares an operator and its derivative with a fixture.
+/// Compares an operator and its gradients with a fixture.
 ///
 /// - Parameters:
-///   - file: holds the inputs by name, `out`, `upstream`, and `grad.<input>`.
+///   - file: fixture with the inputs by name, `out`, `upstream`, and `grad.<input>`.
 ///   - inputs: the names of the differentiable inputs.
 ///   - body: computes the operator from them.
 public func expectMatches(
@@ -67,7 +67,7 @@ public func derivativeError(_ parameters: [Parameter], _ body: () throws -> Tens
     return worst
 }
 
-/// Fails where an operator's derivative is not the slope of its values.
+/// Fails if an operator's gradient does not match the differences of its values.
 public func expectDerivative(
     _ parameters: [Parameter], sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws -> Tensor
 ) rethrows {

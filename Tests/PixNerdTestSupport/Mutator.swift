@@ -1,10 +1,10 @@
 import Foundation
 import Testing
 
-/// How often the tests of damaged files change a file: 2000 times, or what `PIXNERD_FUZZ` says.
+/// Number of changes that the tests of damaged files try: 2000, or the value of `PIXNERD_FUZZ`.
 public let fuzzCount = ProcessInfo.processInfo.environment["PIXNERD_FUZZ"].flatMap { Int($0) } ?? 2000
 
-/// The largest memory that this program had so far, in bytes. (`getrusage` would count the one that started it.)
+/// Peak memory of this program in bytes. (`getrusage` would include the parent's.)
 public func peakMemory() throws -> Int {
     let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
@@ -29,7 +29,7 @@ public struct Mutator: RandomNumberGenerator {
     /// A number from 0 below `bound`.
     public mutating func next(_ bound: Int) -> Int { Int(next() % UInt64(max(bound, 1))) }
 
-    /// Numbers at which lengths and offsets go wrong.
+    /// Numbers that are likely to break lengths and offsets.
     private static let extremes: [Int] = [
         0, 1, -1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff, 1 << 32, 1 << 62, Int.max, Int.min,
     ]

@@ -9,7 +9,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Where sampled pictures go: what is kept, what is refused, and what the files hold.
+/// Outputs of sampled images: what is kept, what is refused, and what the files hold.
 @Suite struct SampleOutputTests {
     private static let requests = RequestList.perClass(5, prompts: [0, 1].map(Prompt.label), firstSeed: 20)
 
@@ -31,7 +31,7 @@ import Testing
             overwrites: overwrites)
     }
 
-    /// Pixels that are decided by the seeds of the requests.
+    /// Pixels determined by the seeds of the requests.
     private func pixels(_ requests: ArraySlice<PictureRequest>) -> Tensor {
         Tensor(
             requests.flatMap { request in
@@ -39,7 +39,7 @@ import Testing
             }, shape: [requests.count, 3, 2, 3])
     }
 
-    /// Writes what is not there yet, and stops after some batches.
+    /// Writes what does not exist yet, and stops after some batches.
     @discardableResult
     private func fill(_ output: inout any SampleOutput, _ requests: [PictureRequest] = requests, batches: Int = 99)
         throws -> Int

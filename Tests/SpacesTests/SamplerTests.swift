@@ -6,7 +6,7 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Every sampler against an independent statement in PyTorch, nine steps from the seeds 11, 12 and 13.
+/// Every sampler against an independent PyTorch implementation, nine steps from the seeds 11, 12 and 13.
 @Suite struct SamplerTests {
     private let file: SafetensorsFile
     private let model: PixNerd
@@ -63,7 +63,8 @@ import Testing
             Tolerance(relative: 1e-6, because: "float32 arithmetic"))
     }
 
-    /// On a field that is linear in time Adams of order 2 is exact from its second step on, and Euler is not.
+    /// For a velocity that is linear in time, Adams-Bashforth of order 2 is exact from its second step on; Euler is
+    /// not.
     private struct Slope: Denoiser {
         let channels = 1
         let sizeMultiple = 1

@@ -41,7 +41,7 @@ import Testing
         #expect(steps == [1, 2, 3, 4, 5, 6])
     }
 
-    /// A field of constant velocity is followed exactly, and the null label is never asked for without guidance.
+    /// A constant velocity is integrated exactly, and the null label is never used without guidance.
     private struct Constant: Denoiser {
         let channels = 1
         let sizeMultiple = 1

@@ -66,9 +66,10 @@ extension PixNerdArchitecture: Codable {
             let side = Int(Double(values / channels).squareRoot().rounded())
             if side * side * channels == values { return (channels, side) }
         }
+        let expected: String = channels.map { "\($0)" } ?? "3, 4 or 16"
         throw PixNerdError(
             .malformed, "\(origin):", found: "the patch embedding reads \(values) numbers",
-            expected: "a square patch of \(channels.map(String.init) ?? "3, 4 or 16") channels")
+            expected: "a square patch of \(expected) channels")
     }
 }
 
