@@ -33,7 +33,7 @@ import Testing
         try Workplace.with { place in
             let text = try place.succeed("info", Fixtures.autoencoder("sd3").path, "--size", "64x32").output
             for part in [
-                "of no published kind", "latent_channels 16", "factor 1.5305, shift 0.0609", "without quant_conv",
+                "not a published one", "latent_channels 16", "factor 1.5305, shift 0.0609", "without quant_conv",
                 "fingerprint", "64 x 32",
             ] {
                 #expect(text.contains(part), "\(part)")

@@ -16,7 +16,7 @@ import Testing
             try place.succeed(sample + ["--precision", "bf16"])
             let manifest = try String(decoding: place.bytes("pictures/manifest.json"), as: UTF8.self)
             #expect(manifest.contains(#""precision" : "bf16""#))
-            // Other products are other pictures.
+            // Another precision gives other images.
             try place.refuse(sample, naming: ["pictures", "precision is bf16 and not fp32", "--overwrite"])
             #expect(try place.succeed("info").output.contains("by oneDNN"))
         }

@@ -9,7 +9,7 @@ import Testing
 @Suite(.whereBFloat16IsHad)
 struct PrecisionTests {
     private static let rounded = Tolerance(
-        relative: 2e-2, because: "factors of all products are rounded by up to 2^-9, through three blocks and a field")
+        relative: 2e-2, because: "inputs of all matmuls are rounded by up to 2^-9, through three blocks and a field")
 
     private static func model(recomputes: Bool) throws -> PixNerd {
         let architecture = try PixNerdArchitecture(
