@@ -2,7 +2,7 @@ import Foundation
 import PixNerdTestSupport
 import Testing
 
-/// `pixnerd compare` with its units in processes of their own.
+/// `pixnerd compare`, with each unit of work in its own process.
 @Suite struct CompareTests {
     private let configuration = """
         name: tiny
@@ -35,13 +35,13 @@ import Testing
             #expect(outcome.errors.contains("[1/10] field: training"))
             let report = try String(contentsOfFile: place.path("runs/tiny/report.json"), encoding: .utf8)
             #expect(report.contains("\"isEqual\" : false") && report.contains("\"missing\" : [\n\n  ]"))
-            // Nothing is left to do.
+            // No work remains.
             let again = try place.succeed("compare", "compare.yaml", "--set", "pipelines.linear.seed=1")
             #expect(again.errors == "")
         }
     }
 
-    /// A comparison that would go on for hours.
+    /// A comparison that takes hours.
     private var endless: String {
         configuration.replacingOccurrences(of: "steps: 2, batch", with: "steps: 10000000, batch")
             .replacingOccurrences(of: "evaluation: {", with: "evaluation: {checkpoints: 10000000, ")
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    /// A process that computes must not outlive the one that started it.
+    /// The process of a unit must not outlive the one that started it.
     @Test func whatIsKilledTakesItsUnitWithIt() throws {
         try Workplace.with { place in
             try prepare(place, endless)

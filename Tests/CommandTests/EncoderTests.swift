@@ -44,7 +44,7 @@ import Testing
             for name in ["train.flow", "train.align", "grad.proj.0.4.weight", "final.proj.0.0.bias"] {
                 #expect(outcome.output.contains("\n\(name) "))
             }
-            // The reference says which block and how strongly; the options win.
+            // The reference has layer and weight; options override them.
             #expect(try place.run(arguments + ["--repa-layer", "1"]).status == 1)
             #expect(try place.run(arguments + ["--repa-weight", "0.5"]).status == 1)
             try place.succeed(arguments + ["--repa-layer", "2", "--repa-weight", "0.7"])

@@ -24,7 +24,7 @@ import Testing
                 "sample", "runs/tiny", "--out", "grids/grid.png", "--steps", "2", "--seeds", "0,1")
             #expect(sampled.output == "16 images are in grids/grid.png.\n")
             let grid = try ImageFile.read(place.path("grids/grid.png"))
-            // Eight rows of two pictures, each drawn at 64 pixels.
+            // Eight rows of two images, each drawn at 64 pixels.
             #expect(grid.height > 8 * 64 && grid.width > 2 * 64)
 
             try place.succeed(

@@ -7,7 +7,7 @@ import Testing
 
 /// `pixnerd evaluate` on folders and arrays, with and without weights, and `pixnerd verify` of Inception.
 @Suite struct EvaluateTests {
-    /// Makes `real` and `generated`, folders of class folders.
+    /// Makes the datasets `real` and `generated`.
     private func preparePictures(_ place: Workplace) throws {
         for (name, seed) in [("real", "1"), ("generated", "2")] {
             try place.succeed(
@@ -43,7 +43,7 @@ import Testing
             #expect(
                 (report["real"] as? [String: Any])?["pictures"] as? Int == (report["generated"] as? [String: Any])?[
                     "pictures"] as? Int)
-            // The same again to the last digit.
+            // A second evaluation gives the same digits.
             #expect(
                 try json(place.succeed("evaluate", "real", "generated", "--json", "--patch", "4").output)
                     as NSDictionary == report as NSDictionary)
@@ -90,7 +90,7 @@ import Testing
                 naming: ["real.npz", "--overwrite"])
             try place.succeed(["evaluate", "real", "generated", "--save-real", "real.npz", "--overwrite"] + weights)
 
-            // And pixnerd verify knows the network.
+            // pixnerd verify recognizes the network.
             let reference = Fixtures.path("evaluation/inception-reference.safetensors")
             let agreed = try place.succeed("verify", "inception.safetensors", reference, "--tolerance", "1e-3")
             for name in ["pool", "logits", "logits_unbiased", "spatial"] {

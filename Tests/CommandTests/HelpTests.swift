@@ -11,7 +11,7 @@ import Testing
         try Workplace.with { place in
             let help = try place.run(command + ["--help"])
             #expect(help.isExit && help.status == 0 && help.errors == "")
-            // An example is a command line that stands by itself, from its first word on.
+            // An example is a complete command line.
             let example = "  " + (["pixnerd"] + command).joined(separator: " ")
             let lines = help.output.split(separator: "\n")
             #expect(lines.contains { "\($0) ".hasPrefix(example + " ") && !$0.contains("<") }, "\(help.output)")

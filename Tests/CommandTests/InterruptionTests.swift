@@ -3,23 +3,23 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// A run that is ended from outside loses nothing that was saved, and goes on as if nothing had happened.
+/// Interrupted runs keep their checkpoints and resume to identical results.
 @Suite struct InterruptionTests {
-    /// The saved steps of `runs/<name>`.
+    /// Saved steps of `runs/<name>`.
     private func steps(_ place: Workplace, _ name: String) throws -> [Int] {
         try place.names(in: "runs/\(name)").compactMap { $0.wholeMatch(of: /step-([0-9]{7})/).flatMap { Int($0.1) } }
     }
 
     private func name(_ step: Int) -> String { "step-" + String(10_000_000 + step).dropFirst() }
 
-    /// Pictures in a folder whose name a shell must be told about.
+    /// Makes a dataset whose path needs quotes in a shell.
     private func prepare(_ place: Workplace) throws {
         try place.prepareTraining()
         try FileManager.default.createSymbolicLink(
             atPath: place.path("its shapes"), withDestinationPath: place.path("shapes"))
     }
 
-    /// Starts a run that would go on for hours and ends it by a signal once it has saved three steps.
+    /// Starts a run that would take hours, and sends a signal once it has saved three steps.
     private func interrupt(_ place: Workplace, by signal: Int32) throws -> Outcome {
         let process = try place.start(
             "train",
@@ -29,7 +29,7 @@ import Testing
             ])
         while process.isRunning && !place.exists("runs/tiny/step-0000003") { usleep(2000) }
         kill(process.processIdentifier, signal)
-        // A run that does not end must not keep the tests waiting for hours.
+        // A run that does not end must not block the tests.
         for _ in 0..<30_000 where process.isRunning { usleep(2000) }
         if process.isRunning {
             Issue.record("the run goes on after signal \(signal)")
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    /// Twenty times, while it trains and while it saves.
+    /// Kills a run twenty times, during training and saving.
     @Test func aRunThatIsKilledAgainAndAgainComesToTheSameEnd() throws {
         try Workplace.with { place in
             try place.prepareTraining()

@@ -23,7 +23,7 @@ import Testing
     private func withRuns(_ body: (Workplace) throws -> Void) throws {
         try Workplace.with { place in
             try place.prepareTraining()
-            // The section of a denoiser does not belong to an autoencoder.
+            // An autoencoder must not have the model section.
             let lines = tinyConfiguration.split(separator: "\n", omittingEmptySubsequences: false)
             let model = lines.firstIndex { $0 == "model:" }!
             try place.write(
@@ -68,7 +68,7 @@ import Testing
             #expect(picture.width == 16 && picture.height == 16)
             let manifest = String(decoding: try place.bytes("pictures/manifest.json"), as: UTF8.self)
             #expect(manifest.contains("\"autoencoder\" : \"") && manifest.contains("factor"))
-            // From another place the same weights make the same pictures.
+            // The same weights at another path make the same images.
             try FileManager.default.moveItem(atPath: place.path("runs/vae"), toPath: place.path("moved"))
             try place.refuse(
                 Self.sample + ["--overwrite"], naming: ["runs/latent", "runs/vae/step-0000003", "--vae"])
@@ -94,7 +94,7 @@ import Testing
             #expect(scaled != text)
             try scaled.write(toFile: path, atomically: true, encoding: .utf8)
             try place.refuse(Self.sample + ["--overwrite"], naming: ["factor 0.5", "--vae-override"])
-            // And a run goes on in its own alone.
+            // A run resumes only with its own autoencoder.
             try place.refuse(
                 ["train", "tiny.yaml", "--resume", "--set", "training.steps=5"] + Self.latent + [
                     "--set", "latent.vae=runs/other",
@@ -141,7 +141,7 @@ import Testing
                     && tiled.errors.contains("differ slightly"))
             let manifest = String(decoding: try place.bytes("pictures/manifest.json"), as: UTF8.self)
             #expect(manifest.contains("\"autoencoder_tile\" : 16"))
-            // One tile is the whole picture, about which there is nothing to say.
+            // A single tile covers the whole image, so there is no warning.
             let whole = try place.succeed(Self.sample + ["--overwrite", "--vae-tile", "16"])
             #expect(!whole.errors.contains("tiles"))
             try place.refuse(

@@ -25,7 +25,7 @@ import Testing
     /// Without oneDNN everything else works, and what requires it says so.
     @Test func withoutTheLibrary() throws {
         try Workplace.with { place in
-            // What is found first cannot be loaded, as if there were none.
+            // Files that cannot be loaded hide the installed library.
             for name in ["libdnnl.so.2", "libdnnl.so.3"] { try place.write("no library", to: name) }
             func run(_ arguments: [String]) throws -> Outcome {
                 let environment = ["LD_LIBRARY_PATH": place.directory]

@@ -30,11 +30,11 @@ struct RanksTests {
                 for name in ["plain\(ranks)", "shared\(ranks)"] {
                     let losses = try place.losses(name)
                     #expect(losses.count == 50)
-                    // Sums of other processes are rounded otherwise, and nothing else differs.
+                    // Only the rounding of sums differs.
                     let differences = zip(losses, expected).map { abs($0 - $1) / $1 }
                     #expect(differences.allSatisfy { $0 < 1e-4 }, "\(name): \(differences.max() ?? .nan)")
                 }
-                // A checkpoint is the same whoever kept its parts, but for the last bits where vectors end.
+                // Sharding changes at most the last bits of a checkpoint, at the ends of vectors.
                 for file in ["denoiser.safetensors", "ema.safetensors", "optimizer.safetensors"] {
                     let (plain, shared) = try (
                         place.tensors("runs/plain\(ranks)/step-0000050/\(file)"),
@@ -60,7 +60,7 @@ struct RanksTests {
             try place.succeed(ranks: 2, arguments("shared", steps: 30, Self.shared) + settings)
             let (plain, shared) = try (place.losses("plain"), place.losses("shared"))
             #expect(plain.count == 30 && shared.count == 30)
-            // They differ by last bits of sums, which may round a factor the other way.
+            // The last bits of sums differ, which may change the rounding to bf16.
             let differences = zip(shared, plain).map { abs($0 - $1) / $1 }
             #expect(differences.allSatisfy { $0 < 1e-3 }, "\(differences)")
         }
@@ -76,7 +76,7 @@ struct RanksTests {
                 ["evaluate", "shapes", "shapes"],
             ]
             for command in commands {
-                // env hands the variable to each process that mpirun starts.
+                // env passes the variable to each process that mpirun starts.
                 let program = ["env", "OPENBLAS_CORETYPE=Prescott", try Workplace.program()]
                 let outcome = try place.end(place.launch(["-n", "2"] + program + command))
                 #expect(outcome.status == 0, "\(command): \(outcome.errors)")
@@ -123,7 +123,7 @@ struct RanksTests {
             #expect(names.count == 201)
             #expect(try place.names(in: "three") == names)
             for name in names { #expect(try place.bytes("one/\(name)") == place.bytes("three/\(name)"), "\(name)") }
-            // What is there is kept, and more is added to it.
+            // Existing images are kept, and more are added.
             let more = ["sample", "runs/tiny", "--count", "220"] + options.dropFirst(4)
             let outcome = try place.succeed(ranks: 2, more + ["--out", "three"])
             #expect(outcome.errors.contains("200 of 220 images already exist"))
@@ -161,7 +161,7 @@ struct RanksTests {
             try place.refuse(
                 ranks: [["train", "tiny.yaml", "--what"], ["train", "tiny.yaml", "--what"]], naming: ["--what"])
             #expect(!place.exists("runs"))
-            // A process whose folder of pictures is another one: names are relative to where it starts.
+            // One process has another dataset, because paths are relative to its working directory.
             try place.makeFolder("elsewhere/shapes")
             let here = place.path("")
             try place.write(tinyConfiguration, to: "elsewhere/tiny.yaml")
@@ -187,7 +187,7 @@ struct RanksTests {
         }
     }
 
-    /// Two processes of a run that would not end by itself, once it has saved its third step.
+    /// Starts a run in two processes that would not end by itself, and waits for its third checkpoint.
     private func startEndlessRun(_ name: String, in place: Workplace) throws -> Process {
         let run = arguments(
             name, steps: 10_000_000, "training.save_every=1", "training.keep_last=2", "training.preview_every=0")
@@ -201,7 +201,7 @@ struct RanksTests {
         try Workplace.with { place in
             try place.prepareTraining()
             let process = try startEndlessRun("stopped", in: place)
-            // SIGUSR1 to the launcher, which hands it on; SIGTERM to one of the others.
+            // SIGUSR1 to the launcher, which forwards it; SIGTERM to one of the processes.
             let target = signal == SIGUSR1 ? process.processIdentifier : try #require(place.rank(1, of: process))
             kill(target, signal)
             let outcome = try place.end(process)
@@ -241,7 +241,7 @@ extension Workplace {
         try #require(process.isRunning, "it ended before \(name) was there")
     }
 
-    /// The process of a rank that a launcher has started.
+    /// Process id of a rank of a launcher.
     fileprivate func rank(_ rank: Int, of launcher: Process) -> pid_t? {
         let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { pid_t($0) } ?? []
         return all.first { process in

@@ -1,7 +1,7 @@
 import PixNerdTestSupport
 import Testing
 
-/// What `pixnerd train` and `pixnerd dataset` refuse.
+/// Errors of `pixnerd train` and `pixnerd dataset`.
 @Suite struct TrainRefusalTests {
     private func withPictures(_ body: (Workplace) throws -> Void) throws {
         try Workplace.with { place in

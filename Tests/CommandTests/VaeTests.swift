@@ -11,7 +11,7 @@ import Testing
         try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 
-    /// A file of weights alone, whose latents are far from 0 and 1.
+    /// Writes a weights file without config.json, whose latents are far from mean 0 and standard deviation 1.
     private func writeAutoencoder(to path: String) throws {
         let model = Autoencoder(try AutoencoderArchitecture(levelWidths: [32, 32], blocksPerLevel: 1), seed: 4)
         try SafetensorsWriter.write(
@@ -44,7 +44,7 @@ import Testing
             {
                 #expect(text.contains(part), "\(part) in \(text)")
             }
-            // As published, but with other weights: the constant is named.
+            // The published factor with other weights: the message names its origin.
             let published = try place.run(["vae", "check", Fixtures.autoencoder("sd").path] + options)
             #expect(published.isExit && published.status == 1)
             #expect(published.output.contains("0.18215 is the factor of Stable Diffusion 1"))
@@ -54,7 +54,7 @@ import Testing
     @Test func withoutAConfigurationTheFactorIsTold() throws {
         try Workplace.with { place in
             try place.succeed("dataset", "shapes", "--out", "shapes", "--per-class", "1", "--size", "16")
-            // Sizes of groups, which tensors do not tell, must be the usual ones.
+            // The number of groups must be the default, since tensors do not reveal it.
             try writeAutoencoder(to: place.path("vae.safetensors"))
             let outcome = try place.run("vae", "check", "vae.safetensors", "shapes/circle", "--size", "16")
             #expect(outcome.isExit && outcome.output.contains("measured with factor 1"), "\(outcome.errors)")

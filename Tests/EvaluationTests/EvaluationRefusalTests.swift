@@ -64,7 +64,7 @@ import Testing
             try Data("no picture".utf8).write(to: URL(fileURLWithPath: "\(directory)/a/001.png"))
             let report = try TinyEvaluation.evaluate("\(directory)/a", "\(directory)/a").report
             #expect(report.real.pictures == 5 && report.real.unreadable == 1)
-            // Pairs would no longer be pairs.
+            // Skipped images would break the pairing.
             #expect(throws: PixNerdError.self) {
                 try TinyEvaluation.evaluate("\(directory)/a", "\(directory)/a") { $0.arePairs = true }
             }

@@ -50,7 +50,7 @@ import Testing
             }
             #expect(try evaluate("a", "c", kept).seen == 20)
             #expect(try evaluate("c", "b", kept).seen == 40, "other pictures are not those")
-            // What cannot be read is computed again.
+            // Features that cannot be read are computed again.
             let folder = "\(kept)/fp32"
             for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
                 try Data("torn".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
@@ -77,7 +77,7 @@ import Testing
                 #expect(x.value == y.value && x.interval == y.interval && x.floor == y.floor, "\(x.name)")
             }
             #expect(one.real.pictures == 24 && one.generated.pictures == 30 && !one.real.isStored)
-            // Batches must not matter, but for the last bits of sums.
+            // The batch size changes only the last bits of sums.
             let large = try TinyEvaluation.evaluate("\(directory)/a", "\(directory)/b.npz") { $0.batch = 100 }.report
             for (x, y) in zip(one.measures, large.measures) {
                 expectNear(x.value, y.value, relative: 1e-9, because: "other batches")
@@ -123,7 +123,7 @@ import Testing
             for name in ["fid", "sfid", "spectrum"] {
                 #expect(abs(try #require(report[name]).value) < 1e-6, "\(name)")
             }
-            // The estimate is free of bias for other pictures; here each meets itself on the other side only.
+            // The estimate is unbiased for independent images; here each image occurs on both sides.
             #expect(try #require(report["kid"]).value < 0)
             #expect(report["precision"]?.value == 1 && report["recall"]?.value == 1)
             #expect(report["psnr"]?.value == .infinity)
@@ -161,7 +161,7 @@ import Testing
             let large = pictureBatch(6, 40, 60, kind: 1)
             try TinyEvaluation.writeFolder(large, to: "\(directory)/real")
             try TinyEvaluation.writeArray(pictureBatch(6, 16, 16, kind: 1), to: "\(directory)/generated.npz")
-            // What the crop gives, as an array.
+            // The crops as an array.
             let cropped = (0..<6).flatMap { picture in
                 let range = picture * large.pictureSize..<(picture + 1) * large.pictureSize
                 return admCenterCrop(
@@ -175,7 +175,7 @@ import Testing
             #expect(one["fid"]?.value == other["fid"]?.value && one["swd"]?.value == other["swd"]?.value)
             #expect(one.size == PictureExtent(height: 16, width: 16))
             #expect(one.real.cropped == 6 && one.generated.cropped == 0 && other.real.cropped == 0)
-            // Generated pictures are cropped only where that is asked for.
+            // Generated images are cropped only on request.
             try TinyEvaluation.writeFolder(pictureBatch(3, 16, 16, kind: 1), to: "\(directory)/mixed")
             try ImageFile.writePNG(
                 RGBImage(width: 20, height: 16, fill: (1, 2, 3)), to: "\(directory)/mixed/wide.png")

@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    /// A picture of the same name that has changed since.
+    /// An image with the same name but other content.
     @Test func featuresOfAPictureThatHasChangedAreNotUsed() throws {
         try TinyRuns.with { runs in
             try runs.encodeFeatures()
@@ -119,7 +119,7 @@ import Testing
                 }, naming: ["step-0000003", "16", "40"])
             try runs.train("plain", stopAfter: 3) { $0.model.patchSize = 4 }
             expectSentence(refusal("plain", runs.align), naming: ["step-0000003", "without alignment"])
-            // Ending alignment early is a run of its own, and is told.
+            // Ending alignment early is allowed, with a warning.
             let ended = try runs.train("run", resume: true) {
                 runs.align(&$0)
                 $0.repa.encoder = ""

@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// Alignment changes the denoiser, and by its weight; without weight it is the plain run.
+    /// Alignment changes the denoiser, but with weight 0 the run equals one without alignment.
     @Test func theWeightDecides() throws {
         try TinyRuns.with { runs in
             func denoiser(_ name: String, _ change: (inout Configuration) -> Void) throws -> [[Float]] {
@@ -109,7 +109,7 @@ import Testing
                 #expect(abs(cached.loss / computed.loss - 1) < 1e-3)
                 #expect(abs(cached.align! / computed.align! - 1) < 1e-3)
             }
-            // The encoder may be named besides; it must then be the same.
+            // The same encoder may also be given.
             try runs.train("both") {
                 runs.fromCache(&$0)
                 $0.repa.encoder = Fixtures.path("dinov2/transformers-registers")

@@ -26,7 +26,7 @@ import Testing
             for record in metrics {
                 let divergence = try #require(record.divergence)
                 #expect(divergence > 0 && record.lossByTime == nil && record.flow == nil)
-                // A picture's divergence is divided by its numbers.
+                // The divergence of an image is divided by its number of values.
                 #expect(abs(record.loss - (record.reconstruction! + 1e-3 * divergence / (3 * 16 * 16))) < 1e-5)
             }
         }
@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// Accumulation changes nothing but the order of sums.
+    /// Accumulation changes only the order of sums.
     @Test func accumulationMakesTheSameRun() throws {
         try TinyRuns.with { runs in
             let losses = try [1, 2, 4].map { parts in
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    /// The directory of a step is one of diffusers', and its measured scale brings latents to deviation 1.
+    /// A checkpoint is a diffusers directory, and its measured scale brings latents to standard deviation 1.
     @Test func aSavedStepIsAnAutoencoderWithItsScale() throws {
         try TinyRuns.with { runs in
             let run = try runs.trainAutoencoder().run
@@ -88,10 +88,10 @@ import Testing
                         return (factor: affine.scale, offset: affine.offset)
                     })
                 statistics.add(space.encode(batch) { RandomStream(seed: 3, purpose: .latents, index: $0) })
-                // Other draws than those that the scale was measured by.
+                // Other samples than those that the scale was measured on.
                 let (means, deviations) = (statistics.channelMeans, statistics.channelDeviations)
                 #expect(means.allSatisfy { abs($0) < 0.05 } && deviations.allSatisfy { abs($0 - 1) < 0.05 })
-                // Around the channels' means the factor alone brings the deviation to 1.
+                // Around the channel means, the factor alone brings the standard deviation to 1.
                 let squares = try #require(scale.deviations).reduce(0) { $0 + $1 * $1 }
                 #expect(abs(squares / 2 - 1) < 1e-5 && scale.means?.count == 2)
             }
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    /// The number of parameters and the size of the activations are told before a model is made.
+    /// The summary has the number of parameters before a model is made.
     @Test func theSummaryTellsTheSize() throws {
         try TinyRuns.with { runs in
             var configuration = runs.configuration("run")
@@ -152,7 +152,7 @@ import Testing
             try runs.trainAutoencoder(stopAfter: 3)
             let text = sentence { try runs.trainAutoencoder(resume: true) { $0.autoencoder.latentChannels = 4 } }
             expectSentence(text, naming: ["autoencoder", "other sizes", "another name"])
-            // Neither does a denoiser go on from an autoencoder, nor the other way round.
+            // A denoiser cannot resume from an autoencoder, nor an autoencoder from a denoiser.
             expectSentence(sentence { try runs.train("autoencoder", resume: true) }, naming: ["autoencoder"])
             try runs.train("denoiser", stopAfter: 3)
             expectSentence(sentence { try runs.trainAutoencoder("denoiser", resume: true) }, naming: ["denoiser"])

@@ -6,7 +6,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// What is wrong with a configuration is said in one sentence with the place, the key, and what is expected.
+/// An error in a configuration is one sentence with the place, the key and the expected value.
 @Suite struct ConfigurationErrorTests {
     private func refuse(
         _ text: String, _ settings: [String] = [], naming needed: [String],

@@ -7,7 +7,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Values of configurations: defaults, files, settings and presets.
+/// Values of configurations: defaults, files, overrides and presets.
 @Suite struct ConfigurationTests {
     private func configuration(_ text: String, _ settings: [String] = []) throws -> Configuration {
         try Configuration(text: text, origin: "a.yaml", settings: settings)
@@ -57,7 +57,7 @@ import Testing
         let architecture = try PixNerdArchitecture(preset: "L/16")
         let asked = try configuration("model: {preset: L/16, num_classes: 1000}").architecture(channels: 3)
         #expect(asked.isSame(as: architecture))
-        // Wherever they stand.
+        // Anywhere in the file.
         for text in ["model: {num_blocks: 25, preset: L/16}", "model: {preset: L/16, num_blocks: 25}"] {
             var expected = large
             expected.model.blocks = 25
@@ -143,7 +143,7 @@ import Testing
 
     private static let examples: [String] = {
         let folder = "\(Fixtures.directory)/../../configs"
-        // Those of comparisons are another kind of file.
+        // Comparisons have another file format.
         return ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
             .filter { $0.hasSuffix(".yaml") && !$0.hasPrefix("compare-") }.sorted().map { "\(folder)/\($0)" }
     }()

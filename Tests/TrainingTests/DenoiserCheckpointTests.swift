@@ -5,7 +5,7 @@ import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 
-/// What a checkpoint may be: a run, a step, a file with both sets of weights, with one, or with bare names.
+/// Kinds of checkpoints: a run, a step, and files with both sets of weights, with one set, or with bare names.
 @Suite struct DenoiserCheckpointTests {
     private let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
 
@@ -13,7 +13,7 @@ import Testing
         try checkpoint.load(kind).parameters.map(\.value.values)
     }
 
-    /// A copy of the fixture with the tensors of one prefix, under the names that `rename` makes.
+    /// Writes a copy of the fixture with the tensors of one prefix, renamed by `rename`.
     private func write(_ prefix: String, to path: String, _ rename: (String) -> String = { $0 }) throws {
         let file = try SafetensorsFile(path: tiny)
         let names = file.names.filter { $0.hasPrefix(prefix) }

@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// How a batch is split changes the last bits only.
+    /// Splitting a batch changes only the last bits.
     @Test func passesDoNotMatter() throws {
         try with { runs in
             let whole = try runs.metrics(train(runs, "whole").run)
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Pictures are read at the finest size that they have; without other densities at that of training.
+    /// Images are loaded at the largest useful size, and without other densities at the training size.
     @Test func picturesKeepTheirDetail() throws {
         try with { (runs: TinyRuns) throws -> Void in
             var configuration = runs.configuration("a")
@@ -57,7 +57,7 @@ import Testing
             configuration.training.fieldSizes = [12]
             #expect(try loadedSize() == 16)
             configuration.training.fieldSizes = [24, 48]
-            // The pictures have 16 pixels, those of the other folder 36.
+            // The images have sides of 16 pixels, in the other folder 36.
             #expect(try loadedSize() == 16)
             configuration.data.root = "\(runs.directory)/large"
             #expect(try loadedSize() == 36)

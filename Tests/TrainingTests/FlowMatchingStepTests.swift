@@ -7,13 +7,13 @@ import PixNerdTensors
 import PixNerdTestSupport
 import Testing
 
-/// Single steps of training, against PyTorch and where numbers are not finite.
+/// Single training steps, compared with PyTorch and with values that are not finite.
 @Suite struct FlowMatchingStepTests {
     private func model(_ prefix: String = "denoiser.") throws -> PixNerd {
         try PixNerd(loading: TensorSubset(Fixtures.pixnerd("tiny-checkpoint"), prefix: prefix))
     }
 
-    /// Clipping, weight decay and a shift of the times, over five steps.
+    /// Clipping, weight decay and a timestep shift, over five steps.
     @Test func aClippedRunFollowsPyTorch() throws {
         let file = try Fixtures.pixnerd("tiny-training-clipped")
         func number(_ key: String) throws -> Float { try #require(Float(file.metadata[key] ?? "")) }
@@ -59,7 +59,7 @@ import Testing
         ])
     }
 
-    /// Clipping to the norm that the gradients have changes nothing; to half of it, halves them.
+    /// Clipping to the norm of the gradients changes nothing; clipping to half of it halves them.
     @Test func clippingActsAboveTheLimitOnly() throws {
         func weights(clip: Double?) throws -> (norm: Double, moment: [Float]) {
             let model = try model()
@@ -102,7 +102,7 @@ import Testing
         expectSentence((error?.description ?? "") + ".", naming: ["step 1", bad.name, "learning rate"])
     }
 
-    /// The gradient of a batch does not depend on how many passes it is split into, but for the order of sums.
+    /// Splitting a batch into passes changes only the order of sums in the gradient.
     @Test func accumulationGivesTheGradientOfTheWholeBatch() throws {
         let file = try Fixtures.pixnerd("tiny-reference-16x16")
         let (x, times, labels) = (try file.tensor("x"), try file.tensor("t").values, try file.integers("y"))

@@ -6,9 +6,9 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// What is mixed up between autoencoders, scales, latents that were kept, and runs is caught, and named.
+/// Mix-ups of autoencoders, scales, cached latents and runs are detected and named.
 @Suite struct LatentMixUpTests {
-    /// Changes the configuration of a saved autoencoder.
+    /// Changes `config.json` of a saved autoencoder.
     private func rewrite(
         _ path: String, _ change: (inout [String: Any]) -> Void
     ) throws {
@@ -18,7 +18,7 @@ import Testing
         try JSONSerialization.data(withJSONObject: json).write(to: url)
     }
 
-    /// A second autoencoder of the same sizes.
+    /// Trains a second autoencoder of the same architecture.
     private func trainOther(_ runs: TinyRuns) throws {
         try runs.trainAutoencoder("other") { $0.seed = 12 }
     }
@@ -36,7 +36,7 @@ import Testing
                 runs.inLatents(of: "other", &$0)
             }
             #expect(allowed.isFinished)
-            // The same weights from another place are the same autoencoder.
+            // The same weights at another path are the same autoencoder.
             try runs.train("moved", stopAfter: 3) { runs.inLatents(&$0) }
             try FileManager.default.copyItem(
                 atPath: "\(runs.directory)/autoencoder", toPath: "\(runs.directory)/copy")
@@ -101,10 +101,10 @@ import Testing
                 }
             }
             expectSentence(text, naming: ["0.18215", "Stable Diffusion", "autoencoder", "latent.scaling_factor"])
-            // Without a file that says it, the configuration must.
+            // Without a scale in a file, the configuration must have one.
             let scale = try #require(try AutoencoderCheckpoint(path: run.path).scale)
             try FileManager.default.removeItem(atPath: "\(run.stepPath(6))/config.json")
-            // Groups cannot be read off the shapes: 32 are taken, which 8 channels do not have.
+            // Groups cannot be inferred from shapes: the default of 32 does not divide 8 channels.
             let bare = sentence { try runs.train("run") { runs.inLatents(&$0) } }
             #expect(bare.contains("groups") || bare.contains("latent.scaling_factor"), "\(bare)")
             #expect(scale.factor > 0)
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    /// Kept latents of another autoencoder, another size, another crop, other pictures, or other columns.
+    /// Cached latents of another autoencoder, size, crop, or other images are refused.
     @Test func otherLatentsAreNotTrainedIn() throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()
@@ -163,7 +163,7 @@ import Testing
         }
     }
 
-    /// Latents beside each picture do not say what they are of, so some are compared.
+    /// Latent files do not record their autoencoder, so some are compared.
     @Test func otherLatentsBesideEachPictureAreNotTrainedIn() throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()

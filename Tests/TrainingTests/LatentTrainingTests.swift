@@ -6,7 +6,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Runs in the latents of an autoencoder, encoded in the step or ahead.
+/// Runs in the latents of an autoencoder, encoded during training or precomputed.
 @Suite struct LatentTrainingTests {
     @Test func theLossFallsAndTheCheckpointKnowsItsAutoencoder() throws {
         try TinyRuns.with { runs in
@@ -34,8 +34,8 @@ import Testing
         }
     }
 
-    /// Precomputed latents, also of mirrored images, equal those encoded during training. The last bits may differ, since
-    /// OpenBLAS rounds matmuls of other batch sizes differently.
+    /// Precomputed latents, also of mirrored images, equal those encoded during training. The last bits may differ,
+    /// since OpenBLAS rounds matmuls of other batch sizes differently.
     @Test(arguments: [DenoiserOptions.Head.field, .linear])
     func cachedLatentsMakeTheSameRun(head: DenoiserOptions.Head) throws {
         try TinyRuns.with { runs in
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    /// That a run that reads its latents has the losses of one that encodes in the step.
+    /// Checks that a run with precomputed latents has the losses of one that encodes during training.
     private func expectSameCourse(_ runs: TinyRuns, cache: String, _ change: (inout Configuration) -> Void) throws {
         func losses(_ name: String, cache: String) throws -> [Double] {
             let run = try runs.train(name) {
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    /// Latents are another sample of their distributions in each step and for each picture.
+    /// Each step samples new latents for each image.
     @Test func latentsAreDrawnAnew() throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()
@@ -125,7 +125,7 @@ import Testing
         }
     }
 
-    /// Half the space, and latents that differ by the type's rounding alone.
+    /// Half-precision latents take half the space and differ only by rounding.
     @Test func latentsAreKeptInHalfTheSpace() throws {
         try TinyRuns.with { runs in
             try runs.trainAutoencoder()

@@ -7,7 +7,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// What keeps a run of weeks going: several averages, few saved steps, full disks.
+/// Features for long runs: several EMAs, few checkpoints, full disks.
 @Suite struct LongRunTests {
     @Test func severalAveragesAreKeptAndResumed() throws {
         try TinyRuns.with { runs in
@@ -22,7 +22,7 @@ import Testing
             #expect(files["ema-0.5.safetensors"] != nil)
             #expect(files["ema.safetensors"] != files["ema-0.5.safetensors"])
             #expect(try runs.files(parts) == files)
-            // The faster average is nearer to the weights.
+            // The faster EMA is nearer to the weights.
             func values(_ name: String, _ prefix: String) throws -> [Float] {
                 let file = TensorSubset(try SafetensorsFile(path: "\(whole.stepPath(6))/\(name)"), prefix: prefix)
                 return try file.tensor("blocks.0.attn.qkv.weight").values
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    /// A run whose directory can no longer be written to, as on a full disk.
+    /// Trains a run whose directory becomes unwritable, as on a full disk.
     private func trainWithoutARoof(
         _ runs: TinyRuns, _ policy: Configuration.SaveFailure
     ) throws -> (TinyRuns.Outcome?, String) {
@@ -131,7 +131,7 @@ import Testing
 @Suite struct OutlierTests {
     @Test func aGradientFarAboveTheLastOnesIsSkipped() throws {
         var detector = OutlierDetector(threshold: 5)
-        // A mean of 1.3 with a deviation of 0.2; a little more is not far.
+        // Mean 1.3 and standard deviation 0.2; a slightly larger value is no outlier.
         let usual = (0..<200).map { detector.isOutlier(1 + 0.1 * Double($0 % 7)) }
         #expect(!usual.contains(true))
         let (far, near) = (detector.isOutlier(10), detector.isOutlier(1.9))

@@ -6,7 +6,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Training of autoencoders with a perceptual part.
+/// Training of autoencoders with a perceptual loss.
 @Suite struct PerceptualTrainingTests {
     private static func ask(_ configuration: inout Configuration, _ file: String) {
         guard !file.isEmpty else { return }
@@ -36,7 +36,7 @@ import Testing
             let distance = try PerceptualDistance(path: Fixtures.path("perceptual/lpips.pth"))
             #expect(state.contains("\"perceptual\":\"\(distance.fingerprint)\""))
 
-            // Without that part other weights are learned, and no part is logged.
+            // Without that loss the weights differ, and it is not logged.
             let plain = try runs.trainAutoencoder("plain") { Self.ask(&$0, "") }
             #expect(try runs.metrics(plain.run).allSatisfy { $0.perceptual == nil && $0.reconstruction != nil })
             #expect(try runs.files(plain.run)["raw.safetensors"] != files["raw.safetensors"])

@@ -6,7 +6,7 @@ import Testing
 /// Whole runs in bf16.
 @Suite(.whereBFloat16IsHad)
 struct PrecisionTests {
-    /// Large enough for products to be rounded: four pictures of 16 tokens of width 64.
+    /// Large enough for matmuls in bf16: four images of 16 tokens of width 64.
     private func change(_ configuration: inout Configuration) {
         configuration.model.hiddenSize = 64
         configuration.model.patchSize = 4

@@ -11,7 +11,7 @@ import Testing
 
 /// Autoencoders of a few hundred weights and their latents.
 extension TinyRuns {
-    /// An autoencoder of two channels that halves the sides.
+    /// Configures an autoencoder of two channels that halves the sides.
     func makeAutoencoder(_ configuration: inout Configuration) {
         configuration.kind = .autoencoder
         configuration.model = Configuration().model
@@ -23,7 +23,7 @@ extension TinyRuns {
         configuration.training.steps = 6
     }
 
-    /// Trains such an autoencoder.
+    /// Trains a small autoencoder.
     @discardableResult
     func trainAutoencoder(
         _ name: String = "autoencoder", resume: Bool = false, stopAfter: Int? = nil,
@@ -35,7 +35,7 @@ extension TinyRuns {
         }
     }
 
-    /// A denoiser of 4 x 4 tokens in latents of 8 x 8.
+    /// Configures a denoiser of 4 x 4 tokens in latents of 8 x 8.
     func inLatents(of autoencoder: String = "autoencoder", _ configuration: inout Configuration) {
         configuration.space = .latent
         configuration.latent.autoencoder = "\(directory)/\(autoencoder)"

@@ -7,21 +7,21 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Runs of a model of some thousand parameters on pictures of shapes, all in a directory of a test's own.
+/// Runs of a model of a few thousand parameters on images of shapes, in the directory of one test.
 struct TinyRuns {
     let directory: String
     var pictures: String { "\(directory)/pictures" }
 
-    /// What a run told.
+    /// The result of a run.
     struct Outcome {
         let run: RunDirectory
         let step: Int
         let isFinished: Bool
-        /// Such as "warning: ...".
+        /// Log lines, such as "warning: ...".
         let log: [String]
     }
 
-    /// Makes eight classes of four pictures of 16 x 16.
+    /// Makes eight classes of four 16 x 16 images.
     static func with<R>(_ body: (TinyRuns) throws -> R) throws -> R {
         try withTemporaryDirectory { directory in
             let runs = TinyRuns(directory: directory)
@@ -30,7 +30,7 @@ struct TinyRuns {
         }
     }
 
-    /// Six steps of four pictures, saved every third.
+    /// A configuration with six steps of four images, and a checkpoint every third step.
     func configuration(_ name: String) -> Configuration {
         var configuration = Configuration()
         configuration.name = name
@@ -55,11 +55,11 @@ struct TinyRuns {
         return configuration
     }
 
-    /// Trains.
+    /// Trains a run.
     ///
     /// - Parameters:
-    ///   - allowsOtherAutoencoder: as the trainer's.
-    ///   - stopAfter: the step after which the run is asked to stop.
+    ///   - allowsOtherAutoencoder: whether to resume with another autoencoder.
+    ///   - stopAfter: the step after which the run stops.
     ///   - change: changes the configuration.
     ///   - afterStep: called after each step.
     @discardableResult
@@ -82,7 +82,7 @@ struct TinyRuns {
             log: handler.entries.map { "\($0.level): \($0.message)" })
     }
 
-    /// The bytes of a saved step's files, by name.
+    /// Contents of a checkpoint's files, by name.
     func files(_ run: RunDirectory, step: Int = 6) throws -> [String: Data] {
         var files: [String: Data] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: run.stepPath(step)) {
@@ -99,7 +99,7 @@ struct TinyRuns {
     }
 }
 
-/// Fails unless two runs saved the same bytes, in the usual files and those that are named.
+/// Fails unless two runs saved the same bytes, in the usual files and the given ones.
 func expectSame(
     _ files: [String: Data], _ others: [String: Data], besides: Set<String> = [],
     sourceLocation: SourceLocation = #_sourceLocation

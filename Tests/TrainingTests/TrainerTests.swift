@@ -5,7 +5,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// Runs are reproducible to the bit, whatever happens on the way.
+/// Runs are reproducible to the bit, also with interruptions.
 @Suite struct TrainerTests {
     @Test func theSeedDecidesEverything() throws {
         try TinyRuns.with { runs in
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    /// Where a save falls and where not; a stopped run saves where it stands.
+    /// Stops at steps with and without a regular checkpoint; a stopped run always saves one.
     @Test(arguments: [1, 3, 4])
     func aStoppedRunResumesToTheBit(step: Int) throws {
         try TinyRuns.with { runs in
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    /// All that decides later steps is in the saved step: the schedule, every average, the crops and the flips.
+    /// A checkpoint has everything that later steps depend on: schedule, EMAs, crops and flips.
     @Test func aRunWithEverythingResumesToTheBit() throws {
         try TinyRuns.with { runs in
             func change(_ configuration: inout Configuration) {
@@ -69,13 +69,13 @@ import Testing
             #expect(resumed.log == [])
             expectSame(try runs.files(whole), try runs.files(resumed.run), besides: ["ema-0.99.safetensors"])
             try expectSameMetrics(runs, whole, resumed.run)
-            // Up in two steps, once more at the top, and down.
+            // The rate rises for two steps, stays for one, and falls.
             let rates = try runs.metrics(whole).map(\.learningRate)
             #expect(rates[0] < rates[1] && rates[1] == rates[2] && rates[2] > rates[3] && rates[3] > rates[5])
         }
     }
 
-    /// After `kill -9` the log is ahead of the last saved step.
+    /// After `kill -9` the log is ahead of the latest checkpoint.
     @Test func aKilledRunResumesToTheBit() throws {
         try TinyRuns.with { runs in
             let whole = try runs.train("whole").run
@@ -135,7 +135,7 @@ import Testing
             }.run
             let losses = try runs.metrics(run).map(\.loss)
             #expect(losses.count == 6)
-            // A fresh model answers zero, whose loss is the mean square of data - noise, above 1.
+            // A new model returns zero, with the mean square of data - noise as loss, above 1.
             #expect(losses[0] > 1)
             #expect(losses[5] < 0.7 * losses[0], "\(losses)")
         }
@@ -151,7 +151,7 @@ import Testing
                 ])
             for name in names {
                 let sheet = try ImageFile.read("\(run.previewsPath)/\(name)")
-                // Three rows of two pictures, each drawn at 64 pixels.
+                // Three rows of two images, each drawn at 64 pixels.
                 #expect(sheet.width > 128 && (192..<256).contains(sheet.height))
                 #expect(Set(sheet.pixels).count > 50)
             }

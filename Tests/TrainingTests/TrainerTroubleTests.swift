@@ -5,7 +5,7 @@ import PixNerdTestSupport
 import PixNerdTraining
 import Testing
 
-/// What goes wrong in a run is said in one sentence, and what was saved stays.
+/// Errors of a run are reported in one sentence, and checkpoints stay.
 @Suite struct TrainerTroubleTests {
     @Test func corruptPicturesAreSkippedAndNamed() throws {
         try TinyRuns.with { runs in
@@ -14,7 +14,7 @@ import Testing
                 let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
                 try bytes.prefix(60).write(to: URL(fileURLWithPath: path))
             }
-            // Nine batches of four pass over all 32 pictures.
+            // Nine batches of four cover all 32 images.
             let outcome = try runs.train("run") { $0.training.steps = 9 }
             #expect(outcome.isFinished)
             for path in corrupt {
@@ -52,7 +52,7 @@ import Testing
             for kind in WeightKind.allCases {
                 #expect(try checkpoint.load(kind).parameters.allSatisfy { $0.value.isFinite })
             }
-            // With the old learning rate it goes on.
+            // With the original learning rate the run can be resumed.
             #expect(try runs.train("run", resume: true).isFinished)
         }
     }
