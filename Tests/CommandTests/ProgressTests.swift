@@ -68,7 +68,7 @@ import Testing
         let error = #expect(throws: PixNerdError.self) {
             try Configuration(text: "\(name): 1", origin: "a.yaml")
         }
-        #expect(error?.description.hasSuffix("(did you mean \(key)?).") == true, "\(error?.description ?? "")")
+        #expect(error?.description.hasSuffix("did you mean \(key)?") == true, "\(error?.description ?? "")")
     }
 
     /// Each suggestion is an existing key.

@@ -81,13 +81,13 @@ import Testing
         let deviation = unscaled * pow(Double(factor), Double(times))
         let statistics = Self.statistics(deviation: deviation, channels: architecture.latentChannels)
         let verdict = statistics.verdict(scale: LatentScale(factor: factor), architecture: architecture)
-        #expect(verdict.finding == finding, "\(verdict.sentence)", sourceLocation: sourceLocation)
+        #expect(verdict.finding == finding, "\(verdict.text)", sourceLocation: sourceLocation)
         #expect(verdict.isNear == (finding == .near), sourceLocation: sourceLocation)
         #expect(
             verdict.factor.map { abs($0 * deviation / Double(factor) - 1) < 1e-6 } == true,
             sourceLocation: sourceLocation)
         expectSentence(
-            verdict.sentence, naming: needed + [String(format: "%.3g", deviation)], sourceLocation: sourceLocation)
+            verdict.text + ".", naming: needed + [String(format: "%.3g", deviation)], sourceLocation: sourceLocation)
     }
 
     @Test func theRightFactorIsNear() {
@@ -130,10 +130,10 @@ import Testing
         let scale = LatentScale(factor: 0.5, shift: 0.25)
         let verdict = Self.statistics(deviation: 1, mean: -0.7).verdict(scale: scale, architecture: Self.small)
         #expect(verdict.finding == .wrongShift)
-        expectSentence(verdict.sentence, naming: ["-0.7", "shift_factor -1.15"])
+        expectSentence(verdict.text + ".", naming: ["-0.7", "shift_factor -1.15"])
         let channels = LatentScale(factor: 0.5, means: [0, 0, 0, 0], deviations: [1, 1, 1, 1])
         expectSentence(
-            Self.statistics(deviation: 1, mean: -0.7).verdict(scale: channels, architecture: Self.small).sentence,
+            Self.statistics(deviation: 1, mean: -0.7).verdict(scale: channels, architecture: Self.small).text + ".",
             naming: ["latents_mean"])
     }
 
@@ -142,7 +142,7 @@ import Testing
             let verdict = Self.statistics(Tensor(values, shape: [1, 1, 2, 2])).verdict(
                 scale: LatentScale(factor: 1), architecture: Self.small)
             #expect(verdict.finding == .unusable && verdict.factor == nil)
-            expectSentence(verdict.sentence, naming: [needed])
+            expectSentence(verdict.text + ".", naming: [needed])
         }
     }
 }

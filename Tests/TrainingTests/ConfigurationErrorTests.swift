@@ -29,7 +29,7 @@ import Testing
         ("sampling.stpes", "sampling.steps"), ("Name", "name"), ("training.optimizer.beta1", "training.beta1"),
     ])
     func anUnknownKeyIsNamedWithTheNearest(key: String, nearest: String) {
-        refuse("", ["\(key)=1"], naming: ["overrides: ", "no key \(key) (", "did you mean \(nearest)?"])
+        refuse("", ["\(key)=1"], naming: ["overrides: ", "no key \(key); ", "did you mean \(nearest)?"])
     }
 
     @Test func anUnknownKeyIsNamedWithItsLine() {
@@ -111,8 +111,8 @@ import Testing
         (Int.max, 4, Int.max - 3), (7, 3, 6), (8, 3, 9),
     ])
     func aSizeThatPatchesDoNotDivideGetsTheNearestThatWorks(size: Int, patch: Int, nearest: Int) {
-        expectSentence(
-            (sizeProblem(size, multiple: patch) ?? "") + ".", naming: ["is \(size)", "\(patch) x \(patch)", "is \(nearest)."])
+        let sentence = (sizeProblem(size, multiple: patch) ?? "") + "."
+        expectSentence(sentence, naming: ["is \(size)", "\(patch) x \(patch)", "is \(nearest)."])
         #expect(sizeProblem(nearest, multiple: patch) == nil)
     }
 }

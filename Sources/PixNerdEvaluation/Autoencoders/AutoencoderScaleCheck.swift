@@ -84,6 +84,6 @@ public struct AutoencoderScaleCheck: Encodable, Sendable {
         (mean, deviation) = (statistics.mean, statistics.deviation)
         channels = zip(statistics.channelMeans, statistics.channelDeviations).map { Channel(mean: $0, deviation: $1) }
         (isNear, finding, neededFactor) = (verdict.isNear, verdict.finding, verdict.factor)
-        sentence = verdict.sentence
+        sentence = verdict.text + "."
     }
 }

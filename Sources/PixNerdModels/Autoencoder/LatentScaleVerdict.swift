@@ -22,8 +22,8 @@ public struct LatentScaleVerdict: Sendable, Equatable {
     public let finding: Finding
     /// The `scaling_factor` that brings the standard deviation to 1; nil if there is none.
     public let factor: Double?
-    /// What was measured and what to do, as one sentence.
-    public let sentence: String
+    /// What was measured and what to do, as one sentence without a full stop.
+    public let text: String
 
     public var isNear: Bool { finding == .near }
 
@@ -44,26 +44,26 @@ extension LatentStatistics {
     /// Judges `scale` by the statistics of latents that it was applied to.
     public func verdict(scale: LatentScale, architecture: AutoencoderArchitecture) -> LatentScaleVerdict {
         func verdict(_ finding: LatentScaleVerdict.Finding, _ factor: Double?, _ text: String) -> LatentScaleVerdict {
-            LatentScaleVerdict(finding: finding, factor: factor, sentence: text)
+            LatentScaleVerdict(finding: finding, factor: factor, text: text)
         }
         let measured = String(format: "The scaled latents have mean %.3g and standard deviation %.3g", mean, deviation)
-        guard count > 0 else { return verdict(.unusable, nil, "There are no latents to judge the scale by.") }
+        guard count > 0 else { return verdict(.unusable, nil, "There are no latents to judge the scale by") }
         guard deviation.isFinite, mean.isFinite else {
             return verdict(
-                .unusable, nil, "The latents have values that are not finite; the weights or the images are damaged.")
+                .unusable, nil, "The latents have values that are not finite; the weights or the images are damaged")
         }
         guard deviation > 0 else {
             return verdict(
-                .unusable, nil, "All scaled latents are \(mean); no factor brings them to standard deviation 1.")
+                .unusable, nil, "All scaled latents are \(mean); no factor brings them to standard deviation 1")
         }
         let factor = Double(scale.factor) / deviation
         let needed = "scaling_factor \(Self.text(factor)) would bring them to standard deviation 1"
         guard !LatentScaleVerdict.nearDeviations.contains(deviation) else {
             guard abs(mean) > LatentScaleVerdict.nearMean else {
-                return verdict(.near, factor, "\(measured), near 0 and 1.")
+                return verdict(.near, factor, "\(measured), near 0 and 1")
             }
             return verdict(
-                .wrongShift, factor, "\(measured), and the mean is not near 0: \(neededShift(scale)).")
+                .wrongShift, factor, "\(measured), and the mean is not near 0: \(neededShift(scale))")
         }
         let start = "\(measured), expected 0 and 1"
         let usual = KnownAutoencoder.all.first {
@@ -76,23 +76,23 @@ extension LatentStatistics {
             var reasons = [String]()
             if let usual { reasons.append("\(scale.factor) is the factor of \(usual.name)") }
             reasons.append(needed + (own.map { ", and that of \($0.name) is \($0.scale.factor)" } ?? ""))
-            return verdict(.factorOfAnother, factor, "\(start): \(reasons.joined(separator: "; ")).")
+            return verdict(.factorOfAnother, factor, "\(start): \(reasons.joined(separator: "; "))")
         }
         // A standard deviation of 1 / factor becomes 1 if scaled once, and factor if scaled twice.
         if LatentScaleVerdict.nearDeviations.contains(deviation / Double(scale.factor)) {
             return verdict(
                 .scaledTwice, factor,
                 "\(start): the standard deviation is near the factor \(scale.factor) itself, so the latents were "
-                    + "scaled twice, or need no factor; \(needed).")
+                    + "scaled twice, or need no factor; \(needed)")
         }
         if LatentScaleVerdict.nearDeviations.contains(deviation * Double(scale.factor)) {
             return verdict(
                 .notScaled, factor,
                 "\(start): the standard deviation is near 1 / \(scale.factor), so the latents were not scaled, or "
-                    + "need the factor twice; \(needed).")
+                    + "need the factor twice; \(needed)")
         }
         let known = usual.map { "\(scale.factor) is the factor of \($0.name); " } ?? ""
-        return verdict(.wrongFactor, factor, "\(start): \(known)\(needed).")
+        return verdict(.wrongFactor, factor, "\(start): \(known)\(needed)")
     }
 
     /// Largest log-ratio of a factor and a published factor that count as the same: half of the log-ratio between the

@@ -28,7 +28,7 @@ public final class PixNerd: AlignableDenoiser {
         loading source: any TensorSource, channels: Int? = nil, recomputesBlocks: Bool = false
     ) throws {
         try self.init(
-            PixNerdArchitecture(readFrom: source, metadata: [:], channels: channels), source: .load(source), recomputesBlocks)
+            PixNerdArchitecture(readFrom: source, channels: channels), source: .load(source), recomputesBlocks)
     }
 
     private init(_ architecture: PixNerdArchitecture, source: ParameterStore.Source, _ recomputesBlocks: Bool) throws {

@@ -44,7 +44,7 @@ extension KeyedConfiguration {
         if !assignment.isOverride, let above = keys.first(where: { name.hasPrefix($0.name + ".") }) {
             throw invalid("\(above.name) holds keys", expected: "\(above.expectation)")
         }
-        throw invalid("there is no key \(name) (did you mean \(nearestKey(to: name))?)")
+        throw invalid("there is no key \(name)", advice: "did you mean \(nearestKey(to: name))?")
     }
 
     /// The known key whose spelling is closest.

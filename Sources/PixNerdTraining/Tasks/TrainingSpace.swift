@@ -71,7 +71,7 @@ struct TrainingSpace {
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }
         throw PixNerdError(
-            .mismatch, "\(autoencoder.identity.path):", found: "\(verdict.sentence.dropLast())",
+            .mismatch, "\(autoencoder.identity.path):", found: "\(verdict.text)",
             advice: "fix its config.json, or set latent.check_scale to false")
     }
 
