@@ -150,7 +150,7 @@ import Testing
         try Workplace.with { place in
             try place.write("text", to: "file")
             for out in ["file", "file/below", "file/out.png"] {
-                try refuse(place, Self.tiny, ["--out", out], naming: ["file", "cannot be made"])
+                try refuse(place, Self.tiny, ["--out", out], naming: ["file", "cannot be created"])
             }
         }
     }

@@ -101,9 +101,9 @@ import Testing
             "pipelines:\n  a: {run: b, seed: 1}\n  b: {seed: 1}\n", naming: [":2:", "pipeline a", "run b", "seed"])
         refuse("pipelines:\n  a: {run: nowhere}\n  b: {seed: 1}\n", naming: [":2:", "nowhere", "no saved step"])
         refuse("pipelines:\n  a b: {seed: 1}\n  b: {seed: 1}\n", naming: ["compare.yaml", "'a b'"])
-        refuse(pipelines, ["pipelines.c.seed=1"], naming: ["--set", "no pipeline c", "a, b"])
-        refuse(pipelines, ["training.stpes=1"], naming: ["--set", "training.stpes", "training.steps?"])
-        refuse(pipelines, ["evaluation=1"], naming: ["--set", "evaluation is a section"])
+        refuse(pipelines, ["pipelines.c.seed=1"], naming: ["overrides", "no pipeline c", "a, b"])
+        refuse(pipelines, ["training.stpes=1"], naming: ["overrides", "training.stpes", "training.steps?"])
+        refuse(pipelines, ["evaluation=1"], naming: ["overrides", "evaluation is a section"])
     }
 
     private static let examples: [String] = {

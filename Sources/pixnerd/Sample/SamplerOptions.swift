@@ -85,6 +85,10 @@ struct SamplerOptions: ParsableArguments {
         if let guidance, !Self.numbers(guidance).allSatisfy(\.isFinite) {
             throw ValidationError("--guidance is \(guidance); expected a number, or comma-separated numbers.")
         }
+        if let guidanceInterval, !Self.numbers(guidanceInterval).allSatisfy(\.isFinite) {
+            throw ValidationError(
+                "--guidance-interval is '\(guidanceInterval)'; expected LOW,HIGH, such as 0.1,1.")
+        }
         if let shift, shift != "auto", !(Float(shift) ?? 0 > 0 && Float(shift)?.isFinite == true) {
             throw ValidationError("--shift is \(shift); expected a number greater than 0, or auto.")
         }
