@@ -11,9 +11,10 @@
 enum { longest = 512, stray = 12345, margin = 3 };
 
 // The three matrices, reused for all products: fresh memory costs as much as a product.
-static struct {
+struct matrices {
     double a[60000], b[60000], c[20000];
-} *matrices;
+};
+static struct matrices *matrices;
 
 typedef struct {
     int64_t m, n, inner;

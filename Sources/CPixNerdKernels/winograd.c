@@ -7,6 +7,7 @@
 
 // Tiles that are transformed at once, of one row of tiles or of several; their workspace is on the stack.
 enum { segment_tiles = 72 };
+typedef float segment_line[segment_tiles];
 
 // Stand-in for lines outside of a plane.
 static const float zeros[4 * segment_tiles + 2];
@@ -135,7 +136,7 @@ KERNEL(
                 }
             }
             for (size_t row = 0; row < 4; row++) {
-                float (*restrict m)[segment_tiles] = mixed[row];
+                segment_line *restrict m = mixed[row];
                 float *restrict line = lines[row];
                 VECTORIZED_BY_8
                 for (size_t t = 0; t < units; t++) {

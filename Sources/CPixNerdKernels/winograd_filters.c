@@ -4,6 +4,7 @@
 
 // Filters that are transformed at once.
 enum { filters_at_once = 64 };
+typedef float filter_line[filters_at_once];
 
 KERNEL(
     void, pn_winograd_filters,
@@ -27,7 +28,7 @@ KERNEL(
             }
         }
         for (size_t row = 0; row < 6; row++) {
-            float (*restrict m)[filters_at_once] = mixed[row];
+            filter_line *restrict m = mixed[row];
             float *restrict to0 = out + (6 * row) * stride + first;
             float *restrict to1 = to0 + stride, *restrict to2 = to1 + stride, *restrict to3 = to2 + stride;
             float *restrict to4 = to3 + stride, *restrict to5 = to4 + stride;
@@ -57,7 +58,7 @@ KERNEL(
             }
         }
         for (size_t row = 0; row < 3; row++) {
-            float (*restrict m)[filters_at_once] = mixed[row];
+            filter_line *restrict m = mixed[row];
             VECTORIZED
             for (size_t i = 0; i < length; i++) {
                 FILTER_TRANSPOSE(
