@@ -163,7 +163,7 @@ import Testing
                 (["data.image_size is 18", "20"], { $0.data.imageSize = 18 }),
                 (["model.num_classes is 7", "8 classes"], { $0.model.classes = 7 }),
                 (["hidden_size 20"], { $0.model.hiddenSize = 20 }),
-                (["num_cond_blocks 3"], { $0.model.conditionedBlocks = 3 }),
+                (["num_cond_blocks is 3"], { $0.model.conditionedBlocks = 3 }),
             ]
             for (names, change) in changes {
                 expectSentence(sentence { try runs.train("run", change) }, naming: names)
