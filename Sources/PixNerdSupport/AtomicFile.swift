@@ -58,7 +58,9 @@ public struct AtomicFile: ~Copyable {
 
     private borrowing func finish(as path: String, isSynced: Bool) throws {
         guard isSynced else {
-            guard rename(temporaryPath, path) == 0 else {
+            // Network file systems report a full disk only when a descriptor is closed.
+            let copy = dup(descriptor)
+            guard copy >= 0, close(copy) == 0, rename(temporaryPath, path) == 0 else {
                 throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason())")
             }
             return
