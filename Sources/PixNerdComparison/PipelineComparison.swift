@@ -217,7 +217,13 @@ extension PipelineComparison {
     ///   - perform: does a unit, in this process with `perform(_:shouldStop:)` or in another, and returns whether it
     ///     was finished.
     /// - Returns: whether all units are done.
+    /// - Throws: any error that `perform` throws, or `PixNerdError` if another process works on the comparison.
     public func run(shouldStop: () -> Bool, perform: (ComparisonUnit) throws -> Bool) throws -> Bool {
+        try makeFolder(settings.path)
+        let lock = try WorkLock.take("\(settings.path)/compare.lock", of: "\(settings.path)") {
+            logger.warning("\($0)")
+        }
+        defer { withExtendedLifetime(lock) {} }
         let units = units
         for (place, unit) in units.enumerated() where !isDone(unit) {
             guard !shouldStop() else { return false }

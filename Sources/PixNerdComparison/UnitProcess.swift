@@ -3,8 +3,8 @@ import Synchronization
 
 /// Runs a unit of a comparison in a process of its own, so that its memory can be measured.
 ///
-/// The process listens on its standard input: a byte asks it to stop in a resumable state. End of file, which comes
-/// when the parent is gone, ends it at once.
+/// The process listens on its standard input: a byte asks it to stop in a resumable state, as SIGTERM does. End of file,
+/// which comes when the parent is gone, ends it at once.
 public enum UnitProcess {
     /// Exit status of a process that was asked to stop.
     public static let stopped: Int32 = 75
@@ -55,8 +55,11 @@ public enum UnitProcess {
     ///
     /// - Returns: a function that returns whether a stop was requested.
     public static func listen() -> () -> Bool {
-        // A terminal sends Ctrl-C to all processes; this one is told to stop by its parent.
+        // A terminal sends Ctrl-C, and SIGHUP when it closes, to all processes; this one is told to stop by its parent.
         signal(SIGINT, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        // A batch system ends all processes by SIGTERM.
+        signal(SIGTERM) { _ in UnitProcess.isAskedToStop.store(true, ordering: .relaxed) }
         Thread.detachNewThread {
             var byte: UInt8 = 0
             while true {

@@ -10,7 +10,7 @@ public struct OutlierDetector: Sendable, Codable, Equatable {
     private var norms: [Double] = []
 
     /// Number of norms that are kept. Nothing is skipped before there are this many.
-    private static let window = 128
+    package static let window = 128
 
     package enum CodingKeys: String, CodingKey { case skipped, norms }
 

@@ -24,6 +24,8 @@ public struct CheckpointSampling: Sendable {
     private let weights: WeightKind
     private let weightsFile: String
     private let route: SizeRoute
+    /// Keeps a run that goes on from removing the step before `provenance` has read its file.
+    private let reading: StepReading?
 
     /// Loads a checkpoint.
     ///
@@ -58,6 +60,7 @@ public struct CheckpointSampling: Sendable {
                     + "they differ slightly from images decoded whole, and large areas may vary in tone between tiles")
         }
         (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
+        reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
     }
 

@@ -21,29 +21,35 @@ public final class Trainer {
     let communicator: Communicator
     /// The exchange of gradients between processes; nil for a single process.
     let exchange: GradientExchange?
-    private let logger: Logger
+    let logger: Logger
+    /// Keeps other processes from training the run; nil on other ranks than 0.
+    private let lock: WorkLock?
+    /// The last sentence about `latest` that was logged, which is not repeated at each save.
+    var latestProblem: String?
     /// Receives the progress of training, only on rank 0.
     public var onProgress: ProgressHandler = { _ in }
 
-    /// Prepares a run: finds the images, and makes the model or loads the latest checkpoint.
+    /// Prepares a run: finds the images, and makes the model or loads a saved step.
     ///
     /// - Parameters:
     ///   - configuration: the configuration of the run; 0 classes stand for the number of classes of the images.
     ///   - resume: whether to continue an existing run.
+    ///   - resumedStep: the saved step to continue from; nil for the newest that is whole.
     ///   - allowsOtherAutoencoder: whether to resume in the latents of another autoencoder than the run's.
     ///   - communicator: the processes that train together, each of which makes a trainer. Only rank 0 uses the run
     ///     directory.
     /// - Throws: `PixNerdError` if something is missing or does not fit.
     public init(
-        _ configuration: Configuration, resume: Bool, allowsOtherAutoencoder: Bool = false,
-        communicator: Communicator = .alone, logger: Logger
+        _ configuration: Configuration, resume: Bool, resumedStep: Int? = nil,
+        allowsOtherAutoencoder: Bool = false, communicator: Communicator = .alone, logger: Logger
     ) throws {
         self.communicator = communicator
         self.logger = logger
         preparation = try Self.prepared(
             configuration, communicator, allowsOtherAutoencoder: allowsOtherAutoencoder)
         if configuration.threads > 0 { Threads.count = configuration.threads }
-        (run, task, state, exchange) = try Self.begin(preparation, communicator, resume: resume, logger)
+        let origin = RunOrigin(isResumed: resume, step: resumedStep)
+        (run, lock, task, state, exchange) = try Self.begin(preparation, communicator, origin, logger)
         try communicator.agree {
             if communicator.isRoot { try run.writeConfiguration(preparation.configuration) }
         }
@@ -74,7 +80,12 @@ public final class Trainer {
         var savedStep = state.step
         var forecast = TimeForecast(first: state.step, total: training.steps)
         while state.step < training.steps {
-            try step(take, loader, &window)
+            do {
+                try step(take, loader, &window)
+            } catch {
+                if savedStep != state.step { saveBeforeEnd(error) }
+                throw error
+            }
             if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
                 logger.notice(
                     """
@@ -94,15 +105,15 @@ public final class Trainer {
                 }
             }
             if state.step % training.saveEvery == 0 || state.step == training.steps {
-                try window.excluding { try save() }
-                savedStep = state.step
+                let isSaved = try window.excluding { try save(isLast: state.step == training.steps) }
+                if isSaved { savedStep = state.step }
             }
             if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
-                try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
+                _ = try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
             }
             if state.step < training.steps && communicator.any(shouldStop()) { break }
         }
-        if savedStep != state.step { try save() }
+        if savedStep != state.step { _ = try save(isLast: true) }
         reportTroubles(loader)
         return state.step == training.steps
     }
@@ -148,58 +159,6 @@ public final class Trainer {
         }
         state.outliers = outliers
         state.step += 1
-    }
-
-    /// Saves a checkpoint, and removes checkpoints that need not be kept.
-    private func save() throws {
-        try communicator.agree { try checkIsFinite() }
-        let training = configuration.training
-        try keepGoing("step \(state.step)") {
-            try state.withWholeTensors(exchange) { tensor in
-                try run.save(step: state.step) { directory in
-                    try state.save(
-                        task, configuration, classNames: preparation.pictures.classes, to: directory, tensor: tensor)
-                }
-                try run.prune(keepLast: training.keepLast, keepEvery: training.keepEvery)
-            }
-        }
-    }
-
-    /// Runs `body` on every process; if it fails, ends the run or logs the error, depending on
-    /// `training.on_save_failure`.
-    private func keepGoing(_ what: String, _ body: () throws -> Void) throws {
-        do {
-            try communicator.agree(body)
-        } catch {
-            let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
-            guard configuration.training.onSaveFailure == .goOn else {
-                throw SharedError(failure(.system, "\(what)", found: "could not be saved: \(reason)").description)
-            }
-            if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training continues") }
-        }
-    }
-
-    /// The error that ended the run, with the checkpoint to resume from.
-    private func failure(
-        _ kind: PixNerdError.Kind, _ subject: ErrorText, found: ErrorText, advice: ErrorText? = nil
-    ) -> PixNerdError {
-        guard let step = run.savedSteps.last else {
-            return PixNerdError(kind, subject, found: found, advice: advice)
-        }
-        let saved: ErrorText = "the last saved step is \(run.stepPath(step))"
-        return PixNerdError(kind, subject, found: found, advice: advice.map { $0 + "; " + saved } ?? saved)
-    }
-
-    /// Checks that the weights are finite, so that no checkpoint or preview has a state that cannot be trained further.
-    private func checkIsFinite() throws {
-        let parameters = state.optimizer.parameters
-        let weights = parameters.map { ($0.name, $0.value) }
-        let names = state.optimizer.pieces.map { parameters[$0.parameter].name }
-        let averages = state.averages.flatMap { zip(names, $0.values) }
-        guard let bad = (weights + averages).first(where: { !$0.1.isFinite }) else { return }
-        throw failure(
-            .notFinite, "step \(state.step):", found: "the weight \(bad.0) is not finite after it",
-            advice: "decrease the learning rate or clip gradients")
     }
 
     private func reportTroubles(_ loader: BatchLoader) {

@@ -17,32 +17,6 @@ public struct TrainingState {
     public internal(set) var step = 0
     var outliers: OutlierDetector
 
-    /// The content of `state.json`.
-    fileprivate struct Record: Codable {
-        var step: Int
-        var optimizerStep: Int
-        /// Number of images seen, which is the position in their endless order.
-        var samples: Int
-        var seed: UInt64
-        var classes: [String]
-        var configurationHash: String
-        var outliers: OutlierDetector
-        /// The parts of `TrainingOrigins`, flat because the first format had only `encoder`.
-        var encoder: String?
-        var autoencoder: AutoencoderIdentity?
-        var perceptual: String?
-
-        enum CodingKeys: String, CodingKey {
-            case step, samples, seed, classes, outliers, encoder, autoencoder, perceptual
-            case optimizerStep = "optimizer_step"
-            case configurationHash = "configuration_hash"
-        }
-
-        var origins: TrainingOrigins {
-            TrainingOrigins(encoder: encoder, autoencoder: autoencoder, perceptual: perceptual)
-        }
-    }
-
     /// Makes the state of a new run.
     init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
         optimizer = Self.makeOptimizer(task, configuration, exchange)
@@ -61,12 +35,20 @@ public struct TrainingState {
 
     /// A saved state as one process reads it.
     struct Saved {
-        fileprivate let record: Record
+        fileprivate let record: TrainingRecord
         fileprivate let averages: [[Tensor]]
         fileprivate let moments: [String: [Tensor]]
 
         fileprivate static let first = "first_moment"
         fileprivate static let second = "second_moment"
+
+        /// Checks that the tensor files of a step are whole and hold what was saved.
+        private static func checkFiles(of directory: String) throws {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+            for name in names.sorted() where name.hasSuffix(".safetensors") {
+                try SafetensorsFile(path: "\(directory)/\(name)").checkFingerprint()
+            }
+        }
 
         /// Loads the task and the state of a checkpoint.
         ///
@@ -74,13 +56,8 @@ public struct TrainingState {
         static func load(
             _ directory: String, _ preparation: any TrainingPreparation
         ) throws -> (task: any TrainingTask, saved: Saved) {
-            let json = try? Data(contentsOf: URL(fileURLWithPath: "\(directory)/state.json"))
-            guard let record = json.flatMap({ try? JSONDecoder().decode(Record.self, from: $0) }), record.step >= 0
-            else {
-                throw PixNerdError(
-                    .malformed, "\(directory)/state.json", found: "cannot be read as the state of a run",
-                    advice: "resume from another step")
-            }
+            let record = try TrainingRecord(step: directory)
+            try checkFiles(of: directory)
             let classes = preparation.pictures.classes
             guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
                 throw PixNerdError(
@@ -118,7 +95,8 @@ public struct TrainingState {
         resuming saved: Saved?, _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
     ) throws {
         let json = try saved.map { try JSONEncoder().encode($0.record) } ?? Data()
-        let record = try JSONDecoder().decode(Record.self, from: exchange?.communicator.broadcast { json } ?? json)
+        let record = try JSONDecoder().decode(
+            TrainingRecord.self, from: exchange?.communicator.broadcast { json } ?? json)
         func spread(_ count: Int, _ tensors: @autoclosure () -> [Tensor]?) -> [Tensor] {
             guard let exchange else { return tensors() ?? [] }
             return exchange.spread(count: count) { tensors()![$0] }
@@ -188,7 +166,7 @@ public struct TrainingState {
         try SafetensorsWriter.write(
             moments, metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
         let origins = task.origins
-        let record = Record(
+        let record = TrainingRecord(
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
             seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
             encoder: origins.encoder, autoencoder: origins.autoencoder, perceptual: origins.perceptual)

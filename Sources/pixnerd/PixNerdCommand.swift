@@ -30,9 +30,12 @@ struct PixNerdCommand: ParsableCommand {
     static let program = "pixnerd \(PixNerdVersion.current)"
 
     static func main() {
+        StandardStreams.fill()
+        ProcessSignals.turnIntoErrors()
         var command = RankedEnd.onlyRankZeroShows { try parsed() }
         do {
             try command.run()
+            try StandardOutput.check()
             RankedEnd.leave()
         } catch {
             RankedEnd.fail(error)

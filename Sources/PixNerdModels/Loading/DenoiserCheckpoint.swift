@@ -39,6 +39,8 @@ public struct DenoiserCheckpoint {
     /// Whether the checkpoint holds a single set of weights, without a prefix, which is used as both.
     public let isBare: Bool
     private let sources: [WeightKind: TensorSubset]
+    /// Keeps the step of a run that goes on from being removed; nil for what is no newest step of a run.
+    package let reading: StepReading?
     /// Metadata of the checkpoint, such as `classes` and `image_size`.
     public let metadata: [String: String]
 
@@ -78,17 +80,18 @@ public struct DenoiserCheckpoint {
     }
 
     private init(directory: String) throws {
-        var step = directory
+        var (step, reading) = (directory, nil as StepReading?)
         if !FileManager.default.fileExists(atPath: "\(directory)/\(WeightKind.raw.fileName)") {
             let run = RunDirectory(existing: directory)
-            guard let latest = run.savedSteps.last else {
+            guard let newest = run.readNewestStep() else {
                 throw PixNerdError(
                     .notFound, "\(directory)",
                     found: "is not a run with a saved step: it holds no step-* directory",
                     expected: "a run directory, a step in one, or a checkpoint file")
             }
-            step = run.stepPath(latest)
+            (step, reading) = newest
         }
+        self.reading = reading
         path = step
         isBare = false
         var sources: [WeightKind: TensorSubset] = [:]
@@ -108,6 +111,7 @@ public struct DenoiserCheckpoint {
     private init(file path: String) throws {
         let file = try TensorFile.open(path: path)
         self.path = path
+        reading = nil
         files = [file]
         metadata = file.metadata
         var sources: [WeightKind: TensorSubset] = [:]

@@ -1,13 +1,11 @@
 import Foundation
-import PixNerdSupport
 
 /// Writes a TensorBoard event file: each record is a length, its checksum, a message, and its checksum.
 ///
 /// Only the few fields of `tensorflow.Event` and `tensorflow.Summary` that scalars and images need are written, by
 /// hand, in the protocol buffers' wire format (tensorflow/core/util/event.proto, framework/summary.proto).
 final class EventFile {
-    private let path: String
-    private let handle: FileHandle
+    private let file: AppendedFile
 
     /// Creates a new file in a directory; TensorBoard reads the files of a directory one after the other.
     ///
@@ -16,19 +14,14 @@ final class EventFile {
     ///   - resumedStep: the step that a run resumes from; TensorBoard then drops later steps of earlier files.
     /// - Throws: `PixNerdError` if the file cannot be written.
     init(directory: String, time: Double, resumingAt resumedStep: Int?) throws {
-        let path = "\(directory)/events.out.tfevents.\(Int(time)).\(ProcessInfo.processInfo.hostName).\(getpid())"
-        guard FileManager.default.createFile(atPath: path, contents: nil),
-            let handle = FileHandle(forWritingAtPath: path)
-        else { throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason())") }
-        (self.path, self.handle) = (path, handle)
+        let name = "events.out.tfevents.\(Int(time)).\(ProcessInfo.processInfo.hostName).\(getpid())"
+        file = try AppendedFile(path: "\(directory)/\(name)")
         try append(event(time: time, step: nil) { $0.field(3, text: "brain.Event:2") })
         if let resumedStep {
             // A session log with status START.
             try append(event(time: time, step: resumedStep + 1) { $0.field(7) { $0.field(1, integer: 1) } })
         }
     }
-
-    deinit { try? handle.close() }
 
     /// Appends the scalars of a step.
     func write(scalars: [(tag: String, value: Double)], step: Int, time: Double) throws {
@@ -74,13 +67,8 @@ final class EventFile {
 
     private func append(_ message: [UInt8]) throws {
         let length = littleEndian(UInt64(message.count))
-        do {
-            try handle.write(
-                contentsOf: Data(
-                    length + littleEndian(maskedChecksum(length)) + message + littleEndian(maskedChecksum(message))))
-        } catch {
-            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
-        }
+        try file.append(
+            length + littleEndian(maskedChecksum(length)) + message + littleEndian(maskedChecksum(message)))
     }
 }
 

@@ -5,7 +5,7 @@ struct LossByTime {
     private var counts = [Int](repeating: 0, count: bins)
 
     mutating func add(times: [Float], losses: [Float]) {
-        for (time, loss) in zip(times, losses) {
+        for (time, loss) in zip(times, losses) where time.isFinite {
             let bin = min(Self.bins - 1, max(0, Int(time * Float(Self.bins))))
             sums[bin] += Double(loss)
             counts[bin] += 1

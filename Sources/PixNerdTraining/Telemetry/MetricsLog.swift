@@ -1,38 +1,38 @@
 import Foundation
-import PixNerdCheckpoints
 import PixNerdSupport
 
 /// Appends to `metrics.jsonl`.
 final class MetricsLog {
-    private let path: String
-    private let handle: FileHandle
+    private let file: AppendedFile
     private let encoder = JSONEncoder()
 
     /// Opens the log and drops the lines of steps after `step`, which a resumed run repeats.
+    ///
+    /// - Throws: `PixNerdError` if it cannot be read or written.
     init(path: String, resumingAt step: Int) throws {
-        self.path = path
-        let decoder = JSONDecoder()
-        let lines = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
-        let kept = lines.filter { line in
-            (try? decoder.decode(MetricsRecord.self, from: Data(line.utf8))).map { $0.step <= step } ?? false
+        if FileManager.default.fileExists(atPath: path) {
+            guard let bytes = FileManager.default.contents(atPath: path) else {
+                throw PixNerdError(.system, "\(path)", found: "cannot be read: \(systemReason())")
+            }
+            let kept = Self.lines(of: bytes, upTo: step)
+            if kept != bytes { try AtomicFile.write(kept, to: path) }
         }
-        do {
-            try kept.map { $0 + "\n" }.joined().write(toFile: path, atomically: true, encoding: .utf8)
-            handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-            try handle.seekToEnd()
-        } catch {
-            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
-        }
+        file = try AppendedFile(path: path)
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     }
 
-    func append(_ record: MetricsRecord) throws {
-        do {
-            try handle.write(contentsOf: encoder.encode(record) + Data("\n".utf8))
-        } catch {
-            throw PixNerdError(.system, "\(path)", found: "cannot be written: \(systemReason(error))")
-        }
+    /// The lines that stay. A line that cannot be read stays too, unless a crash left it unfinished at the end.
+    private static func lines(of bytes: Data, upTo step: Int) -> Data {
+        let decoder = JSONDecoder()
+        guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return Data() }
+        let lines = bytes[..<end].split(separator: UInt8(ascii: "\n"))
+        return lines.filter { line in
+            guard let record = try? decoder.decode(MetricsRecord.self, from: Data(line)) else { return true }
+            return record.step <= step
+        }.reduce(into: Data()) { $0 += $1 + [UInt8(ascii: "\n")] }
     }
 
-    deinit { try? handle.close() }
+    func append(_ record: MetricsRecord) throws {
+        try file.append(try encoder.encode(record) + Data("\n".utf8))
+    }
 }

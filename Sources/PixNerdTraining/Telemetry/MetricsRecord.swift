@@ -119,10 +119,10 @@ struct MetricsWindow {
     }
 
     /// Runs `body` and excludes its time from the images per second.
-    mutating func excluding(_ body: () throws -> Void) rethrows {
+    mutating func excluding<R>(_ body: () throws -> R) rethrows -> R {
         let before = Date()
-        try body()
-        windowStart += Date().timeIntervalSince(before)
+        defer { windowStart += Date().timeIntervalSince(before) }
+        return try body()
     }
 
     mutating func record(

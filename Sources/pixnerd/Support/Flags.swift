@@ -1,5 +1,6 @@
 import PixNerdDistributed
 import PixNerdSupport
+import PixNerdTraining
 
 /// The command-line options of the library's settings.
 enum Flags {
@@ -9,6 +10,7 @@ enum Flags {
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .shift: "--shift", .tile: "--vae-tile",
+        .resumedStep: "--step",
     ]
 
     static func name(of setting: Setting) -> String { names[setting] ?? setting.rawValue }

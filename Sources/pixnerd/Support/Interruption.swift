@@ -1,8 +1,9 @@
 import Foundation
+import PixNerdSupport
 import Synchronization
 
-/// A request to stop by Ctrl-C, SIGTERM, or SIGUSR1, which mpirun forwards to all processes. The first signal asks the
-/// command to end when it can; the second kills it.
+/// A request to stop by Ctrl-C, SIGTERM, SIGHUP when a terminal closes, or SIGUSR1, which mpirun forwards to all
+/// processes. The first signal asks the command to end when it can; the second kills it, unless it is SIGHUP.
 enum Interruption {
     private static let requested = Atomic<Bool>(false)
 
@@ -19,6 +20,11 @@ enum Interruption {
                 signal(number, SIG_DFL)
                 Interruption.requested.store(true, ordering: .relaxed)
             }
+        }
+        // nohup has it ignored. A terminal that closes sends it more than once, so that it never kills.
+        if !ProcessSignals.isIgnored(SIGHUP) {
+            sigaddset(&watched, SIGHUP)
+            signal(SIGHUP) { _ in Interruption.requested.store(true, ordering: .relaxed) }
         }
         // The parent process may have left them blocked.
         pthread_sigmask(SIG_UNBLOCK, &watched, nil)

@@ -21,6 +21,6 @@ struct PlainLogHandler: LogHandler {
     func log(event: LogEvent) {
         ProgressBar.breakLine()
         let prefix = (event.level > .notice ? "\(event.level): " : "") + (speaker.map { "\($0): " } ?? "")
-        FileHandle.standardError.write(Data("\(prefix)\(event.message)\n".utf8))
+        StandardError.write("\(prefix)\(event.message)\n")
     }
 }

@@ -77,7 +77,7 @@ final class ProgressBar {
         return "\(durationText(seconds / Double(done - first) * Double(total - done))) left"
     }
 
-    private static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+    private static func write(_ text: String) { StandardError.write(text) }
 }
 
 /// The contents of a progress line.

@@ -29,7 +29,7 @@ enum RankedEnd {
             return try body()
         } catch {
             guard Launch.rank == 0 else { exit(EXIT_SUCCESS) }
-            PixNerdCommand.exit(withError: Flags.readable(error))
+            end(Flags.readable(error))
         }
     }
 
@@ -43,7 +43,7 @@ enum RankedEnd {
     static func fail(_ error: any Error) -> Never {
         ProgressBar.breakLine()
         let error = Flags.readable(error)
-        guard Launch.isParallel else { PixNerdCommand.exit(withError: error) }
+        guard Launch.isParallel else { end(error) }
         guard error is SharedError, let communicator = try? Communicator.ofLaunch() else {
             // The launcher sees this process end with an error and ends the others.
             show(Launch.rank == 0 ? error : NamedError(description: "\(ownName): \(error)"))
@@ -55,9 +55,28 @@ enum RankedEnd {
         exit(EXIT_FAILURE)
     }
 
+    /// Shows an error, or the help or version that was asked for, and ends the process.
+    private static func end(_ error: any Error) -> Never {
+        let code = PixNerdCommand.exitCode(for: error)
+        guard code.isSuccess else {
+            show(error)
+            exit(code.rawValue)
+        }
+        let text = PixNerdCommand.fullMessage(for: error)
+        if !text.isEmpty { print(text) }
+        do {
+            try StandardOutput.check()
+        } catch {
+            show(Flags.readable(error))
+            exit(EXIT_FAILURE)
+        }
+        exit(code.rawValue)
+    }
+
     /// Prints an error in one write, so that the launcher's output cannot interleave with it.
     private static func show(_ error: any Error) {
-        FileHandle.standardError.write(Data("\(PixNerdCommand.fullMessage(for: error))\n".utf8))
+        let text = PixNerdCommand.fullMessage(for: error)
+        if !text.isEmpty { StandardError.write("\(text)\n") }
     }
 
     private static var ownName: String { "rank \(Launch.rank) on \(ProcessInfo.processInfo.hostName)" }

@@ -27,8 +27,11 @@ struct TrainCommand: ParsableCommand, RankedCommand {
     @Option(name: .customLong("set"), help: "Override a configuration value, as KEY=VALUE; can be repeated.")
     var settings: [String] = []
 
-    @Flag(help: "Continue the run of that name from its latest checkpoint.")
+    @Flag(help: "Continue the run of that name from its latest checkpoint that is whole.")
     var resume = false
+
+    @Option(help: "With --resume: the saved step to continue from; newer steps are renamed, not removed.")
+    var step: Int?
 
     @Flag(help: "Allow resuming with another autoencoder than the run was started with.")
     var vaeOverride = false
@@ -39,6 +42,10 @@ struct TrainCommand: ParsableCommand, RankedCommand {
     func validate() throws {
         guard listKeys || config != nil else {
             throw ValidationError("Give a configuration file, such as configs/shapes.yaml.")
+        }
+        if let step {
+            guard resume else { throw ValidationError("--step names a saved step to resume from; add --resume.") }
+            guard step >= 0 else { throw ValidationError("--step is \(step); it must be at least 0.") }
         }
     }
 
@@ -51,13 +58,11 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         let communicator = try Communicator.forCommand()
         let configuration = try communicator.agree { try Configuration(yaml: config, settings: settings) }
         let trainer = try Trainer(
-            configuration, resume: resume, allowsOtherAutoencoder: vaeOverride, communicator: communicator,
-            logger: makeLogger(communicator))
+            configuration, resume: resume, resumedStep: step, allowsOtherAutoencoder: vaeOverride,
+            communicator: communicator, logger: makeLogger(communicator))
         if communicator.isRoot {
             makeLogger().noteSlowProducts()
             print(trainer.summary)
-            // Shows the summary before training also in a pipe or a file.
-            fflush(nil)
         }
         let (first, start) = (trainer.state.step, Date())
         trainer.onProgress = ProgressBar.handler()
