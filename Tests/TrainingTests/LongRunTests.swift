@@ -70,15 +70,22 @@ import Testing
         }
     }
 
-    /// Trains a run whose directory becomes unwritable, as on a full disk.
+    /// Trains a run whose directory becomes unwritable after step 4, as on a full disk.
+    ///
+    /// - Parameter mendedAfter: the step after which it can be written to again.
     private func trainWithoutARoof(
-        _ runs: TinyRuns, _ policy: Configuration.SaveFailure
+        _ runs: TinyRuns, _ policy: Configuration.SaveFailure, steps: Int = 6, mendedAfter: Int? = nil
     ) throws -> (TinyRuns.Outcome?, String) {
         var outcome: TinyRuns.Outcome?
         let message = sentence {
             outcome = try runs.train("run") {
                 $0.training.onSaveFailure = policy
+                $0.training.steps = steps
             } afterStep: { run, step in
+                if step == mendedAfter {
+                    unlink(run.path)
+                    rename("\(runs.directory)/elsewhere", run.path)
+                }
                 guard step == 4 else { return }
                 rename(run.path, "\(runs.directory)/elsewhere")
                 _ = FileManager.default.createFile(atPath: run.path, contents: nil)
@@ -98,9 +105,18 @@ import Testing
 
     @Test func aRunMayGoOnWithoutSaving() throws {
         try TinyRuns.with { runs in
-            let (outcome, _) = try trainWithoutARoof(runs, .goOn)
+            let (outcome, _) = try trainWithoutARoof(runs, .goOn, steps: 8, mendedAfter: 7)
             #expect(outcome?.isFinished == true)
             #expect(outcome?.log.contains { $0.hasPrefix("error: step 6 could not be saved") } == true)
+            #expect(outcome?.run.savedSteps == [3, 8])
+        }
+    }
+
+    @Test func aRunWhoseLastSaveFailsIsNotFinished() throws {
+        try TinyRuns.with { runs in
+            let (outcome, message) = try trainWithoutARoof(runs, .goOn)
+            #expect(outcome == nil)
+            expectSentence(message, naming: ["step 6 could not be saved", "no step of the run is saved"])
         }
     }
 

@@ -58,20 +58,22 @@ struct TinyRuns {
     /// Trains a run.
     ///
     /// - Parameters:
+    ///   - resumedStep: the saved step to resume from; nil for the newest.
     ///   - allowsOtherAutoencoder: whether to resume with another autoencoder.
     ///   - stopAfter: the step after which the run stops.
     ///   - change: changes the configuration.
     ///   - afterStep: called after each step.
     @discardableResult
     func train(
-        _ name: String, resume: Bool = false, allowsOtherAutoencoder: Bool = false, stopAfter: Int? = nil,
+        _ name: String, resume: Bool = false, resumedStep: Int? = nil, allowsOtherAutoencoder: Bool = false,
+        stopAfter: Int? = nil,
         _ change: (inout Configuration) -> Void = { _ in }, afterStep: (RunDirectory, Int) -> Void = { _, _ in }
     ) throws -> Outcome {
         var configuration = configuration(name)
         change(&configuration)
         let handler = InMemoryLogHandler()
         let trainer = try Trainer(
-            configuration, resume: resume, allowsOtherAutoencoder: allowsOtherAutoencoder,
+            configuration, resume: resume, resumedStep: resumedStep, allowsOtherAutoencoder: allowsOtherAutoencoder,
             logger: Logger(label: "test") { _ in handler })
         let isFinished = try trainer.train(shouldStop: {
             afterStep(trainer.run, trainer.state.step)
