@@ -67,7 +67,7 @@ extension CostQuantity {
         }
         return [
             quantity("multiply-adds per image, without decoding") { Double($0.denoising) },
-            quantity("multiply-adds per image, with decoding") { Double($0.denoising + $0.decoding) },
+            quantity("multiply-adds per image, with decoding") { Double($0.denoising) + Double($0.decoding) },
             quantity("images per second, with decoding", .perSecond) { $0.picturesPerSecond },
             quantity("peak memory", .gigabytes) { $0.peakMemory },
         ]

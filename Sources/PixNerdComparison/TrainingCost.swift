@@ -34,7 +34,7 @@ public struct TrainingCost: Codable, Sendable, Equatable {
         var before = Point(step: 0, seconds: 0)
         for point in points {
             if point.step >= step {
-                let part = Double(step - before.step) / Double(max(1, point.step - before.step))
+                let part = (Double(step) - Double(before.step)) / max(1, Double(point.step) - Double(before.step))
                 return before.seconds + part * (point.seconds - before.seconds)
             }
             before = point
@@ -43,7 +43,7 @@ public struct TrainingCost: Codable, Sendable, Equatable {
     }
 
     /// Floating-point operations until a step was done.
-    public func operations(at step: Int) -> Double { Double(step * batch) * operationsPerPicture }
+    public func operations(at step: Int) -> Double { Double(step) * Double(batch) * operationsPerPicture }
 }
 
 extension TrainingCost {
@@ -88,12 +88,12 @@ extension TrainingCost {
         let batch = configuration.training.batchSize
         var (seconds, before) = (0.0, 0)
         points = records.map { record in
-            seconds += Double((record.step - before) * batch) / record.imagesPerSecond
+            seconds += (Double(record.step) - Double(before)) * Double(batch) / record.imagesPerSecond
             before = record.step
             return Point(step: record.step, seconds: seconds)
         }
         self.seconds = seconds
-        picturesPerSecond = Double(step * batch) / seconds
+        picturesPerSecond = Double(step) * Double(batch) / seconds
         peakMemory = records.map(\.peakMemory).max() ?? 0
         steps = step
         (self.batch, self.parameters, self.multiplyAdds) = (batch, parameters, multiplyAdds)

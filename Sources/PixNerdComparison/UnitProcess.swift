@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import Synchronization
 
 /// Runs a unit of a comparison in a process of its own, so that its memory can be measured.
@@ -27,7 +28,12 @@ public enum UnitProcess {
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         process.arguments = arguments
         process.standardInput = input
-        try process.run()
+        do {
+            try process.run()
+        } catch {
+            throw PixNerdError(
+                .system, "A process for a unit of the comparison", found: "cannot be started: \(systemReason(error))")
+        }
         var isAsked = false
         while process.isRunning {
             if !isAsked, shouldStop() {

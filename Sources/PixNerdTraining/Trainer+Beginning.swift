@@ -64,6 +64,8 @@ extension Trainer {
         }
         let lock = try run.lock { logger.warning("\($0)") }
         run.removeUnfinished()
+        // Object storage and archives leave empty folders out.
+        try makeFolder(run.previewsPath)
         if let done = try run.settleLatest(stepOf: { try? TrainingRecord(step: $0).step }) {
             logger.warning("\(done)")
         }

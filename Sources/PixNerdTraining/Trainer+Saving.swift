@@ -33,25 +33,28 @@ extension Trainer {
     }
 
     /// Saves the steps since the last save because of an error that ends the run.
-    func saveBeforeEnd(_ error: any Error) {
-        // Other processes wait for the next step instead. A shared error says that the weights are of no use.
-        guard communicator.size == 1, !(error is SharedError), (try? save(isLast: true)) == true else { return }
+    func saveBeforeEnd() {
+        guard (try? save(isLast: true)) == true, communicator.isRoot else { return }
         logger.notice("step \(state.step) is saved")
     }
 
     /// Runs `body` on every process; if it fails, ends the run or logs the error, depending on
     /// `training.on_save_failure`.
     ///
-    /// - Parameter isLast: whether a failure ends the run in any case.
+    /// - Parameters:
+    ///   - isLast: whether a failure ends the run in any case.
+    ///   - savesWork: whether the weights are saved before the run ends.
     /// - Returns: whether it did not fail.
     @discardableResult
-    func keepGoing(_ what: String, isLast: Bool = false, _ body: () throws -> Void) throws -> Bool {
+    func keepGoing(_ what: String, isLast: Bool = false, savesWork: Bool = false, _ body: () throws -> Void) throws -> Bool
+    {
         do {
             try communicator.agree(body)
             return true
         } catch {
             let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
             guard configuration.training.onSaveFailure == .goOn, !isLast else {
+                if savesWork { saveBeforeEnd() }
                 throw SharedError(failure(.system, "\(what)", found: "could not be saved: \(reason)").description)
             }
             if communicator.isRoot { logger.error("\(what) could not be saved: \(reason); training continues") }

@@ -83,7 +83,8 @@ public final class Trainer {
             do {
                 try step(take, loader, &window)
             } catch {
-                if savedStep != state.step { saveBeforeEnd(error) }
+                // Other processes wait in the next step. A shared error says that the weights are of no use.
+                if savedStep != state.step, communicator.size == 1, !(error is SharedError) { saveBeforeEnd() }
                 throw error
             }
             if let seconds = forecast.secondsLeft(afterStep: state.step), communicator.isRoot {
@@ -98,7 +99,7 @@ public final class Trainer {
                     step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
                     skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
                     exchange: exchange?.takeTimes())
-                try keepGoing("the metrics") { try journal?.write(record) }
+                try keepGoing("the metrics", savesWork: true) { try journal?.write(record) }
                 if communicator.isRoot {
                     onProgress(
                         WorkProgress(done: state.step, total: training.steps, first: first, details: record.line))
@@ -109,7 +110,9 @@ public final class Trainer {
                 if isSaved { savedStep = state.step }
             }
             if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
-                _ = try window.excluding { try keepGoing("the previews") { try writePreviews(journal) } }
+                _ = try window.excluding {
+                    try keepGoing("the previews", savesWork: true) { try writePreviews(journal) }
+                }
             }
             if state.step < training.steps && communicator.any(shouldStop()) { break }
         }

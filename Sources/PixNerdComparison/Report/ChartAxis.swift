@@ -14,7 +14,8 @@ package struct ChartAxis {
     /// Creates an axis that spans all values.
     package init(_ scale: Scale, holding values: [Double]) {
         self.scale = scale
-        let finite = values.filter { $0.isFinite && (scale == .linear || $0 > 0) }
+        // Far from the largest numbers there are, so that differences are finite too.
+        let finite = values.filter { abs($0) < 1e300 && (scale == .linear || $0 > 0) }
         switch scale {
         case .linear:
             let (low, high) = (min(finite.min() ?? 0, 0), max(finite.max() ?? 1, 1e-12))

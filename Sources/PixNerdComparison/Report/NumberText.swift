@@ -24,7 +24,7 @@ package enum NumberText {
     /// Duration in words, such as `12 min 5 s`.
     package static func duration(_ seconds: Double) -> String {
         guard seconds.isFinite else { return short(seconds) }
-        guard seconds >= 60 else { return "\(short(seconds))\u{a0}s" }
+        guard seconds >= 60, seconds < 1e15 else { return "\(short(seconds))\u{a0}s" }
         let whole = Int(seconds.rounded())
         let (hours, minutes) = (whole / 3600, whole / 60 % 60)
         return hours > 0 ? "\(hours)\u{a0}h \(minutes)\u{a0}min" : "\(minutes)\u{a0}min \(whole % 60)\u{a0}s"

@@ -24,7 +24,8 @@ struct ReportCharts {
         let points = results.pipelines.flatMap(\.points)
         let isLong = (points.map(\.seconds).max() ?? 0) > 600
         let time = isLong ? ("minutes", 60.0) : ("seconds", 1.0)
-        let power = max(0, Int(log10(max(points.map(\.operations).max() ?? 1, 1))) / 3 * 3)
+        let most = points.map(\.operations).filter(\.isFinite).max() ?? 1
+        let power = Int(log10(max(most, 1))) / 3 * 3
         let scale = pow(10, Double(power))
         return [
             Axis(title: "steps", value: { Double($0.step) }, charge: { _ in 0 }),
