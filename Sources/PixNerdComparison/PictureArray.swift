@@ -16,16 +16,27 @@ enum PictureArray {
         try file.finish()
     }
 
+    /// Bytes of an image; nil if it would have none, or too many.
+    private static func size(_ height: Int, _ width: Int) -> Int? {
+        guard height > 0, width > 0, height < 1 << 24, width < 1 << 24 else { return nil }
+        return height * width * 3
+    }
+
     /// - Throws: `PixNerdError` if the file holds no images.
     static func read(_ path: String) throws -> [RGBImage] {
         let file = try NpzFile(path: path)
-        guard let shape = file.shape(of: name), shape.count == 4, shape[3] == 3 else {
-            throw PixNerdError(
+        func malformed() -> PixNerdError {
+            PixNerdError(
                 .malformed, "\(path)", found: "holds no images", advice: "remove it, and run the comparison again")
         }
+        guard let shape = file.shape(of: name), shape.count == 4, shape[3] == 3,
+            let size = Self.size(shape[1], shape[2])
+        else {
+            throw malformed()
+        }
         var pictures: [RGBImage] = []
-        let size = shape[1] * shape[2] * 3
         try file.forEachRows(of: name, 64) { bytes, rows in
+            guard bytes.count == rows.count * size else { throw malformed() }
             for row in 0..<rows.count {
                 pictures.append(
                     RGBImage(width: shape[2], height: shape[1], pixels: Array(bytes[row * size..<(row + 1) * size])))

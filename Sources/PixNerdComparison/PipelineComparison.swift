@@ -58,6 +58,14 @@ public struct PipelineComparison {
                 .invalidValue, "training.keep_last", found: "is \(training.keepLast) in \(pipeline.name)",
                 advice: "remove it, because the saved steps are evaluated")
         }
+        let most = 10_000
+        guard pipeline.isTaken || !settings.evaluation.checkpoints.isEmpty || training.steps / training.saveEvery < most
+        else {
+            throw PixNerdError(
+                .invalidValue, "evaluation.checkpoints",
+                found: "is empty, and \(pipeline.name) would save more than \(most) steps to evaluate",
+                advice: "name the steps to evaluate, or increase training.save_every")
+        }
         guard let other = settings.evaluation.checkpoints.first(where: { !isSaved($0, pipeline) }) else { return }
         let saves =
             pipeline.isTaken

@@ -46,8 +46,9 @@ extension Trainer {
     ///   - savesWork: whether the weights are saved before the run ends.
     /// - Returns: whether it did not fail.
     @discardableResult
-    func keepGoing(_ what: String, isLast: Bool = false, savesWork: Bool = false, _ body: () throws -> Void) throws -> Bool
-    {
+    func keepGoing(
+        _ what: String, isLast: Bool = false, savesWork: Bool = false, _ body: () throws -> Void
+    ) throws -> Bool {
         do {
             try communicator.agree(body)
             return true

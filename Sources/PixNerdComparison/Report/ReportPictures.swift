@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 /// Builds the images of a page.
@@ -68,6 +69,14 @@ struct ReportPictures {
             guard let record = pipeline.spaceRecord, record.parameters != nil else { return nil }
             let returned = try PictureArray.read(comparison.roundTripPath(pipeline.name))
             let originals = try PictureArray.read(comparison.originalsPath(pipeline.name))
+            guard let first = originals.first, let second = returned.first, originals.count == returned.count,
+                first.width == second.width, first.height == second.height
+            else {
+                throw PixNerdError(
+                    .mismatch, "\(comparison.roundTripPath(pipeline.name))",
+                    found: "holds other images than \(comparison.originalsPath(pipeline.name))",
+                    advice: "remove both, and run the comparison again")
+            }
             let count = min(Self.zoomedPictures, returned.count)
             let zooms = try (0..<count).map { index in
                 let at = index * returned.count / count
@@ -82,7 +91,7 @@ struct ReportPictures {
                     address: try InlinePictures.address(column), width: column.width * Self.zoom,
                     height: column.height * Self.zoom)
             }
-            let part = originals[0].width > Self.zoomedSide ? "the centre of the image" : "the image"
+            let part = first.width > Self.zoomedSide ? "the centre of the image" : "the image"
             return PageModel.RoundTrip(
                 name: name(place),
                 text:
@@ -113,20 +122,17 @@ struct ReportPictures {
         let places = results.pipelines.indices.filter { results.pipelines[$0].trajectory != nil }
         guard let first = places.first, let shown = results.pipelines[first].trajectory else { return [] }
         let frames = try places.map { try PictureArray.read(comparison.trajectoryPath(results.pipelines[$0].name)) }
-        return try shown.seeds.indices.map { picture in
+        return try zip(shown.labels, shown.seeds).enumerated().map { picture, sample in
             let rows = try zip(places, frames).compactMap { place, frames -> PageModel.StripRow? in
-                guard let own = results.pipelines[place].trajectory, own.seeds.indices.contains(picture) else {
-                    return nil
-                }
-                let part = Array(frames[picture * own.steps.count..<(picture + 1) * own.steps.count])
+                guard let own = results.pipelines[place].trajectory else { return nil }
+                let part = Array(frames.dropFirst(picture * own.steps.count).prefix(own.steps.count))
+                guard own.seeds.indices.contains(picture), part.count == own.steps.count else { return nil }
                 return PageModel.StripRow(
                     head: results.pipelines[place].name,
                     strips: [try strip(name(place), part, "denoising trajectory of \(results.pipelines[place].name)")])
             }
             return PageModel.Grid(
-                title: "\(className(shown.labels[picture])), seed \(shown.seeds[picture])", columns: 1, names: [],
-                rows: rows
-            )
+                title: "\(className(sample.0)), seed \(sample.1)", columns: 1, names: [], rows: rows)
         }
     }
 }
