@@ -75,7 +75,7 @@ struct ReportPictures {
                 throw PixNerdError(
                     .mismatch, "\(comparison.roundTripPath(pipeline.name))",
                     found: "holds other images than \(comparison.originalsPath(pipeline.name))",
-                    advice: "remove both, and run the comparison again")
+                    advice: "remove its record in \(comparison.records.path), and run the comparison again")
             }
             let count = min(Self.zoomedPictures, returned.count)
             let zooms = try (0..<count).map { index in
