@@ -8,6 +8,7 @@ public struct TensorFile: StoredTensors {
     public enum Kind: String, Sendable {
         case safetensors = "safetensors"
         case torch = "PyTorch zip"
+        case earlyTorch = "PyTorch before 1.6"
     }
 
     /// A tensor in the file that cannot be read.
@@ -46,11 +47,9 @@ public struct TensorFile: StoredTensors {
     public static func open(path: String) throws -> TensorFile {
         let file = try MappedFile(path: path)
         switch FileSignature(file.bytes) {
-        case .zip:
-            let torch = try TorchFile(file)
-            return TensorFile(
-                path: path, kind: .torch, size: file.bytes.count, names: torch.names, metadata: torch.metadata,
-                notes: torch.notes, contents: torch, storedNames: [:])
+        case .zip: return TensorFile(torch: try TorchFile(file, isZip: true), .torch, size: file.bytes.count)
+        case .earlyTorch:
+            return TensorFile(torch: try TorchFile(file, isZip: false), .earlyTorch, size: file.bytes.count)
         case .safetensors:
             return try TensorFile(safetensors: SafetensorsFile(file), size: file.bytes.count)
         case .refused(let reason, let advice):
@@ -79,6 +78,12 @@ public struct TensorFile: StoredTensors {
         self.notes = notes
         self.contents = contents
         self.storedNames = storedNames
+    }
+
+    private init(torch file: TorchFile, _ kind: Kind, size: Int) {
+        self.init(
+            path: file.path, kind: kind, size: size, names: file.names, metadata: file.metadata, notes: file.notes,
+            contents: file, storedNames: [:])
     }
 
     private init(safetensors file: SafetensorsFile, size: Int) throws {
@@ -113,6 +118,7 @@ public struct TensorFile: StoredTensors {
 /// The format of a file, determined by its first bytes.
 private enum FileSignature {
     case zip
+    case earlyTorch
     case safetensors
     /// A known format that is not supported: what the file is, and what to do about it.
     case refused(ErrorText, advice: ErrorText)
@@ -125,10 +131,8 @@ private enum FileSignature {
             self = .safetensors
         } else if begins(with: [0x50, 0x4b, 0x03, 0x04]) || begins(with: [0x50, 0x4b, 0x05, 0x06]) {
             self = .zip
-        } else if begins(with: [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20]) {
-            self = .refused(
-                "is in the format from before PyTorch 1.6",
-                advice: "load it with torch.load and save it again with torch.save")
+        } else if SequentialStorages.begins(bytes) {
+            self = .earlyTorch
         } else if begins(with: [0x80]) {
             self = .refused("is a bare pickle, which is not supported", advice: "save the state dict with torch.save")
         } else if begins(with: "version https://git-lfs") {

@@ -34,14 +34,15 @@ struct PickleObject {
     var items: [PickleValue] = []
 }
 
-/// The memory of a tensor: an entry of the zip file.
+/// The memory of a tensor, which stands in the file under a key.
 struct TorchStorage {
-    /// The last component of the entry's name.
     let key: String
     /// The class, such as `torch.FloatStorage`.
     let className: String
     /// The number of elements, or of bytes if the storage is untyped.
     let count: Int
+    /// The index of the first element, where this is a part of a larger storage, as early versions of PyTorch saved it.
+    let start: Int
 }
 
 /// A view of a storage.

@@ -1,3 +1,5 @@
+import Foundation
+
 /// The few known calls in a pickle. No function is run: the result is constructed directly.
 extension Pickle {
     private static let dictionaries: Set<String> = [
@@ -20,12 +22,30 @@ extension Pickle {
     ]
 
     /// Supported element types by storage class.
-    static let storageTypes: [String: ElementType] = [
+    private static let storageTypes: [String: ElementType] = [
         "torch.DoubleStorage": .float64, "torch.FloatStorage": .float32, "torch.HalfStorage": .float16,
         "torch.BFloat16Storage": .bfloat16, "torch.LongStorage": .int64, "torch.IntStorage": .int32,
         "torch.ShortStorage": .int16, "torch.CharStorage": .int8, "torch.ByteStorage": .uint8,
         "torch.BoolStorage": .bool,
     ]
+    /// Bytes of an element by storage classes whose tensors cannot be read.
+    private static let otherSizes = [
+        "ComplexFloatStorage": 8, "ComplexDoubleStorage": 16, "QInt8Storage": 1, "QUInt8Storage": 1,
+        "QInt32Storage": 4, "QUInt4x2Storage": 1, "QUInt2x4Storage": 1, "UntypedStorage": 1, "_UntypedStorage": 1,
+    ]
+
+    /// The bytes of an element of a storage; nil if its class is unknown.
+    static func elementSize(ofStorage className: String) -> Int? {
+        // Early versions of PyTorch have a class per device, such as torch.cuda.FloatStorage.
+        let name = className.split(separator: ".").last.map(String.init) ?? className
+        return storageTypes["torch.\(name)"]?.size ?? otherSizes[name]
+    }
+
+    /// The element type of a storage's class; nil if it is not supported.
+    static func elementType(ofStorage className: String) -> ElementType? {
+        storageTypes[className] ?? storageTypes[className.replacingOccurrences(of: "torch.cuda.", with: "torch.")]
+    }
+
     /// Supported element types by the name of their `torch.dtype`.
     static let elementTypes: [String: ElementType] = [
         "torch.float64": .float64, "torch.float32": .float32, "torch.float16": .float16, "torch.bfloat16": .bfloat16,

@@ -62,11 +62,18 @@ enum PickleOperation: UInt8 {
 struct PickleReader {
     private let bytes: UnsafeRawBufferPointer
     private let origin: String
-    private var position = 0
+    private let place: String
+    private(set) var position: Int
 
-    init(_ bytes: UnsafeRawBufferPointer, origin: String) {
+    /// - Parameters:
+    ///   - position: where the pickle begins.
+    ///   - origin: the subject of errors.
+    ///   - place: the name of `bytes` in errors.
+    init(_ bytes: UnsafeRawBufferPointer, from position: Int, origin: String, place: String) {
         self.bytes = bytes
+        self.position = position
         self.origin = origin
+        self.place = place
     }
 
     /// An error about the pickle, with the current position.
@@ -74,7 +81,7 @@ struct PickleReader {
         _ reason: String, _ kind: PixNerdError.Kind = .malformed, expected: ErrorText? = nil, advice: ErrorText? = nil
     ) -> PixNerdError {
         PixNerdError(
-            kind, "\(origin)", found: "cannot be read: \(reason) (at byte \(position) of its data.pkl)",
+            kind, "\(origin)", found: "cannot be read: \(reason) (at byte \(position) of \(place))",
             expected: expected, advice: advice)
     }
 

@@ -2,14 +2,15 @@ import Foundation
 import PixNerdSupport
 import PixNerdTensors
 
-/// The weights in a file written by `torch.save` (PyTorch 1.6 or later, a zip file), memory-mapped and read on demand.
+/// The weights in a file written by `torch.save`, memory-mapped and read on demand.
 ///
-/// Format: `<stem>/data.pkl`, a pickle that refers to storages by key, and `<stem>/data/<key>`, their bytes; see
-/// torch.save in PyTorch's documentation. Tensors have their published names.
+/// Format: a pickle that refers to storages by key, and the bytes of the storages. Since PyTorch 1.6 they are entries of
+/// a zip file, `<stem>/data.pkl` and `<stem>/data/<key>` (see torch.save in PyTorch's documentation); before, they stood
+/// one behind the other (see `SequentialStorages`). Tensors have their published names.
 final class TorchFile: StoredTensors {
     /// A tensor whose view of its storage has been validated.
     private struct View {
-        let entry: String
+        let key: String
         let type: ElementType
         let offset: Int
         let shape: [Int]
@@ -31,7 +32,7 @@ final class TorchFile: StoredTensors {
     let metadata: [String: String]
     let notes: TensorFile.Notes
     private let file: MappedFile
-    private let archive: ZipArchive
+    private let storages: any TorchStorages
     private let views: [String: View]
 
     var origin: String { path }
@@ -39,14 +40,14 @@ final class TorchFile: StoredTensors {
     /// The largest tensor, in elements, that may repeat elements of its storage.
     private static let largestExpanded = 1 << 24
 
+    /// - Parameter isZip: whether the file has the format of PyTorch 1.6 or later, and not the earlier one.
     /// - Throws: `PixNerdError` if the file is damaged, of another format, or contains no weights.
-    init(_ file: MappedFile) throws {
+    init(_ file: MappedFile, isZip: Bool) throws {
         path = file.path
         self.file = file
-        archive = try ZipArchive(file)
-        let root = try Self.root(archive, path: path)
-        let contents = try archive.contents("\(root)data.pkl")
-        let pickle = try withExtendedLifetime(contents.owner) { try Unpickler.read(contents.bytes, origin: file.path) }
+        let (pickle, storages): (Pickle, any TorchStorages) =
+            isZip ? try ZipStorages.read(file) : try SequentialStorages.read(file)
+        self.storages = storages
         let weights = try StateDict(pickle, origin: path)
         var names: [String] = []
         var views: [String: View] = [:]
@@ -57,7 +58,7 @@ final class TorchFile: StoredTensors {
                 unreadable.append(TensorFile.Unreadable(name: name, reason: "of the type \(typeName)"))
                 continue
             }
-            let view = try Self.view(tensor, type, name, root: root, archive, path: path)
+            let view = try Self.view(tensor, type, name, storages, path: path)
             guard views.updateValue(view, forKey: name) == nil else {
                 throw PixNerdError(
                     .malformed, "\(path):",
@@ -73,76 +74,43 @@ final class TorchFile: StoredTensors {
             skippedGlobals: pickle.skippedGlobals, unreadable: unreadable, otherEntries: weights.otherEntries)
     }
 
-    /// The root folder of the archive, with a trailing slash.
-    private static func root(_ archive: ZipArchive, path: String) throws -> String {
-        let suffix = "data.pkl"
-        let roots = archive.entries.keys.filter { $0 == suffix || $0.hasSuffix("/\(suffix)") }
-            .map { String($0.dropLast(suffix.count)) }
-        guard let root = roots.min(by: { ($0.utf8.count, $0) < ($1.utf8.count, $1) }) else {
-            throw PixNerdError(
-                .malformed, "\(path)", found: "is a zip file but not PyTorch's: it lacks data.pkl",
-                expected: "a file written by torch.save")
-        }
-        guard archive.entries["\(root)constants.pkl"] == nil else {
-            throw PixNerdError(
-                .unsupported, "\(path)", found: "is a TorchScript program, which is not run",
-                advice: "load it with torch.jit.load and save its state_dict() with torch.save")
-        }
-        if archive.entries["\(root)byteorder"] != nil {
-            let contents = try archive.contents("\(root)byteorder")
-            let order = withExtendedLifetime(contents.owner) {
-                String(decoding: contents.bytes.prefix(16), as: UTF8.self)
-            }
-            guard order == "little" else {
-                throw PixNerdError(
-                    .unsupported, "\(path)", found: "has the byte order '\(order)', only little is supported",
-                    advice: "save it again on a little-endian machine")
-            }
-        }
-        return root
-    }
-
     /// The element type of a tensor; nil if it is not supported.
     private static func type(of tensor: TorchTensor) -> ElementType? {
         if let name = tensor.typeName { return Pickle.elementTypes[name] }
-        return Pickle.storageTypes[tensor.storage.className]
+        return Pickle.elementType(ofStorage: tensor.storage.className)
     }
 
     private static func view(
-        _ tensor: TorchTensor, _ type: ElementType, _ name: String, root: String, _ archive: ZipArchive, path: String
+        _ tensor: TorchTensor, _ type: ElementType, _ name: String, _ storages: any TorchStorages, path: String
     ) throws -> View {
         func refuse(_ reason: ErrorText, advice: ErrorText? = nil) -> PixNerdError {
             PixNerdError(.malformed, "\(path): the tensor \(name)", found: reason, advice: advice)
         }
-        let entryName = "\(root)data/\(tensor.storage.key)"
-        guard let entry = archive.entries[entryName] else {
-            throw refuse("is in \(entryName), which the file lacks", advice: "download or save the file again")
+        let storage = tensor.storage
+        let label = storages.label(storage.key)
+        guard let size = storages.size(storage.key) else {
+            throw refuse("is in \(label), which the file lacks", advice: "download or save the file again")
         }
-        var (count, last, overflow) = (1, tensor.offset, tensor.offset < 0)
-        for (side, stride) in zip(tensor.shape, tensor.strides) {
-            guard side >= 0, stride >= 0 else { throw refuse("has the impossible shape \(tensor.shape)") }
-            let (product, tooMany) = count.multipliedReportingOverflow(by: side)
-            let (reach, tooFar) = max(side - 1, 0).multipliedReportingOverflow(by: stride)
-            let (sum, beyond) = last.addingReportingOverflow(reach)
-            let isTooLarge = tooMany || tooFar || beyond || product >= Int.max / 16 || sum >= Int.max / 16
-            (count, last, overflow) = (product, sum, overflow || isTooLarge)
+        let offset = CheckedInt(storage.start) + CheckedInt(tensor.offset)
+        var last = offset
+        for (side, stride) in zip(tensor.shape, tensor.strides) where side > 0 {
+            last += CheckedInt(side - 1) * CheckedInt(stride)
         }
-        guard !overflow, last < Int.max / 16 else {
+        guard tensor.offset >= 0, tensor.strides.allSatisfy({ $0 >= 0 }), let count = elementCount(tensor.shape),
+            let offset = offset.value, let needed = ((last + 1) * CheckedInt(type.size)).value
+        else {
             throw refuse("has the impossible shape \(tensor.shape) with strides \(tensor.strides)")
         }
-        guard count == 0 || (last + 1) * type.size <= entry.size else {
+        guard count == 0 || needed <= size else {
             throw refuse(
-                "needs \((last + 1) * type.size) bytes of \(entryName), which has \(entry.size)",
-                advice: "download or save the file again")
+                "needs \(needed) bytes of \(label), which has \(size)", advice: "download or save the file again")
         }
-        guard count * type.size <= entry.size || count <= largestExpanded else {
+        guard count * type.size <= size || count <= largestExpanded else {
             throw refuse(
-                "repeats \(entry.size) bytes to a shape of \(tensor.shape)",
-                advice: "make it contiguous() and save it again")
+                "repeats \(size) bytes to a shape of \(tensor.shape)", advice: "make it contiguous() and save it again")
         }
         return View(
-            entry: entryName, type: type, offset: tensor.offset, shape: tensor.shape, strides: tensor.strides,
-            count: count)
+            key: storage.key, type: type, offset: offset, shape: tensor.shape, strides: tensor.strides, count: count)
     }
 
     func shape(of name: String) -> [Int]? { views[name]?.shape }
@@ -159,7 +127,7 @@ final class TorchFile: StoredTensors {
                 type: view.type, shape: view.shape, bytes: UnsafeRawBufferPointer(rebasing: nothing.bytes[..<0]),
                 owner: nothing)
         }
-        let contents = try archive.contents(view.entry)
+        let contents = try storages.contents(view.key)
         let size = view.type.size
         guard view.isContiguous else {
             let block = ByteBlock(count: view.count * size)

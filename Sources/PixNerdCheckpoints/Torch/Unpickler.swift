@@ -21,16 +21,35 @@ struct Unpickler {
     private var known: Set<String> = []
     private var values = 0
 
-    /// - Throws: `PixNerdError` whose subject is `origin`.
-    static func read(_ bytes: UnsafeRawBufferPointer, origin: String) throws -> Pickle {
-        guard bytes.count <= Limit.bytes else {
-            throw PixNerdError(
-                .unsupported, "\(origin)", found: "has a pickle of \(bytes.count) bytes",
-                expected: "at most \(Limit.bytes)", advice: "save only the state dict")
-        }
-        var unpickler = Unpickler(reader: PickleReader(bytes, origin: origin))
+    /// Reads a pickle that makes up all of the bytes.
+    ///
+    /// - Parameters:
+    ///   - origin: the subject of errors.
+    ///   - place: the name of the pickle in errors.
+    static func read(_ bytes: UnsafeRawBufferPointer, origin: String, place: String) throws -> Pickle {
+        try checkSize(bytes.count, origin: origin)
+        var position = 0
+        return try read(bytes, from: &position, origin: origin, place: place)
+    }
+
+    /// Reads the pickle that begins at a position, which then becomes that of its end.
+    static func read(
+        _ bytes: UnsafeRawBufferPointer, from position: inout Int, origin: String, place: String
+    ) throws -> Pickle {
+        let most = UnsafeRawBufferPointer(rebasing: bytes.prefix(position + Limit.bytes))
+        var unpickler = Unpickler(reader: PickleReader(most, from: position, origin: origin, place: place))
         try unpickler.run()
+        position = unpickler.reader.position
         return unpickler.pickle
+    }
+
+    /// - Throws: `PixNerdError` whose subject is `origin` if a pickle has too many bytes.
+    static func checkSize(_ count: Int, origin: String) throws {
+        guard count <= Limit.bytes else {
+            throw PixNerdError(
+                .unsupported, "\(origin)", found: "has a pickle of \(count) bytes", expected: "at most \(Limit.bytes)",
+                advice: "save only the state dict")
+        }
     }
 
     private init(reader: PickleReader) { self.reader = reader }
@@ -227,13 +246,31 @@ struct Unpickler {
         }
     }
 
-    /// Pushes the storage that a persistent identifier refers to: ('storage', class, key, device, elements).
+    /// Pushes what a persistent identifier refers to: ('storage', class, key, device, elements, part) or ('module',
+    /// class, file, source), with which early versions of PyTorch saved the source code of a model.
     private mutating func pushStorage(_ identifier: PickleValue) throws {
-        guard let parts = pickle.items(identifier), parts.count >= 5, case .string("storage") = parts[0],
-            let type = pickle.object(parts[1]), case .global(let className) = type.kind,
-            case .string(let key) = parts[2], case .integer(let count) = parts[4], count >= 0
-        else { throw reader.refuse("it refers to something outside the pickle that is not a tensor's storage") }
+        guard let parts = pickle.items(identifier), case .string(let kind)? = parts.first, parts.count > 1 else {
+            throw strangeReference
+        }
+        if kind == "module" { return stack.append(parts[1]) }
+        guard kind == "storage", parts.count >= 5, let type = pickle.object(parts[1]),
+            case .global(let className) = type.kind, case .string(let key) = parts[2],
+            case .integer(let count) = parts[4], count >= 0,
+            let start = start(parts.count > 5 ? parts[5] : .none), start >= 0
+        else { throw strangeReference }
         push(PickleObject(kind: .storage(pickle.storages.count)))
-        pickle.storages.append(TorchStorage(key: key, className: className, count: count))
+        pickle.storages.append(TorchStorage(key: key, className: className, count: count, start: start))
+    }
+
+    private var strangeReference: PixNerdError {
+        reader.refuse("it refers to something outside the pickle that is not a tensor's storage")
+    }
+
+    /// The first element of a part of a storage, given as (key, first element, elements); 0 for a whole storage, nil for
+    /// anything else.
+    private func start(_ part: PickleValue) -> Int? {
+        if case .none = part { return 0 }
+        guard let items = pickle.items(part), items.count == 3, case .integer(let start) = items[1] else { return nil }
+        return start
     }
 }
