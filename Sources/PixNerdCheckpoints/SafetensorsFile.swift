@@ -15,8 +15,11 @@ public final class SafetensorsFile: StoredTensors {
 
     public let path: String
     public let names: [String]
-    /// The strings in `__metadata__`.
+    /// The strings in `__metadata__`, without the fingerprint.
     public let metadata: [String: String]
+    /// The fingerprint that was recorded when the file was saved; nil for a file of another program.
+    public let recordedFingerprint: String?
+    private let headerLength: Int
     private let file: MappedFile
     private let entries: [String: Entry]
 
@@ -31,6 +34,8 @@ public final class SafetensorsFile: StoredTensors {
         self.file = file
         names = header.names
         metadata = header.metadata
+        recordedFingerprint = header.fingerprint
+        headerLength = header.length
         entries = header.entries
     }
 
@@ -42,11 +47,31 @@ public final class SafetensorsFile: StoredTensors {
         guard let entry = entries[name] else {
             throw PixNerdError(.notFound, "\(path)", found: "lacks the tensor \(name)")
         }
+        try file.checkLength()
         let end = entry.start + entry.count * entry.type.size
         return StoredElements(
             type: entry.type, shape: entry.shape,
             bytes: UnsafeRawBufferPointer(rebasing: file.bytes[entry.start..<end]),
             owner: file)
+    }
+
+    /// Checks the bytes of the file against the fingerprint that was recorded when it was saved. Does nothing for a file
+    /// without one.
+    ///
+    /// - Throws: `PixNerdError` if they differ, or if the file has become shorter since it was opened.
+    public func checkFingerprint() throws {
+        guard let recorded = recordedFingerprint else { return }
+        var fingerprint = Fingerprint()
+        SafetensorsFingerprint.addHeader(
+            UnsafeRawBufferPointer(rebasing: file.bytes.prefix(headerLength)), recorded, to: &fingerprint)
+        try file.add(to: &fingerprint, from: headerLength)
+        guard fingerprint.text == recorded else {
+            throw PixNerdError(
+                .malformed, "\(path)",
+                found: "is damaged: the fingerprint of its bytes is \(fingerprint.text)",
+                expected: "\(recorded), which was recorded when it was saved",
+                advice: "use another copy of it or an earlier step")
+        }
     }
 
     public func releasePages() { file.releasePages() }

@@ -4,7 +4,12 @@ import PixNerdSupport
 /// The header of a `.safetensors` file, validated before anything is allocated according to it.
 struct SafetensorsHeader {
     var names: [String] = []
+    /// The strings in `__metadata__` without the fingerprint.
     var metadata: [String: String] = [:]
+    /// The fingerprint that was recorded when the file was saved; nil if there is none.
+    var fingerprint: String?
+    /// Bytes before the first tensor.
+    var length = 0
     var entries: [String: SafetensorsFile.Entry] = [:]
 
     /// The longest header that the format allows, in bytes.
@@ -23,6 +28,7 @@ struct SafetensorsHeader {
         guard dataStart <= bytes.count else {
             throw refuse("its header should have \(length) bytes, but the file ends after \(bytes.count)")
         }
+        self.length = dataStart
         let json = Data(bytes[8..<dataStart])
         guard let object = try? JSONSerialization.jsonObject(with: json) as? [String: Any] else {
             throw refuse("its header is not a JSON object")
@@ -33,6 +39,7 @@ struct SafetensorsHeader {
                     throw refuse("its __metadata__ contains something other than strings")
                 }
                 metadata = strings
+                fingerprint = metadata.removeValue(forKey: SafetensorsFingerprint.key)
                 continue
             }
             entries[name] = try Self.entry(
@@ -55,14 +62,7 @@ struct SafetensorsHeader {
                 .unsupported, "\(path):", found: "the tensor \(name) is of type '\(typeName)', which is not supported",
                 advice: "convert it to F32, F16 or BF16")
         }
-        var count = 1
-        for side in shape {
-            let (product, overflow) = count.multipliedReportingOverflow(by: side)
-            guard side >= 0, !overflow, product <= Int.max / 8 else {
-                throw refuse("the shape of \(name), \(shape), is impossible")
-            }
-            count = product
-        }
+        guard let count = elementCount(shape) else { throw refuse("the shape of \(name), \(shape), is impossible") }
         guard offsets[0] >= 0, offsets[1] >= offsets[0], offsets[1] <= Int.max - dataStart,
             offsets[1] - offsets[0] == count * type.size
         else { throw refuse("the offsets \(offsets) of \(name) do not fit its shape \(shape) of \(typeName)") }

@@ -45,7 +45,8 @@ public enum SafetensorsWriter {
     ///   - tensors: names and tensors, in the order in which they are stored.
     ///   - type: the type that the tensors are rounded to: float32, float16 or bfloat16.
     ///   - integers: names, shapes and values of int64 tensors.
-    ///   - metadata: strings for `__metadata__`; `format: pt`, which transformers and diffusers look for, is added.
+    ///   - metadata: strings for `__metadata__`; `format: pt`, which transformers and diffusers look for, is added, and
+    ///     `xxh3`, a fingerprint of the file.
     /// - Throws: `PixNerdError` naming the path if writing fails. An existing file is then left as it was.
     public static func write(
         _ tensors: [(name: String, tensor: Tensor)], as type: ElementType = .float32,
@@ -67,7 +68,9 @@ public enum SafetensorsWriter {
     package static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
         let widths = [8, 4, 2, 1]
         let items = widths.flatMap { width in items.filter { $0.type.size == width } }
-        var header: [String: Any] = ["__metadata__": metadata.merging(["format": "pt"]) { own, _ in own }]
+        var strings = metadata.merging(["format": "pt"]) { own, _ in own }
+        strings[SafetensorsFingerprint.key] = SafetensorsFingerprint.placeholder
+        var header: [String: Any] = ["__metadata__": strings]
         var offset = 0
         for item in items {
             let end = offset + item.byteCount
@@ -79,19 +82,28 @@ public enum SafetensorsWriter {
         json.append(Data(repeating: UInt8(ascii: " "), count: (64 - (8 + json.count) % 64) % 64))
 
         try AtomicFile.write(to: path) { file in
-            var length = UInt64(json.count).littleEndian
-            try withUnsafeBytes(of: &length) { try file.append($0) }
-            try json.withUnsafeBytes { try file.append($0) }
+            let head = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Array($0) } + json
+            var fingerprint = Fingerprint()
+            try head.withUnsafeBytes { bytes in
+                fingerprint.add(bytes)
+                try file.append(bytes)
+            }
             for item in items {
                 var written = 0
                 try item.write { bytes in
                     written += bytes.count
+                    fingerprint.add(bytes)
                     try file.append(bytes)
                 }
                 precondition(
                     written == item.byteCount,
                     "SafetensorsWriter: \(written) bytes of \(item.name), expected \(item.byteCount)")
             }
+            let place = head.withUnsafeBytes {
+                SafetensorsFingerprint.place(of: SafetensorsFingerprint.placeholder, in: $0)
+            }
+            guard let place else { preconditionFailure("SafetensorsWriter: the header has no place for a fingerprint") }
+            try Array(fingerprint.text.utf8).withUnsafeBytes { try file.overwrite($0, at: place.lowerBound) }
         }
     }
 }

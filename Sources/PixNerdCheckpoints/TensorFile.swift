@@ -112,6 +112,15 @@ public struct TensorFile: StoredTensors {
         try contents.elements(of: storedNames[name] ?? name)
     }
 
+    /// The fingerprint that was recorded when the file was saved; nil for a file of another program or format.
+    public var recordedFingerprint: String? { (contents as? SafetensorsFile)?.recordedFingerprint }
+
+    /// Checks the bytes of the file against the fingerprint that was recorded when it was saved. Does nothing for a file
+    /// without one.
+    ///
+    /// - Throws: `PixNerdError` if they differ.
+    public func checkFingerprint() throws { try (contents as? SafetensorsFile)?.checkFingerprint() }
+
     public func releasePages() { contents.releasePages() }
 }
 
@@ -135,6 +144,16 @@ private enum FileSignature {
             self = .earlyTorch
         } else if begins(with: [0x80]) {
             self = .refused("is a bare pickle, which is not supported", advice: "save the state dict with torch.save")
+        } else if bytes.count > 262, bytes[257..<262].elementsEqual("ustar".utf8) {
+            self = .refused("is a tar file", advice: "unpack it and name the checkpoint in it")
+        } else if begins(with: [0x1f, 0x8b]) {
+            self = .refused("is compressed by gzip", advice: "unpack it first")
+        } else if begins(with: [0x93] + Array("NUMPY".utf8)) {
+            self = .refused("is an array of numpy", advice: "name a file of tensors")
+        } else if begins(with: [0x89] + Array("HDF".utf8)) {
+            self = .refused("is an HDF5 file", advice: "save its weights as .safetensors")
+        } else if begins(with: "GGUF") {
+            self = .refused("is a GGUF file", advice: "use the .safetensors that it was made from")
         } else if begins(with: "version https://git-lfs") {
             self = .refused("is only a git-lfs pointer", advice: "fetch the file with git lfs pull")
         } else {

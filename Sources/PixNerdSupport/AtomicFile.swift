@@ -56,6 +56,13 @@ public struct AtomicFile: ~Copyable {
         }
     }
 
+    /// Replaces bytes that have been appended.
+    package borrowing func overwrite(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+        guard pwrite(descriptor, bytes.baseAddress, bytes.count, off_t(offset)) == bytes.count else {
+            throw PixNerdError(.system, "\(temporaryPath)", found: "cannot be written: \(systemReason())")
+        }
+    }
+
     private borrowing func finish(as path: String, isSynced: Bool) throws {
         guard isSynced else {
             // Network file systems report a full disk only when a descriptor is closed.

@@ -7,28 +7,64 @@ package final class MappedFile: @unchecked Sendable {
     package let path: String
     package let bytes: UnsafeRawBufferPointer
 
-    /// - Throws: `PixNerdError` if the file cannot be opened or is empty.
+    /// What identifies the file, as its path may come to lead to another one.
+    private let identity: (device: dev_t, inode: ino_t)
+
+    /// - Parameter kind: what the file should be, such as "a checkpoint file", for errors.
+    /// - Throws: `PixNerdError` if the file cannot be opened, is empty, or is a folder, pipe or device.
     // Not inlined; see ByteBlock.
     @inline(never)
-    package init(path: String) throws {
+    package init(path: String, kind: String = "a checkpoint file") throws {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK, opening a pipe would wait for its other end.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw PixNerdError(.fromErrno, "\(path)", found: "cannot be opened: \(systemReason())")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw PixNerdError(.invalidValue, "\(path)", found: "is not a file", expected: "a checkpoint file")
+            throw PixNerdError(.invalidValue, "\(path)", found: "is not a file", expected: "\(kind)")
         }
         let size = Int(status.st_size)
         guard size > 0 else {
-            throw PixNerdError(.malformed, "\(path)", found: "is empty", expected: "a checkpoint file")
+            throw PixNerdError(.malformed, "\(path)", found: "is empty", expected: "\(kind)")
         }
         guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
             throw PixNerdError(.system, "\(path)", found: "cannot be mapped: \(systemReason())")
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
+        identity = (status.st_dev, status.st_ino)
+    }
+
+    /// Checks that the file has not become shorter since it was opened: reading what it lost would end the program.
+    ///
+    /// A file that is cut short between this check and the reading of its bytes, or under another name, is not noticed
+    /// here.
+    ///
+    /// - Throws: `PixNerdError` with both lengths.
+    package func checkLength() throws {
+        var status = stat()
+        guard stat(path, &status) == 0, (status.st_dev, status.st_ino) == identity, status.st_size < bytes.count else {
+            return
+        }
+        throw PixNerdError(
+            .malformed, "\(path)",
+            found: "was cut short while it was read, from \(bytes.count) to \(status.st_size) bytes",
+            advice: "write files that are in use under another name and rename them")
+    }
+
+    /// Adds the bytes from an offset on to a fingerprint, window by window, so that a large file does not add to the
+    /// resident memory.
+    ///
+    /// - Throws: `PixNerdError` if the file becomes shorter meanwhile.
+    package func add(to fingerprint: inout Fingerprint, from offset: Int = 0) throws {
+        let window = 64 << 20
+        for start in stride(from: offset, to: bytes.count, by: window) {
+            try checkLength()
+            fingerprint.add(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + window, bytes.count)]))
+            releasePages()
+        }
     }
 
     /// Lets the system reclaim the pages read so far. Reading them again fetches them from the file.
@@ -46,13 +82,7 @@ extension Fingerprint {
     public static func text(ofFile path: String) throws -> String {
         let file = try MappedFile(path: path)
         var fingerprint = Fingerprint()
-        // Window by window, so that a second mapping of a large checkpoint does not add to the resident memory.
-        let window = 64 << 20
-        for start in stride(from: 0, to: file.bytes.count, by: window) {
-            let end = min(start + window, file.bytes.count)
-            fingerprint.add(UnsafeRawBufferPointer(rebasing: file.bytes[start..<end]))
-            file.releasePages()
-        }
+        try file.add(to: &fingerprint)
         return fingerprint.text
     }
 }

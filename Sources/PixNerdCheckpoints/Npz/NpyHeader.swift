@@ -62,18 +62,12 @@ struct NpyHeader {
         else {
             throw refuse("its header is damaged", "a dictionary with descr (one plain type), fortran_order and shape")
         }
-        // A dimension of 0 must not hide that the others are impossible.
-        guard shape.map({ max($0, 1) }).reduce(Optional(8), Self.product) != nil else {
+        guard elementCount(shape) != nil else {
             throw refuse("its shape \(shape) is impossible", nil)
         }
         self.typeName = typeName
         self.isFortranOrder = isFortranOrder
         self.shape = shape
-    }
-
-    private static func product(_ a: Int?, _ b: Int) -> Int? {
-        guard let (product, overflow) = a?.multipliedReportingOverflow(by: b), !overflow else { return nil }
-        return product
     }
 
     /// The header bytes of an array in C order, as numpy writes them: the elements begin at a multiple of 64 bytes.

@@ -43,7 +43,7 @@ public struct NpzFile: StoredTensors {
                 continue
             }
             let size = header.shape.reduce(type.size, *)
-            guard header.length + size == entry.size else {
+            guard entry.size - header.length == size else {
                 throw PixNerdError(
                     .malformed, "\(path)",
                     found: "is damaged: the array \(name) of shape \(header.shape) needs \(size) bytes and has "
@@ -81,6 +81,7 @@ public struct NpzFile: StoredTensors {
 
     public func elements(of name: String) throws -> StoredElements {
         let entry = try entry(name)
+        try file.checkLength()
         let contents = try archive.contents(entry.name)
         let bytes = UnsafeRawBufferPointer(rebasing: contents.bytes[entry.header.length...])
         guard entry.header.isFortranOrder, entry.header.shape.count > 1, entry.count > 0 else {
@@ -109,6 +110,8 @@ public struct NpzFile: StoredTensors {
     ) throws {
         precondition(rowsAtOnce > 0, "forEachRows: \(rowsAtOnce) rows at once")
         let entry = try entry(name)
+        // An array without elements may claim any number of rows.
+        guard entry.count > 0 else { return }
         let rows = entry.header.shape.first ?? 1
         let rowSize = entry.header.shape.dropFirst().reduce(entry.type.size, *)
         let ranges = stride(from: 0, to: rows, by: rowsAtOnce).map { $0..<min($0 + rowsAtOnce, rows) }

@@ -1,5 +1,3 @@
-import Foundation
-
 /// The few known calls in a pickle. No function is run: the result is constructed directly.
 extension Pickle {
     private static let dictionaries: Set<String> = [
@@ -36,14 +34,14 @@ extension Pickle {
 
     /// The bytes of an element of a storage; nil if its class is unknown.
     static func elementSize(ofStorage className: String) -> Int? {
-        // Early versions of PyTorch have a class per device, such as torch.cuda.FloatStorage.
-        let name = className.split(separator: ".").last.map(String.init) ?? className
-        return storageTypes["torch.\(name)"]?.size ?? otherSizes[name]
+        elementType(ofStorage: className)?.size ?? className.split(separator: ".").last.flatMap { otherSizes[String($0)] }
     }
 
     /// The element type of a storage's class; nil if it is not supported.
     static func elementType(ofStorage className: String) -> ElementType? {
-        storageTypes[className] ?? storageTypes[className.replacingOccurrences(of: "torch.cuda.", with: "torch.")]
+        // PyTorch used to have a class per device.
+        let start = "torch.cuda."
+        return storageTypes[className.hasPrefix(start) ? "torch." + className.dropFirst(start.count) : className]
     }
 
     /// Supported element types by the name of their `torch.dtype`.

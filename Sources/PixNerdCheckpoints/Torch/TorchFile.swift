@@ -127,6 +127,7 @@ final class TorchFile: StoredTensors {
                 type: view.type, shape: view.shape, bytes: UnsafeRawBufferPointer(rebasing: nothing.bytes[..<0]),
                 owner: nothing)
         }
+        try file.checkLength()
         let contents = try storages.contents(view.key)
         let size = view.type.size
         guard view.isContiguous else {
