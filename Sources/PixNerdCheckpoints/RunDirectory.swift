@@ -72,6 +72,9 @@ public struct RunDirectory: Sendable {
     /// The directory of a saved step.
     public func stepPath(_ step: Int) -> String { "\(path)/\(Self.stepName(step))" }
 
+    /// More steps than any run takes. A larger number is no saved step, and one could not be counted on from it.
+    private static let mostSteps = 1_000_000_000_000
+
     private static func stepName(_ step: Int) -> String {
         "step-" + step.zeroPadded(to: 7)
     }
@@ -118,7 +121,7 @@ public struct RunDirectory: Sendable {
             guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), Self.stepName(step) == name else {
                 return nil
             }
-            return step
+            return step <= Self.mostSteps ? step : nil
         }.sorted()
     }
 

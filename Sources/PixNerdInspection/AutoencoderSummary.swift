@@ -9,6 +9,8 @@ public struct AutoencoderSummary: Encodable {
     public let path: String
     public let kind: String
     public let bytes: Int
+    /// What the comparison of the file with its fingerprint found.
+    public let integrity: String
     public let tensors: [CheckpointSummary.TensorLine]
     /// Name of the published autoencoder with this shape and scale; nil if there is none.
     public let name: String?
@@ -26,11 +28,12 @@ public struct AutoencoderSummary: Encodable {
     /// - Parameters:
     ///   - checkpoint: the autoencoder to describe.
     ///   - size: height and width in pixels of the image for which the costs are computed.
-    /// - Throws: `PixNerdError` if the size is not a multiple of the downsampling factor.
+    /// - Throws: `PixNerdError` if the file does not fit its own fingerprint, or the size is not a multiple of the downsampling factor.
     public init(_ checkpoint: AutoencoderCheckpoint, size: (height: Int, width: Int)) throws {
         path = checkpoint.path
         kind = checkpoint.file.kind.rawValue
         bytes = checkpoint.file.size
+        integrity = try CheckpointSummary.integrity(of: [checkpoint.file])
         tensors = CheckpointSummary.lines(of: checkpoint.file)
         name = checkpoint.knownName
         architecture = checkpoint.architecture
@@ -45,10 +48,10 @@ public struct AutoencoderSummary: Encodable {
         fingerprint = found.model?.fingerprint
         parameters = found.model?.parameterCount ?? 0
         try checkSize(size, multiple: architecture.reduction)
-        func cost(_ multiplyAdds: Int) -> CheckpointSummary.Cost {
-            CheckpointSummary.Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
+        func cost(_ multiplyAdds: Int) throws -> CheckpointSummary.Cost {
+            try CheckpointSummary.Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
         }
-        encoding = cost(architecture.encodingMultiplyAdds(height: size.height, width: size.width))
-        decoding = cost(architecture.decodingMultiplyAdds(height: size.height, width: size.width))
+        encoding = try cost(architecture.encodingMultiplyAdds(height: size.height, width: size.width))
+        decoding = try cost(architecture.decodingMultiplyAdds(height: size.height, width: size.width))
     }
 }

@@ -7,7 +7,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// A description of a checkpoint, from its names and shapes alone; no weights are read.
+/// A description of a checkpoint, from its names and shapes alone; weights are only read to check their fingerprint.
 public struct CheckpointSummary: Encodable {
     public struct TensorLine: Encodable {
         public let name: String
@@ -77,9 +77,15 @@ public struct CheckpointSummary: Encodable {
         /// Floating-point operations, two for each multiply-add.
         public let flops: Int
 
-        init(height: Int, width: Int, multiplyAdds: Int) {
-            (self.height, self.width, self.multiplyAdds) = (height, width, multiplyAdds)
-            flops = 2 * multiplyAdds
+        /// - Throws: `PixNerdError` if there are too many multiply-adds to count.
+        init(height: Int, width: Int, multiplyAdds: Int) throws(PixNerdError) {
+            guard let flops = (2 * CheckedInt(multiplyAdds)).value else {
+                throw PixNerdError(
+                    .invalidValue, "\(Setting.size):",
+                    found: "an image of \(height) x \(width) needs more computations than can be counted",
+                    advice: "give a smaller size")
+            }
+            (self.height, self.width, self.multiplyAdds, self.flops) = (height, width, multiplyAdds, flops)
         }
 
         enum CodingKeys: String, CodingKey {
@@ -91,6 +97,8 @@ public struct CheckpointSummary: Encodable {
     public let path: String
     public let kind: String
     public let bytes: Int
+    /// What the comparison of the files with their fingerprints found.
+    public let integrity: String
     public let tensors: [TensorLine]
     public let weights: [Weights]
     public let projector: ProjectorSizes?
@@ -107,10 +115,12 @@ public struct CheckpointSummary: Encodable {
     ///   - checkpoint: the checkpoint to describe.
     ///   - size: height and width in pixels of the image for which the cost is computed; nil for the training size, or
     ///     else 256.
-    /// - Throws: `PixNerdError` if the size is not a multiple of the patch size.
+    /// - Throws: `PixNerdError` if the size is not a multiple of the patch size, or if a file does not fit its own
+    ///   fingerprint.
     public init(_ checkpoint: DenoiserCheckpoint, size: (height: Int, width: Int)?) throws {
         path = checkpoint.path
         let files = checkpoint.files
+        integrity = try Self.integrity(of: files)
         let kinds = Set(files.map(\.kind.rawValue)).sorted().joined(separator: ", ")
         kind = files.count > 1 ? "step of a run (\(files.count) files, \(kinds))" : kinds
         bytes = files.reduce(0) { $0 + $1.size }
@@ -147,6 +157,17 @@ public struct CheckpointSummary: Encodable {
                     checkpoint.imageSize ?? architecture.trainedSide.map { $0 * reduction }))
     }
 
+    /// Checks files against the fingerprints that they carry, and says in words what was checked.
+    ///
+    /// - Throws: `PixNerdError` if a file does not fit its own fingerprint.
+    static func integrity(of files: [TensorFile]) throws -> String {
+        for file in files { try file.checkFingerprint() }
+        let recorded = files.compactMap(\.recordedFingerprint)
+        guard !recorded.isEmpty else { return "no fingerprint in the file to check it against" }
+        let others = recorded.count < files.count ? "; not every file has one" : ""
+        return "as saved, by its fingerprint \(recorded.joined(separator: " and "))\(others)"
+    }
+
     static func lines(of file: TensorFile) -> [TensorLine] {
         file.names.map {
             TensorLine(name: $0, dtype: file.elementType(of: $0)?.rawValue ?? "", shape: file.shape(of: $0) ?? [])
@@ -178,7 +199,7 @@ public struct CheckpointSummary: Encodable {
         }
         let multiplyAdds = architecture.multiplyAdds(
             height: size.height / reduction, width: size.width / reduction)
-        return Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
+        return try Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
     }
 }
 

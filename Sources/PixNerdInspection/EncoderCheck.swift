@@ -25,6 +25,10 @@ public struct EncoderCheck {
     /// - Parameter basePatch: side in pixels of the image patch that becomes one patch of the encoder.
     /// - Throws: `PixNerdError` if the image or the tokens do not fit the encoder.
     public func tokens(basePatch: Int) throws -> Comparison {
+        guard basePatch > 0 else {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.basePatch)", found: "is \(basePatch)", expected: "at least 1 pixel")
+        }
         let (image, expected) = (try reference.tensor("image"), try reference.tensor("tokens"))
         let shape = image.shape
         guard shape.count == 4, shape[1] == 3, shape[2] % basePatch == 0, shape[3] % basePatch == 0 else {

@@ -9,6 +9,8 @@ public struct EncoderSummary: Encodable {
     public let path: String
     public let kind: String
     public let bytes: Int
+    /// What the comparison of the file with its fingerprint found.
+    public let integrity: String
     public let tensors: [CheckpointSummary.TensorLine]
     /// Name of the size, such as "ViT-B/14"; nil if the sizes cannot be inferred.
     public let name: String?
@@ -28,7 +30,7 @@ public struct EncoderSummary: Encodable {
     ///   - size: height and width in pixels of the image for which the cost is computed.
     ///   - basePatch: side in pixels of the image patch that becomes one patch of the encoder.
     ///   - name: returns the program's names of the settings that `problem` refers to.
-    /// - Throws: `PixNerdError` if the size is not a multiple of `basePatch`.
+    /// - Throws: `PixNerdError` if the file does not fit its own fingerprint, or the size is not a multiple of `basePatch`.
     public init(
         _ file: DINOv2File, heads: Int?, size: (height: Int, width: Int), basePatch: Int,
         naming name: (Setting) -> String = { $0.rawValue }
@@ -36,6 +38,7 @@ public struct EncoderSummary: Encodable {
         path = file.path
         kind = file.tensors.kind.rawValue
         bytes = file.tensors.size
+        integrity = try CheckpointSummary.integrity(of: [file.tensors])
         tensors = CheckpointSummary.lines(of: file.tensors)
         parameters = tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
         var found: (encoder: DINOv2?, problem: String?)
@@ -52,8 +55,8 @@ public struct EncoderSummary: Encodable {
         self.name = architecture?.name
         positions = architecture?.positionResampling.rawValue
         try checkSize(size, multiple: basePatch)
-        cost = architecture.map {
-            CheckpointSummary.Cost(
+        cost = try architecture.map {
+            try CheckpointSummary.Cost(
                 height: size.height, width: size.width,
                 multiplyAdds: $0.multiplyAdds(rows: size.height / basePatch, columns: size.width / basePatch))
         }
@@ -64,6 +67,9 @@ public struct EncoderSummary: Encodable {
 ///
 /// - Throws: `PixNerdError` that names the side and the nearest size that works.
 func checkSize(_ size: (height: Int, width: Int), multiple: Int) throws(PixNerdError) {
+    guard multiple > 0 else {
+        throw PixNerdError(.invalidValue, "\(Setting.basePatch)", found: "is \(multiple)", expected: "at least 1 pixel")
+    }
     for (side, length) in [("height", size.height), ("width", size.width)] {
         guard let problem = sizeProblem(length, multiple: multiple) else { continue }
         throw PixNerdError(.invalidValue, "\(Setting.size): the \(side)", found: "\(problem)")

@@ -63,68 +63,20 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
 
     private func validate() throws {
         let sizes = [
-            ("in_channels", channels), ("latent_channels", latentChannels), ("layers_per_block", blocksPerLevel),
-            ("norm_num_groups", groups), ("the number of block_out_channels", levelWidths.count),
+            ("in_channels", channels, SizeLimit.channels), ("latent_channels", latentChannels, SizeLimit.channels),
+            ("layers_per_block", blocksPerLevel, SizeLimit.blocksPerLevel), ("norm_num_groups", groups, SizeLimit.width),
+            ("the number of block_out_channels", levelWidths.count, 16),
         ]
-        for (name, value) in sizes where value < 1 {
-            throw PixNerdError(.invalidValue, "\(name)", found: "is \(value)", expected: "at least 1")
-        }
-        guard levelWidths.count <= 16, levelWidths.allSatisfy({ $0 > 0 && $0 % groups == 0 }) else {
+        for (name, value, most) in sizes { try require(name, value, in: 1...most) }
+        guard levelWidths.allSatisfy({ (1...SizeLimit.width).contains($0) && $0 % groups == 0 }) else {
             throw PixNerdError(
                 .invalidValue, "block_out_channels", found: "is \(levelWidths)",
-                expected: "at most 16 multiples of norm_num_groups \(groups)")
+                expected: "multiples of norm_num_groups \(groups), at most \(SizeLimit.width)")
         }
     }
 
     /// Downsampling factor f: image pixels per latent pixel along each axis.
     public var reduction: Int { 1 << (levelWidths.count - 1) }
-
-    /// Multiply-adds of encoding one image of the given size in pixels.
-    public func encodingMultiplyAdds(height: Int, width: Int) -> Int {
-        var total = height * width * 9 * channels * levelWidths[0]
-        var (pixels, inputs) = (height * width, levelWidths[0])
-        for (level, outputs) in levelWidths.enumerated() {
-            for block in 0..<blocksPerLevel {
-                total += pixels * Self.residualBlock(block == 0 ? inputs : outputs, outputs)
-            }
-            if level + 1 < levelWidths.count {
-                pixels /= 4
-                total += pixels * 9 * outputs * outputs
-            }
-            inputs = outputs
-        }
-        let quant = hasQuantConvolution ? 4 * latentChannels * latentChannels : 0
-        return total + middle(pixels: pixels) + pixels * (9 * inputs * 2 * latentChannels + quant)
-    }
-
-    /// Multiply-adds of decoding to one image of the given size in pixels.
-    public func decodingMultiplyAdds(height: Int, width: Int) -> Int {
-        var pixels = height / reduction * (width / reduction)
-        var inputs = levelWidths[levelWidths.count - 1]
-        let quant = hasPostQuantConvolution ? latentChannels * latentChannels : 0
-        var total = pixels * (9 * latentChannels * inputs + quant) + middle(pixels: pixels)
-        for (level, outputs) in levelWidths.enumerated().reversed() {
-            for block in 0...blocksPerLevel {
-                total += pixels * Self.residualBlock(block == 0 ? inputs : outputs, outputs)
-            }
-            if level > 0 {
-                pixels *= 4
-                total += pixels * 9 * outputs * outputs
-            }
-            inputs = outputs
-        }
-        return total + pixels * 9 * inputs * channels
-    }
-
-    private static func residualBlock(_ inputs: Int, _ outputs: Int) -> Int {
-        9 * (inputs + outputs) * outputs + (inputs == outputs ? 0 : inputs * outputs)
-    }
-
-    private func middle(pixels: Int) -> Int {
-        let width = levelWidths[levelWidths.count - 1]
-        let attention = hasAttention ? pixels * (4 * width * width + 2 * pixels * width) : 0
-        return 2 * pixels * Self.residualBlock(width, width) + attention
-    }
 }
 
 extension AutoencoderArchitecture {

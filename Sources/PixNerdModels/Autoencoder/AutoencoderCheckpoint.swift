@@ -77,8 +77,8 @@ public struct AutoencoderCheckpoint {
             return AutoencoderConfiguration(origin: "\(file.path) (config)", json: Data(text.utf8))
         }
         let path = (directory as NSString).appendingPathComponent("config.json")
-        guard let json = FileManager.default.contents(atPath: path) else { return nil }
-        return AutoencoderConfiguration(origin: path, json: json)
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        return AutoencoderConfiguration(origin: path, json: try configurationText(path))
     }
 
     /// Whether `path` looks like an autoencoder: a directory with its weights, or a file with its tensors.
@@ -188,13 +188,26 @@ extension DecodingError {
     /// The key and what is wrong with it, as the end of a sentence without its full stop.
     fileprivate var reason: String {
         func key(_ context: Context) -> String {
-            context.codingPath.map(\.stringValue).joined(separator: ".")
+            context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
         }
         switch self {
-        case .typeMismatch(let type, let context): return "\(key(context)) is not \(type)"
-        case .valueNotFound(let type, let context): return "\(key(context)) is null and not \(type)"
+        case .typeMismatch(let type, let context): return "\(key(context)) is not \(Self.name(of: type))"
+        case .valueNotFound(let type, let context): return "\(key(context)) is null and not \(Self.name(of: type))"
         case .keyNotFound(let missing, _): return "\(missing.stringValue) is missing"
+        case .dataCorrupted(let context) where !context.codingPath.isEmpty:
+            return "\(key(context)) is a number that is too large or not whole"
         default: return "it is not JSON"
+        }
+    }
+
+    private static func name(of type: Any.Type) -> String {
+        switch type {
+        case is Bool.Type: "true or false"
+        case is Int.Type: "a whole number"
+        case is Float.Type, is Double.Type: "a number"
+        case is String.Type: "a text"
+        case is [String: Any].Type: "a list of keys"
+        default: "of the expected kind"
         }
     }
 }

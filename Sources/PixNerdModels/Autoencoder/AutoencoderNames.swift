@@ -48,7 +48,7 @@ struct AutoencoderNames: TensorSource {
     private static func levels(_ names: [String], prefix: String) -> Int {
         let start = "\(prefix)decoder.up."
         return names.filter { $0.hasPrefix(start) }
-            .compactMap { Int($0.dropFirst(start.count).prefix { $0.isNumber }) }.max().map { $0 + 1 } ?? 0
+            .compactMap { Int($0.dropFirst(start.count).prefix { $0.isNumber }) }.filter { $0 < names.count }.max().map { $0 + 1 } ?? 0
     }
 
     private static func isAttentionWeight(_ name: String) -> Bool {
@@ -79,7 +79,7 @@ struct AutoencoderNames: TensorSource {
         case ("down", 5...), ("up", 5...):
             let isUp = parts[1] == "up"
             parts[1] += "_blocks"
-            if isUp, let level = Int(parts[2]) { parts[2] = String(levels - 1 - level) }
+            if isUp, let level = Int(parts[2]), (0..<levels).contains(level) { parts[2] = String(levels - 1 - level) }
             switch parts[3] {
             case "block": parts[3] = "resnets"
             case "downsample": parts[3] = "downsamplers.0"

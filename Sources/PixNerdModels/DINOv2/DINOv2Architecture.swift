@@ -85,13 +85,14 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         return depth * (attention + feedForward + 6 * width) + embedding + 2 * width
     }
 
-    /// Multiply-adds for one image, whose size is given in patches.
+    /// Multiply-adds for one image, whose size is given in patches, or the largest `Int`.
     public func multiplyAdds(rows: Int, columns: Int) -> Int {
-        let patches = rows * columns
-        let tokens = patches + 1 + registers
-        let linear = 4 * width * width + (isGated ? 3 : 2) * width * feedForwardWidth
-        let block = tokens * linear + 2 * tokens * tokens * width
-        return patches * 3 * patchSize * patchSize * width + depth * block
+        func checked(_ value: Int) -> CheckedInt { CheckedInt(value) }
+        let patches = checked(rows) * checked(columns)
+        let tokens = patches + checked(1 + registers)
+        let linear = checked(4 * width * width + (isGated ? 3 : 2) * width * feedForwardWidth)
+        let block = tokens * linear + 2 * tokens * tokens * checked(width)
+        return (patches * checked(3 * patchSize * patchSize * width) + checked(depth) * block).clamped
     }
 
     /// Whether the tensors of a source have the names of a DINOv2.
@@ -154,20 +155,24 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
                 expected: "positions of a class token and a square grid")
         }
         let prefix = naming.blocks + "."
-        let numbers = source.names.compactMap { name -> Int? in
-            guard name.hasPrefix(prefix) else { return nil }
-            return name.dropFirst(prefix.count).split(separator: ".").first.flatMap { Int($0) }
-        }
         let gated = "\(prefix)0.\(naming.gatedInput).weight"
         isGated = source.shape(of: gated) != nil
         feedForwardWidth = try isGated ? shape(gated, 2)[0] / 2 : shape("\(prefix)0.mlp.fc1.weight", 2)[0]
         width = patch[0]
-        depth = (numbers.max() ?? -1) + 1
+        depth = try source.blockCount(after: prefix)
         patchSize = patch[2]
         gridSize = grid
         registers = source.shape(of: naming.registers) == nil ? 0 : try shape(naming.registers, 3)[1]
         hasAttentionBias = source.shape(of: "\(prefix)0.\(naming.keyBias)") != nil
         self.naming = naming
+        for (name, value, most) in [
+            ("width", width, SizeLimit.width), ("depth", depth, SizeLimit.blocks), ("patch", patchSize, SizeLimit.patch),
+            ("grid", gridSize, SizeLimit.side), ("number of registers", registers, SizeLimit.width),
+            ("width of the feed-forward layers", feedForwardWidth, 4 * SizeLimit.width),
+        ] where value > most {
+            throw PixNerdError(
+                .mismatch, "\(source.origin):", found: "the \(name) is \(value)", expected: "at most \(most)")
+        }
         guard heads != nil || width % 64 == 0 else {
             throw PixNerdError(
                 .mismatch, "\(source.origin)",

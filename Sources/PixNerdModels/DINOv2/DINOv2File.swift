@@ -44,11 +44,12 @@ public struct DINOv2File {
             return
         }
         let configurationPath = "\(path)/config.json"
-        guard let json = try? Data(contentsOf: URL(fileURLWithPath: configurationPath)) else {
+        guard FileManager.default.fileExists(atPath: configurationPath) else {
             throw PixNerdError(
                 .notFound, "\(path)", found: "has no readable config.json",
                 expected: "a directory of transformers with config.json and model.safetensors, or a file")
         }
+        let json = try configurationText(configurationPath)
         guard let configuration = try? JSONDecoder().decode(Configuration.self, from: json) else {
             throw PixNerdError(
                 .malformed, "\(configurationPath)", found: "lacks model_type or num_attention_heads",

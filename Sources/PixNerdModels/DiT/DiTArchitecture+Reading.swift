@@ -6,6 +6,10 @@ extension DiTArchitecture {
     /// Heads of the published sizes S, B, L and XL, by token width. Their files do not say it.
     private static let publishedHeads = [384: 6, 768: 12, 1024: 16, 1152: 16]
 
+    /// What a file with the names of a DiT is, as the middle of a sentence.
+    private static let likeness =
+        "is not a PixNerd checkpoint: its tensors have the names of a DiT (those of a SiT are the same)"
+
     public static func recognizes(_ source: any TensorSource) -> Bool {
         ["pos_embed", "x_embedder.proj.weight", "blocks.0.mlp.fc1.weight"].allSatisfy {
             source.shape(of: $0) != nil
@@ -16,7 +20,7 @@ extension DiTArchitecture {
         func shape(_ name: String, _ rank: Int) throws -> [Int] {
             guard let shape = source.shape(of: name) else {
                 throw PixNerdError(
-                    .malformed, "\(source.origin)", found: "is not a DiT checkpoint: it lacks the tensor \(name)")
+                    .malformed, "\(source.origin)", found: "\(Self.likeness): it lacks the tensor \(name)")
             }
             guard shape.count == rank, !shape.contains(0) else {
                 throw PixNerdError(
@@ -42,12 +46,9 @@ extension DiTArchitecture {
                 .malformed, "\(source.origin):", found: "final_layer.linear.weight has \(outputs) rows",
                 expected: "\(plain), or \(2 * plain) with a learned variance")
         }
-        let numbers = source.names.compactMap { name -> Int? in
-            name.hasPrefix("blocks.") ? name.split(separator: ".").dropFirst().first.flatMap { Int($0) } : nil
-        }
         try self.init(
             hiddenSize: width, heads: Self.heads(width: width, metadata, source.origin),
-            depth: (numbers.max() ?? -1) + 1, patchSize: patch, channels: channels,
+            depth: source.blockCount(after: "blocks."), patchSize: patch, channels: channels,
             classes: shape("y_embedder.embedding_table.weight", 2)[0] - 1, inputSize: grid * patch,
             learnsSigma: outputs == 2 * plain)
     }
@@ -59,7 +60,7 @@ extension DiTArchitecture {
         guard let heads = publishedHeads[width] else {
             throw PixNerdError(
                 .notFound, "\(origin)",
-                found: "does not say how many heads it has, and \(width) is not the width of a published DiT",
+                found: "\(likeness), and does not say how many heads it has: \(width) is not the width of a published DiT",
                 expected: "a number num_heads next to the weights",
                 advice: "save {\"model\": ..., \"num_heads\": ...} with torch.save")
         }

@@ -41,13 +41,13 @@ public struct DiTArchitecture: Sendable, Equatable {
         (self.hiddenSize, self.heads, self.depth, self.patchSize) = (hiddenSize, heads, depth, patchSize)
         (self.channels, self.classes) = (channels, classes)
         (self.inputSize, self.learnsSigma) = (inputSize, learnsSigma)
-        let sizes: [(CodingKeys, Int)] = [
-            (.hiddenSize, hiddenSize), (.heads, heads), (.depth, depth), (.patchSize, patchSize),
-            (.channels, channels), (.classes, classes), (.inputSize, inputSize),
+        let sizes: [(CodingKeys, Int, Int)] = [
+            (.hiddenSize, hiddenSize, SizeLimit.width), (.heads, heads, SizeLimit.width),
+            (.depth, depth, SizeLimit.blocks), (.patchSize, patchSize, SizeLimit.patch),
+            (.channels, channels, SizeLimit.channels), (.classes, classes, SizeLimit.classes),
+            (.inputSize, inputSize, SizeLimit.side),
         ]
-        for (key, value) in sizes where value < 1 {
-            throw PixNerdError(.invalidValue, "\(key.rawValue)", found: "is \(value)", expected: "at least 1")
-        }
+        for (key, value, most) in sizes { try require(key.rawValue, value, in: 1...most) }
         guard hiddenSize % heads == 0, hiddenSize % 4 == 0 else {
             throw PixNerdError(
                 .invalidValue, "hidden_size", found: "is \(hiddenSize) with num_heads \(heads)",
@@ -81,6 +81,7 @@ extension DiTArchitecture: DenoiserArchitecture {
                 + "input_size \(inputSize),",
             "in_channels \(channels), num_classes \(classes)"
                 + (learnsSigma ? ", learn_sigma (sampling does not use the predicted variance)" : ""),
+            "(a SiT has the same tensors but predicts velocity; it is not supported, and nothing in the file tells)",
         ]
     }
 
@@ -94,11 +95,13 @@ extension DiTArchitecture: DenoiserArchitecture {
     }
 
     public func multiplyAdds(height: Int, width: Int) -> Int {
-        let tokens = height / patchSize * (width / patchSize)
+        func checked(_ value: Int) -> CheckedInt { CheckedInt(value) }
+        let tokens = checked(height / patchSize) * checked(width / patchSize)
+        let hiddenSize = checked(hiddenSize)
         let square = hiddenSize * hiddenSize
-        let block = tokens * (4 + 8) * square + 2 * tokens * tokens * hiddenSize + 6 * square
-        let patches = tokens * channels * patchSize * patchSize * hiddenSize
-        return 2 * patches + 256 * hiddenSize + square + depth * block + 2 * square
+        let block = tokens * 12 * square + 2 * tokens * tokens * hiddenSize + 6 * square
+        let patches = tokens * checked(channels * patchSize * patchSize) * hiddenSize
+        return (2 * patches + 256 * hiddenSize + square + checked(depth) * block + 2 * square).clamped
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {

@@ -44,9 +44,11 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
     }
 
     package init?(json: String) {
-        guard let identity = try? JSONDecoder().decode(AutoencoderIdentity.self, from: Data(json.utf8)) else {
-            return nil
-        }
+        guard let identity = try? JSONDecoder().decode(AutoencoderIdentity.self, from: Data(json.utf8)),
+            (1...SizeLimit.channels).contains(identity.latentChannels),
+            (1...SizeLimit.side).contains(identity.reduction),
+            (try? identity.scale.validate(channels: identity.latentChannels)) != nil
+        else { return nil }
         self = identity
     }
 }

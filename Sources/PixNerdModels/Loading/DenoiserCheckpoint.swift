@@ -77,6 +77,13 @@ public struct DenoiserCheckpoint {
         } else {
             try self.init(file: path)
         }
+        // Foreign files may have any text under this key.
+        if let text = metadata[Self.autoencoderKey], text.hasPrefix("{"), autoencoder == nil {
+            throw PixNerdError(
+                .malformed, "\(self.path):", found: "its metadata \(Self.autoencoderKey) is damaged",
+                expected: "an autoencoder with its latent_channels, reduction and scale",
+                advice: "use another copy of the checkpoint")
+        }
     }
 
     private init(directory: String) throws {
@@ -132,14 +139,19 @@ public struct DenoiserCheckpoint {
     }
 
     /// Side of the training images in pixels; nil if the checkpoint does not say.
-    public var imageSize: Int? { metadata["image_size"].flatMap { Int($0) } }
+    public var imageSize: Int? { metadata["image_size"].flatMap(Self.side) }
+
+    /// A side in pixels from metadata; nil if no image has it.
+    private static func side(_ text: some StringProtocol) -> Int? {
+        Int(text).flatMap { (1...SizeLimit.side).contains($0) ? $0 : nil }
+    }
 
     package static let fieldSizesKey = "field_sizes"
 
     /// Image sides in pixels, besides `imageSize`, at which fields were decoded in training; empty if there are none or
     /// the checkpoint does not say.
     public var fieldSizes: [Int] {
-        (metadata[Self.fieldSizesKey] ?? "").split(separator: ",").compactMap { Int($0) }
+        (metadata[Self.fieldSizesKey] ?? "").split(separator: ",").compactMap(Self.side)
     }
 
     /// Channels of the diffused data; nil if the checkpoint does not say.

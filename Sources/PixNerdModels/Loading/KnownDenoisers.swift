@@ -14,11 +14,14 @@ public enum KnownDenoisers {
     ///   - source: Tensors under their published names, without a prefix.
     ///   - metadata: Strings next to the tensors.
     ///   - channels: Channels of the data; nil if unknown.
-    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
+    /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape, or saying what the tensors
+    ///   look like if no kind recognizes them.
     public static func architecture(
         of source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil
     ) throws -> any DenoiserArchitecture {
-        let kind = kinds.first { $0.recognizes(source) } ?? kinds[0]
+        guard let kind = kinds.first(where: { $0.recognizes(source) }) else {
+            throw ForeignTensors.refusal(of: source) { inner in kinds.first { $0.recognizes(inner) }?.kind }
+        }
         return try kind.init(readFrom: source, metadata: metadata, channels: channels)
     }
 

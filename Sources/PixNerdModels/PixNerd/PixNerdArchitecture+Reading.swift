@@ -41,7 +41,7 @@ extension PixNerdArchitecture: Codable {
         let isLinear = shapes.has("x_embedder.proj.weight")
         let patchEmbedding = try shapes.shape(isLinear ? "x_embedder.proj.weight" : "s_embedder.proj.weight", 2)
         let classes = try shapes.shape("y_embedder.embedding_table.weight", 2)[0] - 1
-        let conditioned = shapes.blockEnd("attn.")
+        let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
         let headWidth = try shapes.shape("blocks.0.attn.q_norm.weight", 1)[0]
         if isLinear {
             let (channels, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
@@ -55,14 +55,14 @@ extension PixNerdArchitecture: Codable {
         let generated = try shapes.shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let (_, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
         try self.init(
-            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: shapes.blockEnd(""),
+            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
-            fieldRatio: generated / (2 * fieldWidth * fieldWidth), classes: classes)
+            fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes)
     }
 
     /// The channels and side of a square patch that holds `values` numbers.
     private static func patch(values: Int, channels: Int?, _ origin: String) throws -> (channels: Int, side: Int) {
-        for channels in channels.map({ [$0] }) ?? [3, 4, 16] where values % channels == 0 {
+        for channels in channels.map({ [$0] }) ?? [3, 4, 16] where channels > 0 && values % channels == 0 {
             let side = Int(Double(values / channels).squareRoot().rounded())
             if side * side * channels == values { return (channels, side) }
         }
@@ -92,13 +92,5 @@ private struct PublishedShapes {
                 expected: "\(rank) dimensions, none of them 0")
         }
         return shape
-    }
-
-    /// One more than the largest number of a block that has a tensor whose name begins with `part`.
-    func blockEnd(_ part: String) -> Int {
-        source.names.compactMap { name -> Int? in
-            let parts = name.split(separator: ".", maxSplits: 2)
-            return parts.count == 3 && parts[0] == "blocks" && parts[2].hasPrefix(part) ? Int(parts[1]) : nil
-        }.max().map { $0 + 1 } ?? 0
     }
 }

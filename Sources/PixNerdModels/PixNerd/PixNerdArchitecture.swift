@@ -58,14 +58,15 @@ public struct PixNerdArchitecture: Sendable, Equatable {
 
     private func validate() throws {
         let sizes = [
-            ("hidden_size", hiddenSize), ("num_groups", heads), ("num_blocks", blocks),
-            ("num_cond_blocks", conditionedBlocks), ("patch_size", patchSize), ("in_channels", channels),
-            ("num_classes", classes),
+            ("hidden_size", hiddenSize, SizeLimit.width), ("num_groups", heads, SizeLimit.width),
+            ("num_blocks", blocks, SizeLimit.blocks), ("num_cond_blocks", conditionedBlocks, SizeLimit.blocks),
+            ("patch_size", patchSize, SizeLimit.patch), ("in_channels", channels, SizeLimit.channels),
+            ("num_classes", classes, SizeLimit.classes),
         ]
-        let fieldSizes = head == .field ? [("hidden_size_x", fieldWidth), ("nerf_mlpratio", fieldRatio)] : []
-        for (name, value) in sizes + fieldSizes where value < 1 {
-            throw PixNerdError(.invalidValue, "\(name)", found: "is \(value)", expected: "at least 1")
-        }
+        let fieldSizes = [
+            ("hidden_size_x", fieldWidth, SizeLimit.fieldWidth), ("nerf_mlpratio", fieldRatio, SizeLimit.fieldRatio),
+        ]
+        for (name, value, most) in sizes + (head == .field ? fieldSizes : []) { try require(name, value, in: 1...most) }
         guard hiddenSize % heads == 0, hiddenSize / heads % 4 == 0 else {
             throw PixNerdError(
                 .invalidValue, "hidden_size \(hiddenSize) / num_groups \(heads)",
@@ -99,24 +100,25 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         }
     }
 
-    /// Multiply-adds of one forward pass for one image, as the published code computes it.
+    /// Multiply-adds of one forward pass for one image, as the published code computes it, or the largest `Int`.
     public func multiplyAdds(height: Int, width: Int) -> Int {
-        let tokens = height / patchSize * (width / patchSize)
-        let pixels = patchSize * patchSize
-        let block =
-            tokens * (4 * hiddenSize * hiddenSize + 3 * hiddenSize * feedForwardWidth) + 2 * tokens * tokens
-            * hiddenSize
-            + 6 * hiddenSize * hiddenSize
+        func checked(_ value: Int) -> CheckedInt { CheckedInt(value) }
+        let tokens = checked(height / patchSize) * checked(width / patchSize)
+        let (hiddenSize, channels) = (checked(hiddenSize), checked(channels))
+        let pixels = checked(patchSize) * checked(patchSize)
+        let linear = 4 * hiddenSize * hiddenSize + 3 * hiddenSize * checked(feedForwardWidth)
+        let block = tokens * linear + 2 * tokens * tokens * hiddenSize + 6 * hiddenSize * hiddenSize
         let patches = tokens * channels * pixels * hiddenSize
-        let transformer = conditionedBlocks * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize
+        let transformer = checked(conditionedBlocks) * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize
         switch head {
         case .field:
-            let generated = 2 * fieldWidth * fieldWidth * fieldRatio
+            let fieldWidth = checked(fieldWidth)
+            let generated = 2 * fieldWidth * fieldWidth * checked(fieldRatio)
             let fieldBlock = tokens * (hiddenSize * generated + pixels * generated)
-            return transformer + (blocks - conditionedBlocks) * fieldBlock
-                + tokens * pixels * fieldWidth * (channels + 64 + channels)
+            let ends = tokens * pixels * fieldWidth * (channels + 64 + channels)
+            return (transformer + checked(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
-            return transformer + patches + 2 * hiddenSize * hiddenSize
+            return (transformer + patches + 2 * hiddenSize * hiddenSize).clamped
         }
     }
 }

@@ -15,7 +15,7 @@ struct AutoencoderReport {
         func yes(_ value: Bool) -> String { value ? "with" : "without" }
         var rows = [
             ("file", summary.path), ("kind", summary.kind),
-            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)),
+            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)), ("integrity", summary.integrity),
             ("autoencoder", "AutoencoderKL: \(summary.name ?? "not a published one")"),
             (
                 "",

@@ -17,6 +17,7 @@ struct CheckpointReport {
         add("file", summary.path)
         add("kind", summary.kind)
         add("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6))
+        add("integrity", summary.integrity)
         for (key, value) in summary.metadata.sorted(by: { $0.key < $1.key }) {
             add("metadata", "\(key): \(Self.shortened(value))")
         }

@@ -12,7 +12,7 @@ struct EncoderReport {
     init(_ summary: EncoderSummary, everyTensor: Bool) {
         var rows = [
             ("file", summary.path), ("kind", summary.kind),
-            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)),
+            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)), ("integrity", summary.integrity),
         ]
         if let architecture = summary.architecture, let name = summary.name {
             rows += [
