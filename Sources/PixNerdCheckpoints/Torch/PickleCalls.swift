@@ -34,7 +34,8 @@ extension Pickle {
 
     /// The bytes of an element of a storage; nil if its class is unknown.
     static func elementSize(ofStorage className: String) -> Int? {
-        elementType(ofStorage: className)?.size ?? className.split(separator: ".").last.flatMap { otherSizes[String($0)] }
+        elementType(ofStorage: className)?.size
+            ?? className.split(separator: ".").last.flatMap { otherSizes[String($0)] }
     }
 
     /// The element type of a storage's class; nil if it is not supported.

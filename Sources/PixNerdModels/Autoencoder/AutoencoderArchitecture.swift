@@ -64,7 +64,8 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
     private func validate() throws {
         let sizes = [
             ("in_channels", channels, SizeLimit.channels), ("latent_channels", latentChannels, SizeLimit.channels),
-            ("layers_per_block", blocksPerLevel, SizeLimit.blocksPerLevel), ("norm_num_groups", groups, SizeLimit.width),
+            ("layers_per_block", blocksPerLevel, SizeLimit.blocksPerLevel),
+            ("norm_num_groups", groups, SizeLimit.width),
             ("the number of block_out_channels", levelWidths.count, 16),
         ]
         for (name, value, most) in sizes { try require(name, value, in: 1...most) }

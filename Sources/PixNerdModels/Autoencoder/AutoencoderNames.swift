@@ -48,7 +48,8 @@ struct AutoencoderNames: TensorSource {
     private static func levels(_ names: [String], prefix: String) -> Int {
         let start = "\(prefix)decoder.up."
         return names.filter { $0.hasPrefix(start) }
-            .compactMap { Int($0.dropFirst(start.count).prefix { $0.isNumber }) }.filter { $0 < names.count }.max().map { $0 + 1 } ?? 0
+            .compactMap { Int($0.dropFirst(start.count).prefix { $0.isNumber }) }.filter { $0 < names.count }.max().map
+        { $0 + 1 } ?? 0
     }
 
     private static func isAttentionWeight(_ name: String) -> Bool {

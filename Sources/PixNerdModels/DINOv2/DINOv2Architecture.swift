@@ -166,7 +166,8 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         hasAttentionBias = source.shape(of: "\(prefix)0.\(naming.keyBias)") != nil
         self.naming = naming
         for (name, value, most) in [
-            ("width", width, SizeLimit.width), ("depth", depth, SizeLimit.blocks), ("patch", patchSize, SizeLimit.patch),
+            ("width", width, SizeLimit.width), ("depth", depth, SizeLimit.blocks),
+            ("patch", patchSize, SizeLimit.patch),
             ("grid", gridSize, SizeLimit.side), ("number of registers", registers, SizeLimit.width),
             ("width of the feed-forward layers", feedForwardWidth, 4 * SizeLimit.width),
         ] where value > most {

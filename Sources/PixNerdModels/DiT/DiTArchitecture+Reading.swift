@@ -60,7 +60,8 @@ extension DiTArchitecture {
         guard let heads = publishedHeads[width] else {
             throw PixNerdError(
                 .notFound, "\(origin)",
-                found: "\(likeness), and does not say how many heads it has: \(width) is not the width of a published DiT",
+                found:
+                    "\(likeness), and does not say how many heads it has: \(width) is not the width of a published DiT",
                 expected: "a number num_heads next to the weights",
                 advice: "save {\"model\": ..., \"num_heads\": ...} with torch.save")
         }

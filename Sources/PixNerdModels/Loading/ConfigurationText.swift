@@ -9,7 +9,8 @@ func configurationText(_ path: String) throws -> Data {
     let file = try MappedFile(path: path, kind: "a configuration in JSON")
     guard file.bytes.count <= most else {
         throw PixNerdError(
-            .malformed, "\(path)", found: "has \(file.bytes.count) bytes", expected: "a configuration of at most \(most)")
+            .malformed, "\(path)", found: "has \(file.bytes.count) bytes",
+            expected: "a configuration of at most \(most)")
     }
     try file.checkLength()
     return Data(file.bytes)

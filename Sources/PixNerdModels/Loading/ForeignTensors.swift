@@ -48,7 +48,9 @@ enum ForeignTensors {
         guard let first = names.first, let dot = first.firstIndex(of: ".") else { return nil }
         let prefix = String(first[...dot])
         // Parts of networks themselves, which are no prefix.
-        guard prefix != "blocks.", names.allSatisfy({ $0.hasPrefix(prefix) && $0.count > prefix.count }) else { return nil }
+        guard prefix != "blocks.", names.allSatisfy({ $0.hasPrefix(prefix) && $0.count > prefix.count }) else {
+            return nil
+        }
         return prefix
     }
 }

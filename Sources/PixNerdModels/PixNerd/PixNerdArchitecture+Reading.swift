@@ -55,7 +55,8 @@ extension PixNerdArchitecture: Codable {
         let generated = try shapes.shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let (_, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
         try self.init(
-            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: source.blockCount(after: "blocks."),
+            hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
+            blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
             fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes)
     }
