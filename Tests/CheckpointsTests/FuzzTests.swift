@@ -72,6 +72,16 @@ import Testing
         try fuzz("fuzz-zip.pt", files) { file, mutator in mutator.changed(file) }
     }
 
+    @Test func damagedEarlyTorchFiles() throws {
+        let tensors = [
+            ("a", PickleText.tensor(key: "1", count: 6, shape: [2, 3], strides: [3, 1])),
+            ("b", PickleText.tensor(key: "1", count: 6, offset: 1, shape: [2, 2], strides: [1, 2])),
+        ]
+        let made = EarlyTorchArchive(tensors, [(key: "1", values: [1, 2, 3, 4, 5, 6])]).bytes
+        let files = [made, try fixtureBytes("torch/before-1.6.pt")]
+        try fuzz("fuzz-early.pt", files) { file, mutator in mutator.changed(file) }
+    }
+
     @Test func damagedNpzFiles() throws {
         let files = try ["stored", "deflated", "version-2", "unread-types"].map { try fixtureBytes("npz/\($0).npz") }
         try fuzz("fuzz.npz", files, open: NpzFile.init(path:)) { file, mutator in mutator.changed(file) }

@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("before-1.6.pt", "before PyTorch 1.6"), ("torchscript.pt", "TorchScript"), ("bare.pkl", "bare pickle"),
+        ("torchscript.pt", "TorchScript"), ("bare.pkl", "bare pickle"),
         ("one-tensor.pt", "single tensor"), ("whole-model.pt", "models.pixnerd.PixNerd"),
         ("no-tensors.pt", "epoch, state_dict"), ("colliding.pt", "called a once"), ("bzip2.pt", "method 12"),
     ])

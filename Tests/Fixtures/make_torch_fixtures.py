@@ -106,6 +106,8 @@ def plain_files(write):
     torch.save(weights, buffer)
     (write.folder / "buffer.pt").write_bytes(buffer.getvalue())  # its entries stand under archive/
     write.expect("buffer.pt", weights)
+    # compared with malicious-beside-weights.pt, which holds the same tensor
+    write.save("before-1.6.pt", {"a": values(2)}, _use_new_zipfile_serialization=False)
     write.rewrite("deflated.pt", "plain.pt", entry=lambda zip, info, data: zip.writestr(
         info, data, compress_type=zipfile.ZIP_DEFLATED))
     write.rewrite("bzip2.pt", "plain.pt", entry=lambda zip, info, data: zip.writestr(
@@ -201,8 +203,6 @@ def wrapped_files(write, tiny):
 
 
 def refused_files(write):
-    weights = {"a": values(2)}
-    write.save("before-1.6.pt", weights, _use_new_zipfile_serialization=False)
     torch.jit.script(torch.nn.Linear(2, 2)).save(write.folder / "torchscript.pt")
     (write.folder / "bare.pkl").write_bytes(pickle.dumps({"a": 1}))
     write.save("one-tensor.pt", values(2))
