@@ -35,12 +35,13 @@ package final class MappedFile: @unchecked Sendable {
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
         identity = (status.st_dev, status.st_ino)
+        MappedFileFaults.add(bytes, path: path)
     }
 
     /// Checks that the file has not become shorter since it was opened: reading what it lost would end the program.
     ///
     /// A file that is cut short between this check and the reading of its bytes, or under another name, is not noticed
-    /// here.
+    /// here; see `MappedFileFaults`.
     ///
     /// - Throws: `PixNerdError` with both lengths.
     package func checkLength() throws {
@@ -72,7 +73,10 @@ package final class MappedFile: @unchecked Sendable {
         madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count, Int32(MADV_DONTNEED))
     }
 
-    deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count) }
+    deinit {
+        MappedFileFaults.remove(bytes)
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
+    }
 }
 
 extension Fingerprint {

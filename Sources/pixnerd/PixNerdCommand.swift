@@ -32,6 +32,7 @@ struct PixNerdCommand: ParsableCommand {
     static func main() {
         StandardStreams.fill()
         ProcessSignals.turnIntoErrors()
+        MappedFileFaults.endWithSentence()
         var command = RankedEnd.onlyRankZeroShows { try parsed() }
         do {
             try command.run()

@@ -120,6 +120,21 @@ import Testing
         }
     }
 
+    /// Whatever the moment at which it happens: before the weights are read, while they are used, or never.
+    @Test func aCheckpointThatIsCutShortWhileItIsSampled() throws {
+        try Workplace.with { place in
+            let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
+            try place.succeed("convert", tiny, "m.safetensors")
+            let sampling = try place.start(
+                "sampling", ["sample", "m.safetensors", "--out", "pictures", "--count", "100000", "--threads", "2"])
+            while !place.exists("pictures"), sampling.isRunning { usleep(10_000) }
+            #expect(truncate(place.path("m.safetensors"), 100) == 0)
+            let outcome = try place.finish("sampling", sampling)
+            #expect(outcome.isExit && outcome.status == 1, "\(outcome.status) \(outcome.errors)")
+            #expect(outcome.errors.contains("m.safetensors was cut short"), "\(outcome.errors)")
+        }
+    }
+
     @Test func filesFromBeforePyTorch16AreRead() throws {
         try Workplace.with { place in
             let text = try place.succeed("info", Fixtures.path("torch/before-1.6.pt"), "--tensors").output
