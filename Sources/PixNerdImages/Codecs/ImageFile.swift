@@ -11,14 +11,21 @@ public enum ImageFile {
     /// The maximum number of pixels of an image: 2^28, a square of 16,384. A file that claims more is refused before
     /// any memory is allocated for it.
     public static let maximumPixels = 1 << 28
+    /// The maximum number of bytes of an image file: as many as the pixels of the largest image take, and some.
+    static let maximumBytes = 3 * maximumPixels + (1 << 24)
+    /// The number of pixels above which a file must have a byte for each `maximumPixelsPerByte`.
+    private static let plausiblePixels = 1 << 26
+    /// More pixels per byte than colour images can have as PNG, even if they are blank.
+    private static let maximumPixelsPerByte = 400
 
     /// Reads a PNG or JPEG file. The contents determine the format, not the extension of the name.
     ///
     /// - Throws: `PixNerdError` if the file cannot be read, is neither PNG nor JPEG, is cut short or damaged, or claims
-    ///   more than `maximumPixels`.
+    ///   more than `maximumPixels`, or far more than its bytes can hold.
     public static func read(_ path: String) throws -> RGBImage {
-        let bytes = try readBytes(ofFile: path)
-        return try decode(bytes, name: path)
+        let block = ByteBlock()
+        defer { withExtendedLifetime(block) {} }
+        return try decode(readPicture(ofFile: path, into: block), name: path)
     }
 
     /// Decodes the bytes of a PNG or JPEG file.
@@ -57,60 +64,21 @@ public enum ImageFile {
 
     /// Checks the size that a file claims, before memory is allocated for it.
     ///
-    /// - Throws: `PixNerdError` unless it is between 1 and `maximumPixels` pixels.
-    static func checkSize(width: Int, height: Int, name: String) throws {
+    /// - Parameter bytes: the size of the file.
+    /// - Throws: `PixNerdError` unless it is between 1 and `maximumPixels` pixels, and plausible: some kilobytes can
+    ///   unfold to a gigabyte, but no picture that is worth to be seen does.
+    static func checkSize(width: Int, height: Int, bytes: Int, name: String) throws {
         // Both are below 2^32, so the product fits.
         if width <= 0 || height <= 0 || width * height > maximumPixels {
             throw PixNerdError(
                 .unsupported, "\(name)", found: "claims a size of \(width) x \(height) pixels",
                 expected: "at least 1 and at most \(maximumPixels) pixels")
         }
-    }
-}
-
-/// The format of a file, determined by its first bytes.
-enum ImageFormat: Equatable {
-    case png
-    case jpeg
-    /// A well-known unsupported format, with its article: "a GIF".
-    case other(String)
-    case unknown
-
-    /// The error for a file of an unsupported format.
-    func refusal(name: String, isEmpty: Bool) -> PixNerdError {
-        if case .other(let format) = self {
-            return PixNerdError(
-                .unsupported, "\(name)", found: "is \(format), which cannot be read",
-                advice: "convert it to PNG or JPEG")
-        }
-        return PixNerdError(
-            .malformed, "\(name)", found: isEmpty ? "is an empty file" : "is not a picture",
-            expected: "the contents of a PNG or JPEG file")
-    }
-
-    init(signatureOf bytes: UnsafeRawBufferPointer) {
-        func begins(_ signature: [UInt8], at offset: Int = 0) -> Bool {
-            bytes.count >= offset + signature.count
-                && bytes[offset..<offset + signature.count].elementsEqual(signature)
-        }
-        if begins([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) {
-            self = .png
-        } else if begins([0xFF, 0xD8, 0xFF]) {
-            self = .jpeg
-        } else if begins(Array("GIF8".utf8)) {
-            self = .other("a GIF")
-        } else if begins(Array("RIFF".utf8)) && begins(Array("WEBP".utf8), at: 8) {
-            self = .other("a WebP image")
-        } else if begins(Array("BM".utf8)) {
-            self = .other("a BMP")
-        } else if begins([0x49, 0x49, 0x2A, 0x00]) || begins([0x4D, 0x4D, 0x00, 0x2A]) {
-            self = .other("a TIFF")
-        } else if begins(Array("ftypavif".utf8), at: 4) {
-            self = .other("an AVIF image")
-        } else if begins(Array("ftyphei".utf8), at: 4) {
-            self = .other("a HEIF image")
-        } else {
-            self = .unknown
+        if width * height > plausiblePixels && width * height / maximumPixelsPerByte > bytes {
+            throw PixNerdError(
+                .unsupported, "\(name)",
+                found: "claims a size of \(width) x \(height) pixels in only \(bytes) bytes",
+                expected: "at most \(maximumPixelsPerByte) pixels per byte in a picture of this size")
         }
     }
 }

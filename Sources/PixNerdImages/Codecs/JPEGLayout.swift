@@ -11,6 +11,8 @@ struct JPEGLayout {
     private(set) var components = 0
     /// Whether an end-of-image marker was found.
     private(set) var isComplete = false
+    /// Whether EXIF says that the picture is to be shown turned or mirrored.
+    private(set) var isTurned = false
 
     init(_ bytes: UnsafeRawBufferPointer) {
         var position = 2
@@ -29,6 +31,10 @@ struct JPEGLayout {
                 if Self.isFrameHeader(marker) && length >= 8 && size == nil {
                     size = (width: Self.word(bytes, position + 5), height: Self.word(bytes, position + 3))
                     components = Int(bytes[position + 7])
+                }
+                if marker == 0xE1 {
+                    let segment = UnsafeRawBufferPointer(rebasing: bytes[position + 2..<position + length])
+                    isTurned = isTurned || EXIF.isTurned(inSegment: segment)
                 }
                 position += length
             }

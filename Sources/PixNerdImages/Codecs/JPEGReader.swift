@@ -31,7 +31,7 @@ final class JPEGDecoder {
         guard let (width, height) = layout.size else {
             throw PixNerdError(.malformed, "\(name)", found: "is a damaged JPEG file: it has no frame header")
         }
-        try ImageFile.checkSize(width: width, height: height, name: name)
+        try ImageFile.checkSize(width: width, height: height, bytes: bytes.count, name: name)
         guard [1, 3, 4].contains(layout.components) else {
             throw PixNerdError(
                 .unsupported, "\(name)", found: "is a JPEG file with \(layout.components) components",
@@ -111,10 +111,13 @@ final class JPEGDecoder {
 func decodeJPEG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
     let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
     let decoder = JPEGDecoder()
-    let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-        try decoder.decode(
-            bytes, width: width, height: height, components: layout.components, into: buffer.baseAddress!, name: name)
-        count = width * height * 3
+    return try LargePictures.withRoom(width * height * 3, name: name) {
+        let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+            try decoder.decode(
+                bytes, width: width, height: height, components: layout.components, into: buffer.baseAddress!,
+                name: name)
+            count = width * height * 3
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
     }
-    return RGBImage(width: width, height: height, pixels: pixels)
 }

@@ -5,11 +5,13 @@ import PixNerdSupport
 /// Decodes a PNG file to 8-bit RGB.
 func decodePNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
     let (width, height) = try sizeOfPNG(bytes, name: name)
-    let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-        try decodePNG(bytes, width: width, height: height, into: buffer.baseAddress!, name: name)
-        count = width * height * 3
+    return try LargePictures.withRoom(width * height * 3, name: name) {
+        let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
+            try decodePNG(bytes, width: width, height: height, into: buffer.baseAddress!, name: name)
+            count = width * height * 3
+        }
+        return RGBImage(width: width, height: height, pixels: pixels)
     }
-    return RGBImage(width: width, height: height, pixels: pixels)
 }
 
 /// Columns and rows of a PNG file.
@@ -19,7 +21,7 @@ func sizeOfPNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> (width: 
     try withMessage(name: name) {
         pn_png_size(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, &columns, &rows, $0)
     }
-    try ImageFile.checkSize(width: Int(columns), height: Int(rows), name: name)
+    try ImageFile.checkSize(width: Int(columns), height: Int(rows), bytes: bytes.count, name: name)
     return (Int(columns), Int(rows))
 }
 

@@ -15,6 +15,8 @@ struct PictureFacts: Sendable {
     let hasAlpha: Bool
     /// Whether values have more than eight bits, of which the lower ones are dropped on reading.
     let isDeep: Bool
+    /// Whether EXIF says that the image is to be shown turned or mirrored, which is ignored on reading.
+    let isTurned: Bool
 
     /// Nil if the bytes are not a PNG or JPEG file, or lack the headers.
     init?(_ bytes: UnsafeRawBufferPointer) {
@@ -24,28 +26,16 @@ struct PictureFacts: Sendable {
             guard let size = layout.size else { return nil }
             (width, height) = size
             color = layout.components == 1 ? .grey : layout.components == 4 ? .cmyk : .rgb
-            (isJPEG, hasAlpha, isDeep) = (true, false, false)
+            (isJPEG, hasAlpha, isDeep, isTurned) = (true, false, false, layout.isTurned)
         case .png:
             guard bytes.count >= 33 else { return nil }
             (width, height) = (Self.word(bytes, 16), Self.word(bytes, 20))
             let kind = bytes[25]
             color = kind == 3 ? .palette : kind & 2 == 0 ? .grey : .rgb
-            hasAlpha = kind & 4 != 0 || Self.hasTransparentColor(bytes)
-            (isJPEG, isDeep) = (false, bytes[24] == 16)
+            hasAlpha = kind & 4 != 0 || PNGChunks.hasTransparentColor(bytes)
+            (isJPEG, isDeep, isTurned) = (false, bytes[24] == 16, PNGChunks.isTurned(bytes))
         default: return nil
         }
-    }
-
-    /// Whether there is a tRNS chunk before the pixel data.
-    private static func hasTransparentColor(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var position = 8
-        while position + 8 <= bytes.count {
-            let name = bytes[position + 4..<position + 8]
-            if name.elementsEqual("tRNS".utf8) { return true }
-            if name.elementsEqual("IDAT".utf8) { return false }
-            position += 12 + word(bytes, position)
-        }
-        return false
     }
 
     private static func word(_ bytes: UnsafeRawBufferPointer, _ position: Int) -> Int {

@@ -12,6 +12,8 @@ final class PictureReader {
     private let pixels = ByteBlock()
     private let scratch = CropScratch()
     private let jpeg = JPEGDecoder()
+    /// Whether EXIF says that the image read last is to be shown turned or mirrored, which is ignored.
+    private(set) var isTurned = false
 
     // See ByteBlock.
     @inline(never)
@@ -34,13 +36,11 @@ final class PictureReader {
     ) throws {
         // Pointers into the blocks of this object are in use until the end, here and below.
         defer { withExtendedLifetime(self) {} }
-        var plan: CropPlan?
-        let (picture, halvings) = try decode(bytes(of: sample), name: sample.name) { width, height in
-            let made = CropPlan(transform, width: width, height: height, size: size, random: random)
-            plan = made
-            return fastDecode ? made.halvings : 0
+        let header = try header(bytes(of: sample), name: sample.name)
+        let plan = CropPlan(transform, width: header.width, height: header.height, size: size, random: random)
+        try withPicture(header, halvings: fastDecode ? plan.halvings : 0) { picture, halvings in
+            plan.run(picture, halved: halvings, into: output, scratch: scratch)
         }
-        plan!.run(picture, halved: halvings, into: output, scratch: scratch)
     }
 
     /// Reads an image at its own size.
@@ -48,50 +48,82 @@ final class PictureReader {
     /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
     func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
         defer { withExtendedLifetime(self) {} }
-        let (picture, _) = try decode(bytes(of: sample), name: sample.name) { _, _ in 0 }
-        let count = picture.width * picture.height * 3
-        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            picture.copy(to: buffer.baseAddress!)
-            initialized = count
+        return try withPicture(header(bytes(of: sample), name: sample.name)) { picture, _ in
+            let count = picture.width * picture.height * 3
+            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+                picture.copy(to: buffer.baseAddress!)
+                initialized = count
+            }
+            return RGBImage(width: picture.width, height: picture.height, pixels: bytes)
         }
-        return RGBImage(width: picture.width, height: picture.height, pixels: bytes)
+    }
+
+    /// Checks that the pixels of an image can be decoded, at an eighth of their size if it is a JPEG file.
+    ///
+    /// - Throws: `PixNerdError` if they cannot.
+    func check(_ bytes: UnsafeRawBufferPointer, name: String) throws {
+        defer { withExtendedLifetime(self) {} }
+        try withPicture(header(bytes, name: name), halvings: 3) { _, _ in }
     }
 
     /// The bytes of an image file, valid until the next one is read.
     func bytes(of sample: ImageCollection.Sample) throws -> UnsafeRawBufferPointer {
         let range = sample.range.map { (offset: $0.lowerBound, count: $0.count) }
-        return try readBytes(ofFile: sample.path, range: range, into: file)
+        return try readPicture(ofFile: sample.path, range: range, into: file)
+    }
+
+    /// What is known of an image before it is decoded.
+    private struct Header {
+        let bytes: UnsafeRawBufferPointer
+        let name: String
+        let width: Int
+        let height: Int
+        /// Nil for a PNG file.
+        let jpeg: JPEGLayout?
+    }
+
+    private func header(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Header {
+        let header: Header
+        switch ImageFormat(signatureOf: bytes) {
+        case .jpeg:
+            let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
+            header = Header(bytes: bytes, name: name, width: width, height: height, jpeg: layout)
+        case .png:
+            let (width, height) = try sizeOfPNG(bytes, name: name)
+            header = Header(bytes: bytes, name: name, width: width, height: height, jpeg: nil)
+        case let format:
+            throw format.refusal(name: name, isEmpty: bytes.isEmpty)
+        }
+        try Self.checkSides(header.width, header.height, name: name)
+        isTurned = header.jpeg?.isTurned ?? PNGChunks.isTurned(bytes)
+        return header
     }
 
     /// Decodes an image.
     ///
-    /// - Parameter halvings: returns, for the size of the image, how often a JPEG may be halved during decoding.
-    /// - Returns: the image, valid until the next one is decoded, and how often it was halved.
-    func decode(
-        _ bytes: UnsafeRawBufferPointer, name: String, halvings: (_ width: Int, _ height: Int) -> Int
-    ) throws -> (picture: PixelView, halvings: Int) {
+    /// - Parameters:
+    ///   - halvings: how often a JPEG file may be halved during decoding.
+    ///   - body: receives the image, valid until the call ends, and how often it was halved.
+    private func withPicture<Result>(
+        _ header: Header, halvings: Int = 0, _ body: (PixelView, _ halvings: Int) throws -> Result
+    ) throws -> Result {
         defer { withExtendedLifetime(self) {} }
-        switch ImageFormat(signatureOf: bytes) {
-        case .jpeg:
-            let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
-            try Self.checkSides(width, height, name: name)
-            let times = min(halvings(width, height), 3)
-            let view = PixelView(
-                pixels.reserve(JPEGDecoder.halved(width, times: times) * JPEGDecoder.halved(height, times: times) * 3),
-                width: JPEGDecoder.halved(width, times: times), height: JPEGDecoder.halved(height, times: times))
-            try jpeg.decode(
-                bytes, width: width, height: height, components: layout.components, halvings: times,
-                isQuick: fastDecode, into: pixels.base, name: name)
-            return (view, times)
-        case .png:
-            let (width, height) = try sizeOfPNG(bytes, name: name)
-            try Self.checkSides(width, height, name: name)
-            _ = halvings(width, height)
-            let memory = pixels.reserve(width * height * 3)
-            try decodePNG(bytes, width: width, height: height, into: memory, name: name)
-            return (PixelView(memory, width: width, height: height), 0)
-        case let format:
-            throw format.refusal(name: name, isEmpty: bytes.isEmpty)
+        let times = header.jpeg == nil ? 0 : min(halvings, 3)
+        let width = JPEGDecoder.halved(header.width, times: times)
+        let height = JPEGDecoder.halved(header.height, times: times)
+        let size = width * height * 3
+        return try LargePictures.withRoom(size, name: header.name) {
+            let memory = pixels.reserve(size)
+            // What is huge is freed at once, not kept for the next image.
+            defer { if size > 1 << 28 { _ = pixels.reserve(0) } }
+            if let layout = header.jpeg {
+                try jpeg.decode(
+                    header.bytes, width: header.width, height: header.height, components: layout.components,
+                    halvings: times, isQuick: fastDecode, into: memory, name: header.name)
+            } else {
+                try decodePNG(header.bytes, width: width, height: height, into: memory, name: header.name)
+            }
+            return try body(PixelView(memory, width: width, height: height), times)
         }
     }
 

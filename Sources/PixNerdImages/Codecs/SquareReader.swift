@@ -18,6 +18,9 @@ public final class SquareReader {
         reader = PictureReader(fastDecode: fastDecode)
     }
 
+    /// The name of an image of the collection in messages.
+    public func name(at place: Int) -> String { collection.samples[place].name }
+
     /// Reads a batch of images, leaving out those that cannot be read.
     ///
     /// - Parameters:

@@ -62,10 +62,15 @@ public struct DatasetReport: Sendable, Codable {
     /// Number of images with alpha or a transparent colour.
     public let alpha: Int
     public let sixteenBit: Int
+    /// Number of images that EXIF says are to be shown turned or mirrored. They are read as they are stored.
+    public let turned: Int
     /// Images that training would skip, in the collection's order.
     public let unreadable: [Unreadable]
     /// Number of images left out because their format is not supported, by extension.
     public let unsupported: [String: Int]
+    /// Sentences about what else is left out, about a layout that looks like a mistake, and about classes without
+    /// images.
+    public let remarks: [String]
 
     /// Reads every image of a collection, on all processors.
     ///
@@ -102,10 +107,12 @@ public struct DatasetReport: Sendable, Codable {
         palette = facts.count { $0.color == .palette }
         alpha = facts.count { $0.hasAlpha }
         sixteenBit = facts.count { $0.isDeep }
+        turned = facts.count { $0.isTurned }
         unreadable = zip(collection.samples, findings).compactMap { sample, finding in
             finding.problem.map { Unreadable(name: sample.name, reason: $0) }
         }
         unsupported = collection.unsupported
+        remarks = collection.otherRemarks
     }
 
     /// The result of reading one image.
@@ -142,7 +149,7 @@ public struct DatasetReport: Sendable, Codable {
             let bytes = try reader.bytes(of: sample)
             let facts = PictureFacts(bytes)
             do {
-                _ = try reader.decode(bytes, name: sample.name) { _, _ in 3 }
+                try reader.check(bytes, name: sample.name)
                 return Finding(facts: facts, problem: nil)
             } catch {
                 // The size in the header of a broken file must not be counted.

@@ -13,6 +13,11 @@ struct FolderListing {
     let identity: Identity
     private(set) var files: [String] = []
     private(set) var folders: [String] = []
+    /// What is neither a file nor a folder: FIFOs, sockets and devices.
+    private(set) var irregular: [String] = []
+    /// Folders, and files with extensions of images, whose names are not UTF-8 text, with the wrong bytes replaced.
+    /// Paths are handled as text, so these could not be opened.
+    private(set) var foreign: [String] = []
 
     init(_ path: String) throws {
         guard let directory = opendir(path) else {
@@ -28,29 +33,47 @@ struct FolderListing {
         while let entry = readdir(directory) {
             let bytes = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: CChar.self)
             guard bytes[0] != CChar(UInt8(ascii: ".")) else { continue }
-            let isFolder = Self.isFolder(entry.pointee.d_type, name: bytes, in: directory)
-            // Paths are handled as text, so a name that is not valid text could not be opened later.
+            let kind = Self.kind(entry.pointee.d_type, name: bytes, in: directory)
             guard let name = String(validatingCString: bytes) else {
-                throw PixNerdError(
-                    .unsupported, "\(joined(path, String(cString: bytes)))", found: "has a name that is not UTF-8 text",
-                    advice: "rename it")
+                let repaired = String(cString: bytes)
+                if kind == .folder || PictureExtension(of: repaired) != nil { foreign.append(repaired) }
+                continue
             }
-            if isFolder { folders.append(name) } else { files.append(name) }
+            switch kind {
+            case .file: files.append(name)
+            case .folder: folders.append(name)
+            case .irregular: irregular.append(name)
+            }
         }
         files.sort(by: precedes)
         folders.sort(by: precedes)
+        irregular.sort(by: precedes)
+        foreign.sort(by: precedes)
     }
 
     private static let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name)!
 
-    /// Whether an entry is a folder or a link to one. Queries the file system only if the listing does not say.
-    private static func isFolder(_ type: UInt8, name: UnsafePointer<CChar>, in directory: OpaquePointer) -> Bool {
+    private enum Kind {
+        case file
+        case folder
+        case irregular
+    }
+
+    /// The kind of an entry, or of what it links to. Queries the file system only if the listing does not say. A broken
+    /// link counts as a file, which cannot be read later.
+    private static func kind(_ type: UInt8, name: UnsafePointer<CChar>, in directory: OpaquePointer) -> Kind {
         switch Int(type) {
-        case Int(DT_DIR): return true
+        case Int(DT_REG): return .file
+        case Int(DT_DIR): return .folder
         case Int(DT_LNK), Int(DT_UNKNOWN):
             var status = stat()
-            return fstatat(dirfd(directory), name, &status, 0) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        default: return false
+            guard fstatat(dirfd(directory), name, &status, 0) == 0 else { return .file }
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: return .file
+            case S_IFDIR: return .folder
+            default: return .irregular
+            }
+        default: return .irregular
         }
     }
 }

@@ -16,28 +16,21 @@ extension ImageCollection {
             return try open(root: root).withoutClasses
         }
         var samples: [Sample] = []
-        var unsupported: [String: Int] = [:]
+        var leftOut = LeftOut()
         for folder in try ImageFolder.foldersBelow(root) {
-            for file in folder.files {
-                switch PictureExtension(of: file) {
-                case .readable: samples.append(Sample(path: joined(folder.path, file), label: 0))
-                case .unreadable(let kind): unsupported[kind, default: 0] += 1
-                case .none: break
-                }
-            }
+            samples += leftOut.readable(in: folder).map { Sample(path: $0, label: 0) }
         }
         guard !samples.isEmpty else {
-            throw PixNerdError(
-                .malformed, "\(root)", found: "holds no PNG or JPEG picture\(ImageFolder.only(unsupported))")
+            throw PixNerdError(.malformed, "\(root)", found: "holds no PNG or JPEG picture\(leftOut.only)")
         }
-        return ImageCollection(root: root, classes: [root], samples: samples, unsupported: unsupported)
+        return ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
     }
 
     private var withoutClasses: ImageCollection {
         ImageCollection(
             root: root, classes: [root],
             samples: samples.map { Sample(path: $0.path, entry: $0.entry, range: $0.range, label: 0) },
-            unsupported: unsupported)
+            leftOut: leftOut)
     }
 
     /// Indices into `samples` of at most `count` images, evenly spread.

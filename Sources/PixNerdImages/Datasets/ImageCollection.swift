@@ -32,8 +32,11 @@ public struct ImageCollection: Sendable {
     public let classes: [String]
     /// The images, in an order that depends only on their names. Never empty.
     public let samples: [Sample]
+    /// Files that are left out although they look like images, and what in the layout looks like a mistake.
+    public let leftOut: LeftOut
+
     /// Number of images left out because their format is not supported, by extension in lower case.
-    public let unsupported: [String: Int]
+    public var unsupported: [String: Int] { leftOut.unsupported }
 
     /// Creates a collection of images that are already known.
     ///
@@ -41,8 +44,8 @@ public struct ImageCollection: Sendable {
     ///   - root: the name of the collection in messages.
     ///   - classes: the names of the classes, by label.
     ///   - samples: the images, at least one, each with a label below the number of classes.
-    ///   - unsupported: number of images left out because of their format, by extension.
-    public init(root: String, classes: [String], samples: [Sample], unsupported: [String: Int] = [:]) {
+    ///   - leftOut: files that look like images and are not among them.
+    public init(root: String, classes: [String], samples: [Sample], leftOut: LeftOut = LeftOut()) {
         precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
             samples.allSatisfy { classes.indices.contains($0.label) },
@@ -50,7 +53,24 @@ public struct ImageCollection: Sendable {
         self.root = root
         self.classes = classes
         self.samples = samples
-        self.unsupported = unsupported
+        self.leftOut = leftOut
+    }
+
+    /// Sentences for a person about what is left out, whether the layout looks like a mistake, and classes without
+    /// images. Empty for a sound dataset.
+    public var remarks: [String] { [leftOut.formatsRemark].compactMap { $0 } + otherRemarks }
+
+    /// The remarks without that about unsupported formats.
+    var otherRemarks: [String] {
+        var isEmpty = [Bool](repeating: true, count: classes.count)
+        for sample in samples { isEmpty[sample.label] = false }
+        let empty = isEmpty.indices.filter { isEmpty[$0] }
+        guard !empty.isEmpty else { return leftOut.otherRemarks }
+        let names = empty.prefix(5).map { classes[$0] }.joined(separator: ", ")
+        let remark =
+            "\(empty.count) of the \(counted(classes.count, "class", plural: "classes")) \(empty.count == 1 ? "has" : "have") "
+            + "no image (\(names)\(empty.count > 5 ? ", ..." : "")); a model learns nothing about \(empty.count == 1 ? "it" : "them")."
+        return leftOut.otherRemarks + [remark]
     }
 
     /// Finds the images of a folder or of shards.
@@ -61,8 +81,9 @@ public struct ImageCollection: Sendable {
     /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
     public static func open(root: String) throws -> ImageCollection {
         var status = stat()
-        let isFolder = stat(root, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-        if !isFolder && (root.lowercased().hasSuffix(".tar") || root.contains("{")) {
+        let exists = stat(root, &status) == 0
+        let isFolder = exists && status.st_mode & S_IFMT == S_IFDIR
+        if !isFolder && (root.lowercased().hasSuffix(".tar") || !exists && root.contains("{")) {
             return try TarShards.collection(root: root)
         }
         return try ImageFolder(root: root).collection

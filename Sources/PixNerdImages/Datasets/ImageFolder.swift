@@ -27,15 +27,18 @@ public struct ImageFolder: Sendable {
     public let classes: [String]
     /// The images, class by class. Never empty.
     public let samples: [Sample]
+    /// Files that are left out although they look like images, and what in the layout looks like a mistake.
+    public let leftOut: LeftOut
+
     /// Number of image files left out because their format is not supported, by extension in lower case, such as
     /// `["webp": 12]`.
-    public let unsupported: [String: Int]
+    public var unsupported: [String: Int] { leftOut.unsupported }
 
     /// The folder as a collection, which the loader takes.
     public var collection: ImageCollection {
         ImageCollection(
             root: root, classes: classes,
-            samples: samples.map { ImageCollection.Sample(path: $0.path, label: $0.label) }, unsupported: unsupported)
+            samples: samples.map { ImageCollection.Sample(path: $0.path, label: $0.label) }, leftOut: leftOut)
     }
 
     /// Finds the classes and images of a folder. No file is opened.
@@ -48,28 +51,28 @@ public struct ImageFolder: Sendable {
         self.root = root
         classes = top.folders
         var samples: [Sample] = []
-        var unsupported: [String: Int] = [:]
+        var leftOut = LeftOut()
+        leftOut.addRoot(top)
+        var parts: [SplitFolders.Part] = []
         for (label, name) in classes.enumerated() {
             let countBefore = samples.count
-            var other: [String: Int] = [:]
-            for folder in try Self.foldersBelow(joined(root, name)) {
-                for file in folder.files {
-                    switch PictureExtension(of: file) {
-                    case .readable: samples.append(Sample(path: joined(folder.path, file), label: label))
-                    case .unreadable(let kind): other[kind, default: 0] += 1
-                    case .none: break
-                    }
-                }
+            var own = LeftOut()
+            let folders = try Self.foldersBelow(joined(root, name))
+            for folder in folders {
+                for path in own.readable(in: folder) { samples.append(Sample(path: path, label: label)) }
             }
             if samples.count == countBefore {
                 throw PixNerdError(
                     .malformed, "The class folder \(joined(root, name))",
-                    found: "holds no PNG or JPEG picture\(Self.only(other))", advice: "put pictures in it or remove it")
+                    found: "holds no PNG or JPEG picture\(own.only)",
+                    advice: "\(folders.lazy.compactMap(Self.strangeFile).first ?? "put pictures in it or remove it")")
             }
-            unsupported.merge(other, uniquingKeysWith: +)
+            parts.append(SplitFolders.Part(name: name, top: folders[0]))
+            leftOut.add(own)
         }
+        leftOut.layout = SplitFolders.remark(root, parts)
         self.samples = samples
-        self.unsupported = unsupported
+        self.leftOut = leftOut
     }
 
     /// The listing of the root, or an error that describes the expected layout.
@@ -80,14 +83,11 @@ public struct ImageFolder: Sendable {
                 .fromErrno, "The image folder \(root)", found: "cannot be opened: \(systemReason())",
                 expected: "\(root)/class/image.jpg")
         }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw PixNerdError(
-                .invalidValue, "\(root)", found: "is a file", expected: "a folder with one folder of images per class")
-        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw DataFile.refusal(root) }
         let top = try FolderListing(root)
         guard top.folders.isEmpty else { return top }
         let pictures = top.files.count { PictureExtension(of: $0) != nil }
-        let shards = top.files.filter { $0.hasSuffix(".tar") }
+        let shards = top.files.filter { $0.lowercased().hasSuffix(".tar") }
         if let first = shards.first {
             throw PixNerdError(
                 .invalidValue, "\(root)", found: "holds no folders but \(counted(shards.count, "tar file"))",
@@ -95,9 +95,24 @@ public struct ImageFolder: Sendable {
                     + "\(joined(root, "shards-{000..099}.tar"))")
         }
         let found = pictures == 0 ? "no folders" : "no folders but \(counted(pictures, "picture"))"
+        let foreign = top.foreign.isEmpty ? "" : " and \(counted(top.foreign.count, "name")) that are not UTF-8 text"
         throw PixNerdError(
-            .malformed, "\(root)", found: "holds \(found)",
-            expected: "one folder for each class, such as \(joined(root, "class/image.jpg"))")
+            .malformed, "\(root)", found: "holds \(found)\(foreign)",
+            expected: "one folder for each class, such as \(joined(root, "class/image.jpg"))",
+            advice: strangeFile(top).map { "\($0)" })
+    }
+
+    /// A clause about a file that holds images or describes them in a way that is not read; nil if there is none.
+    private static func strangeFile(_ folder: FolderListing) -> String? {
+        for file in folder.files {
+            if LeftOut.isMetadata(file) {
+                return "\(joined(folder.path, file)) is not read: sort the images into a folder for each class"
+            }
+            if let advice = DataFile.advice(forName: file) {
+                return "\(joined(folder.path, file)) is not read: \(advice)"
+            }
+        }
+        return nil
     }
 
     /// A folder and all folders below it, sorted by path. Links to an enclosing folder are not followed.
@@ -113,38 +128,5 @@ public struct ImageFolder: Sendable {
         }
         try visit(path, above: [])
         return found.sorted { precedes($0.path, $1.path) }
-    }
-
-    /// A clause about unsupported files, such as ", only 3 .gif and 1 .webp (convert those)"; empty if there are none.
-    static func only(_ unsupported: [String: Int]) -> String {
-        if unsupported.isEmpty { return "" }
-        let kinds = unsupported.sorted { $0.key < $1.key }.map { "\($0.value) .\($0.key)" }
-        return ", only \(kinds.joined(separator: " and ")) (convert those)"
-    }
-}
-
-/// The image format that the extension of a file name indicates.
-enum PictureExtension: Equatable {
-    case readable
-    /// An unsupported image format, by its extension in lower case.
-    case unreadable(String)
-
-    /// Extensions of unsupported image formats.
-    static let unreadableKinds = ["webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"]
-
-    /// Nil if the extension is not that of an image.
-    init?(of name: String) {
-        guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return nil }
-        let ending = name[name.index(after: dot)...]
-        // Most files have one of these extensions; comparing them first avoids creating a string.
-        if ending == "JPEG" || ending == "jpg" || ending == "png" {
-            self = .readable
-            return
-        }
-        switch ending.lowercased() {
-        case "jpg", "jpeg", "png": self = .readable
-        case let kind where Self.unreadableKinds.contains(kind): self = .unreadable(kind)
-        default: return nil
-        }
     }
 }

@@ -27,23 +27,23 @@ public enum TarShards {
             results.withLock { $0[number] = result }
         }
         let shards = try results.withLock { $0 }.map { try $0!.get() }
-        var unsupported: [String: Int] = [:]
-        for shard in shards { unsupported.merge(shard.unsupported, uniquingKeysWith: +) }
+        var leftOut = LeftOut()
+        for shard in shards { leftOut.add(shard.leftOut) }
         let samples = shards.flatMap(\.samples)
         guard !samples.isEmpty else {
             throw PixNerdError(
-                .malformed, "\(root)", found: "holds no PNG or JPEG picture\(ImageFolder.only(unsupported))",
+                .malformed, "\(root)", found: "holds no PNG or JPEG picture\(leftOut.only)",
                 expected: "pairs of files such as 000017.jpg and 000017.cls")
         }
         let classes = try classNames(beside: paths[0], count: samples.map(\.label).max()! + 1)
-        return ImageCollection(root: root, classes: classes, samples: samples, unsupported: unsupported)
+        return ImageCollection(root: root, classes: classes, samples: samples, leftOut: leftOut)
     }
 
     /// The names of at least `count` classes.
     private static func classNames(beside shard: String, count: Int) throws -> [String] {
         let folder = shard.lastIndex(of: "/").map { String(shard[...$0]) } ?? ""
         for file in ["classes.txt", "classnames.txt"].map({ folder + $0 })
-        where FileManager.default.fileExists(atPath: file) {
+        where isFolder(file) != nil {
             let text = String(decoding: try readBytes(ofFile: file), as: UTF8.self)
             var names = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
@@ -63,7 +63,7 @@ public enum TarShards {
     /// The samples of one tar file.
     private struct Shard {
         private(set) var samples: [ImageCollection.Sample] = []
-        private(set) var unsupported: [String: Int] = [:]
+        private(set) var leftOut = LeftOut()
 
         init(_ path: String) throws {
             let archive = try TarFile(path)
@@ -73,24 +73,12 @@ public enum TarShards {
                 // Names that begin with a dot are metadata of the operating system, not images.
                 guard let dot = entry.name[base...].firstIndex(of: "."), dot != base else { continue }
                 let key = String(entry.name[..<dot])
-                if key != group.key {
+                // By bytes: Swift takes the two spellings of an accented letter as equal.
+                if !key.utf8.elementsEqual(group.key.utf8) {
                     try finish(group, path)
                     group = Group(key: key)
                 }
-                switch entry.name[entry.name.index(after: dot)...].lowercased() {
-                case "jpg", "jpeg", "png":
-                    if let other = group.picture {
-                        throw PixNerdError(
-                            .malformed, "The shard \(path)",
-                            found: "has two pictures for one sample, \(other.name) and \(entry.name)", expected: "one")
-                    }
-                    group.picture = (entry.name, entry.data)
-                case "cls":
-                    group.label = try Self.label(entry, path)
-                case let kind where PictureExtension.unreadableKinds.contains(kind):
-                    group.otherKind = kind
-                default: break
-                }
+                try add(entry, ending: entry.name[entry.name.index(after: dot)...], to: &group, path)
             }
             try finish(group, path)
         }
@@ -101,6 +89,27 @@ public enum TarShards {
             var picture: (name: String, data: Range<Int>)?
             var label: Int?
             var otherKind: String?
+        }
+
+        private mutating func add(
+            _ entry: TarFile.Entry, ending: Substring, to group: inout Group, _ path: String
+        ) throws {
+            if ending.lowercased() == "cls" {
+                group.label = try Self.label(entry, path)
+                return
+            }
+            switch PictureExtension(ending: ending) {
+            case .readable:
+                if let other = group.picture {
+                    throw PixNerdError(
+                        .malformed, "The shard \(path)",
+                        found: "has two pictures for one sample, \(other.name) and \(entry.name)", expected: "one")
+                }
+                group.picture = (entry.name, entry.data)
+            case .unreadable(let kind): group.otherKind = kind
+            case nil:
+                if PictureExtension(of: entry.name) != nil { leftOut.dotted.add("\(path)/\(entry.name)") }
+            }
         }
 
         private mutating func finish(_ group: Group, _ path: String) throws {
@@ -117,7 +126,7 @@ public enum TarShards {
                     .malformed, "The class \(group.key).cls in the shard \(path)", found: "has no picture",
                     expected: "\(group.key).jpg or .png next to it")
             default:
-                if let kind = group.otherKind { unsupported[kind, default: 0] += 1 }
+                if let kind = group.otherKind { leftOut.unsupported[kind, default: 0] += 1 }
             }
         }
 

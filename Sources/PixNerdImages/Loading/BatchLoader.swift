@@ -30,7 +30,7 @@ public final class BatchLoader: Sendable {
     ///   - transform: cropping and flipping of the images.
     ///   - fastDecode: lets the JPEG decoder halve large images and take shortcuts, instead of decoding every pixel as
     ///     Pillow does.
-    ///   - logger: receives a warning for each unreadable image.
+    ///   - logger: receives the collection's remarks, and a warning for each unreadable image.
     public init(
         collection: ImageCollection, imageSize: Int, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
@@ -47,6 +47,10 @@ public final class BatchLoader: Sendable {
             collection: collection, imageSize: imageSize, plan: plan, transform: transform,
             fastDecode: fastDecode, order: SampleOrder(seed: seed, count: collection.samples.count),
             startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting), logger: logger)
+        // Once where several processes share the steps.
+        if plan.share.lowerBound == 0 {
+            for remark in collection.remarks { logger.warning("\(collection.root): \(remark)") }
+        }
         // Threads retain the work and not the loader, so that the loader can be deallocated and stop them.
         for number in 0..<workers {
             let thread = Thread { [work] in work.run() }

@@ -58,6 +58,7 @@ final class LoaderWork: @unchecked Sendable {
     private var slots: [Int: Slot] = [:]
     private var mostSlots = 0
     private var unreadable: Set<Int> = []
+    private var hasToldOfTurned = false
     private var failure: PixNerdError?
     private var isStopped = false
     private var running: Int
@@ -201,6 +202,7 @@ final class LoaderWork: @unchecked Sendable {
                     collection.samples[index], transform: transform, size: imageSize,
                     random: ImageTransform.stream(seed: seed, epoch: job.epoch, index: index),
                     into: job.pixels.base + job.position * pictureBytes)
+                if reader.isTurned { reportTurned(index) }
                 return index
             } catch {
                 reportUnreadable(index, reason: "\(error)")
@@ -218,5 +220,18 @@ final class LoaderWork: @unchecked Sendable {
     private func reportUnreadable(_ index: Int, reason: String) {
         let isNew = condition.withLock { unreadable.insert(index).inserted }
         if isNew { logger.warning("Skipping an unreadable picture: \(reason)") }
+    }
+
+    private func reportTurned(_ index: Int) {
+        let isNew = condition.withLock {
+            defer { hasToldOfTurned = true }
+            return !hasToldOfTurned
+        }
+        guard isNew else { return }
+        logger.warning(
+            """
+            EXIF says that \(collection.samples[index].name), and perhaps other images, are to be shown turned; all are \
+            read as they are stored
+            """)
     }
 }
