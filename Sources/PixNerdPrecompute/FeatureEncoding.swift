@@ -22,6 +22,7 @@ public struct FeatureEncoding {
         _ encoder: DINOv2, _ pictures: ImageCollection, imageSize: Int, basePatch: Int, fastDecode: Bool = false,
         to path: String
     ) throws {
+        try ShardLimit.check(imageSize: imageSize)
         if let problem = sizeProblem(imageSize, multiple: basePatch) {
             throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }

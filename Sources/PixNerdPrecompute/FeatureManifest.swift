@@ -32,6 +32,9 @@ package struct FeatureManifest: ShardManifest {
     package var columns: [ShardColumn] {
         [ShardColumn(name: "features", fingerprints: "pixels", shape: [grid * grid, width])]
     }
+    package var hasSoundSizes: Bool {
+        ShardLimit.widths.contains(width) && ShardLimit.sides.contains(grid) && ShardLimit.sides.contains(imageSize)
+    }
     package var type: ElementType { .float16 }
     package var weights: String { encoder }
 }

@@ -27,6 +27,7 @@ public struct LatentEncoding {
         fastDecode: Bool = false, to path: String
     ) throws {
         let (channels, reduction) = (autoencoder.latentChannels, autoencoder.reduction)
+        try ShardLimit.check(imageSize: imageSize)
         if let problem = sizeProblem(imageSize, multiple: reduction) {
             throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }

@@ -37,6 +37,10 @@ package struct LatentManifest: ShardManifest {
             ShardColumn(name: "moments_mirrored", fingerprints: "pixels_mirrored", shape: shape),
         ]
     }
+    package var hasSoundSizes: Bool {
+        ShardLimit.widths.contains(latentChannels) && ShardLimit.sides.contains(imageSize)
+            && ShardLimit.sides.contains(reduction)
+    }
     package var type: ElementType { ElementType(rawValue: elementType) ?? .float32 }
     package var weights: String { autoencoder }
 }

@@ -21,6 +21,8 @@ package protocol ShardManifest: Codable, Sendable, Equatable {
     /// The tensors stored for each image.
     var columns: [ShardColumn] { get }
     var type: ElementType { get }
+    /// Whether the numbers that `columns` is computed from are within the limits of a manifest that was written here.
+    var hasSoundSizes: Bool { get }
     /// Fingerprint of the weights that the numbers were computed with.
     var weights: String { get }
 }
@@ -35,6 +37,22 @@ package struct ShardColumn: Equatable {
 
     /// Number of elements in a row.
     package var count: Int { shape.reduce(1, *) }
+}
+
+/// Upper limits of the numbers in a manifest, so that their products fit into integers.
+enum ShardLimit {
+    static let pictures = 1 << 40
+    static let sides = 1...ImageFile.maximumSide
+    static let widths = 1...1 << 16
+
+    /// Checks the side of the images to encode.
+    static func check(imageSize: Int) throws {
+        guard sides.contains(imageSize) else {
+            throw PixNerdError(
+                .invalidValue, "The image size", found: "is \(imageSize)",
+                expected: "a number from 1 to \(ImageFile.maximumSide)")
+        }
+    }
 }
 
 extension ShardManifest {
@@ -56,8 +74,12 @@ extension ShardManifest {
         min(mostPicturesPerShard, max(1, shardBytes / pictureBytes))
     }
 
-    /// Size of all numbers in bytes.
-    package var bytes: Int { pictures * columns.reduce(0) { $0 + $1.count } * type.size }
+    /// Size of all numbers in bytes; the largest integer if it is too large for one.
+    package var bytes: Int {
+        let (product, isTooLarge) = pictures.multipliedReportingOverflow(
+            by: columns.reduce(0) { $0 + $1.count } * type.size)
+        return isTooLarge ? .max : product
+    }
 
     package var shards: Int { (pictures + picturesPerShard - 1) / picturesPerShard }
 
@@ -71,8 +93,11 @@ extension ShardManifest {
     /// - Throws: `PixNerdError` if the file is not such a manifest.
     package static func read(in directory: String) throws -> Self? {
         let path = path(in: directory)
-        guard let json = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return nil }
-        guard let manifest = try? JSONDecoder().decode(Self.self, from: json), manifest.picturesPerShard > 0,
+        guard isFolder(path) != nil else { return nil }
+        let json = Data(try readBytes(ofFile: path))
+        guard let manifest = try? JSONDecoder().decode(Self.self, from: json),
+            (1...ShardLimit.pictures).contains(manifest.pictures),
+            (1...ShardLimit.pictures).contains(manifest.picturesPerShard), manifest.hasSoundSizes,
             manifest.columns.allSatisfy({ $0.shape.allSatisfy { $0 > 0 } })
         else {
             throw PixNerdError(
@@ -117,9 +142,16 @@ extension ImageCollection {
     package var namesFingerprint: String {
         var fingerprint = Fingerprint()
         for sample in samples {
-            fingerprint.add(sample.name.hasPrefix(root) ? String(sample.name.dropFirst(root.count)) : sample.name)
+            fingerprint.add(nameBelowRoot(sample))
         }
         return fingerprint.text
+    }
+
+    /// The name of an image without the root that it begins with, compared by bytes.
+    package func nameBelowRoot(_ sample: Sample) -> String {
+        let name = sample.name
+        guard name.utf8.starts(with: root.utf8) else { return name }
+        return String(decoding: name.utf8.dropFirst(root.utf8.count), as: UTF8.self)
     }
 }
 

@@ -35,6 +35,8 @@ extension ShardManifest {
         to directory: String, _ reader: SquareReader, batchSize: Int, _ watcher: ShardWatcher,
         encode: (LoadedBatch) -> [(pictures: LoadedBatch, rows: Tensor)]
     ) throws -> ShardProgress {
+        let batchSize = min(max(batchSize, 1), picturesPerShard)
+        try checkMemory(batchSize, side: reader.imageSize)
         var result = ShardProgress()
         for shard in 0..<shards {
             let places = places(ofShard: shard)
@@ -54,6 +56,7 @@ extension ShardManifest {
                 let range = start..<min(start + batchSize, places.upperBound)
                 if let batch = reader.read(range, unreadable: watcher.unreadable) {
                     for (column, encoded) in encode(batch).enumerated() {
+                        try checkIsFinite(encoded.rows, of: batch, reader)
                         rows[column].append(encoded.rows)
                         fingerprints[column] += encoded.pictures.fingerprints.map { Int(Int64(bitPattern: $0)) }
                     }
@@ -67,12 +70,29 @@ extension ShardManifest {
         return result
     }
 
+    /// Refuses a batch that does not fit into the machine's memory, before any work is done.
+    private func checkMemory(_ batchSize: Int, side: Int) throws {
+        // Each value of a pixel as a byte and as a float.
+        let bytes = batchSize * side * side * 3 * 5
+        let available = ProcessInfo.processInfo.physicalMemory
+        guard UInt64(bytes) > available else { return }
+        throw PixNerdError(
+            .system, "A batch of \(counted(batchSize, "image")) of \(side) x \(side) pixels",
+            found: "takes \(bytes >> 30) GiB, more than the \(available >> 30) GiB of this machine",
+            advice: "decrease the batch size or the image size")
+    }
+
+    private func checkIsFinite(_ rows: Tensor, of batch: LoadedBatch, _ reader: SquareReader) throws {
+        guard !rows.isFinite else { return }
+        let size = rows.values.count / max(batch.count, 1)
+        let bad = rows.values.firstIndex { !$0.isFinite } ?? 0
+        let picture = reader.name(at: batch.indices[min(bad / max(size, 1), batch.count - 1)])
+        throw PixNerdError(
+            .notFinite, "The encoder", found: "gives \(Self.subject) that are not finite numbers for \(picture)",
+            advice: "check its weights")
+    }
+
     private func write(_ rows: [[Tensor]], _ fingerprints: [[Int]], places: [Int], to path: String) throws {
-        if let bad = rows.joined().firstIndex(where: { !$0.isFinite }) {
-            throw PixNerdError(
-                .notFinite, "The encoder's \(Self.subject) for \(path)", found: "are not finite (\(bad))",
-                advice: "check its weights")
-        }
         // A shard without readable images is represented by one empty row.
         let isEmpty = places.isEmpty
         let tensors = zip(columns, rows).map { column, rows in

@@ -11,6 +11,8 @@ public enum ImageFile {
     /// The maximum number of pixels of an image: 2^28, a square of 16,384. A file that claims more is refused before
     /// any memory is allocated for it.
     public static let maximumPixels = 1 << 28
+    /// The side of the largest square image.
+    public static let maximumSide = 1 << 14
     /// The maximum number of bytes of an image file: as many as the pixels of the largest image take, and some.
     static let maximumBytes = 3 * maximumPixels + (1 << 24)
     /// The number of pixels above which a file must have a byte for each `maximumPixelsPerByte`.

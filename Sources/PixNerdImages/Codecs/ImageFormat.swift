@@ -39,15 +39,15 @@ enum ImageFormat: Equatable {
         if signature.begins("GIF8") { return "a GIF" }
         if signature.begins("RIFF") && signature.begins("WEBP", at: 8) { return "a WebP image" }
         if signature.begins("BM") { return "a BMP" }
-        if signature.begins([0x49, 0x49, 0x2A, 0x00]) || signature.begins([0x4D, 0x4D, 0x00, 0x2A]) { return "a TIFF" }
+        if signature.begins("II*\0") || signature.begins("MM\0*") { return "a TIFF" }
         if signature.begins("ftypavi", at: 4) { return "an AVIF image" }
         if ["ftyphei", "ftyphev", "ftypmif1", "ftypmsf1"].contains(where: { signature.begins($0, at: 4) }) {
             return "a HEIF image"
         }
-        if signature.begins([0x00, 0x00, 0x00, 0x0C, 0x6A, 0x50, 0x20, 0x20]) || signature.begins([0xFF, 0x4F, 0xFF]) {
+        if signature.begins("\0\0\0\u{C}jP  ") || signature.begins([0xFF, 0x4F, 0xFF]) {
             return "a JPEG 2000 image"
         }
-        if signature.begins([0x00, 0x00, 0x00, 0x0C, 0x4A, 0x58, 0x4C, 0x20]) || signature.begins([0xFF, 0x0A]) {
+        if signature.begins("\0\0\0\u{C}JXL ") || signature.begins([0xFF, 0x0A]) {
             return "a JPEG XL image"
         }
         return nil

@@ -3,7 +3,8 @@
 /// For use by one thread at a time.
 public final class SquareReader {
     private let collection: ImageCollection
-    private let imageSize: Int
+    /// The side of the crops in pixels.
+    public let imageSize: Int
     private let reader: PictureReader
 
     /// - Parameters:

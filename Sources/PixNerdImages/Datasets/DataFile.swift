@@ -105,10 +105,13 @@ enum DataFile {
 
     private static let signatures: [(bytes: [UInt8], kind: Kind)] = [
         ([0x1F, 0x8B], .gzip), ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], .xz), ([0x28, 0xB5, 0x2F, 0xFD], .zstandard),
-        (Array("BZh".utf8), .bzip2), ([0x04, 0x22, 0x4D, 0x18], .lz4), (Array("PK\u{5}\u{6}".utf8), .zip),
-        ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], .sevenZip), (Array("Rar!".utf8), .rar),
-        ([0x93] + Array("NUMPY".utf8), .npy), ([0x89] + Array("HDF".utf8), .hdf5),
-        (Array("SQLite format 3".utf8), .sqlite), (Array("PAR1".utf8), .parquet), (Array("ARROW1".utf8), .arrow),
-        (Array("FEA1".utf8), .arrow), (Array("MATLAB ".utf8), .matlab),
-    ] + (2...5).map { ([0x80, UInt8($0)], .pickle) }
+        (text("BZh"), .bzip2), ([0x04, 0x22, 0x4D, 0x18], .lz4), (text("PK\u{5}\u{6}"), .zip),
+        ([0x37, 0x7A, 0xBC, 0xAF, 0x27, 0x1C], .sevenZip), (text("Rar!"), .rar),
+        ([0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59], .npy), ([0x89, 0x48, 0x44, 0x46], .hdf5),
+        (text("SQLite format 3"), .sqlite), (text("PAR1"), .parquet), (text("ARROW1"), .arrow),
+        (text("FEA1"), .arrow), (text("MATLAB "), .matlab), ([0x80, 2], .pickle), ([0x80, 3], .pickle),
+        ([0x80, 4], .pickle), ([0x80, 5], .pickle),
+    ]
+
+    private static func text(_ text: String) -> [UInt8] { Array(text.utf8) }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Labelled images from a folder of class folders or from WebDataset shards.
 public struct ImageCollection: Sendable {
@@ -66,10 +67,11 @@ public struct ImageCollection: Sendable {
         for sample in samples { isEmpty[sample.label] = false }
         let empty = isEmpty.indices.filter { isEmpty[$0] }
         guard !empty.isEmpty else { return leftOut.otherRemarks }
-        let names = empty.prefix(5).map { classes[$0] }.joined(separator: ", ")
+        let names = empty.prefix(5).map { classes[$0] }.joined(separator: ", ") + (empty.count > 5 ? ", ..." : "")
+        let (have, them) = empty.count == 1 ? ("has", "it") : ("have", "them")
         let remark =
-            "\(empty.count) of the \(counted(classes.count, "class", plural: "classes")) \(empty.count == 1 ? "has" : "have") "
-            + "no image (\(names)\(empty.count > 5 ? ", ..." : "")); a model learns nothing about \(empty.count == 1 ? "it" : "them")."
+            "\(empty.count) of the \(counted(classes.count, "class", plural: "classes")) \(have) no image (\(names)): "
+            + "a model learns nothing about \(them)."
         return leftOut.otherRemarks + [remark]
     }
 

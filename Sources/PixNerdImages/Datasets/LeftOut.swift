@@ -115,10 +115,10 @@ public struct LeftOut: Sendable, Equatable, Codable {
         note(
             unclassed, "image beside the class folders belongs to no class and is left out",
             "images beside the class folders belong to no class and are left out")
+        let dots = "a name with several dots, of which a sample's name ends at the first"
         note(
-            dotted, "image in the shards has a name with several dots and is left out, as a sample's name ends at its "
-                + "first dot", "images in the shards have names with several dots and are left out, as a sample's name "
-                + "ends at its first dot")
+            dotted, "image in the shards is left out, as it has \(dots)",
+            "images in the shards are left out, as each has \(dots)")
         note(
             metadata, "file with metadata is not read, the folders alone say the classes",
             "files with metadata are not read, the folders alone say the classes")

@@ -17,15 +17,16 @@ public enum ShapesDataset {
     ///
     /// - Parameters:
     ///   - directory: the output folder; created if missing, and refused if it is not empty.
-    ///   - imagesPerClass: number of images per class, at least 1.
+    ///   - imagesPerClass: number of images per class, 1 to 10,000,000.
     ///   - size: the side of an image in pixels, 8 to 4096.
     ///   - seed: the seed of the dataset.
     /// - Throws: `PixNerdError` if a number is out of range, if `directory` is a file or is not empty, or if something
     ///   cannot be written.
     public static func write(to directory: String, imagesPerClass: Int, size: Int, seed: UInt64) throws {
-        guard imagesPerClass >= 1 else {
+        guard (1...10_000_000).contains(imagesPerClass) else {
             throw PixNerdError(
-                .invalidValue, found: "\(imagesPerClass) images per class were requested", expected: "at least 1")
+                .invalidValue, found: "\(imagesPerClass) images per class were requested",
+                expected: "at least 1 and at most 10000000")
         }
         guard (8...4096).contains(size) else {
             throw PixNerdError(

@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdPrecompute
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
@@ -28,8 +29,7 @@ struct LatentFiles {
     }
 
     private func file(of place: Int) -> String {
-        let name = pictures.samples[place].name
-        let relative = name.hasPrefix(pictures.root) ? String(name.dropFirst(pictures.root.count)) : name
+        let relative = pictures.nameBelowRoot(pictures.samples[place])
         return "\(path)/\(relative.drop { $0 == "/" }).pt"
     }
 

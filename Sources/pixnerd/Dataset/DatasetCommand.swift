@@ -31,7 +31,9 @@ struct DatasetCommand: ParsableCommand {
         var seed: UInt64 = 0
 
         func validate() throws {
-            guard perClass >= 1 else { throw ValidationError("--per-class is \(perClass); it must be at least 1.") }
+            guard (1...10_000_000).contains(perClass) else {
+                throw ValidationError("--per-class is \(perClass); it must be from 1 to 10000000.")
+            }
             guard (8...4096).contains(size) else {
                 throw ValidationError("--size is \(size); it must be from 8 to 4096.")
             }

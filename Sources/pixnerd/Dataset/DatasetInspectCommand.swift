@@ -82,6 +82,7 @@ struct DatasetInspectCommand: ParsableCommand {
             lines.append(line("below \(size) pixels", below, below == 0 ? nil : "would be enlarged"))
         }
         lines += ["", "kinds"] + kindLines(report)
+        if !report.remarks.isEmpty { lines += ["", "remarks"] + report.remarks.map { "  " + printable($0) } }
         lines += problemLines(report)
         return lines.joined(separator: "\n")
     }
@@ -104,6 +105,7 @@ struct DatasetInspectCommand: ParsableCommand {
             ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
             ("alpha", report.alpha, "transparency is dropped"),
             ("16 bits per value", report.sixteenBit, "the upper 8 are kept"),
+            ("to be turned (EXIF)", report.turned, "read as they are stored: turn them first"),
         ]
         return kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }

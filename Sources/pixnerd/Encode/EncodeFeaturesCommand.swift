@@ -37,7 +37,7 @@ struct EncodeFeaturesCommand: ParsableCommand {
             \(architecture.name), positions \(architecture.positionResampling.rawValue); \
             \(pictures.samples.count) images, \(size) of features
             """)
-        try options.run("features", count: pictures.samples.count, logger: logger) {
+        try options.run("features", pictures, logger: logger) {
             try work.run(batchSize: $0, $1)
         }
     }

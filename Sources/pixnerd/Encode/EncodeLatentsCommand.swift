@@ -37,7 +37,7 @@ struct EncodeLatentsCommand: ParsableCommand {
         let logger = makeLogger()
         let size = String(format: "%.3g GB", Double(work.bytes) / 1e9)
         logger.notice("\(name); \(pictures.samples.count) images, \(size) of latents")
-        try options.run("latents", count: pictures.samples.count, logger: logger) {
+        try options.run("latents", pictures, logger: logger) {
             try work.run(batchSize: $0, $1)
         }
     }

@@ -25,8 +25,9 @@ struct EncodeOptions: ParsableArguments {
     @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
-        for (name, value) in [("--size", size), ("--batch", batch)] where value < 1 {
-            throw ValidationError("\(name) is \(value); it must be at least 1.")
+        let most = ImageFile.maximumSide
+        for (name, value) in [("--size", size), ("--batch", batch)] where !(1...most).contains(value) {
+            throw ValidationError("\(name) is \(value); it must be from 1 to \(most).")
         }
     }
 
@@ -39,12 +40,14 @@ struct EncodeOptions: ParsableArguments {
     ///
     /// - Parameters:
     ///   - subject: "features" or "latents".
-    ///   - count: number of images.
+    ///   - images: the images.
     ///   - work: encodes in batches of the given size.
     func run(
-        _ subject: String, count: Int, logger: Logger, _ work: (_ batch: Int, ShardWatcher) throws -> ShardProgress
+        _ subject: String, _ images: ImageCollection, logger: Logger,
+        _ work: (_ batch: Int, ShardWatcher) throws -> ShardProgress
     ) throws {
-        let progress = ProgressBar(total: count)
+        for remark in images.remarks { logger.warning("\(pictures): \(remark)") }
+        let progress = ProgressBar(total: images.samples.count)
         let start = Date()
         var first: Int?
         var watcher = ShardWatcher()
