@@ -158,7 +158,7 @@ public struct ComparisonConfiguration: Sendable {
     }
 
     private static func taken(_ name: String, _ assignment: ConfigurationAssignment) throws -> Pipeline {
-        let run = RunDirectory(existing: assignment.text)
+        let run = RunDirectory(existing: try assignment.path())
         guard let last = run.savedSteps.last else {
             throw PixNerdError(
                 .notFound, "\(assignment.place):",

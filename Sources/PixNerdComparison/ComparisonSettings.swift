@@ -1,5 +1,6 @@
 import PixNerdEvaluation
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 extension InceptionInput: ConfigurationWord {}
@@ -61,23 +62,27 @@ extension ComparisonSettings: KeyedConfiguration {
             "name", \.name, "name of the comparison; its directory is directory/name",
             limits: "without slashes, not empty and not beginning with a dot"
         ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") },
-        ConfigurationKey("directory", \.directory, "folder in which the comparison's directory is created"),
-        ConfigurationKey(
+        .path(
+            "directory", \.directory, "folder in which the comparison's directory is created; . for the current one",
+            limits: "that is not empty"
+        ) { !$0.isEmpty },
+        .path(
             "evaluation.reference", \.evaluation.reference,
             "images to compare samples with, preferably held out from training; empty for the training images"),
-        .count("evaluation.pictures", \.evaluation.pictures, from: 2, "images sampled from each checkpoint"),
         .count(
-            "evaluation.reference_pictures", \.evaluation.referencePictures, from: 0,
+            "evaluation.pictures", \.evaluation.pictures, 2...SizeLimits.images, "images sampled from each checkpoint"),
+        .count(
+            "evaluation.reference_pictures", \.evaluation.referencePictures, 0...SizeLimits.images,
             "maximum number of reference images; 0 for twice evaluation.pictures"),
         ConfigurationKey(
             "evaluation.seed", \.evaluation.seed,
             "seed of the first image's noise; further images have consecutive seeds"),
-        .count("evaluation.batch", \.evaluation.batch, from: 1, "images sampled at once"),
-        .count("evaluation.steps", \.evaluation.steps, from: 1, "steps of the Euler sampler"),
+        .count("evaluation.batch", \.evaluation.batch, 1...SizeLimits.batch, "images sampled at once"),
+        .count("evaluation.steps", \.evaluation.steps, 1...SizeLimits.samplingSteps, "steps of the Euler sampler"),
         ConfigurationKey(
             "evaluation.guidance", \.evaluation.guidance, "guidance scales, each evaluated by itself; 1 is unguided",
-            limits: "of at least 0, each different from another"
-        ) { !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 } },
+            limits: "of at least 0, each different from another, at most 100"
+        ) { (1...100).contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 } },
         .number(
             "evaluation.guidance_lower", \.evaluation.guidanceLower, in: 0...1, "time above which guidance is applied"),
         .number(
@@ -85,20 +90,23 @@ extension ComparisonSettings: KeyedConfiguration {
         .number("evaluation.shift", \.evaluation.shift, in: 1e-3...1e3, "timestep shift of the sampler"),
         ConfigurationKey(
             "evaluation.checkpoints", \.evaluation.checkpoints, "saved steps to evaluate; none for all",
-            limits: "of at least 1, or none"
-        ) { $0.allSatisfy { $0 >= 1 } },
-        .count("evaluation.resamples", \.evaluation.resamples, from: 0, "resamples for the intervals; 0 for none"),
+            limits: "from 1 to \(SizeLimits.trainingSteps), or none"
+        ) { $0.allSatisfy { (1...SizeLimits.trainingSteps).contains($0) } },
         .count(
-            "evaluation.round_trips", \.evaluation.roundTrips, from: 2,
+            "evaluation.resamples", \.evaluation.resamples, 0...SizeLimits.repeats,
+            "resamples for the intervals; 0 for none"),
+        .count(
+            "evaluation.round_trips", \.evaluation.roundTrips, 2...SizeLimits.images,
             "reference images that each space reconstructs"),
-        ConfigurationKey(
+        .path(
             "evaluation.features", \.evaluation.features,
             "weights of the network whose features are compared; empty to measure pixels only"),
         ConfigurationKey("evaluation.network", \.evaluation.network, "network of these weights: inception or dinov2"),
         ConfigurationKey(
             "evaluation.backend", \.evaluation.backend, "resizing for Inception: torch-fidelity or pytorch-fid"),
-        .count("evaluation.per_class", \.evaluation.perClass, from: 1, "images per class on the page"),
-        .count("evaluation.classes", \.evaluation.classes, from: 1, "maximum number of classes on the page"),
+        .count("evaluation.per_class", \.evaluation.perClass, 1...SizeLimits.images, "images per class on the page"),
+        .count(
+            "evaluation.classes", \.evaluation.classes, 1...SizeLimits.classes, "maximum number of classes on the page"),
     ]
 
     /// Directory of the comparison.

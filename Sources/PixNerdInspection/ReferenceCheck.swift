@@ -161,7 +161,7 @@ public struct ReferenceCheck {
         let (data, noise) = (try reference.tensor("train.x"), try reference.tensor("train.noise"))
         let times = try reference.tensor("train.t").values
         let steps = try reference.tensor("train.loss").count
-        guard data.shape.count == 5, data.shape[0] == steps, noise.shape == data.shape else {
+        guard steps > 0, data.shape.count == 5, data.shape[0] == steps, noise.shape == data.shape else {
             throw PixNerdError(
                 .mismatch, "\(reference.path):",
                 found: "train.x has the shape \(data.shape) and train.noise \(noise.shape)",

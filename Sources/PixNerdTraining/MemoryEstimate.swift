@@ -1,22 +1,29 @@
-import Foundation
 import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
 import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// An estimate of the memory that a run needs.
 public struct MemoryEstimate: Sendable {
     /// Size of weights, gradients, both moments and EMAs in bytes.
-    public private(set) var state: Int
+    public var state: Int { stateCount.clamped }
     /// Size of what one forward and backward pass keeps, in bytes.
-    public private(set) var activations: Int
-    /// Part of the state that processes can share: moments and EMAs, in bytes.
-    private var shareable: Int
-    /// Part of the state that gradients of the model's weights take, in bytes.
-    private var gradients: Int
+    public var activations: Int { activationCount.clamped }
+    /// Size of decoded images and of the threads that decode them, in bytes.
+    public var loading: Int { loadingCount.clamped }
+    /// Size of state, of loading, and of a pass or a preview, whichever is larger, in bytes.
+    public var total: Int { (stateCount + loadingCount + CheckedInt(max(activations, previewCount.clamped))).clamped }
 
-    public var total: Int { state + activations }
+    private var stateCount: CheckedInt
+    private var activationCount: CheckedInt = 0
+    private var loadingCount: CheckedInt = 0
+    private var previewCount: CheckedInt = 0
+    /// Part of the state that processes can share: moments and EMAs, in bytes.
+    private var shareable: CheckedInt
+    /// Part of the state that gradients of the model's weights take, in bytes.
+    private var gradients: CheckedInt
 
     /// Estimates a model without activations.
     ///
@@ -24,10 +31,10 @@ public struct MemoryEstimate: Sendable {
     ///   - parameters: number of parameters of the model.
     ///   - averages: number of EMAs.
     init(parameters: Int, averages: Int) {
-        state = 4 * parameters * (4 + averages)
-        shareable = 4 * parameters * (2 + averages)
-        gradients = 4 * parameters
-        activations = 0
+        let bytes = 4 * CheckedInt(parameters)
+        stateCount = bytes * CheckedInt(4 + averages)
+        shareable = bytes * CheckedInt(2 + averages)
+        gradients = bytes
     }
 
     /// Accounts for matmuls in bf16.
@@ -38,17 +45,18 @@ public struct MemoryEstimate: Sendable {
     mutating func roundFactors(passes: Int, ranks: Int) {
         if passes == 1, ranks == 1 {
             // Gradients that nothing is added to are kept in bf16.
-            state -= gradients / 2
+            stateCount = stateCount - gradients / 2
         } else if passes > 1 {
             // From the second pass on, the rounded weights cannot share memory with the gradients.
-            state += gradients / 2
+            stateCount += gradients / 2
         }
     }
 
     /// Divides moments and EMAs among `ranks` processes.
     mutating func shareUpdate(by ranks: Int) {
-        state -= shareable - shareable / ranks
-        shareable /= ranks
+        let share = shareable / CheckedInt(ranks)
+        stateCount = stateCount - shareable + share
+        shareable = share
     }
 
     /// Estimates the training of a denoiser.
@@ -64,56 +72,83 @@ public struct MemoryEstimate: Sendable {
         precision: Precision
     ) {
         self.init(parameters: architecture.parameterCount, averages: averages)
-        activations = architecture.activationBytes(
-            batch: batch, height: size, width: size, recompute: recompute, precision: precision)
+        activationCount = CheckedInt(
+            architecture.activationBytes(
+                batch: batch, height: size, width: size, recompute: recompute, precision: precision))
     }
 
     /// Adds a projector and its target features.
     mutating func addAlignment(inputs: Int, hidden: Int, outputs: Int, tokens: Int) {
         // Weights, gradients and both moments.
-        state += 4 * 4 * Projector.parameterCount(inputs: inputs, hidden: hidden, outputs: outputs)
+        stateCount +=
+            4 * 4 * CheckedInt(Projector.parameterCount(inputs: inputs, hidden: hidden, outputs: outputs))
         // Each hidden layer before and after SiLU, with a temporary gradient; output, its gradient, and features.
-        activations += 4 * tokens * (5 * hidden + 3 * outputs)
+        activationCount += 4 * CheckedInt(tokens) * CheckedInt(5 * hidden + 3 * outputs)
     }
 
     /// Adds the activations of an autoencoder in training.
     mutating func addTraining(of architecture: AutoencoderArchitecture, batch: Int, size: Int) {
         // Every activation once, and during the backward pass the gradients of the widest layers.
-        activations += 4 * batch * architecture.activations(height: size, width: size) * 3 / 2
+        let kept = CheckedInt(architecture.activations(height: size, width: size))
+        activationCount += 4 * CheckedInt(batch) * kept * 3 / 2
     }
 
     /// Adds the perceptual distance between images and their reconstructions.
     mutating func add(_ perceptual: PerceptualDistance, batch: Int, size: Int) {
-        state += 4 * perceptual.parameterCount
+        stateCount += 4 * CheckedInt(perceptual.parameterCount)
         // Every activation of the reconstructions once; temporary gradients, and the compared features of the images.
-        activations += 4 * batch * perceptual.activations(height: size, width: size) * 3 / 2
+        let kept = CheckedInt(perceptual.activations(height: size, width: size))
+        activationCount += 4 * CheckedInt(batch) * kept * 3 / 2
     }
 
     /// Adds an autoencoder whose latents a denoiser is trained in.
     ///
     /// - Parameter encodes: whether it encodes during training; otherwise it only decodes previews.
     mutating func add(_ autoencoder: Autoencoder, size: Int, encodes: Bool) {
-        state += 4 * autoencoder.parameterCount
+        stateCount += 4 * CheckedInt(autoencoder.parameterCount)
         // Nothing is kept for gradients: the finest level needs a few activations at once.
-        let pixels = max(size * size, encodes ? LatentSpace.pixelsAtOnce : 0)
-        activations += 4 * 4 * pixels * autoencoder.architecture.levelWidths[0]
+        let pixels = max((CheckedInt(size) * CheckedInt(size)).clamped, encodes ? LatentSpace.pixelsAtOnce : 0)
+        activationCount += 4 * 4 * CheckedInt(pixels) * CheckedInt(autoencoder.architecture.levelWidths[0])
     }
 
     /// Adds an encoder that runs during training.
     mutating func add(_ encoder: DINOv2Architecture, grid: Int, precision: Precision) {
-        state += (precision == .bf16 ? 6 : 4) * encoder.parameterCount
-        let tokens = DINOv2.picturesAtOnce * (grid * grid + 1 + encoder.registers)
+        stateCount += (precision == .bf16 ? 6 : 4) * CheckedInt(encoder.parameterCount)
+        let grid = CheckedInt(grid)
+        let tokens = CheckedInt(DINOv2.picturesAtOnce) * (grid * grid + 1 + CheckedInt(encoder.registers))
         // Tokens, queries, keys, values, norms, and both sides of the hidden activation; nothing for gradients.
-        activations += 4 * tokens * (7 * encoder.width + 2 * encoder.feedForwardWidth)
+        let width = 7 * CheckedInt(encoder.width) + 2 * CheckedInt(encoder.feedForwardWidth)
+        activationCount += 4 * tokens * width
     }
 
-    /// Memory available to this process in bytes: that of the machine, or the smaller limit of its control group.
-    public static var available: Int {
-        let machine = Int(clamping: ProcessInfo.processInfo.physicalMemory)
-        let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].compactMap { path in
-            (try? String(contentsOfFile: path, encoding: .utf8))
-                .flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-        }
-        return limits.reduce(machine, min)
+    /// Adds images that are resized to another side for their patches to be decoded at it, with their noise and the
+    /// point between them.
+    mutating func addFields(side: Int, batch: Int) {
+        let side = CheckedInt(side)
+        activationCount += 4 * 3 * 3 * CheckedInt(batch) * side * side
     }
+
+    /// Adds images that are decoded ahead of training, and the threads that decode them.
+    ///
+    /// - Parameters:
+    ///   - side: side in pixels at which images are loaded.
+    ///   - batch: number of images per forward pass.
+    mutating func addLoading(_ data: Configuration.DataSection, side: Int, batch: Int) {
+        let side = CheckedInt(side)
+        let bytes = CheckedInt(batch) * side * side * 3
+        // One batch is loaded ahead however small the limit is.
+        let limit = max(bytes.clamped, data.prefetchMegabytes << 20)
+        let ahead = CheckedInt(min((bytes * CheckedInt(data.prefetchBatches)).clamped, limit))
+        // The stack of a thread and an image of two megapixels.
+        loadingCount += ahead + bytes + CheckedInt(data.workers) * 8_388_608
+    }
+
+    /// Accounts for previews: their images, the sheet of them, and its compressed form.
+    mutating func addPreviews(images: Int, side: Int) {
+        let side = CheckedInt(side)
+        previewCount = CheckedInt(images) * (3 * 3 * side * side + 256)
+    }
+
+    /// Memory available to this process in bytes.
+    public static var available: Int { AvailableMemory.bytes }
 }

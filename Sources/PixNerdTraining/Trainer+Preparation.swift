@@ -33,6 +33,7 @@ extension Trainer {
         let preparation = try communicator.agree {
             let preparation = try prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
             try configuration.precision.check()
+            try configuration.checkSizes(classes: preparation.pictures.classes.count)
             try checkRanks(preparation, communicator)
             return preparation
         }
@@ -52,7 +53,8 @@ extension Trainer {
                 advice: "start fewer ranks, or increase it")
         }
         let (needed, available) = (
-            memory(preparation, communicator).total * communicator.localSize, MemoryEstimate.available
+            (CheckedInt(memory(preparation, communicator).total) * CheckedInt(communicator.localSize)).clamped,
+            MemoryEstimate.available
         )
         guard needed < available else {
             let who = ranks > 1 ? "The \(communicator.localSize) ranks of this machine need" : "The run needs"
@@ -71,7 +73,13 @@ extension Trainer {
         _ preparation: any TrainingPreparation, _ communicator: Communicator
     ) -> MemoryEstimate {
         var memory = preparation.memory
-        let training = preparation.configuration.training
+        let (configuration, training) = (preparation.configuration, preparation.configuration.training)
+        memory.addLoading(
+            configuration.data, side: preparation.loadedSize, batch: configuration.plan(communicator).sizes.max() ?? 1)
+        if training.previewEvery > 0, communicator.isRoot {
+            let images = configuration.previewImages(classes: preparation.pictures.classes.count)
+            memory.addPreviews(images: images, side: configuration.data.imageSize)
+        }
         if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
         if preparation.configuration.precision == .bf16 {
             // The maximum over processes: shares may differ by one image, and so may passes (`Configuration.plan`).
@@ -113,7 +121,7 @@ extension Trainer {
             [("run", run.path + (state.step > 0 ? " from step \(state.step)" : ""))] + preparation.description + [
                 (
                     "training",
-                    "to step \(training.steps), \(training.batchSize) images per step, \(Threads.count) threads"
+                    "to step \(training.steps), \(training.batchSize) images per step, \(counted(Threads.count, "thread"))"
                         + (configuration.precision == .bf16 ? ", matmuls in bf16" : "")
                 ),
                 ("memory", memoryText),

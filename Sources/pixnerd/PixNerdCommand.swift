@@ -46,7 +46,7 @@ struct PixNerdCommand: ParsableCommand {
     private static func parsed() throws -> any ParsableCommand {
         let command: any ParsableCommand
         do {
-            command = try parseAsRoot()
+            command = try parseAsRoot(PathArguments.expanded(Array(CommandLine.arguments.dropFirst())))
         } catch {
             throw keyForUnknownOption(error) ?? error
         }

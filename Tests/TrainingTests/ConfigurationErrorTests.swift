@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("training.steps", "abc", "a whole number of at least 1"), ("training.steps", "1.5", "a whole number"),
+        ("training.steps", "abc", "a whole number from 1 to 1000000000"), ("training.steps", "1.5", "a whole number"),
         ("training.steps", "1e3", "a whole number"), ("training.steps", "''", "a whole number"),
         ("training.steps", "99999999999999999999", "a whole number"), ("seed", "-1", "a non-negative whole number"),
         ("training.learning_rate", "fast", "a number of at least 0"), ("training.learning_rate", ".nan", "a number"),
@@ -49,11 +49,11 @@ import Testing
         ("training.ema_warmup", "maybe", "true or false"), ("training.ema_warmup", "1", "true or false"),
         ("training.time_sampling", "normal", "uniform or lognormal"), ("model.preset", "S/2", "B/16, L/16, XL/16"),
         // Out of range.
-        ("training.steps", "0", "of at least 1"), ("training.batch_size", "-4", "of at least 1"),
+        ("training.steps", "0", "from 1 to"), ("training.batch_size", "-4", "from 1 to"),
         ("training.learning_rate", "-0.1", "of at least 0"), ("training.beta2", "1", "from 0.0 to 0.999999"),
         ("training.ema_decay", "1.01", "from 0 to 1"), ("training.time_shift", "0", "from 0.001 to 1000.0"),
-        ("sampling.guidance_lower", "-1", "from 0.0 to 1.0"), ("model.hidden_size", "3", "of at least 4"),
-        ("threads", "-1", "of at least 0"), ("name", "a/b", "without slashes"), ("name", "''", "not empty"),
+        ("sampling.guidance_lower", "-1", "from 0.0 to 1.0"), ("model.hidden_size", "3", "from 4 to 65536"),
+        ("threads", "-1", "from 0 to"), ("name", "a/b", "without slashes"), ("name", "''", "not empty"),
         ("name", ".hidden", "not beginning with a dot"),
     ])
     func aWrongValueIsNamedWithItsLineAndWhatIsExpected(key: String, value: String, expected: String) {
@@ -73,7 +73,7 @@ import Testing
             naming: ["configs/a.yaml:2:", "training.steps holds keys", "whole number"])
         refuse("name: b\ntraining: 5\n", naming: ["configs/a.yaml:2:", "training is a section", "training.steps"])
         refuse("", ["model=B/16"], naming: ["overrides:", "model is a section", "model.preset"])
-        refuse("training:\n  steps:\n", naming: ["configs/a.yaml:2:", "training.steps is ''"])
+        refuse("training:\n  steps:\n", naming: ["configs/a.yaml:2:", "training.steps has no value"])
         for text in ["just words", "- a\n- b\n", "5"] { refuse(text, naming: ["configs/a.yaml", "keys and values"]) }
     }
 

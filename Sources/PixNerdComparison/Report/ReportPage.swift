@@ -202,7 +202,7 @@ struct ReportPage {
             ),
             (
                 "seeds",
-                "images \(measuring.seed) to \(measuring.seed + UInt64(max(measuring.pictures, 1) - 1)), classes in "
+                "images \(measuring.seed) to \(measuring.seed &+ UInt64(max(measuring.pictures, 1) - 1)), classes in "
                     + "turn; evaluation \(measuring.seed); training "
                     + (results.equal.first { $0.key == "seed" }?.values.first?.value ?? "as above")
             ), ("reference", "\(measuring.reference), at most \(measuring.referencePictures) images"),

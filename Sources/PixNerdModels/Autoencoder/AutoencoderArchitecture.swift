@@ -63,18 +63,21 @@ public struct AutoencoderArchitecture: Sendable, Equatable, Codable {
 
     private func validate() throws {
         let sizes = [
-            ("in_channels", channels, SizeLimit.channels), ("latent_channels", latentChannels, SizeLimit.channels),
-            ("layers_per_block", blocksPerLevel, SizeLimit.blocksPerLevel),
-            ("norm_num_groups", groups, SizeLimit.width),
-            ("the number of block_out_channels", levelWidths.count, 16),
+            ("in_channels", channels, SizeLimits.channels), ("latent_channels", latentChannels, SizeLimits.channels),
+            ("layers_per_block", blocksPerLevel, SizeLimits.blocksPerLevel),
+            ("norm_num_groups", groups, SizeLimits.width),
+            ("the number of block_out_channels", levelWidths.count, Self.mostLevels),
         ]
         for (name, value, most) in sizes { try require(name, value, in: 1...most) }
-        guard levelWidths.allSatisfy({ (1...SizeLimit.width).contains($0) && $0 % groups == 0 }) else {
+        guard levelWidths.allSatisfy({ (1...SizeLimits.width).contains($0) && $0 % groups == 0 }) else {
             throw PixNerdError(
                 .invalidValue, "block_out_channels", found: "is \(levelWidths)",
-                expected: "multiples of norm_num_groups \(groups), at most \(SizeLimit.width)")
+                expected: "multiples of norm_num_groups \(groups), at most \(SizeLimits.width)")
         }
     }
+
+    /// Largest number of levels: with more, the largest image would become less than one latent pixel.
+    private static let mostLevels = SizeLimits.side.trailingZeroBitCount + 1
 
     /// Downsampling factor f: image pixels per latent pixel along each axis.
     public var reduction: Int { 1 << (levelWidths.count - 1) }

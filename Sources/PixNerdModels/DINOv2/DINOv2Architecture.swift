@@ -166,10 +166,10 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
         hasAttentionBias = source.shape(of: "\(prefix)0.\(naming.keyBias)") != nil
         self.naming = naming
         for (name, value, most) in [
-            ("width", width, SizeLimit.width), ("depth", depth, SizeLimit.blocks),
-            ("patch", patchSize, SizeLimit.patch),
-            ("grid", gridSize, SizeLimit.side), ("number of registers", registers, SizeLimit.width),
-            ("width of the feed-forward layers", feedForwardWidth, 4 * SizeLimit.width),
+            ("width", width, SizeLimits.width), ("depth", depth, SizeLimits.blocks),
+            ("patch", patchSize, SizeLimits.patch),
+            ("grid", gridSize, SizeLimits.side), ("number of registers", registers, SizeLimits.width),
+            ("width of the feed-forward layers", feedForwardWidth, 4 * SizeLimits.width),
         ] where value > most {
             throw PixNerdError(
                 .mismatch, "\(source.origin):", found: "the \(name) is \(value)", expected: "at most \(most)")

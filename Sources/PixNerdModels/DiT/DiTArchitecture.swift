@@ -42,10 +42,10 @@ public struct DiTArchitecture: Sendable, Equatable {
         (self.channels, self.classes) = (channels, classes)
         (self.inputSize, self.learnsSigma) = (inputSize, learnsSigma)
         let sizes: [(CodingKeys, Int, Int)] = [
-            (.hiddenSize, hiddenSize, SizeLimit.width), (.heads, heads, SizeLimit.width),
-            (.depth, depth, SizeLimit.blocks), (.patchSize, patchSize, SizeLimit.patch),
-            (.channels, channels, SizeLimit.channels), (.classes, classes, SizeLimit.classes),
-            (.inputSize, inputSize, SizeLimit.side),
+            (.hiddenSize, hiddenSize, SizeLimits.width), (.heads, heads, SizeLimits.width),
+            (.depth, depth, SizeLimits.blocks), (.patchSize, patchSize, SizeLimits.patch),
+            (.channels, channels, SizeLimits.channels), (.classes, classes, SizeLimits.classes),
+            (.inputSize, inputSize, SizeLimits.side),
         ]
         for (key, value, most) in sizes { try require(key.rawValue, value, in: 1...most) }
         guard hiddenSize % heads == 0, hiddenSize % 4 == 0 else {

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdDiffusion
+import PixNerdSupport
 
 /// The autoencoder whose latents a denoiser is trained on, and their scale.
 public struct AutoencoderIdentity: Codable, Sendable, Equatable {
@@ -45,8 +46,8 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
 
     package init?(json: String) {
         guard let identity = try? JSONDecoder().decode(AutoencoderIdentity.self, from: Data(json.utf8)),
-            (1...SizeLimit.channels).contains(identity.latentChannels),
-            (1...SizeLimit.side).contains(identity.reduction),
+            (1...SizeLimits.channels).contains(identity.latentChannels),
+            (1...SizeLimits.side).contains(identity.reduction),
             (try? identity.scale.validate(channels: identity.latentChannels)) != nil
         else { return nil }
         self = identity

@@ -143,7 +143,7 @@ public struct DenoiserCheckpoint {
 
     /// A side in pixels from metadata; nil if no image has it.
     private static func side(_ text: some StringProtocol) -> Int? {
-        Int(text).flatMap { (1...SizeLimit.side).contains($0) ? $0 : nil }
+        Int(text).flatMap { (1...SizeLimits.side).contains($0) ? $0 : nil }
     }
 
     package static let fieldSizesKey = "field_sizes"

@@ -1,4 +1,5 @@
 import PixNerdDiffusion
+import PixNerdSupport
 import PixNerdTensors
 
 extension PixNerdArchitecture: TrainableArchitecture {
@@ -38,18 +39,21 @@ extension PixNerdArchitecture: TrainableArchitecture {
     public func activationBytes(
         batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision
     ) -> Int {
-        let tokens = batch * (height / patchSize) * (width / patchSize)
+        func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
+        let (hidden, field) = (count(hiddenSize), count(fieldWidth))
+        let tokens = count(batch) * count(height / patchSize) * count(width / patchSize)
         // Kept for the gradients of a block: its input, two norms, queries, keys and values, attention, both outputs.
-        let block = 9 * hiddenSize + 2 * feedForwardWidth
+        let block = 9 * hidden + 2 * count(feedForwardWidth)
         // Generated weights and their gradients.
-        let generated = 2 * fieldWidth * fieldWidth * fieldRatio
-        let field = 2 * (blocks - conditionedBlocks) * generated
+        let generated = 2 * field * field * count(fieldRatio)
+        let fields = 2 * count(blocks - conditionedBlocks) * generated
         // A linear head has no field but keeps the last norm, and the input and output of its matrix.
-        let pixels = 12 * channels * patchSize * patchSize + (head == .linear ? 2 * hiddenSize : 0)
+        let ends = head == .linear ? 2 * hidden : 0
+        let pixels = 12 * count(channels) * count(patchSize) * count(patchSize) + ends
         // The inputs of recomputed blocks stay float32.
-        let bytes = precision == .bf16 ? 2 : 4
+        let bytes = count(precision == .bf16 ? 2 : 4)
         let (inputs, kept) =
-            recompute ? (conditionedBlocks * hiddenSize, block) : (0, conditionedBlocks * block)
-        return tokens * (4 * (inputs + block + pixels) + bytes * (kept + field))
+            recompute ? (count(conditionedBlocks) * hidden, block) : (0, count(conditionedBlocks) * block)
+        return (tokens * (4 * (inputs + block + pixels) + bytes * (kept + fields))).clamped
     }
 }

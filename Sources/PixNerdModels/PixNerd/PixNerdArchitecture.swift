@@ -58,13 +58,13 @@ public struct PixNerdArchitecture: Sendable, Equatable {
 
     private func validate() throws {
         let sizes = [
-            ("hidden_size", hiddenSize, SizeLimit.width), ("num_groups", heads, SizeLimit.width),
-            ("num_blocks", blocks, SizeLimit.blocks), ("num_cond_blocks", conditionedBlocks, SizeLimit.blocks),
-            ("patch_size", patchSize, SizeLimit.patch), ("in_channels", channels, SizeLimit.channels),
-            ("num_classes", classes, SizeLimit.classes),
+            ("hidden_size", hiddenSize, SizeLimits.width), ("num_groups", heads, SizeLimits.width),
+            ("num_blocks", blocks, SizeLimits.blocks), ("num_cond_blocks", conditionedBlocks, SizeLimits.blocks),
+            ("patch_size", patchSize, SizeLimits.patch), ("in_channels", channels, SizeLimits.channels),
+            ("num_classes", classes, SizeLimits.classes),
         ]
         let fieldSizes = [
-            ("hidden_size_x", fieldWidth, SizeLimit.fieldWidth), ("nerf_mlpratio", fieldRatio, SizeLimit.fieldRatio),
+            ("hidden_size_x", fieldWidth, SizeLimits.fieldWidth), ("nerf_mlpratio", fieldRatio, SizeLimits.ratio),
         ]
         for (name, value, most) in sizes + (head == .field ? fieldSizes : []) { try require(name, value, in: 1...most) }
         guard hiddenSize % heads == 0, hiddenSize / heads % 4 == 0 else {
@@ -84,19 +84,21 @@ public struct PixNerdArchitecture: Sendable, Equatable {
 
     /// Number of weights of a model of these sizes.
     public var parameterCount: Int {
-        let (width, inner, field) = (hiddenSize, feedForwardWidth, fieldWidth)
-        let attention = 4 * width * width + width + 2 * (width / heads)
+        func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
+        let (width, inner, field) = (count(hiddenSize), count(feedForwardWidth), count(fieldWidth))
+        let attention = 4 * width * width + width + 2 * count(hiddenSize / heads)
         let block = 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
-        let patchValues = channels * patchSize * patchSize
-        let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (classes + 1) * width
-        let transformer = conditionedBlocks * block + embedders
+        let patchValues = count(channels) * count(patchSize) * count(patchSize)
+        let embedders =
+            (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (count(classes) + 1) * width
+        let transformer = count(conditionedBlocks) * block + embedders
         switch head {
         case .field:
-            let fieldBlock = (width + 1) * 2 * field * field * fieldRatio + field
-            return transformer + (blocks - conditionedBlocks) * fieldBlock + (channels + 64 + 1) * field + field
-                + (field + 1) * channels
+            let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
+            let ends = (count(channels) + 64 + 1) * field + field + (field + 1) * count(channels)
+            return (transformer + count(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
-            return transformer + (width + 1) * (2 * width + patchValues)
+            return (transformer + (width + 1) * (2 * width + patchValues)).clamped
         }
     }
 

@@ -8,16 +8,16 @@ package struct ConfigurationAssignment: Sendable {
     package enum Form: Sendable {
         case text
         case list
-        /// A YAML key without a value, or with an empty section.
+        /// A key without a value, with null, or with an empty section.
         case nothing
     }
 
     /// The key with its section, such as `training.steps`.
     package var key: String
-    package let text: String
+    package private(set) var text: String
     /// Origin for messages: file and line, such as "configs/a.yaml:12", or the setting `overrides`.
     package let place: ErrorText
-    package let form: Form
+    package private(set) var form: Form
 
     private static let overridePlace: ErrorText = "\(Setting.overrides)"
 
@@ -64,61 +64,40 @@ package struct ConfigurationAssignment: Sendable {
         return text
     }
 
-    /// All values in YAML text, in the order of the text.
+    /// The path that an override or a value of a file gives, with `~` at its start replaced by the home directory.
     ///
-    /// - Parameter origin: the name of the text in messages.
-    /// - Throws: `PixNerdError` naming the line.
-    package static func all(in text: String, origin: String) throws -> [ConfigurationAssignment] {
-        let root: Node?
-        do {
-            root = try Yams.compose(yaml: text)
-        } catch let error as YamlError {
-            throw invalidYAML(error, origin)
-        }
-        guard let root else { return [] }
-        guard case .mapping = root else {
-            throw PixNerdError(
-                .malformed, "\(origin)", found: "does not hold keys and values", advice: "see configs/ for examples")
-        }
-        var found: [ConfigurationAssignment] = []
-        func walk(_ node: Node, _ path: String) {
-            let place: ErrorText = node.mark.map { "\(origin):\($0.line)" } ?? "\(origin)"
-            func keep(_ text: String, _ form: Form) {
-                guard !path.isEmpty else { return }
-                found.append(ConfigurationAssignment(key: path, text: text, place: place, form: form))
-            }
-            switch node {
-            case .mapping(let mapping):
-                if mapping.isEmpty { keep("", .nothing) }
-                for (key, value) in mapping {
-                    let name = key.string ?? ""
-                    walk(value, path.isEmpty ? name : "\(path).\(name)")
-                }
-            case .scalar(let scalar): keep(scalar.string, scalar.string.isEmpty ? .nothing : .text)
-            case .sequence(let sequence): keep(sequence.map { $0.string ?? "?" }.joined(separator: ","), .list)
-            case .alias: keep("?", .list)
-            }
-        }
-        walk(root, "")
-        return found
+    /// - Throws: `PixNerdError` if the home directory is not known.
+    package func path() throws -> String {
+        try expandingHome(asOverride(ofPath: true).text, subject: "\(place): \(key)")
     }
 
-    private static func invalidYAML(_ error: YamlError, _ origin: String) -> PixNerdError {
-        switch error {
-        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
-            .composer(let context, let problem, let mark, _):
-            let during = context.map { "\($0.text), " } ?? ""
-            return PixNerdError(
-                .malformed, "\(origin):\(mark.line):", found: "this is not valid YAML: \(during)\(problem)")
-        case .duplicatedKeysInMapping(let names, let context):
-            return PixNerdError(
-                .malformed, "\(origin):\(context.mark.line):",
-                found: "\(names.sorted().joined(separator: " and ")) appears more than once in one section",
-                advice: "keep one of them")
-        default:
-            // The other errors have a message of one line, perhaps followed by the text in question.
-            let message = "\(error)".prefix { !$0.isNewline }.trimmingCharacters(in: CharacterSet(charactersIn: ": "))
-            return PixNerdError(.malformed, "\(origin)", found: "is not valid YAML: \(message)")
+    /// An override with its text read as in a file: a list in brackets, text in quotes, null for nothing. All other
+    /// text stands for itself, and so does a value of a file.
+    ///
+    /// - Parameters:
+    ///   - isList: whether the key has a list.
+    ///   - isText: whether the key has text.
+    ///   - isPath: whether the key has a path, in which `~` is the home directory and not null.
+    /// - Throws: `PixNerdError` if brackets hold no list.
+    func asOverride(
+        ofList isList: Bool = false, ofText isText: Bool = true, ofPath isPath: Bool = false
+    ) throws -> ConfigurationAssignment {
+        guard isOverride else { return self }
+        var read = self
+        if ConfigurationYAML.isNull(text), !(isPath && text == "~") {
+            (read.text, read.form) = ("", .nothing)
+        } else if isList, text.drop(while: \.isWhitespace).hasPrefix("[") {
+            guard case .sequence(let sequence)? = try? Yams.compose(yaml: text) else {
+                throw PixNerdError(
+                    .invalidValue, "\(place):", found: "\(key) is '\(text)'", expected: "a list such as [8, 16] or 8,16"
+                )
+            }
+            (read.text, read.form) = (ConfigurationYAML.text(of: sequence), .list)
+        } else if isText, let first = text.first, first == "'" || first == "\"",
+            case .scalar(let scalar)? = try? Yams.compose(yaml: text)
+        {
+            read.text = scalar.string
         }
+        return read
     }
 }

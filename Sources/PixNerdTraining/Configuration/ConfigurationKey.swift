@@ -36,7 +36,14 @@ extension Float: ConfigurationValue {
 
 extension Bool: ConfigurationValue {
     package static var expectation: String { "true or false" }
-    package init?(text: String) { self.init(text) }
+    package init?(text: String) {
+        // The spellings of YAML 1.2's core schema.
+        switch text {
+        case "true", "True", "TRUE": self = true
+        case "false", "False", "FALSE": self = false
+        default: return nil
+        }
+    }
     package var text: String { description }
 }
 
@@ -91,6 +98,8 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
     package let expectation: String
     package let isText: Bool
     package let isList: Bool
+    /// Whether the value is a path, in which `~` stands for the home directory.
+    package private(set) var isPath = false
     /// Whether a change of this value affects what a resumed run learns.
     package private(set) var changesTraining: @Sendable (Root) -> Bool = { _ in true }
     package let read: @Sendable (Root) -> String
@@ -124,13 +133,23 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
         return key
     }
 
-    /// A key for a whole number of at least `minimum`.
+    /// A key for a whole number in a closed range.
     package static func count(
-        _ name: String, _ path: WritableKeyPath<Root, Int> & Sendable, from minimum: Int, _ help: String
+        _ name: String, _ path: WritableKeyPath<Root, Int> & Sendable, _ range: ClosedRange<Int>, _ help: String
     ) -> ConfigurationKey {
-        ConfigurationKey(name, path, help, limits: "of at least \(minimum)") {
-            $0 >= minimum
+        ConfigurationKey(name, path, help, limits: "from \(range.lowerBound) to \(range.upperBound)") {
+            range.contains($0)
         }
+    }
+
+    /// A key for the path of a file or directory.
+    package static func path(
+        _ name: String, _ path: WritableKeyPath<Root, String> & Sendable, _ help: String, limits: String = "",
+        where isAllowed: @escaping @Sendable (String) -> Bool = { _ in true }
+    ) -> ConfigurationKey {
+        var key = ConfigurationKey(name, path, help, limits: limits, where: isAllowed)
+        key.isPath = true
+        return key
     }
 
     /// A key for a number in a closed range.

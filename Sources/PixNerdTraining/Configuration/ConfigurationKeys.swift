@@ -1,5 +1,6 @@
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
 
 extension Configuration {
     private static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
@@ -10,9 +11,12 @@ extension Configuration {
             "name", \.name, "name of the run; its directory is directory/name",
             limits: "without slashes, not empty and not beginning with a dot"
         ) { !$0.isEmpty && !$0.contains("/") && !$0.hasPrefix(".") }.harmless(),
-        ConfigurationKey("directory", \.directory, "directory for run directories").harmless(),
+        .path(
+            "directory", \.directory, "directory for run directories; . for the current one",
+            limits: "that is not empty"
+        ) { !$0.isEmpty }.harmless(),
         ConfigurationKey("seed", \.seed, "seed of weights, noise, times and the order of images"),
-        .count("threads", \.threads, from: 0, "number of threads; 0 for all processors"),
+        .count("threads", \.threads, 0...SizeLimits.threads, "number of threads; 0 for all processors"),
         ConfigurationKey(
             "precision", \.precision,
             "precision of matmuls except convolutions: fp32, or bf16 (about 2x faster; requires oneDNN)"
@@ -25,29 +29,38 @@ extension Configuration {
             limits:
                 "that names a preset (\(DenoiserOptions.presets.keys.sorted().joined(separator: ", "))), or empty"
         ) { $0.isEmpty || DenoiserOptions.presets[$0] != nil },
-        .count("model.hidden_size", \.model.hiddenSize, from: 4, "width of the tokens"),
-        .count("model.num_groups", \.model.heads, from: 1, "attention heads"),
+        .count("model.hidden_size", \.model.hiddenSize, 4...SizeLimits.width, "width of the tokens"),
+        .count("model.num_groups", \.model.heads, 1...SizeLimits.width, "attention heads"),
         .count(
-            "model.num_blocks", \.model.blocks, from: 2,
+            "model.num_blocks", \.model.blocks, 2...SizeLimits.blocks,
             "transformer and field blocks together; a linear head has no field blocks"),
-        .count("model.num_cond_blocks", \.model.conditionedBlocks, from: 1, "number of transformer blocks among them"),
-        .count("model.patch_size", \.model.patchSize, from: 1, "side of a patch in pixels"),
+        .count(
+            "model.num_cond_blocks", \.model.conditionedBlocks, 1...SizeLimits.blocks,
+            "number of transformer blocks among them"),
+        .count("model.patch_size", \.model.patchSize, 1...SizeLimits.patch, "side of a patch in pixels"),
         ConfigurationKey(
             "model.head", \.model.head, "head that decodes tokens: field (a small MLP per patch) or linear"),
-        .count("model.hidden_size_x", \.model.fieldWidth, from: 1, "width of the field"),
+        .count("model.hidden_size_x", \.model.fieldWidth, 1...SizeLimits.fieldWidth, "width of the field"),
         .count(
-            "model.nerf_mlpratio", \.model.fieldRatio, from: 1, "ratio of the hidden width of the field to its width"),
-        .count("model.num_classes", \.model.classes, from: 0, "number of classes; 0 for the number in the data"),
+            "model.nerf_mlpratio", \.model.fieldRatio, 1...SizeLimits.ratio,
+            "ratio of the hidden width of the field to its width"),
+        .count(
+            "model.num_classes", \.model.classes, 0...SizeLimits.classes,
+            "number of classes; 0 for the number in the data"),
 
-        ConfigurationKey(
+        .path(
             "data.root", \.data.root, "folder with one folder of images per class, or shards-{000..099}.tar"),
-        .count("data.image_size", \.data.imageSize, from: 1, "side in pixels that images are cropped and scaled to"),
-        .count("data.workers", \.data.workers, from: 1, "threads that decode images ahead of training").harmless(),
         .count(
-            "data.prefetch_batches", \.data.prefetchBatches, from: 1, "maximum number of decoded batches"
+            "data.image_size", \.data.imageSize, 1...SizeLimits.side,
+            "side in pixels that images are cropped and scaled to"),
+        .count("data.workers", \.data.workers, 1...SizeLimits.threads, "threads that decode images ahead of training")
+            .harmless(),
+        .count(
+            "data.prefetch_batches", \.data.prefetchBatches, 1...SizeLimits.batch, "maximum number of decoded batches"
         ).harmless(),
         .count(
-            "data.prefetch_megabytes", \.data.prefetchMegabytes, from: 1, "maximum memory of decoded batches"
+            "data.prefetch_megabytes", \.data.prefetchMegabytes, 1...SizeLimits.megabytes,
+            "maximum memory of decoded batches"
         ).harmless(),
         ConfigurationKey(
             "data.crop", \.data.crop, "center (ADM's), random (ADM's), or resized (torchvision's RandomResizedCrop)"),
@@ -56,14 +69,16 @@ extension Configuration {
             "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
 
         .count(
-            "training.steps", \.training.steps, from: 1, "total number of optimizer steps"
+            "training.steps", \.training.steps, 1...SizeLimits.trainingSteps, "total number of optimizer steps"
         ).harmless { $0.training.schedule == .cosine },
-        .count("training.batch_size", \.training.batchSize, from: 1, "images per step"),
+        .count("training.batch_size", \.training.batchSize, 1...SizeLimits.batch, "images per step"),
         .count(
-            "training.accumulate", \.training.accumulate, from: 1,
+            "training.accumulate", \.training.accumulate, 1...SizeLimits.batch,
             "number of passes that a batch is split into, to save memory"),
         .number("training.learning_rate", \.training.learningRate, in: nonNegative, "learning rate of AdamW"),
-        .count("training.warmup_steps", \.training.warmupSteps, from: 0, "steps of linear learning rate warmup"),
+        .count(
+            "training.warmup_steps", \.training.warmupSteps, 0...SizeLimits.trainingSteps,
+            "steps of linear learning rate warmup"),
         ConfigurationKey("training.schedule", \.training.schedule, "learning rate schedule: constant or cosine"),
         .number("training.beta1", \.training.beta1, in: 0...0.999999, "decay of AdamW's first moment"),
         .number("training.beta2", \.training.beta2, in: 0...0.999999, "decay of AdamW's second moment"),
@@ -75,8 +90,8 @@ extension Configuration {
         ConfigurationKey(
             "training.ema_decay", \.training.emaDecay,
             "decay of the EMA of the weights; a list keeps several EMAs, the first is used for sampling",
-            limits: "from 0 to 1, without duplicates"
-        ) { !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
+            limits: "from 0 to 1, without duplicates, at most 100"
+        ) { (1...100).contains($0.count) && Set($0).count == $0.count && $0.allSatisfy { (0...1).contains($0) } },
         ConfigurationKey(
             "training.ema_warmup", \.training.emaWarmup,
             "raise the decay of the EMA during the first n steps: min(decay, (1+n)/(10+n))"),
@@ -88,8 +103,8 @@ extension Configuration {
         ConfigurationKey(
             "training.field_sizes", \.training.fieldSizes,
             "other image sides at which patches are decoded in training, such as [24, 48, 64]",
-            limits: "of at least 1, or an empty list"
-        ) { $0.allSatisfy { $0 >= 1 } },
+            limits: "from 1 to \(SizeLimits.side), at most 100, or an empty list"
+        ) { $0.count <= 100 && $0.allSatisfy { (1...SizeLimits.side).contains($0) } },
         ConfigurationKey(
             "training.recompute", \.training.recompute,
             "keep only the inputs of blocks and recompute the rest: less memory, about 25 % more time"),
@@ -101,16 +116,18 @@ extension Configuration {
             "training.skip_outliers", \.training.skipOutliers, in: nonNegative,
             "skip steps whose gradient norm is this many standard deviations above recent ones; 0 to skip none"),
         .count(
-            "training.log_every", \.training.logEvery, from: 1, "steps between lines of metrics.jsonl"
+            "training.log_every", \.training.logEvery, 1...SizeLimits.trainingSteps,
+            "steps between lines of metrics.jsonl"
         ).harmless(),
         .count(
-            "training.save_every", \.training.saveEvery, from: 1, "steps between checkpoints"
+            "training.save_every", \.training.saveEvery, 1...SizeLimits.trainingSteps, "steps between checkpoints"
         ).harmless(),
         .count(
-            "training.keep_last", \.training.keepLast, from: 0, "number of latest checkpoints to keep; 0 for all"
+            "training.keep_last", \.training.keepLast, 0...SizeLimits.trainingSteps,
+            "number of latest checkpoints to keep; 0 for all"
         ).harmless(),
         .count(
-            "training.keep_every", \.training.keepEvery, from: 0,
+            "training.keep_every", \.training.keepEvery, 0...SizeLimits.trainingSteps,
             "interval in steps of checkpoints to keep besides; 0 for none"
         ).harmless(),
         ConfigurationKey(
@@ -118,35 +135,37 @@ extension Configuration {
             "reaction to a failed write, as on a full disk: stop or continue"
         ).harmless(),
         .count(
-            "training.preview_every", \.training.previewEvery, from: 0, "steps between previews; 0 for none"
+            "training.preview_every", \.training.previewEvery, 0...SizeLimits.trainingSteps,
+            "steps between previews; 0 for none"
         ).harmless(),
 
         // The same encoder at another path changes nothing, and the weights reveal another encoder.
-        ConfigurationKey(
+        .path(
             "repa.encoder", \.repa.encoder, "DINOv2 file or directory to align tokens with; empty for no alignment"
         ).harmless { !$0.repa.isOn },
         .count(
-            "repa.heads", \.repa.heads, from: 0,
+            "repa.heads", \.repa.heads, 0...SizeLimits.width,
             "attention heads of the encoder; 0 for the number in its file, else width / 64"),
-        ConfigurationKey(
+        .path(
             "repa.features", \.repa.features,
             "output of pixnerd encode features; empty to run the encoder during training"),
-        .count("repa.layer", \.repa.layer, from: 1, "number of the block whose tokens are aligned, from 1"),
+        .count(
+            "repa.layer", \.repa.layer, 1...SizeLimits.blocks, "number of the block whose tokens are aligned, from 1"),
         .number(
             "repa.weight", \.repa.weight, in: nonNegative, "weight of the alignment loss, relative to velocity"),
         .count(
-            "repa.projector_width", \.repa.projectorWidth, from: 0,
+            "repa.projector_width", \.repa.projectorWidth, 0...SizeLimits.width,
             "width of the projector's hidden layers; 0 for the width of the tokens"),
         .count(
-            "repa.base_patch", \.repa.basePatch, from: 0,
+            "repa.base_patch", \.repa.basePatch, 0...SizeLimits.side,
             "side in pixels of the image area of one encoder patch; 0 for model.patch_size"),
 
         // The same autoencoder at another path changes nothing, and the weights reveal another autoencoder.
-        ConfigurationKey(
+        .path(
             "latent.vae", \.latent.autoencoder,
             "autoencoder for space latent: a diffusers directory, a file, or a run of kind autoencoder"
         ).harmless { $0.space == .pixel },
-        ConfigurationKey(
+        .path(
             "latent.cache", \.latent.cache, "output of pixnerd encode latents; empty to encode during training"),
         .number(
             "latent.scaling_factor", \.latent.scalingFactor, in: nonNegative,
@@ -158,13 +177,19 @@ extension Configuration {
             "require that scaled latents have about mean 0 and standard deviation 1"
         ).harmless(),
 
-        .count("autoencoder.latent_channels", \.autoencoder.latentChannels, from: 1, "channels of the latents"),
+        .count(
+            "autoencoder.latent_channels", \.autoencoder.latentChannels, 1...SizeLimits.channels, "channels of the latents"
+        ),
         ConfigurationKey(
             "autoencoder.block_out_channels", \.autoencoder.widths,
-            "width of each level, finest first: three levels make f4, four f8", limits: "of at least 1"
-        ) { !$0.isEmpty && $0.allSatisfy { $0 >= 1 } },
-        .count("autoencoder.layers_per_block", \.autoencoder.blocksPerLevel, from: 1, "residual blocks per level"),
-        .count("autoencoder.norm_num_groups", \.autoencoder.groups, from: 1, "groups of group normalization"),
+            "width of each level, finest first: three levels make f4, four f8",
+            limits: "from 1 to \(SizeLimits.width)"
+        ) { !$0.isEmpty && $0.allSatisfy { (1...SizeLimits.width).contains($0) } },
+        .count(
+            "autoencoder.layers_per_block", \.autoencoder.blocksPerLevel, 1...SizeLimits.blocksPerLevel,
+            "residual blocks per level"),
+        .count(
+            "autoencoder.norm_num_groups", \.autoencoder.groups, 1...SizeLimits.width, "groups of group normalization"),
         ConfigurationKey(
             "autoencoder.mid_block_add_attention", \.autoencoder.hasAttention, "attention between encoder and decoder"),
         ConfigurationKey(
@@ -172,7 +197,7 @@ extension Configuration {
         .number(
             "autoencoder.kl_weight", \.autoencoder.divergenceWeight, in: nonNegative,
             "weight of the KL divergence, which is divided by the number of values per image"),
-        ConfigurationKey(
+        .path(
             "autoencoder.perceptual", \.autoencoder.perceptual,
             "VGG file (with LPIPS weights, if any) for a perceptual loss; empty for none"
         ).harmless { $0.kind == .denoiser },
@@ -180,7 +205,8 @@ extension Configuration {
             "autoencoder.perceptual_weight", \.autoencoder.perceptualWeight, in: nonNegative,
             "weight of the perceptual loss"),
 
-        .count("sampling.steps", \.sampling.steps, from: 1, "sampling steps of previews").harmless(),
+        .count("sampling.steps", \.sampling.steps, 1...SizeLimits.samplingSteps, "sampling steps of previews")
+            .harmless(),
         .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance scale of previews; 1 for none")
             .harmless(),
         .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "time from which guidance is applied")
@@ -188,8 +214,10 @@ extension Configuration {
         .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "time up to which guidance is applied")
             .harmless(),
         .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "timestep shift of previews").harmless(),
-        .count("sampling.classes", \.sampling.classes, from: 1, "number of classes in a preview").harmless(),
-        .count("sampling.per_class", \.sampling.perClass, from: 1, "images per class in a preview").harmless(),
+        .count("sampling.classes", \.sampling.classes, 1...SizeLimits.classes, "number of classes in a preview")
+            .harmless(),
+        .count("sampling.per_class", \.sampling.perClass, 1...SizeLimits.images, "images per class in a preview")
+            .harmless(),
     ]
 
     /// The first key of denoisers whose value is not the default, to refuse it for an autoencoder.

@@ -15,13 +15,18 @@ extension KeyedConfiguration {
         guard let key = Self.keys.first(where: { $0.name == assignment.key }) else {
             return try Self.expectIsEmptySection(assignment)
         }
+        let assignment = try assignment.asOverride(ofList: key.isList, ofText: key.isText, ofPath: key.isPath)
         guard assignment.form != .list || key.isList else {
             throw PixNerdError(
                 .invalidValue, "\(assignment.place):", found: "\(key.name) is a list", expected: "\(key.expectation)")
         }
-        guard key.write(&self, assignment.text) else {
+        let text =
+            key.isPath
+            ? try expandingHome(assignment.text, subject: "\(assignment.place): \(key.name)") : assignment.text
+        guard key.write(&self, text) else {
             throw PixNerdError(
-                .invalidValue, "\(assignment.place):", found: "\(key.name) is '\(assignment.text)'",
+                .invalidValue, "\(assignment.place):",
+                found: assignment.form == .nothing ? "\(key.name) has no value" : "\(key.name) is '\(assignment.text)'",
                 expected: "\(key.expectation)")
         }
     }

@@ -74,9 +74,8 @@ struct AutoencoderPreparation: TrainingPreparation {
     var description: [(name: String, text: String)] {
         let size = configuration.data.imageSize
         let giga =
-            Double(
-                architecture.encodingMultiplyAdds(height: size, width: size)
-                    + architecture.decodingMultiplyAdds(height: size, width: size)) / 1e9
+            (Double(architecture.encodingMultiplyAdds(height: size, width: size))
+                + Double(architecture.decodingMultiplyAdds(height: size, width: size))) / 1e9
         let lines = [
             ("images", "\(pictures.samples.count), at \(size) x \(size)"),
             (
@@ -86,7 +85,7 @@ struct AutoencoderPreparation: TrainingPreparation {
             ),
         ]
         guard let perceptual else { return lines }
-        let cost = Double(2 * perceptual.multiplyAdds(height: size, width: size)) / 1e9
+        let cost = 2 * Double(perceptual.multiplyAdds(height: size, width: size)) / 1e9
         return lines + [
             (
                 "perceptual",

@@ -89,11 +89,12 @@ struct DenoiserPreparation: TrainingPreparation {
             architecture, averages: training.emaDecay.count, batch: batch,
             size: configuration.data.imageSize / reduction, recompute: training.recompute,
             precision: configuration.precision)
+        if let finest = training.fieldSizes.max() { estimate.addFields(side: finest, batch: batch) }
         if let features {
             let side = configuration.data.imageSize / reduction / architecture.patchSize
             estimate.addAlignment(
                 inputs: architecture.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
-                tokens: batch * side * side)
+                tokens: (CheckedInt(batch) * CheckedInt(side) * CheckedInt(side)).clamped)
             if let encoder = features.encoder { estimate.add(encoder, grid: side, precision: configuration.precision) }
         }
         if let autoencoder = space.autoencoder {

@@ -54,7 +54,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     var isPart = false
 
     func validate() throws {
-        guard repeats >= 1 else { throw ValidationError("--repeats is \(repeats); it must be at least 1.") }
+        try expectOption("--repeats", repeats, in: 1...SizeLimits.repeats)
         let named = Workload.all.filter { work == nil || $0.name == work }
         if let work, named.isEmpty {
             throw ValidationError(
@@ -108,7 +108,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
         guard !json else { return }
         let library = [machine.blas, machine.blasCore.map { "\($0) kernels" }].compactMap { $0 }
         print(
-            (["\(machine.processor)", machine.instructionSet, "\(Threads.count) threads"] + library).joined(
+            (["\(machine.processor)", machine.instructionSet, "\(counted(Threads.count, "thread"))"] + library).joined(
                 separator: ", "))
         // Must come before the lines of the measuring processes.
         fflush(nil)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PixNerdComparison
+import PixNerdSupport
 import PixNerdTraining
 
 struct CompareCommand: ParsableCommand {
@@ -68,8 +69,7 @@ struct CompareCommand: ParsableCommand {
             isDone = try comparison.run(
                 shouldStop: shouldStop, perform: { unit in try finished(unit, config, shouldStop) })
         }
-        let command = (["pixnerd", "compare", config] + settings.flatMap { ["--set", $0] }).map(shellQuoted)
-            .joined(separator: " ")
+        let command = shellCommand(["pixnerd", "compare", config] + settings.flatMap { ["--set", $0] })
         let written = try comparison.writeReport(command: command)
         if !isDone { print("Stopped. Resume with: \(command)") }
         print("The report is in \(written.joined(separator: " and ")).")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PixNerdImages
+import PixNerdSupport
 
 struct DatasetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,9 +32,7 @@ struct DatasetCommand: ParsableCommand {
         var seed: UInt64 = 0
 
         func validate() throws {
-            guard (1...10_000_000).contains(perClass) else {
-                throw ValidationError("--per-class is \(perClass); it must be from 1 to 10000000.")
-            }
+            try expectOption("--per-class", perClass, in: 1...SizeLimits.images)
             guard (8...4096).contains(size) else {
                 throw ValidationError("--size is \(size); it must be from 8 to 4096.")
             }

@@ -30,9 +30,7 @@ struct DatasetInspectCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if let imageSize, imageSize < 1 {
-            throw ValidationError("--image-size is \(imageSize); it must be at least 1.")
-        }
+        try expectOption("--image-size", imageSize, in: 1...SizeLimits.side)
         if let contactSheet, !overwrite, FileManager.default.fileExists(atPath: contactSheet) {
             throw ValidationError(
                 "--contact-sheet \(contactSheet) already exists; choose another name, or overwrite it with --overwrite."

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import PixNerdImages
 import PixNerdPrecompute
+import PixNerdSupport
 import PixNerdTraining
 
 /// Images to encode, and the output directory.
@@ -25,10 +26,8 @@ struct EncodeOptions: ParsableArguments {
     @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
-        let most = ImageFile.maximumSide
-        for (name, value) in [("--size", size), ("--batch", batch)] where !(1...most).contains(value) {
-            throw ValidationError("\(name) is \(value); it must be from 1 to \(most).")
-        }
+        try expectOption("--size", size, in: 1...SizeLimits.side)
+        try expectOption("--batch", batch, in: 1...SizeLimits.batch)
     }
 
     func open() throws -> ImageCollection {

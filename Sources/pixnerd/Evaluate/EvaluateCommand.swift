@@ -108,14 +108,10 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     var json = false
 
     func validate() throws {
-        let counts = [
-            ("--batch", batch, 1), ("--limit", limit ?? 2, 2),
-            ("--bootstrap", bootstrap, 0),
-            ("--patch", patch ?? 2, 2),
-        ]
-        for (name, value, least) in counts where value < least {
-            throw ValidationError("\(name) is \(value); it must be at least \(least).")
-        }
+        try expectOption("--batch", batch, in: 1...SizeLimits.batch)
+        try expectOption("--limit", limit, in: 2...SizeLimits.images)
+        try expectOption("--bootstrap", bootstrap, in: 0...SizeLimits.repeats)
+        try expectOption("--patch", patch, in: 2...SizeLimits.side)
     }
 
     func run() throws {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PixNerdCheckpoints
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTraining
 
 /// The values of `--weights`.
@@ -82,7 +83,8 @@ struct ConvertCommand: ParsableCommand {
         for (name, count) in result.overflows {
             logger.warning("\(name): \(count) values are too large for the new type and became infinite.")
         }
-        print("\(result.tensors) tensors, \(String(format: "%.2f", Double(result.bytes) / 1e6)) MB, are in \(output).")
+        let size = String(format: "%.2f MB", Double(result.bytes) / 1e6)
+        print("\(counted(result.tensors, "tensor")) of \(size) \(result.tensors == 1 ? "is" : "are") in \(output).")
     }
 
     /// The weights to keep; nil for both sets.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import PixNerdSupport
 
 /// The options of a DINOv2 encoder that its file does not tell.
 struct EncoderOptions: ParsableArguments {
@@ -13,8 +14,7 @@ struct EncoderOptions: ParsableArguments {
     var basePatch: Int?
 
     func validate() throws {
-        for (name, value) in [("--heads", heads), ("--base-patch", basePatch)] {
-            if let value, value < 1 { throw ValidationError("\(name) is \(value); it must be at least 1.") }
-        }
+        try expectOption("--heads", heads, in: 1...SizeLimits.width)
+        try expectOption("--base-patch", basePatch, in: 1...SizeLimits.side)
     }
 }

@@ -5,6 +5,7 @@ import PixNerdInspection
 import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTraining
 
 extension WeightKind: ExpressibleByArgument {}
@@ -78,21 +79,32 @@ struct VerifyCommand: ParsableCommand {
 
     @OptionGroup var encoder: EncoderOptions
 
+    func validate() throws {
+        try expectOption("--repa-layer", repaLayer, in: 1...SizeLimits.blocks)
+        guard tolerance.isFinite, tolerance >= 0 else {
+            throw ValidationError("--tolerance is \(tolerance); it must be a number of at least 0.")
+        }
+        let settings = [
+            ("--learning-rate", learningRate), ("--weight-decay", weightDecay), ("--ema", averageDecay),
+            ("--repa-weight", repaWeight),
+        ]
+        for case (let name, let value?) in settings where !value.isFinite {
+            throw ValidationError("\(name) is \(value); it must be a number.")
+        }
+    }
+
     func run() throws {
         let file = try SafetensorsFile(path: reference)
         guard !InceptionCheck.isReference(file) else {
             let network = try Inception.load(TensorFile.open(path: checkpoint))
             let check = InceptionCheck(network, reference: file, tolerance: tolerance)
-            try report(
-                check.compare(backend ?? file.metadata["backend"].flatMap(InceptionInput.init) ?? .torchFidelity))
+            try report(check.compare(backend ?? recordedBackend(file) ?? .torchFidelity))
             return
         }
         guard !EncoderCheck.isReference(file) else {
             let check = try EncoderCheck(
                 DINOv2File(path: checkpoint).load(heads: encoder.heads), reference: file, tolerance: tolerance)
-            try report([
-                check.tokens(basePatch: encoder.basePatch ?? file.metadata["base_patch"].flatMap { Int($0) } ?? 16)
-            ])
+            try report([check.tokens(basePatch: encoder.basePatch ?? recordedBasePatch(file) ?? 16)])
             return
         }
         guard !AutoencoderCheck.isReference(file) else {
@@ -115,17 +127,41 @@ struct VerifyCommand: ParsableCommand {
             comparisons.append(try check.velocity(kind))
         }
         if check.hasTraining {
-            func setting<Value: LosslessStringConvertible>(_ asked: Value?, _ name: String, _ usual: Value) -> Value {
-                asked ?? file.metadata[name].flatMap { Value($0) } ?? usual
+            var replay = ReplaySettings(metadata: file.metadata, origin: reference)
+            let optimizer = AdamW.Settings(
+                learningRate: try replay.value(learningRate, "learning_rate", "--learning-rate", usual: 1e-4),
+                weightDecay: try replay.value(weightDecay, "weight_decay", "--weight-decay", usual: 0))
+            let decay = try replay.value(averageDecay, "ema_decay", "--ema", usual: 0.9999 as Float)
+            var (layer, weight) = (8, 0.5 as Float)
+            if file.shape(of: "train.features") != nil {
+                layer = try replay.value(repaLayer, "repa_layer", "--repa-layer", usual: layer)
+                weight = try replay.value(repaWeight, "repa_weight", "--repa-weight", usual: weight)
             }
-            comparisons += try check.training(
-                AdamW.Settings(
-                    learningRate: setting(learningRate, "learning_rate", 1e-4),
-                    weightDecay: setting(weightDecay, "weight_decay", 0)),
-                averageDecay: setting(averageDecay, "ema_decay", 0.9999), layer: setting(repaLayer, "repa_layer", 8),
-                weight: setting(repaWeight, "repa_weight", 0.5))
+            let steps = file.shape(of: "train.loss")?.first ?? 0
+            print("Replaying \(counted(steps, "step")) with \(replay.text).\n")
+            comparisons += try check.training(optimizer, averageDecay: decay, layer: layer, weight: weight)
         }
         try report(comparisons)
+    }
+
+    /// The resizing of images that a reference names; nil if it names none.
+    private func recordedBackend(_ file: SafetensorsFile) throws -> InceptionInput? {
+        guard let text = file.metadata["backend"] else { return nil }
+        guard let backend = InceptionInput(rawValue: text) else {
+            throw CommandError("\(reference): backend is '\(text)', which is not known; give it with --backend.")
+        }
+        return backend
+    }
+
+    /// The side of patches that a reference names; nil if it names none.
+    private func recordedBasePatch(_ file: SafetensorsFile) throws -> Int? {
+        guard let text = file.metadata["base_patch"] else { return nil }
+        guard let patch = Int(text), (1...SizeLimits.side).contains(patch) else {
+            throw CommandError(
+                "\(reference): base_patch is '\(text)', expected a number from 1 to \(SizeLimits.side); give it with "
+                    + "--base-patch.")
+        }
+        return patch
     }
 
     /// Prints the comparisons and fails if one exceeds its tolerance.

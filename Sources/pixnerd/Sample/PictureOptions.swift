@@ -4,12 +4,17 @@ import PixNerdDiffusion
 import PixNerdModels
 import PixNerdSampling
 import PixNerdSpaces
+import PixNerdSupport
 
 extension LabelChoice: ExpressibleByArgument {}
 
 /// The options that choose classes and seeds.
 struct PictureOptions: ParsableArguments {
-    @Option(help: "Comma-separated class names or numbers (default: the first ten; with --count, all).")
+    @Option(
+        help: """
+            Comma-separated class names or numbers, in quotes if a name holds a comma (default: the first ten; with \
+            --count, all).
+            """)
     var classes: String?
 
     @Option(
@@ -64,9 +69,7 @@ struct PictureOptions: ParsableArguments {
             let all = conditioner.allPrompts
             return count == nil ? Array(all.prefix(10)) : all
         }
-        return try classes.split(separator: ",").map { entry in
-            try conditioner.prompt(from: entry.trimmingCharacters(in: .whitespaces))
-        }
+        return try commaList(classes).map { try conditioner.prompt(from: $0) }
     }
 
     private func chosenSeeds() throws -> [UInt64] {

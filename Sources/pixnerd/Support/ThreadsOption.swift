@@ -1,4 +1,5 @@
 import ArgumentParser
+import PixNerdSupport
 import PixNerdTensors
 
 /// The `--threads` option of every command that computes.
@@ -7,7 +8,7 @@ struct ThreadsOption: ParsableArguments {
     var threads: Int?
 
     func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads is \(threads); it must be at least 1.") }
+        try expectOption("--threads", threads, in: 1...SizeLimits.threadsHere)
     }
 
     /// Sets the number of threads of all further computation.

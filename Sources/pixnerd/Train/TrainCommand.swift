@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PixNerdDistributed
+import PixNerdSupport
 import PixNerdTraining
 
 struct TrainCommand: ParsableCommand, RankedCommand {
@@ -72,8 +73,9 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         let path = trainer.run.path
         let next =
             switch trainer.configuration.kind {
-            case .denoiser: "Sample from it: pixnerd sample \(path) --out images.png"
-            case .autoencoder: "Train in its latents: --set space=latent --set latent.vae=\(path)"
+            case .denoiser: "Sample from it: \(shellCommand(["pixnerd", "sample", path, "--out", "images.png"]))"
+            case .autoencoder:
+                "Train in its latents: \(shellCommand(["--set", "space=latent", "--set", "latent.vae=\(path)"]))"
             }
         print(
             finished
@@ -91,6 +93,6 @@ struct TrainCommand: ParsableCommand, RankedCommand {
 
     private func resumeCommand(_ config: String) -> String {
         let words = ["pixnerd", "train", config] + settings.flatMap { ["--set", $0] } + ["--resume"]
-        return words.map(shellQuoted).joined(separator: " ")
+        return shellCommand(words + (vaeOverride ? ["--vae-override"] : []))
     }
 }

@@ -47,10 +47,9 @@ struct VaeCheckCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        let counts = [("--size", size), ("--count", count), ("--batch", batch)]
-        for (name, value) in counts where value < 1 {
-            throw ValidationError("\(name) is \(value); it must be at least 1.")
-        }
+        try expectOption("--size", size, in: 1...SizeLimits.side)
+        try expectOption("--count", count, in: 1...SizeLimits.images)
+        try expectOption("--batch", batch, in: 1...SizeLimits.batch)
     }
 
     func run() throws {

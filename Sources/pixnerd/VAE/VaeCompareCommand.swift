@@ -62,9 +62,8 @@ struct VaeCompareCommand: ParsableCommand {
         guard paths.count >= 2 else {
             throw ValidationError("At least one autoencoder, followed by the images, is expected.")
         }
-        for (name, value) in [("--count", count), ("--batch", batch)] where value < 1 {
-            throw ValidationError("\(name) is \(value); it must be at least 1.")
-        }
+        try expectOption("--count", count, in: 1...SizeLimits.images)
+        try expectOption("--batch", batch, in: 1...SizeLimits.batch)
     }
 
     func run() throws {

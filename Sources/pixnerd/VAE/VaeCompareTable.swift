@@ -10,7 +10,7 @@ struct VaeCompareTable {
         var lines = [
             TextTable.line("images", EvaluationTable.side(report.pictures)), TextTable.line("size", "\(report.size)"),
             TextTable.line("latents", "the means of their distributions, unscaled"),
-            TextTable.line("batch", "\(report.batch) images, \(report.threads) threads"),
+            TextTable.line("batch", "\(counted(report.batch, "image")), \(counted(report.threads, "thread"))"),
         ]
         if let features = report.features {
             lines.append(TextTable.line("features", features.network))

@@ -1,0 +1,31 @@
+import PixNerdSupport
+
+extension Configuration {
+    /// Checks what depends on the machine or on several keys, before anything is allocated.
+    ///
+    /// - Parameter classes: number of classes of the images.
+    /// - Throws: `PixNerdError` naming the key.
+    func checkSizes(classes: Int) throws {
+        let most = SizeLimits.threadsHere
+        for (key, value) in [("threads", threads), ("data.workers", data.workers)] where value > most {
+            throw PixNerdError(
+                .invalidValue, "\(key)", found: "is \(value)", expected: "at most \(most) on this machine",
+                advice: "more threads than that would only wait for each other")
+        }
+        guard training.previewEvery > 0, kind == .denoiser else { return }
+        let side = CheckedInt(data.imageSize)
+        let pixels = side * side * CheckedInt(previewImages(classes: classes))
+        let limit = SizeLimits.side * SizeLimits.side
+        guard pixels.clamped <= limit else {
+            throw PixNerdError(
+                .invalidValue, "sampling.per_class",
+                found: "is \(sampling.perClass), which makes previews of more than \(limit) pixels",
+                advice: "decrease it or sampling.classes, or set training.preview_every to 0")
+        }
+    }
+
+    /// Number of images in a preview.
+    func previewImages(classes: Int) -> Int {
+        (CheckedInt(min(sampling.classes, max(1, classes))) * CheckedInt(sampling.perClass)).clamped
+    }
+}
