@@ -77,6 +77,7 @@ extension PipelineComparison {
         _ pipeline: Pipeline, step: Int, guidance: Float, shouldStop: () -> Bool
     ) throws -> SamplingCost {
         let source = try source(pipeline, step: step, guidance: guidance)
+        for warning in source.warnings { logger.warning("\(warning.text { $0.rawValue })") }
         let conditioner = source.loaded.conditioner
         let job = try source.job(requests(conditioner))
         let plan = SamplePlan(

@@ -59,6 +59,7 @@ public struct Evaluation {
         self.settings = settings
         try settings.precision.check()
         try checkFeatures()
+        try checkCounts()
         if let patch = settings.patch, let size, real.pictures != nil, generated.pictures != nil {
             guard PatchSeam.isMeasurable(patch: patch, height: size.height, width: size.width) else {
                 throw PixNerdError(
@@ -71,6 +72,20 @@ public struct Evaluation {
                 .mismatch, "\(real.path)",
                 found: "holds statistics of \(a.pool.dimensions) features and \(generated.path) of "
                     + "\(b.pool.dimensions)", expected: "statistics from the same network")
+        }
+    }
+
+    /// Checks before anything is measured that there are enough images, and pairs if they are asked for.
+    private func checkCounts() throws {
+        let measuresPixels = real.pictures != nil && generated.pictures != nil
+        for pictures in [real.pictures, generated.pictures].compactMap({ $0 })
+        where pictures.count < 2 && (extractor != nil || measuresPixels) {
+            throw PixNerdError(
+                .notFound, "\(pictures.path)", found: "holds \(counted(pictures.count, "image"))",
+                expected: "at least 2")
+        }
+        if settings.arePairs {
+            _ = try PairComparison(real: real, generated: generated, size: size, settings: settings)
         }
     }
 
@@ -171,7 +186,8 @@ public struct Evaluation {
         side.unreadable = problems
         guard side.count >= 2 else {
             throw PixNerdError(
-                .notFound, "\(pictures.path)", found: "holds \(side.count) readable images", expected: "at least 2")
+                .notFound, "\(pictures.path)", found: "holds \(counted(side.count, "readable image"))",
+                expected: "at least 2")
         }
         return side
     }
@@ -186,7 +202,7 @@ public struct Evaluation {
         }
         if settings.arePairs {
             computing("pairs")
-            measures += try PairComparison(real: real, generated: generated, size: size, batch: settings.batch)
+            measures += try PairComparison(real: real, generated: generated, size: size, settings: settings)
                 .measures()
         }
         return measures
@@ -204,9 +220,29 @@ public struct Evaluation {
         return EvaluationReport(
             program: program, real: report(of: real, realSide), generated: report(of: generated, generatedSide),
             size: size, features: features, seed: settings.seed, resamples: settings.resamples, measures: measures,
+            leftOut: leftOut(measures, realSide, generatedSide),
             spectra: both(realSide?.spectrum, generatedSide?.spectrum).map {
                 EvaluationReport.Spectra(real: $0.mean(), generated: $1.mean())
             })
+    }
+
+    /// Measures that the images do not allow, with what they need; nil if there are none.
+    private func leftOut(
+        _ measures: [EvaluationReport.Measure], _ realSide: SideMeasurement?, _ generatedSide: SideMeasurement?
+    ) -> [String]? {
+        guard let (a, b) = both(realSide, generatedSide) else { return nil }
+        func lacks(_ name: String) -> Bool { !measures.contains { $0.name.hasPrefix(name) } }
+        var left: [String] = []
+        if !a.pool.isEmpty, !b.pool.isEmpty, lacks("precision") {
+            left.append("precision and recall need more than \(FeatureComparison.neighbor) images")
+        }
+        if lacks("swd") { left.append("the sliced Wasserstein distance needs sides of at least 16 pixels") }
+        if lacks("spectrum") { left.append("the power spectrum needs sides of at least 4 pixels") }
+        if lacks("seam_") { left.append("seams need sides of at least 8 pixels") }
+        if settings.arePairs, lacks("ssim") {
+            left.append("SSIM needs sides of at least \(PairMeasures.smallestSide) pixels")
+        }
+        return left.isEmpty ? nil : left
     }
 
     private func report(of source: EvaluationSource, _ side: SideMeasurement?) -> EvaluationReport.Side {

@@ -34,6 +34,7 @@ struct PixelComparison {
             ? SlicedWasserstein.distances(real: real.patches[0], generated: real.patches[1], seed: settings.seed) : nil
         let note =
             "times 1000, \(all.patchesPerPicture) and \(generated.patches[0].patchesPerPicture) patches per image"
+            + remark
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
         let resampledMeans = resamples.indices.map { index in mean(distances.map { $0.resampled[index] }) }
         let average = mean(distances.map(\.value))
@@ -61,7 +62,13 @@ struct PixelComparison {
         let floor = halves.map { PowerSpectrum.distance(a.mean(counts: $0.0), a.mean(counts: $0.1)) }
         return measure(
             "spectrum", "Power spectrum", value, interval: Bootstrap.interval(around: value, resampled), floor: floor,
-            note: "dB, \(a.frequencies) frequencies")
+            note: "dB, \(a.frequencies) frequencies" + remark)
+    }
+
+    /// What measures of texture miss, as the end of a note.
+    private var remark: String {
+        guard let (a, b) = both(real.levels, generated.levels) else { return "" }
+        return LevelSummary.remark(real: a, generated: b).map { "; \($0)" } ?? ""
     }
 
     /// Seams of the generated images; the baseline is the value for the real images, which have none.

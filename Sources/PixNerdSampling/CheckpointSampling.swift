@@ -1,3 +1,4 @@
+import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdModels
@@ -18,6 +19,8 @@ public struct CheckpointSampling: Sendable {
     public let notices: [String]
     /// Why image quality may suffer, such as a size that the model never saw, as one sentence; nil if nothing is known.
     public let warning: ErrorText?
+    /// Why guidance or classes may mislead, as one sentence; nil if the model was trained for them or does not say.
+    public let guidanceWarning: ErrorText?
     private let denoiser: any Denoiser
     private let space: any Space
     private let options: SamplingOptions
@@ -49,6 +52,10 @@ public struct CheckpointSampling: Sendable {
         }
         settings = try SamplingSettings(
             options, checkpoint.metadata, size: size, trained: choice.trained, name: path)
+        let conditions = TrainedConditions(checkpoint.metadata)
+        let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
+        if options.guidance == nil, isGuided, let notice = conditions.notice(name: path) { notices.append(notice) }
+        guidanceWarning = conditions.warning(settings.guidance, name: path)
         let tiles = try Self.tiles(options, loaded, checkpoint.path)
         space = loaded.space(tiles: tiles)
         if let tiles, let tile = options.tile,
@@ -63,6 +70,9 @@ public struct CheckpointSampling: Sendable {
         reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
     }
+
+    /// All warnings, each as one sentence.
+    public var warnings: [ErrorText] { [warning, guidanceWarning].compactMap { $0 } }
 
     private static func tiles(
         _ options: SamplingOptions, _ loaded: LoadedDenoiser, _ path: String
@@ -82,12 +92,29 @@ public struct CheckpointSampling: Sendable {
 
     /// The job that samples images.
     ///
-    /// - Throws: `PixNerdError` if a noise file cannot be read or does not fit the requests.
+    /// - Throws: `PixNerdError` if a noise file cannot be read or does not fit the requests, or if no machine of this size
+    ///   could hold a batch.
     public func job(_ requests: [PictureRequest]) throws -> SamplingJob {
-        SamplingJob(
+        try expectMemory(batch: min(options.batch, requests.count))
+        return SamplingJob(
             denoiser: denoiser, conditioner: loaded.conditioner, space: space, size: size, settings: settings,
             requests: requests, batch: options.batch,
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
+    }
+
+    /// Checks that the noise, the velocity and the images of a batch fit into the machine's memory. The layers of the
+    /// model take more, so what passes may still be too large.
+    private func expectMemory(batch: Int) throws {
+        let diffused = size.noiseShape(in: space).reduce(1.0) { $0 * Double($1) }
+        let pixels = 3 * Double(size.height) * Double(size.width)
+        let needed = Double(batch) * (4 * diffused + pixels) * Double(MemoryLayout<Float>.size)
+        let machine = Double(ProcessInfo.processInfo.physicalMemory)
+        guard needed > machine else { return }
+        func gigabytes(_ bytes: Double) -> String { String(format: "%.1f", bytes / 1e9) }
+        throw PixNerdError(
+            .system, "A batch of \(counted(batch, "image")) of \(size.height) x \(size.width)",
+            found: "takes more than \(gigabytes(needed)) GB of memory, and this machine has \(gigabytes(machine)) GB",
+            advice: "sample fewer images in a batch, or smaller ones with \(Setting.size)")
     }
 
     /// Everything that determines the image of a prompt and a seed.

@@ -18,7 +18,9 @@ struct PictureFolder: SampleOutput {
     init(_ plan: SamplePlan) throws {
         self.plan = plan
         files = plan.requests.map { request in
-            "\(plan.name(of: request).replacingOccurrences(of: "/", with: "_"))-seed\(request.seed).png"
+            // A slash would begin a folder, and a null character would end the name.
+            let name = plan.name(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
+            return "\(String(name))-seed\(request.seed).png"
         }
         let paths = files.map { "\(plan.path)/\($0)" }
         guard Set(paths).count == paths.count else {
@@ -45,6 +47,15 @@ struct PictureFolder: SampleOutput {
         }
         kept = isThere.count { $0 }
         try makeFolder(plan.path)
+        // The longest name may be too long for the file system.
+        if let longest = paths.max(by: { $0.utf8.count < $1.utf8.count }) { try expectWritable(longest) }
+        if plan.overwrites {
+            // An interrupted job could not tell them from its own when it resumes.
+            for path in paths where isFolder(path) != nil {
+                try expectWritable(path)
+                unlink(path)
+            }
+        }
         try manifest.write(to: manifestPath)
     }
 
@@ -66,4 +77,6 @@ struct PictureFolder: SampleOutput {
     }
 
     func finish() {}
+
+    func stop() -> KeptSamples { KeptSamples(count: isThere.count { $0 }, path: plan.path) }
 }

@@ -1,45 +1,47 @@
-import PixNerdDiffusion
 import PixNerdImages
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// One sheet of all images, with a row for each class.
+/// One sheet of all images. Finished batches are kept beside it until it is drawn.
 struct PictureGrid: SampleOutput {
     private let plan: SamplePlan
-    private var pictures: [RGBImage] = []
-    let kept = 0
+    private let layout: SheetLayout
+    private var parts: SampleParts
+    var kept: Int { parts.kept }
 
     init(_ plan: SamplePlan) throws {
         self.plan = plan
+        layout = plan.layout(plan.requests[...])
+        try layout.expectDrawable(plan.path, advice: "write a folder, a .npz or a .safetensors, or fewer images")
         try plan.expectFree([plan.path, plan.manifestPath])
-        try makeFolder(plan.parent)
-    }
-
-    func holds(_ requests: Range<Int>) -> Bool { false }
-
-    mutating func write(_ pixels: Tensor, first: Int) { pictures += roundedPictures(pixels) }
-
-    func finish() throws {
-        try ImageFile.writePNG(Self.sheet(pictures, of: plan.requests[...], plan.name(of:)), to: plan.path)
+        for path in [plan.path, plan.manifestPath] { try plan.expectOutput(path) }
         var manifest = plan.manifest
         manifest.pictures = plan.requests.map { plan.entry($0) }
-        try manifest.write(to: plan.manifestPath)
+        parts = try SampleParts(plan, manifest)
     }
 
-    /// A sheet with a row for each run of consecutive requests of one class.
-    static func sheet(
-        _ pictures: [RGBImage], of requests: ArraySlice<PictureRequest>, _ name: (PictureRequest) -> String
-    ) -> RGBImage {
-        var rows: [(label: String?, images: [RGBImage])] = []
-        for (request, picture) in zip(requests, pictures) {
-            let name = name(request)
-            if rows.last?.label == name {
-                rows[rows.count - 1].images.append(picture)
-            } else {
-                rows.append((name, [picture]))
+    func holds(_ requests: Range<Int>) -> Bool { parts.holds(requests) }
+
+    mutating func write(_ pixels: Tensor, first: Int) throws { try parts.write(levels: pixels, first: first) }
+
+    func finish() throws {
+        let size = plan.manifest.provenance
+        let pictures = try parts.open(.uint8, shape: [size.height, size.width, 3]).flatMap { part in
+            part.withUnsafeBytes { bytes in
+                let each = size.height * size.width * 3
+                return stride(from: 0, to: bytes.count, by: each).map { start in
+                    RGBImage(width: size.width, height: size.height, pixels: Array(bytes[start..<start + each]))
+                }
             }
         }
-        return ImageGrid.make(rows: rows)
+        try ImageFile.writePNG(layout.sheet(pictures), to: plan.path)
+        var manifest = plan.manifest
+        // In the order of the sheet, row by row.
+        manifest.pictures = layout.rows.flatMap(\.places).map { plan.entry(plan.requests[$0]) }
+        try manifest.write(to: plan.manifestPath)
+        parts.remove()
     }
+
+    func stop() -> KeptSamples { parts.stop() }
 }

@@ -63,6 +63,8 @@ public struct RankedOutput: SampleOutput {
         try communicator.agree { try last?.finish() }
     }
 
+    public func stop() -> KeptSamples { output?.stop() ?? KeptSamples(count: 0, path: "") }
+
     /// Ends a round by gathering its batches on rank 0.
     ///
     /// - Parameter pixels: pixels of this rank's batch; nil if it has none in this round.

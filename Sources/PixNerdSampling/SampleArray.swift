@@ -7,7 +7,7 @@ import PixNerdTensors
 
 /// All images in one array, in a file that evaluation programs read.
 ///
-/// Batches are kept in a folder beside the output until all are finished, so that an interrupted job can resume.
+/// Finished batches are kept beside it until it is written.
 struct SampleArray: SampleOutput {
     enum Kind: Equatable {
         /// `.npz`: `arr_0` as uint8 [N, H, W, 3] and `arr_1` as int64 labels [N], the rows in an order drawn from the
@@ -21,12 +21,8 @@ struct SampleArray: SampleOutput {
     private let plan: SamplePlan
     private let kind: Kind
     private let manifest: SampleManifest
-    private var isThere: [Bool]
-    let kept: Int
-
-    private static let name = "pictures"
-    private var parts: String { "\(plan.path).parts" }
-    private func part(first: Int) -> String { "\(parts)/\(first.zeroPadded(to: 8)).safetensors" }
+    private var parts: SampleParts
+    var kept: Int { parts.kept }
 
     init(_ plan: SamplePlan, kind: Kind) throws {
         self.plan = plan
@@ -42,48 +38,17 @@ struct SampleArray: SampleOutput {
         }
         self.manifest = manifest
         try plan.expectFree([plan.path, plan.manifestPath])
-        let parts = "\(plan.path).parts"
-        let manifestPath = "\(parts)/manifest.json"
-        if FileManager.default.fileExists(atPath: parts) {
-            if plan.overwrites {
-                try FileManager.default.removeItem(atPath: parts)
-            } else {
-                let earlier = try SampleManifest(path: manifestPath)
-                try manifest.expectSameProvenance(as: earlier, in: parts)
-                guard earlier.pictures == manifest.pictures else {
-                    throw PixNerdError(
-                        .alreadyExists, "\(parts)", found: "holds a part of other images than the requested ones",
-                        advice: "request those, remove it, or overwrite it with \(Setting.overwrite)")
-                }
-            }
-        }
-        isThere = []
-        var held = 0
-        try makeFolder(parts)
-        try manifest.write(to: manifestPath)
-        for start in stride(from: 0, to: plan.requests.count, by: plan.batch) {
-            let isPart = FileManager.default.fileExists(
-                atPath: "\(parts)/\(start.zeroPadded(to: 8)).safetensors")
-            isThere.append(isPart)
-            if isPart { held += min(plan.batch, plan.requests.count - start) }
-        }
-        kept = held
+        for path in [plan.path, plan.manifestPath] { try plan.expectOutput(path) }
+        parts = try SampleParts(plan, manifest)
     }
 
-    func holds(_ requests: Range<Int>) -> Bool { isThere[requests.lowerBound / plan.batch] }
+    func holds(_ requests: Range<Int>) -> Bool { parts.holds(requests) }
 
     mutating func write(_ pixels: Tensor, first: Int) throws {
         switch kind {
-        case .floats: try SafetensorsWriter.write([(Self.name, pixels)], to: part(first: first))
-        case .levels:
-            let pictures = roundedPictures(pixels)
-            let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
-            let item = SafetensorsWriter.Item(name: Self.name, type: .uint8, shape: shape) { write in
-                for picture in pictures { try picture.pixels.withUnsafeBytes(write) }
-            }
-            try SafetensorsWriter.write([item], metadata: [:], to: part(first: first))
+        case .floats: try parts.write(floats: pixels, first: first)
+        case .levels: try parts.write(levels: pixels, first: first)
         }
-        isThere[first / plan.batch] = true
     }
 
     mutating func finish() throws {
@@ -92,22 +57,19 @@ struct SampleArray: SampleOutput {
         case .levels(let seed): try writeLevels(Self.rowOrder(plan.requests.count, seed: seed))
         }
         try manifest.write(to: plan.manifestPath)
-        try FileManager.default.removeItem(atPath: parts)
+        parts.remove()
     }
+
+    func stop() -> KeptSamples { parts.stop() }
 
     private static func rowOrder(_ count: Int, seed: UInt64) -> [Int] {
         var stream = RandomStream(seed: seed, purpose: .rowOrder)
         return stream.permutation(of: count)
     }
 
-    private func openParts() throws -> [StoredElements] {
-        try stride(from: 0, to: plan.requests.count, by: plan.batch).map { start in
-            try SafetensorsFile(path: part(first: start)).elements(of: Self.name)
-        }
-    }
-
     private func writeFloats() throws {
-        let parts = try openParts()
+        let size = plan.manifest.provenance
+        let parts = try parts.open(.float32, shape: [3, size.height, size.width])
         let count = plan.requests.count
         let seeds = plan.requests.map { Int(truncatingIfNeeded: $0.seed) }
         try SafetensorsWriter.write(
@@ -124,7 +86,8 @@ struct SampleArray: SampleOutput {
     }
 
     private func writeLevels(_ order: [Int]) throws {
-        let parts = try openParts()
+        let size = plan.manifest.provenance
+        let parts = try parts.open(.uint8, shape: [size.height, size.width, 3])
         let rowBytes = parts[0].shape.dropFirst().reduce(1, *)
         let file = try NpzWriter(
             path: plan.path,

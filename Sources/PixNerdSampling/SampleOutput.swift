@@ -15,26 +15,27 @@ public protocol SampleOutput {
     mutating func write(_ pixels: Tensor, first: Int) throws
     /// Writes the final files.
     mutating func finish() throws
+    /// Ends an unfinished job, and says what remains of it for the next one.
+    func stop() -> KeptSamples
 }
 
-/// The format of sampled images, chosen by the extension of the output path.
-public enum SampleForm: Sendable, Equatable {
-    /// `.png`: one sheet with a row for each class.
-    case grid
-    /// `.npz`: `arr_0`, as the ADM evaluation reads it.
-    case npz
-    /// `.safetensors`: `samples` as floats.
-    case floats
-    /// Any other path: a folder with a PNG for each image.
-    case folder
+/// The images that remain of an unfinished job.
+public struct KeptSamples: Sendable, Equatable {
+    /// Number of images; the same requests and settings continue after them.
+    public let count: Int
+    /// The folder that holds them.
+    public let path: String
 
-    public init(path: String) {
-        switch URL(fileURLWithPath: path).pathExtension.lowercased() {
-        case "png": self = .grid
-        case "npz": self = .npz
-        case "safetensors": self = .floats
-        default: self = .folder
-        }
+    public init(count: Int, path: String) { (self.count, self.path) = (count, path) }
+}
+
+extension PixNerdError {
+    /// This error with what remains of the job that it ended.
+    public func keeping(_ kept: KeptSamples, of requests: Int) -> PixNerdError {
+        guard kept.count > 0, advice == nil else { return self }
+        return PixNerdError(
+            kind, subject, found: found, expected: expected,
+            advice: "\(kept.count) of \(requests) images are kept in \(kept.path), and the same command goes on")
     }
 }
 
@@ -63,12 +64,15 @@ public struct SamplePlan {
         self.overwrites = overwrites
     }
 
-    /// Opens the output in the format of its path.
+    /// Opens the output in the format of its path, after checking everything that could keep it from being written.
+    ///
+    /// Every output is claimed here and nowhere else, before its first image is sampled. (So a lock against a second
+    /// process that writes the same output belongs here, and would be released by `finish` and `stop`.)
     ///
     /// - Parameter rowOrderSeed: seed of the order of rows in a `.npz`.
-    /// - Throws: `PixNerdError` if files would be overwritten without permission.
+    /// - Throws: `PixNerdError` if the path has an unknown extension, cannot be written, or is taken.
     public func open(rowOrderSeed: UInt64 = 0) throws -> any SampleOutput {
-        switch SampleForm(path: path) {
+        switch try SampleForm(path: path) {
         case .grid: try PictureGrid(self)
         case .npz: try SampleArray(self, kind: .levels(rowOrderSeed: rowOrderSeed))
         case .floats: try SampleArray(self, kind: .floats)
@@ -96,5 +100,16 @@ public struct SamplePlan {
         }
     }
 
-    var parent: String { URL(fileURLWithPath: path).deletingLastPathComponent().path }
+    /// Checks that a file may be written, and makes its folder.
+    func expectOutput(_ path: String) throws {
+        try expectFree([path])
+        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try expectWritable(path)
+    }
+
+    /// The arrangement of the images of some requests on a sheet.
+    func layout(_ requests: ArraySlice<PictureRequest>) -> SheetLayout {
+        let size = manifest.provenance
+        return SheetLayout(requests, size: (size.height, size.width), name(of:))
+    }
 }

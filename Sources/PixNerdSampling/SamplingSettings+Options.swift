@@ -17,6 +17,7 @@ extension SamplingSettings {
             guidance: try Guidance(options, metadata, name: name),
             shift: try Self.shift(options.shift, metadata, size: size, trained: trained, name: name),
             lastStep: options.lastStep)
+        if options.guidance == nil { self = TrainedConditions(metadata).applied(to: self) }
     }
 
     private static func steps(_ metadata: [String: String]) -> Int {

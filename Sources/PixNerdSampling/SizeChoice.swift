@@ -19,8 +19,14 @@ struct SizeChoice {
     init(
         _ loaded: LoadedDenoiser, _ checkpoint: DenoiserCheckpoint, _ options: SamplingOptions, name: String
     ) throws {
-        let fieldSizes = checkpoint.fieldSizes
+        // Sides beyond those of any image come from damaged metadata, and must not enter arithmetic.
+        let fieldSizes = checkpoint.fieldSizes.filter { (1...ImageFile.maximumPixels).contains($0) }
         let trained = checkpoint.imageSize ?? loaded.trainedSide
+        if let trained, trained.magnitude > UInt(ImageFile.maximumPixels) {
+            throw PixNerdError(
+                .malformed, "\(name):", found: "the training size is \(trained)",
+                expected: "the side of an image in pixels")
+        }
         self.trained = trained
         let isElsewhere = options.size.map { $0 != (trained ?? 0, trained ?? 0) } ?? false
         route =

@@ -1,4 +1,3 @@
-import Foundation
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdSpaces
@@ -16,7 +15,7 @@ public final class Trajectory {
 
         /// The format of a path; nil if it ends in none of `.png`, `.apng` and `.gif`.
         public init?(path: String) {
-            let ending = URL(fileURLWithPath: path).pathExtension.lowercased()
+            let ending = fileExtension(path)
             if ending == "png" {
                 self = .sheet
             } else if let format = Animation.Format(rawValue: ending) {
@@ -37,19 +36,21 @@ public final class Trajectory {
     private var steps: [(step: Int, pictures: [RGBImage])] = []
 
     /// - Parameter steps: number of sampling steps.
-    /// - Throws: `PixNerdError` if the path has no known extension, or a file would be overwritten without permission.
+    /// - Throws: `PixNerdError` if the path has no known extension, cannot be written, or would be overwritten without
+    ///   permission, or if the images do not fit on a sheet.
     public init(path: String, steps: Int, plan: SamplePlan) throws {
         guard let form = Form(path: path) else {
             throw PixNerdError(
                 .invalidValue, "\(Setting.trajectory)", found: "is '\(path)'",
                 expected: "a name that ends in .png, .apng or .gif")
         }
-        try plan.expectFree([path])
-        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try plan.expectOutput(path)
         self.form = form
         self.path = path
         self.plan = plan
         let count = min(form.mostSteps, steps)
+        try plan.layout(plan.requests.prefix(plan.batch)).expectDrawable(
+            path, columns: form == .sheet ? count : 1, advice: "sample fewer images in a batch")
         shown = Set((1...count).map { ($0 * steps + count - 1) / count })
     }
 
@@ -64,7 +65,8 @@ public final class Trajectory {
 
     /// Writes the file.
     public func finish() throws {
-        let requests = plan.requests.prefix(steps[0].pictures.count)
+        guard let first = steps.first else { return }
+        let requests = plan.requests.prefix(first.pictures.count)
         switch form {
         case .sheet:
             let rows = requests.indices.map { row in
@@ -77,7 +79,7 @@ public final class Trajectory {
         case .animation(let format):
             let frames = steps.map { moment in
                 Animation.Frame(
-                    PictureGrid.sheet(moment.pictures, of: requests, plan.name(of:)),
+                    plan.layout(requests).sheet(moment.pictures),
                     milliseconds: moment.step == steps[steps.count - 1].step ? 2000 : 100)
             }
             try Animation(frames).write(format, to: path)
@@ -92,14 +94,16 @@ public struct Preview {
     private let plan: SamplePlan
 
     /// - Parameter every: number of steps between two updates.
-    /// - Throws: `PixNerdError` if the path is no `.png`, or a file would be overwritten without permission.
+    /// - Throws: `PixNerdError` if the path is no `.png`, cannot be written, or would be overwritten without permission,
+    ///   or if the images do not fit on a sheet.
     public init(path: String, every: Int, plan: SamplePlan) throws {
-        guard URL(fileURLWithPath: path).pathExtension.lowercased() == "png" else {
+        guard fileExtension(path) == "png" else {
             throw PixNerdError(
                 .invalidValue, "\(Setting.preview)", found: "is '\(path)'", expected: "a name that ends in .png")
         }
-        try plan.expectFree([path])
-        try makeFolder(URL(fileURLWithPath: path).deletingLastPathComponent().path)
+        try plan.expectOutput(path)
+        try plan.layout(plan.requests.prefix(plan.batch)).expectDrawable(
+            path, advice: "sample fewer images in a batch")
         self.path = path
         self.every = every
         self.plan = plan
@@ -112,6 +116,6 @@ public struct Preview {
         guard moment.step % every == 0 || moment.step == steps else { return }
         let pictures = moment.predicted()
         let requests = plan.requests[moment.first..<moment.first + pictures.count]
-        try ImageFile.writePNG(PictureGrid.sheet(pictures, of: requests, plan.name(of:)), to: path)
+        try ImageFile.writePNG(plan.layout(requests).sheet(pictures), to: path)
     }
 }

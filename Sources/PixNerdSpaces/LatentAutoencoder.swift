@@ -69,6 +69,12 @@ public struct LatentAutoencoder: Sendable {
 
     package init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
         model = try checkpoint.loadForColour()
+        // The scale may come from the metadata of a damaged checkpoint.
+        guard scale.isUsable(channels: model.latentChannels) else {
+            throw PixNerdError(
+                .malformed, "\(checkpoint.path)", found: "is used with the latent scale \(scale.text)",
+                expected: "finite numbers for each of \(model.latentChannels) channels, and a factor that is not 0")
+        }
         identity = AutoencoderIdentity(checkpoint, model, scale: scale)
     }
 
@@ -85,5 +91,16 @@ public struct LatentAutoencoder: Sendable {
                 let affine = identity.scale.affine(channel: channel)
                 return (factor: affine.scale, offset: affine.offset)
             })
+    }
+}
+
+extension LatentScale {
+    /// Whether it has a factor other than zero and finite numbers for each channel.
+    fileprivate func isUsable(channels: Int) -> Bool {
+        guard [means, deviations].allSatisfy({ $0.map { $0.count == channels } ?? true }) else { return false }
+        return (0..<channels).allSatisfy { channel in
+            let (scale, offset) = affine(channel: channel)
+            return scale.isFinite && scale != 0 && offset.isFinite
+        }
     }
 }

@@ -62,7 +62,7 @@ import Testing
             })
     }
 
-    @Test(arguments: ["pictures", "pictures.npz", "pictures.safetensors"])
+    @Test(arguments: ["pictures", "pictures.npz", "pictures.safetensors", "pictures.png"])
     func whatWasStoppedGoesOnAndEndsAlike(name: String) throws {
         try withTemporaryDirectory { directory in
             var whole = try plan("\(directory)/whole/\(name)").open()
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["pictures", "pictures.npz", "pictures.safetensors"])
+    @Test(arguments: ["pictures", "pictures.npz", "pictures.safetensors", "pictures.png"])
     func otherKnobsAreRefusedByName(name: String) throws {
         try withTemporaryDirectory { directory in
             let path = "\(directory)/\(name)"

@@ -76,7 +76,7 @@ struct RoundTrip {
     func measures(_ originals: RoundTripOriginals) throws -> [EvaluationReport.Measure] {
         let (count, first) = (originals.count, decoded[0])
         let pixels = Double(count * first.height * first.width)
-        var measures = [PairComparison.mean("psnr", "PSNR, dB", noise, note: "mean of \(count) images")]
+        var measures = [PairComparison.ratio("PSNR, dB", noise, of: "image")]
         if !similarity.isEmpty {
             measures.append(PairComparison.mean("ssim", "SSIM", similarity, note: "mean of \(count) images"))
         }

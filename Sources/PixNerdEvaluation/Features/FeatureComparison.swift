@@ -34,6 +34,11 @@ struct FeatureComparison {
     let titles: (frechet: String, kernel: String)
     let settings: Evaluation.Settings
 
+    /// k of the nearest neighbours of precision and recall, which need more images than this.
+    static let neighbor = 3
+    /// Number of images below which precision and recall depend mostly on chance.
+    private static let manyImages = 100
+
     /// Every measure that the features allow, in the order in which the report shows them.
     func measures(_ progress: (String) -> Void) throws -> [EvaluationReport.Measure] {
         var measures: [EvaluationReport.Measure] = []
@@ -79,9 +84,9 @@ struct FeatureComparison {
             let sides = [halves.first, halves.second].map { GaussianStatistics(of: features.selecting($0)) }
             floor = try FrechetDistance(to: sides[0])(sides[1])
         }
-        let note = generated.flatMap { features in
-            features.shape[0] <= features.shape[1]
-                ? "\(features.shape[0]) images are too few for \(features.shape[1]) features" : nil
+        let counts = [real?.shape[0] ?? self.real.stored?.count, generated?.shape[0] ?? self.generated.stored?.count]
+        let note = counts.compactMap { $0 }.filter { (1...a.dimensions).contains($0) }.min().map {
+            "\($0) images are too few for \(a.dimensions) features"
         }
         return measure(
             name, title, value, interval: Bootstrap.interval(around: value, resampled ?? []), floor: floor, note: note)
@@ -99,14 +104,15 @@ struct FeatureComparison {
         // Subsets drawn without replacement are smaller, independent samples, from which subsampling derives an
         // interval (Politis and Romano, 1994): the variance falls as images are added.
         let interval =
-            most >= 2 * size
+            most >= 2 * size && settings.resamples > 0
             ? Bootstrap.interval(
                 around: found.mean,
                 deviation: found.standardDeviation * (Double(size) / Double(most - size)).squareRoot()) : nil
-        let floor = real.halves.flatMap { halves in
+        let floor = real.halves.flatMap { halves -> Double? in
+            // Unreadable images may have left a half empty.
+            guard min(halves.first.count, halves.second.count) > 1 else { return nil }
             let (first, second) = (a.selecting(halves.first), a.selecting(halves.second))
-            let size = min(size, first.shape[0], second.shape[0])
-            return size > 1 ? distance(first, second, size).mean : nil
+            return distance(first, second, min(size, first.shape[0], second.shape[0])).mean
         }
         return measure(
             "kid", titles.kernel, found.mean, deviation: size < most ? found.standardDeviation : nil,
@@ -116,7 +122,7 @@ struct FeatureComparison {
     }
 
     private func manifolds(_ a: Tensor, _ b: Tensor, _ resamples: [[Int]]) -> [EvaluationReport.Measure] {
-        let neighbor = 3
+        let neighbor = Self.neighbor
         let (a, b) = (limited(a), limited(b))
         guard min(a.shape[0], b.shape[0]) > neighbor else { return [] }
         let found = PrecisionRecall(real: a, generated: b, neighbor: neighbor)
@@ -132,7 +138,8 @@ struct FeatureComparison {
             let deviation = (value * (1 - value) / Double(flags.count)).squareRoot()
             return max(0, value - 1.96 * deviation)...min(1, value + 1.96 * deviation)
         }
-        let note = "\(a.shape[0]) and \(b.shape[0]) images, k = \(neighbor)"
+        let few = min(a.shape[0], b.shape[0]) < Self.manyImages ? ", too few to mean much" : ""
+        let note = "\(a.shape[0]) and \(b.shape[0]) images\(few), k = \(neighbor)"
         return [
             measure(
                 "precision", "Precision", found.precision, interval: interval(found.isPlausible, found.precision),

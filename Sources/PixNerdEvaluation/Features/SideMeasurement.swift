@@ -13,6 +13,8 @@ struct SideMeasurement {
     private(set) var logits: [Tensor] = []
     private(set) var spectrum: PowerSpectrum?
     private(set) var seam: PatchSeam?
+    /// Mean colour; nil unless pixels are measured.
+    private(set) var levels: LevelSummary?
     /// Patch descriptors of each half, for the baseline distance; of all images together if the side is not halved.
     private(set) var patches: [SlicedWasserstein.Descriptors] = []
     /// Whether each image belongs to the second half; nil for a side that is not halved.
@@ -24,6 +26,7 @@ struct SideMeasurement {
     init(_ source: PictureSource, size: PictureExtent, isHalved: Bool, measuresPixels: Bool, seed: UInt64) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil
         guard measuresPixels else { return }
+        levels = LevelSummary()
         if min(size.height, size.width) >= PowerSpectrum.smallestSide {
             spectrum = PowerSpectrum(height: size.height, width: size.width)
         }
@@ -50,6 +53,7 @@ struct SideMeasurement {
             if let values = features.spatial { spatial.append(values) }
             if let values = features.logits { logits.append(values) }
         }
+        levels?.add(batch)
         spectrum?.add(batch)
         seam?.add(batch)
         for half in patches.indices {

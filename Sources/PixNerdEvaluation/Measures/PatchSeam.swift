@@ -79,7 +79,7 @@ public struct PatchSeam: Sendable {
 
     /// Whether seams of a patch size can be measured in images of a size.
     public static func isMeasurable(patch: Int, height: Int, width: Int) -> Bool {
-        patch >= 2 && 2 * patch <= min(height, width)
+        patch >= 2 && patch <= min(height, width) / 2
             && !otherPeriods(patch: patch, shorterSide: min(height, width)).isEmpty
     }
 

@@ -57,6 +57,8 @@ public struct EvaluationReport: Codable, Sendable {
     public let seed: UInt64
     public let resamples: Int
     public let measures: [Measure]
+    /// Measures that the images do not allow, each with what it needs; nil if there are none.
+    public let leftOut: [String]?
     /// Power spectra; nil unless both sides are images.
     public let spectra: Spectra?
 

@@ -46,7 +46,7 @@ public struct PictureSource: Sendable {
     init?(_ file: NpzFile, limit: Int?) throws {
         guard let shape = file.shape(of: Self.arrayName) else { return nil }
         guard file.elementType(of: Self.arrayName) == .uint8, shape.count == 4, shape[3] == 3,
-            shape.allSatisfy({ $0 > 0 }), shape[1] * shape[2] <= ImageFile.maximumPixels
+            shape.allSatisfy({ $0 > 0 }), shape[1] <= ImageFile.maximumPixels / shape[2]
         else {
             throw PixNerdError(
                 .malformed, "\(file.path): arr_0",
@@ -62,6 +62,19 @@ public struct PictureSource: Sendable {
         let count = min(limit ?? total, total)
         (self.path, self.kind, self.size) = (path, kind, size)
         places = (0..<count).map { $0 * total / count }
+    }
+
+    /// Names of the images relative to the folder, without extension; nil for an array, whose images have none.
+    var names: [String]? {
+        guard case .collection(let collection) = kind else { return nil }
+        return places.map { place in
+            let sample = collection.samples[place]
+            let below = sample.path.hasPrefix(path) ? String(sample.path.dropFirst(path.count)) : sample.path
+            let name = sample.entry ?? below
+            let ending = URL(fileURLWithPath: name).pathExtension
+            let stem = ending.isEmpty ? name : String(name.dropLast(ending.count + 1))
+            return String(stem.drop { $0 == "/" })
+        }
     }
 
     /// Calls `body` with the images in order, batch by batch.
@@ -92,6 +105,8 @@ public struct PictureSource: Sendable {
             changed += 1
             return admCenterCrop(picture, size: size.height)
         }
+        // No larger than there are images, so that sums with it do not overflow.
+        let batch = min(batch, max(count, 1))
         switch kind {
         case .collection(let collection):
             for first in stride(from: 0, to: places.count, by: batch) {

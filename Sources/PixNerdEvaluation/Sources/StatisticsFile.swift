@@ -28,7 +28,7 @@ public struct StoredStatistics: Sendable {
         _ meanName: String, _ covarianceName: String, in file: NpzFile
     ) throws -> GaussianStatistics? {
         guard let shape = file.shape(of: meanName) else { return nil }
-        let width = shape.reduce(1, *)
+        let width = shape.first ?? 0
         guard shape.count == 1, width > 0, file.shape(of: covarianceName) == [width, width] else {
             let other = file.shape(of: covarianceName).map { "\($0)" } ?? "missing"
             throw PixNerdError(

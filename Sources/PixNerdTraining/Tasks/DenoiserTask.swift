@@ -126,10 +126,11 @@ final class DenoiserTask: TrainingTask {
         let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
         let prompts = Array(conditioner.allPrompts.prefix(min(sampling.classes, classes.count)))
         let size = configuration.data.imageSize
+        let conditions = TrainedConditions(dropout: configuration.training.labelDropout)
         // Guidance doubles the batch, so half a batch takes no more memory than training.
         let sampled = try SamplingJob(
             denoiser: model, conditioner: conditioner, space: preparation.space.space,
-            size: PictureSize(height: size, width: size), settings: sampling.settings,
+            size: PictureSize(height: size, width: size), settings: conditions.applied(to: sampling.settings),
             requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
             batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
         ).images()
@@ -153,6 +154,7 @@ final class DenoiserTask: TrainingTask {
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),
                 "sampling_steps": String(sampling.steps),
+                TrainedConditions.key: String(configuration.training.labelDropout),
                 DenoiserCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
                     .joined(separator: ","),
             ]

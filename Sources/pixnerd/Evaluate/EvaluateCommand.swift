@@ -139,18 +139,32 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     private func makeEvaluation(
         _ extractor: (any FeatureExtractor)?, _ communicator: Communicator
     ) throws -> Evaluation {
-        for path in [saveReal, saveGenerated].compactMap({ $0 }) {
+        for (option, path) in outputs {
             guard weights != nil else {
                 throw CommandError("\(path) needs features to compute statistics of; give --weights of a network.")
+            }
+            guard fileExtension(path) == "npz" else {
+                throw CommandError("\(option) is '\(path)'; expected a name that ends in .npz.")
             }
             if !overwrite, FileManager.default.fileExists(atPath: path) {
                 throw CommandError("\(path) already exists; choose another name, or overwrite it with --overwrite.")
             }
+            try expectWritable(path)
         }
+        try expectApart(
+            outputs.map { (setting: ErrorText($0.option), path: $0.path) },
+            from: [real, generated, weights].compactMap { $0 })
         return try Evaluation(
             real: EvaluationSource(path: real, limit: limit),
             generated: EvaluationSource(path: generated, limit: limit),
             extractor: extractor, weights: weights, communicator: communicator, settings: settings())
+    }
+
+    /// The options that name a file to write, with the file.
+    private var outputs: [(option: String, path: String)] {
+        [("--save-real", saveReal), ("--save-generated", saveGenerated)].compactMap { option, path in
+            path.map { (option, $0) }
+        }
     }
 
     private func measure(_ evaluation: Evaluation) throws {
@@ -168,12 +182,13 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
                 logger.notice("computing \(what)")
             },
             unreadable: { logger.warning("Skipping an unreadable image: \($0)") })
+        // Printed first: hours of measuring are not lost to a disk that is full.
+        print(json ? try found.report.json() : EvaluationTable(found.report).text)
         for (path, statistics) in [(saveReal, found.real), (saveGenerated, found.generated)] {
             guard let path, let statistics else { continue }
             try statistics.write(to: path)
             logger.notice("wrote the statistics to \(path)")
         }
-        print(json ? try found.report.json() : EvaluationTable(found.report).text)
     }
 
     private func settings() throws -> Evaluation.Settings {

@@ -20,6 +20,7 @@ struct EvaluationTable {
                 TextTable.line("features", "none: without --weights only texture is measured, not content"))
         }
         lines.append(TextTable.line("seed", "\(report.seed), \(report.resamples) resamples"))
+        for reason in report.leftOut ?? [] { lines.append(TextTable.line("left out", reason)) }
         let rows = report.measures.map { measure in
             [
                 measure.title,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import PixNerdImages
 import PixNerdSampling
 
 /// The options that decode the latents of a latent model.
@@ -21,7 +22,9 @@ struct AutoencoderOptions: ParsableArguments {
     var vaeTile: Int?
 
     func validate() throws {
-        if let vaeTile, vaeTile < 1 { throw ValidationError("--vae-tile is \(vaeTile); it must be at least 1.") }
+        if let vaeTile, !(1...ImageFile.maximumPixels).contains(vaeTile) {
+            throw ValidationError("--vae-tile is \(vaeTile); it must be from 1 to \(ImageFile.maximumPixels).")
+        }
     }
 
     /// Copies these options to those of sampling.

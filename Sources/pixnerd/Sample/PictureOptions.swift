@@ -36,6 +36,9 @@ struct PictureOptions: ParsableArguments {
     @Option(help: "Seed of the first image of --per-class and --count.")
     var firstSeed: UInt64 = 0
 
+    /// Maximum number of images, all of which are listed before the first is sampled.
+    private static let most = 10_000_000
+
     func validate() throws {
         let asked = [("--seeds", seeds != nil), ("--per-class", perClass != nil), ("--count", count != nil)]
             .filter(\.1).map(\.0)
@@ -43,8 +46,8 @@ struct PictureOptions: ParsableArguments {
             throw ValidationError("\(asked.joined(separator: " and ")) exclude each other; give only one of them.")
         }
         for (name, value) in [("--per-class", perClass), ("--count", count)] {
-            if let value, !(1...10_000_000).contains(value) {
-                throw ValidationError("\(name) is \(value); it must be from 1 to 10000000.")
+            if let value, !(1...Self.most).contains(value) {
+                throw ValidationError("\(name) is \(value); it must be from 1 to \(Self.most).")
             }
         }
     }
@@ -56,6 +59,12 @@ struct PictureOptions: ParsableArguments {
         let prompts = try chosenPrompts(conditioner)
         guard !prompts.isEmpty else { throw CommandError("There are no classes to sample; name some with --classes.") }
         if let count { return RequestList.count(count, prompts: prompts, labels: labels, firstSeed: firstSeed) }
+        let each = try perClass ?? chosenSeeds().count
+        guard each <= Self.most / prompts.count else {
+            throw CommandError(
+                "\(prompts.count) classes with \(each) images each are more than \(Self.most) images; name fewer "
+                    + "classes with --classes, or sample in several jobs.")
+        }
         if let perClass { return RequestList.perClass(perClass, prompts: prompts, firstSeed: firstSeed) }
         let requests = RequestList.each(prompts: prompts, seeds: try chosenSeeds())
         guard Set(requests).count == requests.count else {

@@ -37,9 +37,10 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     @Option(
         help: """
-            Output path: a .png file for a sheet with a row for each class; a folder for a PNG of each image; a .npz \
-            file for arr_0 as the ADM evaluation reads it, with shuffled rows; a .safetensors file for floats before \
-            rounding. A manifest is written to manifest.json in the folder, or else beside the file.
+            Output path: a .png file for a sheet with a row for each class; a folder (end its name with / if it has a \
+            dot) for a PNG of each image; a .npz file for arr_0 as the ADM evaluation reads it, with shuffled rows; a \
+            .safetensors file for floats before rounding. A manifest is written to manifest.json in the folder, or \
+            else beside the file.
             """)
     var out: String
 
@@ -94,7 +95,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
-        let (job, plan, warning) = try communicator.agree { try prepare(logger) }
+        let (job, plan, warnings) = try communicator.agree { try prepare(logger) }
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
             guard communicator.isRoot else { return (nil, nil) }
@@ -109,26 +110,70 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         // An error is printed alone, so warnings come after everything that can be refused.
         if communicator.isRoot {
             logger.noteSlowProducts()
-            if let warning { logger.warning("\(warning.text(naming: Flags.name))") }
+            for warning in warnings { logger.warning("\(warning.text(naming: Flags.name))") }
         }
         if output.kept > 0 {
             logger.notice("\(output.kept) of \(plan.requests.count) images already exist and are kept")
         }
-        let onProgress = ProgressBar.handler()
-        try job.run(
-            isDone: { output.holds($0) },
-            afterStep: { moment in
-                guard communicator.isRoot else { return }
-                onProgress(progress(moment, of: job))
-                trajectory?.record(moment)
-                try preview?.show(moment, of: job.settings.steps)
-            },
-            receive: { pixels, first in try output.write(pixels, first: first) })
-        ProgressBar.breakLine()
-        try output.finish()
+        try make(job, of: plan, &output, trajectory, preview, communicator)
         guard communicator.isRoot else { return }
-        try trajectory?.finish()
         print(plan.requests.count == 1 ? "1 image is in \(out)." : "\(plan.requests.count) images are in \(out).")
+        try trajectory?.finish()
+    }
+
+    /// Samples what the output does not hold yet, and finishes it.
+    ///
+    /// Processes that work together are not stopped between batches: the others would wait for their images.
+    private func make(
+        _ job: SamplingJob, of plan: SamplePlan, _ output: inout RankedOutput, _ trajectory: Trajectory?,
+        _ preview: Preview?, _ communicator: Communicator
+    ) throws {
+        let shouldStop = communicator.size == 1 ? Interruption.watch() : { false }
+        let onProgress = ProgressBar.handler()
+        do {
+            try job.run(
+                isDone: { output.holds($0) }, isCancelled: shouldStop,
+                afterStep: { moment in
+                    guard communicator.isRoot else { return }
+                    onProgress(progress(moment, of: job))
+                    trajectory?.record(moment)
+                    try preview?.show(moment, of: job.settings.steps)
+                },
+                receive: { pixels, first in
+                    try expectFinite(pixels, plan.requests[first...])
+                    try output.write(pixels, first: first)
+                })
+            ProgressBar.breakLine()
+            try output.finish()
+        } catch is CancellationError {
+            ProgressBar.breakLine()
+            print(stopMessage(output.stop(), of: plan.requests.count))
+            throw ExitCode(Self.stopped)
+        } catch let error as PixNerdError where error.kind == .system {
+            throw error.keeping(output.stop(), of: plan.requests.count)
+        }
+    }
+
+    /// The exit status after a signal that stopped the job, as of a program that Ctrl-C ended.
+    private static let stopped: Int32 = 130
+
+    /// What is kept of a job that was stopped, and the command that continues it.
+    private func stopMessage(_ kept: KeptSamples, of requests: Int) -> String {
+        // Images of a folder would be made again if they were to be overwritten.
+        let isFolder = (try? SampleForm(path: out)) == .folder
+        let command = (["pixnerd"] + CommandLine.arguments.dropFirst().filter { !isFolder || $0 != "--overwrite" })
+            .map(shellQuoted).joined(separator: " ")
+        return kept.count == 0
+            ? "Stopped before the first batch was finished. Start again with: \(command)"
+            : "Stopped: \(kept.count) of \(requests) images are kept in \(kept.path). Resume with: \(command)"
+    }
+
+    /// Checks that sampling has not diverged, since such images would be black without a word.
+    private func expectFinite(_ pixels: Tensor, _ requests: ArraySlice<PictureRequest>) throws {
+        guard !pixels.isFinite, let first = requests.first else { return }
+        throw PixNerdError(
+            .notFinite, "The images from seed \(first.seed)", found: "have pixels that are not finite",
+            advice: "use a lower \(Setting.guidance), more steps, or a checkpoint from before the training diverged")
     }
 
     private func progress(_ moment: SamplingMoment, of job: SamplingJob) -> WorkProgress {
@@ -156,7 +201,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         }
     }
 
-    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warning: ErrorText?) {
+    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warnings: [ErrorText]) {
+        try checkOutputs()
         var options = SamplingOptions()
         (options.weights, options.batch) = (weights, batch)
         try sizes.apply(to: &options)
@@ -171,6 +217,16 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             manifest: SampleManifest(
                 program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance()),
             overwrites: overwrite)
-        return (try source.job(requests), plan, source.warning)
+        return (try source.job(requests), plan, source.warnings)
+    }
+
+    /// Checks the names of the outputs before anything is loaded.
+    private func checkOutputs() throws {
+        let form = try SampleForm(path: out)
+        var outputs: [(setting: ErrorText, path: String)] = [("\(Setting.output)", out)]
+        if form != .folder { outputs.append(("The manifest", "\(out).json")) }
+        if let trajectory { outputs.append(("\(Setting.trajectory)", trajectory)) }
+        if let preview { outputs.append(("\(Setting.preview)", preview)) }
+        try expectApart(outputs, from: [checkpoint, sampling.initialNoise, latents.vae].compactMap { $0 })
     }
 }

@@ -68,8 +68,14 @@ struct VaeCompareCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
-        if let out, !overwrite, FileManager.default.fileExists(atPath: out) {
-            throw CommandError("\(out) already exists; choose another name, or overwrite it with --overwrite.")
+        if let out {
+            guard fileExtension(out) == "png" else {
+                throw CommandError("--out is '\(out)'; expected a name that ends in .png.")
+            }
+            if !overwrite, FileManager.default.fileExists(atPath: out) {
+                throw CommandError("\(out) already exists; choose another name, or overwrite it with --overwrite.")
+            }
+            try expectWritable(out)
         }
         let logger = makeLogger()
         let comparison = try AutoencoderComparison(

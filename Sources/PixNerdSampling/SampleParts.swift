@@ -1,0 +1,125 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdSpaces
+import PixNerdSupport
+import PixNerdTensors
+
+/// The finished batches of an output that is a single file, in a folder beside it until the file is written, so that an
+/// interrupted job can resume.
+struct SampleParts {
+    private let plan: SamplePlan
+    private let folder: String
+    private var isThere: [Bool]
+    /// Number of images that an earlier job left.
+    let kept: Int
+
+    private static let name = "pictures"
+
+    /// Opens the folder, which may hold batches of an earlier job.
+    ///
+    /// - Parameter manifest: The manifest of this job; `pictures` must tell the order of the requests.
+    /// - Throws: `PixNerdError` if the folder holds batches of another job and may not be overwritten.
+    init(_ plan: SamplePlan, _ manifest: SampleManifest) throws {
+        let folder = "\(plan.path).parts"
+        (self.plan, self.folder) = (plan, folder)
+        let manifestPath = "\(folder)/manifest.json"
+        if FileManager.default.fileExists(atPath: folder) {
+            do {
+                try Self.expectSame(manifest, as: SampleManifest(path: manifestPath), folder)
+            } catch let error as PixNerdError {
+                // A manifest alone is all that remains of a job that was stopped at once.
+                let isEmpty = Self.names(in: folder).allSatisfy { $0 == "manifest.json" }
+                guard plan.overwrites || isEmpty else { throw error }
+                Self.remove(folder)
+            }
+        }
+        try makeFolder(folder)
+        try manifest.write(to: manifestPath)
+        let starts = stride(from: 0, to: plan.requests.count, by: plan.batch)
+        isThere = starts.map { FileManager.default.fileExists(atPath: Self.path($0, in: folder)) }
+        kept = Self.count(isThere, plan)
+    }
+
+    private static func expectSame(_ own: SampleManifest, as earlier: SampleManifest, _ folder: String) throws {
+        try own.expectSameProvenance(as: earlier, in: folder)
+        guard earlier.pictures == own.pictures else {
+            throw PixNerdError(
+                .alreadyExists, "\(folder)", found: "holds a part of other images than the requested ones",
+                advice: "request those, remove it, or overwrite it with \(Setting.overwrite)")
+        }
+    }
+
+    /// The file of the batch that begins at a request.
+    private static func path(_ first: Int, in folder: String) -> String {
+        "\(folder)/\(first.zeroPadded(to: 8)).safetensors"
+    }
+
+    private static func count(_ isThere: [Bool], _ plan: SamplePlan) -> Int {
+        isThere.indices.reduce(0) { count, index in
+            isThere[index] ? count + min(plan.batch, plan.requests.count - index * plan.batch) : count
+        }
+    }
+
+    func holds(_ requests: Range<Int>) -> Bool { isThere[requests.lowerBound / plan.batch] }
+
+    /// Keeps a batch as 8-bit levels, [B, H, W, 3].
+    mutating func write(levels pixels: Tensor, first: Int) throws {
+        let pictures = roundedPictures(pixels)
+        let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
+        let item = SafetensorsWriter.Item(name: Self.name, type: .uint8, shape: shape) { write in
+            for picture in pictures { try picture.pixels.withUnsafeBytes(write) }
+        }
+        try SafetensorsWriter.write([item], metadata: [:], to: Self.path(first, in: folder))
+        isThere[first / plan.batch] = true
+    }
+
+    /// Keeps a batch as floats, [B, 3, H, W].
+    mutating func write(floats pixels: Tensor, first: Int) throws {
+        try SafetensorsWriter.write([(Self.name, pixels)], to: Self.path(first, in: folder))
+        isThere[first / plan.batch] = true
+    }
+
+    /// The batches, in the order of the requests.
+    ///
+    /// - Parameters:
+    ///   - type: The type of the numbers.
+    ///   - shape: The shape of an image.
+    /// - Throws: `PixNerdError` if one cannot be read or is of another type or shape.
+    func open(_ type: ElementType, shape: [Int]) throws -> [StoredElements] {
+        try stride(from: 0, to: plan.requests.count, by: plan.batch).map { first in
+            let path = Self.path(first, in: folder)
+            let part = try SafetensorsFile(path: path).elements(of: Self.name)
+            let expected = [min(plan.batch, plan.requests.count - first)] + shape
+            guard part.type == type, part.shape == expected else {
+                throw PixNerdError(
+                    .malformed, "\(path)", found: "holds \(part.type.rawValue) of shape \(part.shape)",
+                    expected: "\(type.rawValue) of shape \(expected)",
+                    advice: "remove it, and the same command makes these images again")
+            }
+            return part
+        }
+    }
+
+    /// Removes the folder, once the output is written.
+    func remove() { Self.remove(folder) }
+
+    /// What an unfinished job leaves; nothing at all if it finished no batch.
+    func stop() -> KeptSamples {
+        let count = Self.count(isThere, plan)
+        if count == 0 { remove() }
+        return KeptSamples(count: count, path: folder)
+    }
+
+    private static func names(in folder: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    }
+
+    /// Removes batches and manifest, and the folder if nothing else is in it.
+    private static func remove(_ folder: String) {
+        for name in names(in: folder)
+        where name.wholeMatch(of: /(manifest\.json|[0-9]{8,}\.safetensors)(\..*partial)?/) != nil {
+            unlink("\(folder)/\(name)")
+        }
+        rmdir(folder)
+    }
+}
