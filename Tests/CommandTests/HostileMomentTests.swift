@@ -44,7 +44,7 @@ import Testing
     @Test func aSamplingGoesOnWithoutAReader() throws {
         try Workplace.with { place in
             try place.train()
-            _ = try shell(place, "$PIXNERD sample runs/tiny --out pictures --steps 2 2>&1 | true")
+            _ = try shell(place, "$PIXNERD sample runs/tiny --out pictures --steps 2 --seeds 0 2>&1 | true")
             #expect(try place.pictureNames(in: "pictures").count == 8)
         }
     }
@@ -141,6 +141,8 @@ import Testing
                   training: {steps: 10000000, batch_size: 4, save_every: 2}
                 pipelines:
                   field:
+                  linear:
+                    model: {head: linear}
                 evaluation: {checkpoints: 10000000, pictures: 8, batch: 4, steps: 2, guidance: 1}
                 """, to: "compare.yaml")
             let process = try place.start("compare", ["compare", "compare.yaml"])
