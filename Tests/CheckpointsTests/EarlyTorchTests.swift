@@ -21,10 +21,15 @@ struct EarlyTorchArchive {
 
     var bytes: [UInt8] {
         let magic: [UInt8] = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
-        let machine = PickleText.dictionary([("little_endian", [isLittleEndian ? 0x88 : 0x89])])
-        let keys = [0x80, 2, 0x28] + storages.flatMap { PickleText.string($0.key) } + [0x6c, 0x2e]
-        return [0x80, 2] + magic + [0x2e] + [0x80, 2] + PickleText.number(version) + [0x2e] + machine + pickle + keys
-            + storages.flatMap { TorchArchive.little($0.count, 8) + $0.bytes }
+        var bytes: [UInt8] = [0x80, 2] + magic + [0x2e]
+        bytes += [0x80, 2] + PickleText.number(version) + [0x2e]
+        bytes += PickleText.dictionary([("little_endian", [isLittleEndian ? 0x88 : 0x89])])
+        bytes += pickle
+        bytes += [0x80, 2, 0x28]
+        for storage in storages { bytes += PickleText.string(storage.key) }
+        bytes += [0x6c, 0x2e]
+        for storage in storages { bytes += TorchArchive.little(storage.count, 8) + storage.bytes }
+        return bytes
     }
 }
 
@@ -99,7 +104,11 @@ struct EarlyTorchArchive {
             + [0x52]
         archive.pickle = PickleText.dictionary([("a", tensor)])
         guard fits else { return try refuse(archive, "a") }
-        try read(archive) { #expect(try $0.tensor("a").values == (start..<start + 4).map { Float($0) }) }
+        let expected = (start..<start + 4).map { Float($0) }
+        try read(archive) { file in
+            let values = try file.tensor("a").values
+            #expect(values == expected)
+        }
     }
 
     @Test func refusesBigEndian() throws {
