@@ -12,6 +12,8 @@ struct SafetensorsHeader {
     var length = 0
     var entries: [String: SafetensorsFile.Entry] = [:]
 
+    /// The name of the entry that is not a tensor.
+    static let metadataKey = "__metadata__"
     /// The longest header that the format allows, in bytes.
     private static let longest = 100_000_000
 
@@ -34,7 +36,7 @@ struct SafetensorsHeader {
             throw refuse("its header is not a JSON object")
         }
         for (name, value) in object {
-            if name == "__metadata__" {
+            if name == Self.metadataKey {
                 guard let strings = value as? [String: String] else {
                     throw refuse("its __metadata__ contains something other than strings")
                 }

@@ -66,11 +66,16 @@ public enum SafetensorsWriter {
 
     /// Writes tensors one at a time, wider elements first, so that each is aligned to its element size.
     package static func write(_ items: [Item], metadata: [String: String], to path: String) throws {
+        guard !items.contains(where: { $0.name == SafetensorsHeader.metadataKey }) else {
+            throw PixNerdError(
+                .unsupported, "\(path)", found: "cannot hold a tensor that is called \(SafetensorsHeader.metadataKey)",
+                advice: "rename it in its source")
+        }
         let widths = [8, 4, 2, 1]
         let items = widths.flatMap { width in items.filter { $0.type.size == width } }
         var strings = metadata.merging(["format": "pt"]) { own, _ in own }
         strings[SafetensorsFingerprint.key] = SafetensorsFingerprint.placeholder
-        var header: [String: Any] = ["__metadata__": strings]
+        var header: [String: Any] = [SafetensorsHeader.metadataKey: strings]
         var offset = 0
         for item in items {
             let end = offset + item.byteCount

@@ -52,6 +52,16 @@ import Testing
         }
     }
 
+    /// The entry of that name holds the fingerprint.
+    @Test func noTensorIsCalledMetadata() throws {
+        try withScratchDirectory { directory in
+            let error = #expect(throws: PixNerdError.self) {
+                try SafetensorsWriter.write([("__metadata__", Tensor(zeros: [1]))], to: "\(directory)/a.safetensors")
+            }
+            expectSentence(error?.description ?? "", naming: ["__metadata__"])
+        }
+    }
+
     @Test func filesWithoutOneAreReadable() throws {
         let file = try SafetensorsFile(path: Fixtures.path("pixnerd/tiny-checkpoint.safetensors"))
         #expect(file.recordedFingerprint == nil)
