@@ -6,6 +6,9 @@ import Synchronization
 /// The system answers such a read with SIGBUS. It cannot be checked for ahead, since weights are used in the mapping for
 /// as long as a model lives.
 package enum MappedFileFaults {
+    /// Says a sentence within a signal handler: without allocating memory.
+    package typealias Say = @convention(c) (_ sentence: UnsafePointer<CChar>) -> Void
+
     /// A mapping and what to say of it. The message is made ahead, as a signal handler cannot allocate memory.
     private struct Slot {
         var start: UInt = 0
@@ -23,12 +26,14 @@ package enum MappedFileFaults {
     }()
     private static let lock = NSLock()
     nonisolated(unsafe) private static var previous = sigaction()
+    nonisolated(unsafe) private static var say: Say?
     /// Whether a thread is ending the process; others may read lost bytes at the same moment.
     private static let isEnding = Atomic(false)
 
-    /// Ends the process with status 1 and a sentence on standard error, not with SIGBUS, when lost bytes of a mapped file
-    /// are read. For programs; a library leaves signals alone.
-    package static func endWithSentence() {
+    /// Ends the process with status 1 and a sentence, not with SIGBUS, when lost bytes of a mapped file are read. For
+    /// programs; a library leaves signals alone.
+    package static func endProgram(saying say: @escaping Say) {
+        self.say = say
         // Made here and not in the handler.
         _ = (slots, isEnding.load(ordering: .relaxed))
         var action = sigaction()
@@ -45,7 +50,7 @@ package enum MappedFileFaults {
             let slot = slots[index]
             guard slot.start <= address, address < slot.end, let message = slot.message else { continue }
             while isEnding.exchange(true, ordering: .relaxed) { pause() }
-            _ = write(STDERR_FILENO, message, strlen(message))
+            say?(message)
             _exit(1)
         }
         // Another kind of fault: the instruction is repeated and answered as if nothing were installed.
@@ -57,7 +62,7 @@ package enum MappedFileFaults {
             guard let index = (0..<capacity).first(where: { slots[$0].message == nil }) else { return }
             let start = UInt(bitPattern: bytes.baseAddress)
             let sentence =
-                "Error: \(printable(path)) was cut short while it was in use; write files that are in use under another "
+                "\(printable(path)) was cut short while it was in use; write files that are in use under another "
                 + "name and rename them.\n"
             slots[index] = Slot(start: start, end: start + UInt(bytes.count), message: strdup(sentence))
         }

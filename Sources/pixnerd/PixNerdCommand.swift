@@ -32,7 +32,12 @@ struct PixNerdCommand: ParsableCommand {
     static func main() {
         StandardStreams.fill()
         ProcessSignals.turnIntoErrors()
-        MappedFileFaults.endWithSentence()
+        // Within a signal handler, where nothing may be allocated.
+        MappedFileFaults.endProgram(saying: { sentence in
+            let start: StaticString = "Error: "
+            _ = write(STDERR_FILENO, start.utf8Start, start.utf8CodeUnitCount)
+            _ = write(STDERR_FILENO, sentence, strlen(sentence))
+        })
         var command = RankedEnd.onlyRankZeroShows { try parsed() }
         do {
             try command.run()
