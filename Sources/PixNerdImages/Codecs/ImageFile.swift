@@ -17,8 +17,8 @@ public enum ImageFile {
     static let maximumBytes = 3 * maximumPixels + (1 << 24)
     /// The number of pixels above which a file must have a byte for each `maximumPixelsPerByte`.
     private static let plausiblePixels = 1 << 26
-    /// More pixels per byte than colour images can have as PNG, even if they are blank.
-    private static let maximumPixelsPerByte = 400
+    /// More pixels per byte than images of this size have unless they are blank.
+    private static let maximumPixelsPerByte = 256
 
     /// Reads a PNG or JPEG file. The contents determine the format, not the extension of the name.
     ///

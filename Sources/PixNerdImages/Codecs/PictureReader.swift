@@ -48,14 +48,16 @@ final class PictureReader {
     /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
     func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
         defer { withExtendedLifetime(self) {} }
-        return try withPicture(header(bytes(of: sample), name: sample.name)) { picture, _ in
-            let count = picture.width * picture.height * 3
-            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-                picture.copy(to: buffer.baseAddress!)
-                initialized = count
+        let header = try header(bytes(of: sample), name: sample.name)
+        let size = header.width * header.height * 3
+        // Decoded in place, as two copies of a large image would take gigabytes.
+        let bytes = try LargePictures.withRoom(size, name: sample.name) {
+            try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+                if let memory = buffer.baseAddress { try decode(header, halvings: 0, into: memory) }
+                count = size
             }
-            return RGBImage(width: picture.width, height: picture.height, pixels: bytes)
         }
+        return RGBImage(width: header.width, height: header.height, pixels: bytes)
     }
 
     /// Checks that the pixels of an image can be decoded, at an eighth of their size if it is a JPEG file.
@@ -116,15 +118,20 @@ final class PictureReader {
             let memory = pixels.reserve(size)
             // What is huge is freed at once, not kept for the next image.
             defer { if size > 1 << 28 { _ = pixels.reserve(0) } }
-            if let layout = header.jpeg {
-                try jpeg.decode(
-                    header.bytes, width: header.width, height: header.height, components: layout.components,
-                    halvings: times, isQuick: fastDecode, into: memory, name: header.name)
-            } else {
-                try decodePNG(header.bytes, width: width, height: height, into: memory, name: header.name)
-            }
+            try decode(header, halvings: times, into: memory)
             return try body(PixelView(memory, width: width, height: height), times)
         }
+    }
+
+    private func decode(_ header: Header, halvings: Int, into memory: UnsafeMutablePointer<UInt8>) throws {
+        let (width, height) = (header.width, header.height)
+        guard let layout = header.jpeg else {
+            try decodePNG(header.bytes, width: width, height: height, into: memory, name: header.name)
+            return
+        }
+        try jpeg.decode(
+            header.bytes, width: width, height: height, components: layout.components, halvings: halvings,
+            isQuick: fastDecode, into: memory, name: header.name)
     }
 
     /// Refuses single pixels and lines of pixels, which are mostly tracking pixels or rules from web pages.

@@ -131,6 +131,9 @@ struct CropPlan {
         flip && random.nextUniform() < 0.5
     }
 
+    /// Pixels of an image that are halved at once.
+    private static let bandPixels = 1 << 23
+
     /// The image, halved by averaging while its shorter side has at least `limit` pixels.
     private func halved(_ picture: PixelView, until limit: Int, _ scratch: CropScratch) -> PixelView {
         var result = picture
@@ -138,10 +141,14 @@ struct CropPlan {
         while min(result.width, result.height) >= limit {
             let (width, height) = (result.width / 2, result.height / 2)
             let pixels = target.reserve(width * height * 3)
-            Resampling(
-                from: (result.width, result.height), to: (width, height), filter: .box, columns: 0..<width,
-                rows: 0..<height
-            ).run(result, into: pixels, memory: scratch.resampling)
+            // In bands, so that what is kept between columns and rows stays small even for the largest images.
+            let band = max(1, Self.bandPixels / width)
+            for top in stride(from: 0, to: height, by: band) {
+                Resampling(
+                    from: (result.width, result.height), to: (width, height), filter: .box, columns: 0..<width,
+                    rows: top..<min(top + band, height)
+                ).run(result, into: pixels + top * width * 3, memory: scratch.resampling)
+            }
             result = PixelView(pixels, width: width, height: height)
             swap(&target, &other)
         }

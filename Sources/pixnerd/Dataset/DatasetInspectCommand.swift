@@ -63,7 +63,7 @@ struct DatasetInspectCommand: ParsableCommand {
 
     private static func text(_ report: DatasetReport) -> String {
         let classes = counted(report.classes.count, "class", plural: "classes")
-        var lines = ["\(report.root): \(counted(report.pictures, "image")) in \(classes)"]
+        var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(classes)"]
         lines += ["", row("", ["smallest", "median", "largest"])]
         lines.append(row("images per class", report.picturesPerClass) { "\($0)" })
         if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
