@@ -38,6 +38,18 @@ import Testing
         #expect(error?.description.contains("is a damaged PNG file") == true)
     }
 
+    /// Large images are halved in bands, which must not show.
+    @Test func bandsChangeNoBits() {
+        let (width, height) = (6001, 6003)
+        let tile = syntheticPicture(width: width, height: 7, kind: 0).pixels
+        var pixels: [UInt8] = []
+        pixels.reserveCapacity(width * height * 3)
+        while pixels.count < width * height * 3 { pixels += tile }
+        let image = RGBImage(width: width, height: height, pixels: Array(pixels[..<(width * height * 3)]))
+        let half = resized(image, width: width / 2, height: height / 2, filter: .box)
+        #expect(admCenterCrop(image, size: 3000) == half.cropped(x: 0, y: 0, width: 3000, height: 3000))
+    }
+
     /// Files of a terabyte that take no space.
     @Test(arguments: ["rgb8.png", "text.png"])
     func aSparseFileIsNotReadWhole(name: String) throws {
