@@ -25,6 +25,17 @@ import Testing
         try refuseTraining(settings, naming: ["The run needs", "of memory"])
     }
 
+    @Test(arguments: ["pictures", "batch", "steps", "resamples", "round_trips", "per_class", "classes", "checkpoints"])
+    func ofAComparison(key: String) throws {
+        try Workplace.with { place in
+            try place.write("pipelines: {a: {seed: 1}, b: {seed: 2}}\n", to: "compare.yaml")
+            try place.refuse(
+                "compare", "compare.yaml", "--set", "evaluation.\(key)=9223372036854775807",
+                naming: ["evaluation.\(key)", "9223372036854775807"])
+            #expect(!place.exists("checkpoints"))
+        }
+    }
+
     @Test func ofPreviewsAndThreads() throws {
         try refuseTraining(
             ["training.preview_every=1", "sampling.per_class=10000000"], naming: ["sampling.per_class", "previews"])
