@@ -23,7 +23,8 @@ struct PictureFolder: SampleOutput {
             return "\(String(name))-seed\(request.seed).png"
         }
         let paths = files.map { "\(plan.path)/\($0)" }
-        guard Set(paths).count == paths.count else {
+        // By bytes, as the file system does: Swift takes the two spellings of an accented letter as equal.
+        guard Set(paths.map { Array($0.utf8) }).count == paths.count else {
             throw PixNerdError(
                 .invalidValue, "\(Setting.classes) or \(Setting.seeds)", found: "names the same image twice",
                 advice: "name each class and seed once")
@@ -34,11 +35,14 @@ struct PictureFolder: SampleOutput {
         if !plan.overwrites, FileManager.default.fileExists(atPath: manifestPath) {
             let earlier = try SampleManifest(path: manifestPath)
             try manifest.expectSameProvenance(as: earlier, in: plan.path)
-            let known = Set(earlier.pictures.compactMap(\.file))
-            let taken = zip(files, paths).first { !known.contains($0) && FileManager.default.fileExists(atPath: $1) }
+            let known = Set(earlier.pictures.compactMap { $0.file.map { Array($0.utf8) } })
+            let taken = zip(files, paths).first {
+                !known.contains(Array($0.utf8)) && FileManager.default.fileExists(atPath: $1)
+            }
             if let taken { try plan.expectFree([taken.1]) }
-            let asked = Set(files)
-            manifest.pictures = earlier.pictures.filter { !asked.contains($0.file ?? "") } + manifest.pictures
+            let asked = Set(files.map { Array($0.utf8) })
+            manifest.pictures =
+                earlier.pictures.filter { !asked.contains(Array(($0.file ?? "").utf8)) } + manifest.pictures
             Self.removeHalfWritten(known, in: plan.path)
             isThere = paths.map { FileManager.default.fileExists(atPath: $0) }
         } else {
@@ -60,9 +64,9 @@ struct PictureFolder: SampleOutput {
     }
 
     /// Removes the partial files of images that an interrupted job was writing.
-    private static func removeHalfWritten(_ files: Set<String>, in folder: String) {
+    private static func removeHalfWritten(_ files: Set<[UInt8]>, in folder: String) {
         for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        where name.hasSuffix(".partial") && files.contains(where: { name.hasPrefix("\($0).") }) {
+        where name.hasSuffix(".partial") && files.contains(where: { name.utf8.starts(with: $0 + Array(".".utf8)) }) {
             try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
         }
     }

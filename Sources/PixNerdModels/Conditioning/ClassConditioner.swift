@@ -38,7 +38,7 @@ public struct ClassConditioner: Conditioner {
     }
 
     public func prompt(from text: String) throws -> Prompt {
-        if let label = names.firstIndex(of: text) { return .label(label) }
+        if let label = try label(named: text) { return .label(label) }
         guard let number = Int(text) else {
             throw PixNerdError(
                 .notFound, "\(Setting.classes):", found: "there is no class '\(text)'",
@@ -50,6 +50,18 @@ public struct ClassConditioner: Conditioner {
                 expected: "a class from 0 to \(classes - 1)")
         }
         return .label(number)
+    }
+
+    /// The class of a name, compared by bytes. Swift's == takes the two spellings of an accented letter, of Linux and of
+    /// macOS, as equal; such a name is understood where it can only mean one class.
+    private func label(named text: String) throws -> Int? {
+        if let exact = names.firstIndex(where: { $0.utf8.elementsEqual(text.utf8) }) { return exact }
+        let alike = names.indices.filter { names[$0] == text }
+        guard alike.count > 1 else { return alike.first }
+        throw PixNerdError(
+            .invalidValue, "\(Setting.classes):",
+            found: "'\(text)' is the name of \(alike.count) classes, which differ only in how accents are stored",
+            advice: "use their numbers, \(alike.map(String.init).joined(separator: " and "))")
     }
 
     private static func list(_ names: [String]) -> String {
