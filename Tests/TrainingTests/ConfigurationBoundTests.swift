@@ -32,16 +32,16 @@ import Testing
         for head in DenoiserOptions.Head.allCases {
             let denoiser = try PixNerdArchitecture(
                 hiddenSize: width, heads: 1, blocks: blocks, conditionedBlocks: blocks - 1, patchSize: 1,
-                channels: SizeLimits.channels, head: head, fieldWidth: SizeLimits.fieldWidth, fieldRatio: SizeLimits.ratio,
-                classes: SizeLimits.classes)
+                channels: SizeLimits.channels, head: head, fieldWidth: SizeLimits.fieldWidth,
+                fieldRatio: SizeLimits.ratio, classes: SizeLimits.classes)
             let memory = MemoryEstimate(
                 denoiser, averages: 100, batch: SizeLimits.batch, size: side, recompute: false, precision: .fp32)
             #expect(denoiser.parameterCount > 0 && memory.total > 1 << 50)
             #expect(denoiser.multiplyAdds(height: side, width: side) > 1 << 50)
         }
         let autoencoder = try AutoencoderArchitecture(
-            channels: SizeLimits.channels, latentChannels: SizeLimits.channels, levelWidths: [Int](repeating: width, count: 15),
-            blocksPerLevel: SizeLimits.blocksPerLevel, groups: 1)
+            channels: SizeLimits.channels, latentChannels: SizeLimits.channels,
+            levelWidths: [Int](repeating: width, count: 15), blocksPerLevel: SizeLimits.blocksPerLevel, groups: 1)
         #expect(autoencoder.parameterCount > 1 << 40 && autoencoder.activations(height: side, width: side) > 1 << 40)
         #expect(autoencoder.encodingMultiplyAdds(height: side, width: side) > 1 << 50)
         #expect(autoencoder.decodingMultiplyAdds(height: side, width: side) > 1 << 50)

@@ -178,8 +178,8 @@ extension Configuration {
         ).harmless(),
 
         .count(
-            "autoencoder.latent_channels", \.autoencoder.latentChannels, 1...SizeLimits.channels, "channels of the latents"
-        ),
+            "autoencoder.latent_channels", \.autoencoder.latentChannels, 1...SizeLimits.channels,
+            "channels of the latents"),
         ConfigurationKey(
             "autoencoder.block_out_channels", \.autoencoder.widths,
             "width of each level, finest first: three levels make f4, four f8",
