@@ -63,8 +63,8 @@ extension Trainer {
                 .system, "\(who)",
                 found: "about \(gigabytes(needed)) of memory, but only \(gigabytes(available)) are available",
                 advice:
-                    "\(others)decrease training.batch_size, increase training.accumulate, or set training.recompute "
-                    + "to true")
+                    "\(others)decrease training.batch_size, increase training.accumulate, set training.recompute to "
+                    + "true, or make the model or the images smaller")
         }
     }
 
