@@ -17,6 +17,8 @@ public struct ShardProgress: Sendable {
 public struct ShardWatcher {
     /// Receives the reason for each image that cannot be read; training skips such images.
     public var unreadable: (_ reason: String) -> Void = { _ in }
+    /// Receives a sentence if a second process may work on the directory at the same time.
+    public var remark: (_ sentence: String) -> Void = { _ in }
     /// Receives the number of images done, after each batch.
     public var progress: (_ done: Int) -> Void = { _ in }
     /// Called after each batch; true stops the work.
@@ -37,6 +39,8 @@ extension ShardManifest {
     ) throws -> ShardProgress {
         let batchSize = min(max(batchSize, 1), picturesPerShard)
         try checkMemory(batchSize, side: reader.imageSize)
+        let lock = try WorkLock.take("\(directory)/encode.lock", of: "\(directory)", note: watcher.remark)
+        defer { withExtendedLifetime(lock) {} }
         var result = ShardProgress()
         for shard in 0..<shards {
             let places = places(ofShard: shard)

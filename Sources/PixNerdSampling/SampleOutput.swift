@@ -66,8 +66,7 @@ public struct SamplePlan {
 
     /// Opens the output in the format of its path, after checking everything that could keep it from being written.
     ///
-    /// Every output is claimed here and nowhere else, before its first image is sampled. (So a lock against a second
-    /// process that writes the same output belongs here, and would be released by `finish` and `stop`.)
+    /// Every output is claimed here and nowhere else, before its first image is sampled. `lock` comes before it.
     ///
     /// - Parameter rowOrderSeed: seed of the order of rows in a `.npz`.
     /// - Throws: `PixNerdError` if the path has an unknown extension, cannot be written, or is taken.

@@ -38,6 +38,10 @@ struct PixNerdCommand: ParsableCommand {
             _ = write(STDERR_FILENO, start.utf8Start, start.utf8CodeUnitCount)
             _ = write(STDERR_FILENO, sentence, strlen(sentence))
         })
+        MemoryRefusal.endProgram { error in
+            StandardError.write("\nError: \(error.sentence(naming: Flags.name))\n")
+            _exit(1)
+        }
         var command = RankedEnd.onlyRankZeroShows { try parsed() }
         do {
             try command.run()

@@ -78,7 +78,7 @@ struct EarlyTorchArchive {
                 ("row", tensor(4, [4], [1])),
                 ("other", PickleText.tensor(key: "7", count: 1, shape: [1], strides: [1])),
             ], [(key: "7", values: [0.5]), Self.numbers])
-        try read(archive) { file in
+        try read(archive) { (file: TensorFile) throws -> Void in
             #expect(file.names == ["all", "transposed", "row", "other"])
             #expect(try file.tensor("all").values == Self.numbers.values)
             #expect(try file.tensor("transposed").values == [0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11])
@@ -105,7 +105,7 @@ struct EarlyTorchArchive {
         archive.pickle = PickleText.dictionary([("a", tensor)])
         guard fits else { return try refuse(archive, "a") }
         let expected = (start..<start + 4).map { Float($0) }
-        try read(archive) { file in
+        try read(archive) { (file: TensorFile) throws -> Void in
             let values = try file.tensor("a").values
             #expect(values == expected)
         }

@@ -72,7 +72,7 @@ public final class MemoryPool: Sendable {
         var block: UnsafeMutableRawPointer?
         let alignment = size >= Self.hugePage ? Self.hugePage : 64
         guard posix_memalign(&block, alignment, size) == 0, let block else {
-            fatalError("out of memory: the system refused a block of \(size >> 20) MiB")
+            MemoryRefusal.end(bytes: size)
         }
         if size >= Self.hugePage { madvise(block, size, Int32(MADV_HUGEPAGE)) }
         return (block, size)

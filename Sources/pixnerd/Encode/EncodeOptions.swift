@@ -51,6 +51,7 @@ struct EncodeOptions: ParsableArguments {
         var first: Int?
         var watcher = ShardWatcher()
         watcher.unreadable = { logger.warning("Skipping an unreadable image, as training does: \($0)") }
+        watcher.remark = { logger.warning("\($0)") }
         watcher.progress = { [batch] done in
             let begin = first ?? done - batch
             first = begin

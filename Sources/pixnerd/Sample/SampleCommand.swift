@@ -104,12 +104,15 @@ struct SampleCommand: ParsableCommand, RankedCommand {
                 try self.preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
             )
         }
+        let (lock, remark) = try communicator.agree { communicator.isRoot ? try plan.lock() : (nil, nil) }
+        defer { withExtendedLifetime(lock) {} }
         var output = try RankedOutput(
             communicator, plan, shape: [3, job.size.height, job.size.width],
             isNeeded: { trajectory?.needs($0) == true }, open: { try plan.open(rowOrderSeed: rowOrderSeed) })
         // An error is printed alone, so warnings come after everything that can be refused.
         if communicator.isRoot {
             logger.noteSlowProducts()
+            if let remark { logger.warning("\(remark)") }
             for warning in warnings { logger.warning("\(warning.text(naming: Flags.name))") }
         }
         if output.kept > 0 {
