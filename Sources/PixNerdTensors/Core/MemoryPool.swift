@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 import Synchronization
 
 /// A pool that keeps freed blocks by size, so that repeated training steps allocate nothing from the system.
