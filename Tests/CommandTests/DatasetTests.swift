@@ -52,9 +52,12 @@ import Testing
             try FileManager.default.copyItem(
                 atPath: "\(encoder)/config.json", toPath: place.path("encoder/config.json"))
             try writeWithLargestBias("\(encoder)/model.safetensors", to: place.path("encoder/model.safetensors"))
-            try place.refuse(
-                "encode", "features", "encoder", "shapes", "--out", "features", "--size", "32",
-                naming: ["features that are not finite numbers for shapes/circle/00001.png", "weights"])
+            let outcome = try place.run(
+                "encode", "features", "encoder", "shapes", "--out", "features", "--size", "32")
+            let last = try #require(outcome.errors.split(separator: "\n").last)
+            #expect(outcome.isExit && outcome.status == 1)
+            expectSentence(
+                String(last), naming: ["features that are not finite numbers for shapes/circle/00001.png", "weights"])
         }
     }
 
@@ -97,8 +100,8 @@ import Testing
         try Workplace.with { place in
             try place.prepareTraining()
             let start = ["encode", "features", Fixtures.path("dinov2/transformers"), "shapes", "--out", "features"]
-            try place.refuse(start + ["--size", "9223372036854775792"], naming: ["--size is", "1 to 16384"])
-            try place.refuse(start + ["--batch", "9223372036854775807"], naming: ["--batch is", "1 to 16384"])
+            try place.refuse(start + ["--size", "9223372036854775792"], naming: ["--size is", "at most 16384"])
+            try place.refuse(start + ["--batch", "9223372036854775807"], naming: ["--batch is", "at most 1048576"])
         }
     }
 }

@@ -126,7 +126,11 @@ import Testing
             let tiny = Fixtures.path("pixnerd/tiny-checkpoint.safetensors")
             try place.succeed("convert", tiny, "m.safetensors")
             let sampling = try place.start(
-                "sampling", ["sample", "m.safetensors", "--out", "pictures", "--count", "100000", "--threads", "2"])
+                "sampling",
+                [
+                    "sample", "m.safetensors", "--out", "pictures", "--count", "100000", "--size", "8", "--threads",
+                    "2",
+                ])
             while !place.exists("pictures"), sampling.isRunning { usleep(10_000) }
             #expect(truncate(place.path("m.safetensors"), 100) == 0)
             let outcome = try place.finish("sampling", sampling)

@@ -109,7 +109,7 @@ import Testing
     @Test func trajectoriesAndPreviews() throws {
         try Workplace.with { place in
             for name in ["way.png", "way.apng", "way.gif"] {
-                try sample(place, "out-\(name)", "--seeds", "1", "--steps", "12", "--trajectory", name)
+                try sample(place, "out-\(name).png", "--seeds", "1", "--steps", "12", "--trajectory", name)
             }
             let sheet = try ImageFile.read(place.path("way.png"))
             // Five rows of ten steps, each picture drawn at 64 pixels.

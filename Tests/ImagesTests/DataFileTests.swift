@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func tarFilesUnderOtherNamesAndPictures() throws {
-        #expect(try complaint(tar([("1.png", [])]), "shard").contains("does not end with .tar; rename it"))
+        #expect(try complaint(tar([("1.png", [])]), "shard").contains("does not end with .tar; expected a folder"))
         #expect(try complaint(Fixture.bytes("rgb8.png"), "a.png").contains("is a single picture; expected a folder"))
         #expect(try complaint([1, 2, 3], "notes").contains("notes is a file; expected a folder"))
     }

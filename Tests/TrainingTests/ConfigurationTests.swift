@@ -98,7 +98,8 @@ import Testing
     func oddTextsComeBack(text: String) throws {
         var written = Configuration()
         written.name = text
-        written.directory = text
+        // As a path, ~ is the home directory.
+        written.directory = text == "~" ? "./~" : text
         written.data.root = "/\(text)/\(text)"
         #expect(try configuration(written.yaml) == written)
     }

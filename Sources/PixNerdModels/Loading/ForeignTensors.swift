@@ -24,7 +24,7 @@ enum ForeignTensors {
             PixNerdError(.malformed, "\(source.origin)", found: "is not a PixNerd checkpoint: \(found)", advice: advice)
         }
         if DINOv2Architecture.isRecognised(in: source) { return refusal("its tensors look like those of a DINOv2") }
-        if let prefix = commonPrefix(of: source.names) {
+        if likeness(source.names) == nil, let prefix = commonPrefix(of: source.names) {
             let inner = TensorSubset(source, prefix: prefix)
             let known = kind(inner)
             let likeness = known ?? self.likeness(inner.names)

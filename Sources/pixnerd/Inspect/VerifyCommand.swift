@@ -138,8 +138,8 @@ struct VerifyCommand: ParsableCommand {
                 weight = try replay.value(repaWeight, "repa_weight", "--repa-weight", usual: weight)
             }
             let steps = file.shape(of: "train.loss")?.first ?? 0
-            print("Replaying \(counted(steps, "step")) with \(replay.text).\n")
             comparisons += try check.training(optimizer, averageDecay: decay, layer: layer, weight: weight)
+            print("Replayed \(counted(steps, "step")) with \(replay.text).\n")
         }
         try report(comparisons)
     }
