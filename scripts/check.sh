@@ -8,12 +8,13 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-parts=(format imports words tests docs kernels outside hosts sanitized)
+parts=(format imports words tests hostile docs kernels outside hosts sanitized)
 declare -A about=(
     [format]="Swift and C are formatted as .swift-format and .clang-format say"
     [imports]="imports, Package.swift and docs/architecture.md agree"
     [words]="texts, output, docstrings, lengths and types follow the rules of scripts/check_words.py"
     [tests]="all tests, optimised"
+    [hostile]="hostile keys, options, files and moments break no promise of docs/reliability.md"
     [docs]="the documentation of PixNerdKit builds without warnings"
     [kernels]="tests of tensors with the kernels of older processors"
     [outside]="a package outside trains and samples with PixNerdKit"
@@ -59,6 +60,13 @@ run_tests() {
 # Builds, too; `swift build` would leave out what tests see of modules.
 check_tests() { run_tests -c release; }
 
+check_hostile() {
+    local program
+    program=$(swift build -c release --show-bin-path)/pixnerd
+    python3 scripts/fuzz.py --program "$program" --runs 600
+    python3 scripts/kills.py --program "$program" --runs 20
+}
+
 check_docs() { scripts/docs.sh; }
 
 check_kernels() {
@@ -84,7 +92,9 @@ check_sanitized() {
         -Xcc -fno-sanitize-recover=undefined)
     # The linker says of each of the sanitizer's symbols that it stays local.
     swift build --build-tests "${flags[@]}" "${swift_jobs[@]}" 2>&1 | { grep -v 'Cannot export local symbol' || true; }
-    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 run_tests "${flags[@]}" --skip-build --filter "$quick" --skip "$slow"
+    export ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
+    run_tests "${flags[@]}" --skip-build --filter "$quick" --skip "$slow"
+    python3 scripts/fuzz.py --program .build/sanitized/debug/pixnerd --address-space 0 --seconds 120 --megabytes 4000 --runs 60
 }
 
 for part in "$@"; do
