@@ -184,7 +184,7 @@ def attempt(bench, number, options):
     for _ in range(4):
         if problem:
             break
-        again = arguments + (["--resume"] if job == "train" and (work / "runs/tiny").exists() else [])
+        again = arguments + (["--resume"] if job == "train" and (work / "runs/tiny/config.yaml").exists() else [])
         result = subprocess.run([bench.program, *again], cwd=work, capture_output=True, stdin=subprocess.DEVNULL)
         if result.returncode == 0:
             (work / "standard-output").write_bytes(result.stdout)
