@@ -48,13 +48,9 @@ public struct ComparisonSettings: Sendable, Equatable {
         /// Maximum number of classes on the page.
         public var classes = 10
     }
-
-    /// Networks whose features can be compared.
-    public enum FeatureNetwork: String, Sendable, CaseIterable, ConfigurationWord {
-        case inception
-        case dinov2
-    }
 }
+
+extension FeatureNetwork: ConfigurationWord {}
 
 extension ComparisonSettings: KeyedConfiguration {
     package static let keys: [ConfigurationKey<ComparisonSettings>] = [

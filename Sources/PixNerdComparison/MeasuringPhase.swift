@@ -40,10 +40,7 @@ extension PipelineComparison {
     private func extractor() throws -> (any FeatureExtractor)? {
         let evaluation = settings.evaluation
         guard !evaluation.features.isEmpty else { return nil }
-        switch evaluation.network {
-        case .inception: return try InceptionExtractor(path: evaluation.features, input: evaluation.backend)
-        case .dinov2: return try DINOv2Extractor(path: evaluation.features)
-        }
+        return try evaluation.network.extractor(path: evaluation.features, input: evaluation.backend)
     }
 
     private func evaluationSettings(_ pipeline: Pipeline) -> Evaluation.Settings {

@@ -145,7 +145,7 @@ public struct PipelineComparison {
         let sides = pipelines.map { pipeline -> String in
             let configuration = pipeline.configuration
             let head = configuration.space == .pixel ? "\(configuration.model.head.rawValue) head" : "latents"
-            return pipeline.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+            return TextTable.padded(pipeline.name, to: width + 2)
                 + "\(head), \(pipeline.tokens.map(String.init) ?? "unknown") tokens, "
                 + "to step \(configuration.training.steps)"
                 + (pipeline.isTaken ? ", from \(pipeline.run.path)" : "")

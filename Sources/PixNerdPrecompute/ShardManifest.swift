@@ -130,10 +130,7 @@ extension ShardManifest {
         } catch {
             throw PixNerdError(.system, "\(directory)", found: "cannot be created: \(systemReason(error))")
         }
-        let coder = JSONEncoder()
-        coder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        let json = try coder.encode(self)
-        try AtomicFile.write(json, to: Self.path(in: directory))
+        try JSON.write(self, to: Self.path(in: directory))
     }
 }
 

@@ -126,7 +126,7 @@ extension Trainer {
                 ),
                 ("memory", memoryText),
             ] + (communicator.size > 1 ? [("ranks", ranksText)] : [])
-        return lines.map { $0.0.padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+        return lines.map { TextTable.line($0.0, $0.1) }.joined(separator: "\n")
     }
 }
 

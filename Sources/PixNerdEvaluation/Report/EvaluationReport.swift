@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Results of an evaluation, with everything needed to reproduce them.
 public struct EvaluationReport: Codable, Sendable {
@@ -66,11 +67,5 @@ public struct EvaluationReport: Codable, Sendable {
     public subscript(name: String) -> Measure? { measures.first { $0.name == name } }
 
     /// JSON with one key per line; numbers that are not finite become the strings `inf`, `-inf` and `nan`.
-    public func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        encoder.nonConformingFloatEncodingStrategy = .convertToString(
-            positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
-    }
+    public func json() throws -> String { try JSON.text(self, isPretty: true) }
 }

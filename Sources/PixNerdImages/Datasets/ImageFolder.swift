@@ -8,25 +8,12 @@ import PixNerdSupport
 /// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a
 /// notebook does not become a class.
 public struct ImageFolder: Sendable {
-    /// One image of the folder.
-    public struct Sample: Sendable, Equatable {
-        /// The path of the file: the root as given, followed by the path inside it.
-        public let path: String
-        /// The index of the class.
-        public let label: Int
-
-        public init(path: String, label: Int) {
-            self.path = path
-            self.label = label
-        }
-    }
-
     /// The path of the folder, as given.
     public let root: String
     /// The names of the classes, by label.
     public let classes: [String]
     /// The images, class by class. Never empty.
-    public let samples: [Sample]
+    public let samples: [ImageCollection.Sample]
     /// Files that are left out although they look like images, and what in the layout looks like a mistake.
     public let leftOut: LeftOut
 
@@ -36,9 +23,7 @@ public struct ImageFolder: Sendable {
 
     /// The folder as a collection, which the loader takes.
     public var collection: ImageCollection {
-        ImageCollection(
-            root: root, classes: classes,
-            samples: samples.map { ImageCollection.Sample(path: $0.path, label: $0.label) }, leftOut: leftOut)
+        ImageCollection(root: root, classes: classes, samples: samples, leftOut: leftOut)
     }
 
     /// Finds the classes and images of a folder. No file is opened.
@@ -50,7 +35,7 @@ public struct ImageFolder: Sendable {
         let top = try Self.topFolder(root)
         self.root = root
         classes = top.folders
-        var samples: [Sample] = []
+        var samples: [ImageCollection.Sample] = []
         var leftOut = LeftOut()
         leftOut.addRoot(top)
         var parts: [SplitFolders.Part] = []
@@ -59,7 +44,9 @@ public struct ImageFolder: Sendable {
             var own = LeftOut()
             let folders = try Self.foldersBelow(joined(root, name))
             for folder in folders {
-                for path in own.readable(in: folder) { samples.append(Sample(path: path, label: label)) }
+                for path in own.readable(in: folder) {
+                    samples.append(ImageCollection.Sample(path: path, label: label))
+                }
             }
             if samples.count == countBefore {
                 throw PixNerdError(

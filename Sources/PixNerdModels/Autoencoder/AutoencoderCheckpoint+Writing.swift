@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 extension AutoencoderCheckpoint {
     /// The `config.json` that diffusers expects next to the weights.
@@ -7,9 +8,8 @@ extension AutoencoderCheckpoint {
     public static func configuration(
         _ architecture: AutoencoderArchitecture, scale: LatentScale, sampleSize: Int
     ) throws -> Data {
-        let coder = JSONEncoder()
-        coder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-        return try coder.encode(Written(architecture: architecture, scale: scale, sampleSize: sampleSize))
+        try JSON.encoder(isPretty: true).encode(
+            Written(architecture: architecture, scale: scale, sampleSize: sampleSize))
     }
 
     /// Architecture and scale in one object, with the other keys that diffusers needs.

@@ -38,10 +38,8 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
 
     /// JSON for the metadata of a checkpoint.
     package var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Strings and finite numbers always encode.
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        (try? JSON.text(self)) ?? ""
     }
 
     package init?(json: String) {

@@ -80,8 +80,8 @@ extension KeyedConfiguration {
         let nameWidth = rows.map(\.name.count).max() ?? 0
         let valueWidth = rows.map(\.value.count).max() ?? 0
         return rows.map { row in
-            row.name.padding(toLength: nameWidth + 2, withPad: " ", startingAt: 0)
-                + row.value.padding(toLength: valueWidth + 2, withPad: " ", startingAt: 0) + row.help
+            TextTable.padded(row.name, to: nameWidth + 2)
+                + TextTable.padded(row.value, to: valueWidth + 2) + row.help
         }.joined(separator: "\n")
     }
 }

@@ -154,8 +154,8 @@ struct BenchCommand: ParsableCommand, RankedCommand {
             return
         }
         print(
-            work.name.padding(toLength: 14, withPad: " ", startingAt: 0)
-                + mode.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+            TextTable.padded(work.name, to: 14)
+                + TextTable.padded(mode.rawValue, to: 9)
                 + precision.rawValue
                 + String(
                     format: "%8.3f images/s  %7.1f G multiply-adds a step  matmul %6.1f GFLOP/s  ratio %5.1f %%  "
@@ -171,15 +171,13 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     }
 
     private func printJSON(_ value: some Encodable) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        print(try JSON.text(value))
     }
 
     private static func table(_ entries: [OperatorProfile.Entry], steps: Int) -> String {
         let total = entries.reduce(0) { $0 + $1.seconds }
         let rows = entries.map { entry in
-            entry.name.padding(toLength: 28, withPad: " ", startingAt: 0)
+            TextTable.padded(entry.name, to: 28)
                 + String(
                     format: "%6d calls %9.2f ms %5.1f %%  %7.1f GFLOP/s", entry.calls / steps,
                     1e3 * entry.seconds / Double(steps), 100 * entry.seconds / total,

@@ -52,9 +52,7 @@ struct DatasetInspectCommand: ParsableCommand {
             try ImageFile.writePNG(ContactSheet.make(collection), to: contactSheet)
         }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
-            print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            print(try JSON.text(report, isPretty: true))
         } else {
             print(Self.text(report))
             if let contactSheet { print("\nA contact sheet is in \(contactSheet).") }
@@ -135,7 +133,6 @@ struct DatasetInspectCommand: ParsableCommand {
 
     private static func padded(_ name: String) -> String {
         let shown = name.count > nameWidth ? name.prefix(nameWidth - 3) + "..." : name[...]
-        return shown + String(repeating: " ", count: nameWidth - shown.count)
+        return TextTable.padded(String(shown), to: nameWidth)
     }
-
 }

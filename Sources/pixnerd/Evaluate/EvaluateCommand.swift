@@ -10,12 +10,7 @@ import PixNerdTensors
 import PixNerdTraining
 
 extension InceptionInput: ExpressibleByArgument {}
-
-/// A network whose features are compared.
-enum FeatureNetwork: String, ExpressibleByArgument, CaseIterable {
-    case inception
-    case dinov2
-}
+extension FeatureNetwork: ExpressibleByArgument {}
 
 struct EvaluateCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
@@ -218,9 +213,6 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
             }
             return nil
         }
-        switch features {
-        case .inception: return try InceptionExtractor(path: weights, input: backend)
-        case .dinov2: return try DINOv2Extractor(path: weights)
-        }
+        return try features.extractor(path: weights, input: backend)
     }
 }

@@ -52,7 +52,7 @@ struct CheckpointReport {
     private mutating func add(_ key: String, _ value: String) { lines.append(Self.line(key, value)) }
 
     static func line(_ key: String, _ value: String) -> String {
-        key.padding(toLength: keyWidth, withPad: " ", startingAt: 0) + value
+        TextTable.line(key, value, width: keyWidth)
     }
 
     private mutating func add(_ weights: CheckpointSummary.Weights) {
@@ -93,7 +93,9 @@ struct CheckpointReport {
 
     static func list(_ tensors: [CheckpointSummary.TensorLine]) -> [String] {
         let width = tensors.map(\.name.count).max() ?? 0
-        return tensors.map { "\(padded($0.name, width))  \(padded($0.dtype, 4))  \($0.shape)" }
+        return tensors.map {
+            "\(TextTable.padded($0.name, to: width))  \(TextTable.padded($0.dtype, to: 4))  \($0.shape)"
+        }
     }
 
     /// A line for each group of tensors that differ only in a number in their names.
@@ -115,12 +117,9 @@ struct CheckpointReport {
         let rows = shown.map { group in
             let name = group.count == 1 ? group.line.name : group.name
             let times = group.count == 1 ? "" : "  x \(group.count)"
-            return "\(padded(name, width))  \(padded(group.line.dtype, 4))  \(group.line.shape)\(times)"
+            return
+                "\(TextTable.padded(name, to: width))  \(TextTable.padded(group.line.dtype, to: 4))  \(group.line.shape)\(times)"
         }
         return rows + (order.count > 200 ? ["and \(order.count - 200) more; --tensors lists all"] : [])
-    }
-
-    private static func padded(_ text: String, _ width: Int) -> String {
-        text.padding(toLength: max(width, text.count), withPad: " ", startingAt: 0)
     }
 }

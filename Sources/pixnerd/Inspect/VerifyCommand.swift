@@ -167,10 +167,10 @@ struct VerifyCommand: ParsableCommand {
     /// Prints the comparisons and fails if one exceeds its tolerance.
     private func report(_ comparisons: [Comparison]) throws {
         let width = comparisons.map(\.name.count).max() ?? 0
-        print("tensor".padding(toLength: width + 2, withPad: " ", startingAt: 0) + "largest    relative   allowed")
+        print(TextTable.padded("tensor", to: width + 2) + "largest    relative   allowed")
         for comparison in comparisons {
             print(
-                comparison.name.padding(toLength: width + 2, withPad: " ", startingAt: 0)
+                TextTable.padded(comparison.name, to: width + 2)
                     + String(
                         format: "%.2e   %.2e   %.0e", comparison.largest, comparison.relative, comparison.tolerance)
                     + (comparison.passes ? "" : "   too far"))

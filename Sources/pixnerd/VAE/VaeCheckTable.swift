@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdEvaluation
+import PixNerdSupport
 import PixNerdTraining
 
 /// Statistics of an autoencoder's latents as text.
@@ -27,7 +28,7 @@ struct VaeCheckTable {
     }
 
     private static func line(_ name: String, _ value: String) -> String {
-        name.padding(toLength: 13, withPad: " ", startingAt: 0) + value
+        TextTable.line(name, value, width: 13)
     }
 
     private static func row(_ mean: Double, _ deviation: Double) -> String {
