@@ -33,7 +33,7 @@ INNER = re.compile(
     r"Optional\(|_outer|Index\(|Fatal error|Error Domain|NSCocoa|DecodingError|CodingKeys|Swift\.|PixNerdError\(|nil\b|(?<![0-9])0x[0-9a-f]{8}")
 
 
-def judge(status, output, errors, seconds, megabytes, limits):
+def judge(status, output, errors, seconds, megabytes, given, limits):
     """What promise a run broke; None if it broke none."""
     if status < 0:
         return f"ended by {signal.Signals(-status).name}"
@@ -41,8 +41,10 @@ def judge(status, output, errors, seconds, megabytes, limits):
         return f"took {seconds:.0f} s"
     if megabytes > limits.megabytes:
         return f"took {megabytes:.0f} MB"
-    if INNER.search(errors):
-        return f"says inner words: {INNER.search(errors).group()}"
+    # What was given may be quoted.
+    words = [found.group() for found in INNER.finditer(errors) if found.group() not in given]
+    if words:
+        return f"says inner words: {words[0]}"
     if status == 0 or "Not equal" in output or "too far" in output:
         return None
     said = [line for line in errors.splitlines() if line.startswith("Error: ")]
@@ -92,7 +94,8 @@ def attempt(bench, number, limits):
         process.returncode = os.waitstatus_to_exitcode(status)
     said = (folder / "errors").read_text(errors="replace")
     problem = judge(
-        process.returncode, (folder / "output").read_text(errors="replace"), said, time.monotonic() - start, usage.ru_maxrss / 1024, limits)
+        process.returncode, (folder / "output").read_text(errors="replace"), said, time.monotonic() - start, usage.ru_maxrss / 1024,
+        " ".join(arguments), limits)
     if stopped and problem is None and process.returncode not in (0, 1, 130, 143):
         problem = f"ended with {process.returncode} when told to stop"
     if problem or limits.only is not None:

@@ -74,7 +74,7 @@ import Testing
 
     @Test(arguments: ["9223372036854775807", "18446744073709551615"])
     func numbersThatAreLarge(seed: String) throws {
-        try Workplace.with { place in
+        _ = try Workplace.with { place in
             try place.succeed(
                 arguments("a.safetensors", "--first-seed", seed, "--count", "3", "--batch", "9223372036854775807"))
         }
