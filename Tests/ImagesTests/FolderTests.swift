@@ -37,7 +37,7 @@ import Testing
         }
         let found = try ImageFolder(root: folder.path + "/")
         #expect(found.classes == ["cat"])
-        #expect(found.samples == [ImageFolder.Sample(path: folder.path + "/cat/1.png", label: 0)])
+        #expect(found.samples == [ImageCollection.Sample(path: folder.path + "/cat/1.png", label: 0)])
         #expect(found.unsupported == ["webp": 2, "gif": 1])
     }
 
