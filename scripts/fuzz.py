@@ -93,10 +93,12 @@ def attempt(bench, number, limits):
             time.sleep(0.005)
         process.returncode = os.waitstatus_to_exitcode(status)
     said = (folder / "errors").read_text(errors="replace")
+    # Work that nothing is lost of, such as drawing, may end by the signal itself.
+    status = 0 if stopped and process.returncode == -signal.SIGTERM else process.returncode
     problem = judge(
-        process.returncode, (folder / "output").read_text(errors="replace"), said, time.monotonic() - start, usage.ru_maxrss / 1024,
+        status, (folder / "output").read_text(errors="replace"), said, time.monotonic() - start, usage.ru_maxrss / 1024,
         " ".join(arguments), limits)
-    if stopped and problem is None and process.returncode not in (0, 1, 130, 143):
+    if stopped and problem is None and status not in (0, 1, 130, 143):
         problem = f"ended with {process.returncode} when told to stop"
     if problem or limits.only is not None:
         kept = limits.keep / f"{number}"
