@@ -9,7 +9,8 @@ public struct Linear: Sendable {
 
     /// - Parameters:
     ///   - scope: the scope of `weight` and `bias`.
-    ///   - weightInitializer, biasInitializer: initial values; those of `torch.nn.Linear` if nil.
+    ///   - weightInitializer: initial values of the weight; those of `torch.nn.Linear` if nil.
+    ///   - biasInitializer: initial values of the bias; those of `torch.nn.Linear` if nil.
     public init(
         _ scope: ParameterScope, inputs: Int, outputs: Int, bias hasBias: Bool = true,
         weightInitializer: Initializer? = nil, biasInitializer: Initializer? = nil

@@ -12,7 +12,8 @@ public struct KernelDistance: Sendable {
     public let subsetSize: Int
 
     /// - Parameters:
-    ///   - real, generated: features [N, d] and [M, d].
+    ///   - real: features [N, d].
+    ///   - generated: features [M, d].
     ///   - subsets: the number of subsets.
     ///   - subsetSize: images per side and subset, at most N and M.
     ///   - seed: determines the subsets.

@@ -14,7 +14,8 @@ public struct PrecisionRecall: Sendable {
     public var recall: Double { Self.part(isCovered) }
 
     /// - Parameters:
-    ///   - real, generated: features [N, d] and [M, d], more than `neighbor` each.
+    ///   - real: features [N, d], more than `neighbor` of them.
+    ///   - generated: features [M, d], more than `neighbor` of them.
     ///   - neighbor: k; 3 in the paper and in ADM's evaluation.
     public init(real: Tensor, generated: Tensor, neighbor: Int = 3) {
         precondition(

@@ -191,7 +191,7 @@ public struct DenoiserCheckpoint {
 
     /// The architecture of these weights.
     ///
-    /// - Parameter channels: Channels of the data, used if the checkpoint does not say; nil to infer them from its
+    /// - Parameter expected: Channels of the data, used if the checkpoint does not say; nil to infer them from its
     ///   shapes.
     /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public func architecture(
@@ -202,7 +202,7 @@ public struct DenoiserCheckpoint {
 
     /// The model with these weights.
     ///
-    /// - Parameter channels: Channels of the data, used if the checkpoint does not say; nil to infer them from its
+    /// - Parameter expected: Channels of the data, used if the checkpoint does not say; nil to infer them from its
     ///   shapes.
     /// - Throws: `PixNerdError` or `CheckpointMismatch` that names what is missing, unexpected or misshapen.
     public func load(

@@ -7,7 +7,9 @@ import CPixNerdKernels
 /// are, without transposing them.
 ///
 /// - Parameters:
-///   - queries, keys, values: [B, C, H, W].
+///   - queries: [B, C, H, W].
+///   - keys: [B, C, H, W].
+///   - values: [B, C, H, W].
 /// - Returns: softmax(Q^T K / sqrt(C)) V for each pixel, [B, C, H, W].
 public func spatialAttention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor {
     OperatorProfile.begin("spatialAttention")

@@ -7,7 +7,8 @@ import CPixNerdKernels
 /// Where all channels of a pixel of `a` are 0 its gradient is 0; PyTorch's is NaN there.
 ///
 /// - Parameters:
-///   - a, b: [B, C, H, W].
+///   - a: [B, C, H, W].
+///   - b: [B, C, H, W].
 ///   - weights: [C].
 /// - Returns: the mean over images, of shape [1], and the distance per image.
 public func meanChannelDistance(

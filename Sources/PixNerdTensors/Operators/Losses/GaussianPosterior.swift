@@ -34,7 +34,9 @@ public func gaussianParts(_ moments: Tensor) -> (mean: Tensor, logVariance: Tens
 /// mean + exp(logVariance / 2) * noise, element by element; without a gradient.
 ///
 /// - Parameters:
-///   - mean, logVariance, noise: tensors of one shape.
+///   - mean: a tensor of any shape.
+///   - logVariance: a tensor of the shape of `mean`.
+///   - noise: a tensor of the shape of `mean`.
 public func gaussianSample(mean: Tensor, logVariance: Tensor, noise: Tensor) -> Tensor {
     precondition(
         mean.shape == logVariance.shape && mean.shape == noise.shape,

@@ -5,7 +5,8 @@ import CPixNerdKernels
 ///
 /// - Parameters:
 ///   - x: [B, C, H, W].
-///   - weight, bias: [C].
+///   - weight: [C].
+///   - bias: [C].
 ///   - groups: number of groups of adjacent channels that share mean and variance. It divides C.
 ///   - silu: whether to return y sigmoid(y) of the normalized y.
 /// - Returns: [B, C, H, W].

@@ -21,7 +21,8 @@ public func resizedBicubic(
 ///
 /// - Parameters:
 ///   - grid: [H, W, D].
-///   - rows, columns: the new size of the grid.
+///   - rows: the new number of rows.
+///   - columns: the new number of columns.
 ///   - kernel: the interpolation kernel.
 ///   - scale: the ratio of new to old coordinates along both axes; nil for the ratio of the sizes.
 /// - Returns: [rows, columns, D].
