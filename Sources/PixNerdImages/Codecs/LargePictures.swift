@@ -40,12 +40,20 @@ enum LargePictures {
         guard bytes > ordinary else { return try body() }
         room.take(bytes)
         defer { room.giveBack(bytes) }
-        // Swift ends the program where memory is refused, so the system is asked first.
-        guard let block = malloc(bytes + bytes / 2) else {
+        // The image, and its halves on the way to a crop.
+        guard hasMemory(bytes + bytes / 2) else {
             throw PixNerdError(
                 .system, "\(name)", found: "cannot be decoded: there is not enough memory for its \(bytes >> 20) MiB")
         }
-        free(block)
         return try body()
+    }
+
+    /// Whether the system gives so much memory. Swift ends the program where memory is refused, so it is asked first; by
+    /// mmap, since the compiler removes a malloc that is freed at once.
+    private static func hasMemory(_ bytes: Int) -> Bool {
+        let block = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let block, block != MAP_FAILED else { return false }
+        munmap(block, bytes)
+        return true
     }
 }
