@@ -30,7 +30,7 @@ import inputs  # noqa: E402
 from runs import KINDS, ROOT, Workbench  # noqa: E402
 
 INNER = re.compile(
-    r"Optional\(|_outer|Index\(|Fatal error|Error Domain|NSCocoa|DecodingError|CodingKeys|Swift\.|PixNerdError\(|nil\b|(?<![0-9])0x[0-9a-f]{8}")
+    r"AddressSanitizer|runtime error:|Optional\(|_outer|Index\(|Fatal error|Error Domain|NSCocoa|DecodingError|CodingKeys|Swift\.|PixNerdError\(|nil\b|(?<![0-9])0x[0-9a-f]{8}")
 
 
 def judge(status, output, errors, seconds, megabytes, given, limits):
