@@ -130,16 +130,10 @@ public struct DINOv2Architecture: Sendable, Equatable, Codable {
                 expected: "the tensors pos_embed and patch_embed.proj.weight (torch hub), or "
                     + "embeddings.position_embeddings and embeddings.patch_embeddings.projection.weight (transformers)")
         }
-        func shape(_ name: String, _ rank: Int) throws -> [Int] {
-            guard let shape = source.shape(of: name) else {
-                throw PixNerdError(.mismatch, "\(source.origin)", found: "lacks the tensor \(name) of a DINOv2")
-            }
-            guard shape.count == rank, !shape.contains(0) else {
-                throw PixNerdError(
-                    .mismatch, "\(source.origin): the tensor \(name)", found: "has the shape \(shape)",
-                    expected: "\(rank) dimensions, none of them 0")
-            }
-            return shape
+        func shape(_ name: String, _ axes: Int) throws -> [Int] {
+            try source.shape(
+                of: name, axes: axes,
+                orElse: PixNerdError(.mismatch, "\(source.origin)", found: "lacks the tensor \(name) of a DINOv2"))
         }
         let patch = try shape(naming.patchEmbedding + ".weight", 4)
         let positions = try shape(naming.positions, 3)

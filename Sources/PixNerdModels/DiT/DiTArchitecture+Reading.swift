@@ -17,17 +17,11 @@ extension DiTArchitecture {
     }
 
     public init(readFrom source: any TensorSource, metadata: [String: String], channels: Int?) throws {
-        func shape(_ name: String, _ rank: Int) throws -> [Int] {
-            guard let shape = source.shape(of: name) else {
-                throw PixNerdError(
-                    .malformed, "\(source.origin)", found: "\(Self.likeness): it lacks the tensor \(name)")
-            }
-            guard shape.count == rank, !shape.contains(0) else {
-                throw PixNerdError(
-                    .malformed, "\(source.origin):", found: "the tensor \(name) has the shape \(shape)",
-                    expected: "\(rank) axes, none of them empty")
-            }
-            return shape
+        func shape(_ name: String, _ axes: Int) throws -> [Int] {
+            try source.shape(
+                of: name, axes: axes,
+                orElse: PixNerdError(
+                    .malformed, "\(source.origin)", found: "\(Self.likeness): it lacks the tensor \(name)"))
         }
         let patches = try shape("x_embedder.proj.weight", 4)
         let (width, channels, patch) = (patches[0], patches[1], patches[2])

@@ -37,12 +37,17 @@ extension PixNerdArchitecture: Codable {
     ///     the first of 3, 4 and 16 that gives a square patch.
     /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     public init(readFrom source: any TensorSource, metadata: [String: String] = [:], channels: Int? = nil) throws {
-        let shapes = PublishedShapes(source)
-        let isLinear = shapes.has("x_embedder.proj.weight")
-        let patchEmbedding = try shapes.shape(isLinear ? "x_embedder.proj.weight" : "s_embedder.proj.weight", 2)
-        let classes = try shapes.shape("y_embedder.embedding_table.weight", 2)[0] - 1
+        func shape(_ name: String, _ axes: Int) throws -> [Int] {
+            try source.shape(
+                of: name, axes: axes,
+                orElse: PixNerdError(
+                    .malformed, "\(source.origin)", found: "is not a PixNerd checkpoint: it lacks the tensor \(name)"))
+        }
+        let isLinear = source.shape(of: "x_embedder.proj.weight") != nil
+        let patchEmbedding = try shape(isLinear ? "x_embedder.proj.weight" : "s_embedder.proj.weight", 2)
+        let classes = try shape("y_embedder.embedding_table.weight", 2)[0] - 1
         let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
-        let headWidth = try shapes.shape("blocks.0.attn.q_norm.weight", 1)[0]
+        let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
         if isLinear {
             let (channels, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
             try self.init(
@@ -50,9 +55,9 @@ extension PixNerdArchitecture: Codable {
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes)
             return
         }
-        let channels = try shapes.shape("final_layer.linear.weight", 2)[0]
-        let fieldWidth = try shapes.shape("x_embedder.embedder.0.weight", 2)[0]
-        let generated = try shapes.shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
+        let channels = try shape("final_layer.linear.weight", 2)[0]
+        let fieldWidth = try shape("x_embedder.embedder.0.weight", 2)[0]
+        let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let (_, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
@@ -71,27 +76,5 @@ extension PixNerdArchitecture: Codable {
         throw PixNerdError(
             .malformed, "\(origin):", found: "the patch embedding reads \(values) numbers",
             expected: "a square patch of \(expected) channels")
-    }
-}
-
-/// The shapes of a checkpoint's tensors.
-private struct PublishedShapes {
-    private let source: any TensorSource
-
-    init(_ source: any TensorSource) { self.source = source }
-
-    func has(_ name: String) -> Bool { source.shape(of: name) != nil }
-
-    func shape(_ name: String, _ rank: Int) throws -> [Int] {
-        guard let shape = source.shape(of: name) else {
-            throw PixNerdError(
-                .malformed, "\(source.origin)", found: "is not a PixNerd checkpoint: it lacks the tensor \(name)")
-        }
-        guard shape.count == rank, !shape.contains(0) else {
-            throw PixNerdError(
-                .malformed, "\(source.origin): the tensor \(name)", found: "has the shape \(shape)",
-                expected: "\(rank) dimensions, none of them 0")
-        }
-        return shape
     }
 }

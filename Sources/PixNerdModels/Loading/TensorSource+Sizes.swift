@@ -2,6 +2,22 @@ import PixNerdSupport
 import PixNerdTensors
 
 extension TensorSource {
+    /// The shape of a tensor that a model needs.
+    ///
+    /// - Parameters:
+    ///   - axes: Number of axes that it must have, none of which may be empty.
+    ///   - missing: The error if there is no such tensor.
+    /// - Throws: `missing`, or a `PixNerdError` of its kind with the shape that was found.
+    func shape(of name: String, axes: Int, orElse missing: @autoclosure () -> PixNerdError) throws -> [Int] {
+        guard let shape = shape(of: name) else { throw missing() }
+        guard shape.count == axes, !shape.contains(0) else {
+            throw PixNerdError(
+                missing().kind, "\(origin): the tensor \(name)", found: "has the shape \(shape)",
+                expected: "\(axes) dimensions, none of them 0")
+        }
+        return shape
+    }
+
     /// One more than the largest number of a block, which names give after a prefix such as `blocks.`.
     ///
     /// - Parameter part: the beginning of the rest of a name that counts.
