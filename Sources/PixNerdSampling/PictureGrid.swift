@@ -14,8 +14,7 @@ struct PictureGrid: SampleOutput {
         self.plan = plan
         layout = plan.layout(plan.requests[...])
         try layout.expectDrawable(plan.path, advice: "write a folder, a .npz or a .safetensors, or fewer images")
-        try plan.expectFree([plan.path, plan.manifestPath])
-        for path in [plan.path, plan.manifestPath] { try plan.expectOutput(path) }
+        try plan.expectFile()
         var manifest = plan.manifest
         manifest.pictures = plan.requests.map { plan.entry($0) }
         parts = try SampleParts(plan, manifest)

@@ -37,8 +37,7 @@ struct SampleArray: SampleOutput {
             manifest.pictures = plan.requests.map { plan.entry($0) }
         }
         self.manifest = manifest
-        try plan.expectFree([plan.path, plan.manifestPath])
-        for path in [plan.path, plan.manifestPath] { try plan.expectOutput(path) }
+        try plan.expectFile()
         parts = try SampleParts(plan, manifest)
     }
 

@@ -106,6 +106,11 @@ public struct SamplePlan {
         try expectWritable(path)
     }
 
+    /// Checks that an output that is a single file may be written, and its manifest.
+    func expectFile() throws {
+        for path in [path, manifestPath] { try expectOutput(path) }
+    }
+
     /// The arrangement of the images of some requests on a sheet.
     func layout(_ requests: ArraySlice<PictureRequest>) -> SheetLayout {
         let size = manifest.provenance

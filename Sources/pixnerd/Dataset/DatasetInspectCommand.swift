@@ -31,14 +31,10 @@ struct DatasetInspectCommand: ParsableCommand {
 
     func validate() throws {
         try expectOption("--image-size", imageSize, in: 1...SizeLimits.side)
-        if let contactSheet, !overwrite, FileManager.default.fileExists(atPath: contactSheet) {
-            throw ValidationError(
-                "--contact-sheet \(contactSheet) already exists; choose another name, or overwrite it with --overwrite."
-            )
-        }
     }
 
     func run() throws {
+        if let contactSheet { try expectOutput("--contact-sheet", contactSheet, overwrites: overwrite) }
         let collection = try ImageCollection.open(root: root)
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()

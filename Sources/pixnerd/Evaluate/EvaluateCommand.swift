@@ -138,13 +138,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
             guard weights != nil else {
                 throw CommandError("\(path) needs features to compute statistics of; give --weights of a network.")
             }
-            guard fileExtension(path) == "npz" else {
-                throw CommandError("\(option) is '\(path)'; expected a name that ends in .npz.")
-            }
-            if !overwrite, FileManager.default.fileExists(atPath: path) {
-                throw CommandError("\(path) already exists; choose another name, or overwrite it with --overwrite.")
-            }
-            try expectWritable(path)
+            try expectOutput(option, path, ending: "npz", overwrites: overwrite)
         }
         try expectApart(
             outputs.map { (setting: ErrorText($0.option), path: $0.path) },
@@ -196,7 +190,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         settings.precision = precision
         if let size {
             let (height, width) = try sides(of: size)
-            guard min(height, width) >= 2, height <= ImageFile.maximumPixels / width else {
+            guard min(height, width) >= 2 else {
                 throw CommandError(
                     "--size is '\(size)'; expected sides of at least 2 and at most \(ImageFile.maximumPixels) pixels "
                         + "in all.")

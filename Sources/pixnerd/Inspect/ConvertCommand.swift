@@ -66,9 +66,7 @@ struct ConvertCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard overwrite || !FileManager.default.fileExists(atPath: output) else {
-            throw CommandError("\(output) already exists; overwrite it with --overwrite.")
-        }
+        try expectOutput("The output", output, overwrites: overwrite)
         let checkpoint = try DenoiserCheckpoint(path: input)
         let logger = makeLogger()
         let conversion = try checkpoint.conversion(kinds, type: type?.elementType)

@@ -68,15 +68,7 @@ struct VaeCompareCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
-        if let out {
-            guard fileExtension(out) == "png" else {
-                throw CommandError("--out is '\(out)'; expected a name that ends in .png.")
-            }
-            if !overwrite, FileManager.default.fileExists(atPath: out) {
-                throw CommandError("\(out) already exists; choose another name, or overwrite it with --overwrite.")
-            }
-            try expectWritable(out)
-        }
+        if let out { try expectOutput("--out", out, ending: "png", overwrites: overwrite) }
         let logger = makeLogger()
         let comparison = try AutoencoderComparison(
             paths.dropLast().map { try AutoencoderCheckpoint(path: $0) },
@@ -97,7 +89,7 @@ struct VaeCompareCommand: ParsableCommand {
 
     private func extent() throws -> PictureExtent {
         let (height, width) = try sides(of: size)
-        guard min(height, width) >= 1, height <= ImageFile.maximumPixels / width else {
+        guard min(height, width) >= 1 else {
             throw CommandError(
                 "--size is '\(size)'; expected sides of at least 1 and at most \(ImageFile.maximumPixels) pixels in all."
             )
