@@ -51,7 +51,7 @@ echo "$archives/$name.tar.gz: $(du -h "$archives/$name.tar.gz" | cut -f1), with 
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{proc,tmp,work}
+mkdir -p "$root"/{proc,tmp,trial}
 put() { mkdir -p "$root$(dirname "$1")" && cp -L "$1" "$root$1"; }
 loader=$(ldd "$folder/pixnerd" | awk '$1 ~ /^\// { print $1 }')
 put "$loader"
@@ -62,7 +62,7 @@ while read -r library path; do
 done < <(needed "$folder/pixnerd")
 # With the Fortran libraries that it needs.
 while read -r _ path; do put "$path"; done < <(needed "$blas")
-tar --directory "$root/work" --extract --file "$archives/$name.tar.gz"
+tar --directory "$root/trial" --extract --file "$archives/$name.tar.gz"
 
 # The folder of /proc goes with the namespace of mounts.
 inside() {
@@ -70,7 +70,7 @@ inside() {
     ((EUID == 0)) || user=(--user --map-root-user)
     unshare "${user[@]}" --mount bash -c 'mount --rbind /proc "$0/proc" && exec chroot "$0" "${@:1}"' "$root" "$@"
 }
-program=/work/$name/pixnerd
+program=/trial/$name/pixnerd
 if ! inside "$program" --version > /dev/null 2> "$root/reason"; then
     # A place where nobody may make namespaces cannot try it; a program that does not start is a failure.
     if grep -q -e 'unshare:' -e 'mount:' -e 'chroot: cannot change' "$root/reason"; then
@@ -81,10 +81,10 @@ if ! inside "$program" --version > /dev/null 2> "$root/reason"; then
     exit 1
 fi
 inside "$program" info
-inside "$program" dataset shapes --out /work/shapes --per-class 8 --size 32
-inside "$program" train "/work/$name/configs/shapes.yaml" --set data.root=/work/shapes --set directory=/work/runs \
+inside "$program" dataset shapes --out /trial/shapes --per-class 8 --size 32
+inside "$program" train "/trial/$name/configs/shapes.yaml" --set data.root=/trial/shapes --set directory=/trial/runs \
     --set training.steps=5 --set training.field_sizes= --set training.preview_every=0 --set training.log_every=1
-[[ -s $root/work/runs/shapes/latest/ema.safetensors ]] || { echo "the training in the empty root saved nothing" >&2; exit 1; }
-inside "$program" sample /work/runs/shapes --out /work/sheet.png --size 32 --steps 2
-[[ -s $root/work/sheet.png ]] || { echo "nothing was sampled in the empty root" >&2; exit 1; }
+[[ -s $root/trial/runs/shapes/latest/ema.safetensors ]] || { echo "the training in the empty root saved nothing" >&2; exit 1; }
+inside "$program" sample /trial/runs/shapes --out /trial/sheet.png --size 32 --steps 2
+[[ -s $root/trial/sheet.png ]] || { echo "nothing was sampled in the empty root" >&2; exit 1; }
 echo "The archive works in an empty root with glibc, libstdc++, libgcc_s and OpenBLAS."
