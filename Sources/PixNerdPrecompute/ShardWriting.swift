@@ -74,15 +74,12 @@ extension ShardManifest {
         return result
     }
 
-    /// Refuses a batch that does not fit into the machine's memory, before any work is done.
+    /// Refuses a batch that does not fit into the memory, before any work is done.
     private func checkMemory(_ batchSize: Int, side: Int) throws {
         // Each value of a pixel as a byte and as a float.
-        let bytes = batchSize * side * side * 3 * 5
-        let available = ProcessInfo.processInfo.physicalMemory
-        guard UInt64(bytes) > available else { return }
-        throw PixNerdError(
-            .system, "A batch of \(counted(batchSize, "image")) of \(side) x \(side) pixels",
-            found: "takes \(bytes >> 30) GiB, more than the \(available >> 30) GiB of this machine",
+        let bytes = 3 * 5 * Double(batchSize) * Double(side) * Double(side)
+        try AvailableMemory.expect(
+            bytes, for: "A batch of \(counted(batchSize, "image")) of \(side) x \(side) pixels",
             advice: "decrease the batch size or the image size")
     }
 

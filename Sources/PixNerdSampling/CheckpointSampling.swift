@@ -102,18 +102,14 @@ public struct CheckpointSampling: Sendable {
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
     }
 
-    /// Checks that the noise, the velocity and the images of a batch fit into the machine's memory. The layers of the
+    /// Checks that the noise, the velocity and the images of a batch fit into the memory. The layers of the
     /// model take more, so what passes may still be too large.
     private func expectMemory(batch: Int) throws {
         let diffused = size.noiseShape(in: space).reduce(1.0) { $0 * Double($1) }
         let pixels = 3 * Double(size.height) * Double(size.width)
         let needed = Double(batch) * (4 * diffused + pixels) * Double(MemoryLayout<Float>.size)
-        let machine = Double(ProcessInfo.processInfo.physicalMemory)
-        guard needed > machine else { return }
-        func gigabytes(_ bytes: Double) -> String { String(format: "%.1f", bytes / 1e9) }
-        throw PixNerdError(
-            .system, "A batch of \(counted(batch, "image")) of \(size.height) x \(size.width)",
-            found: "takes more than \(gigabytes(needed)) GB of memory, and this machine has \(gigabytes(machine)) GB",
+        try AvailableMemory.expect(
+            needed, for: "A batch of \(counted(batch, "image")) of \(size.height) x \(size.width)",
             advice: "sample fewer images in a batch, or smaller ones with \(Setting.size)")
     }
 

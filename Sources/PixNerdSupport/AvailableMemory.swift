@@ -9,6 +9,19 @@ package enum AvailableMemory {
         return limits.reduce(Int(clamping: ProcessInfo.processInfo.physicalMemory), min)
     }
 
+    /// Checks that some bytes fit into it.
+    ///
+    /// - Parameter subject: what takes them, such as "A batch of 8 images".
+    /// - Throws: `PixNerdError` with both numbers.
+    package static func expect(_ needed: Double, for subject: ErrorText, advice: ErrorText) throws {
+        let available = Double(bytes)
+        guard needed > available else { return }
+        throw PixNerdError(
+            .system, subject,
+            found: "takes more than \(gigabytes(needed)) of memory, and \(gigabytes(available)) are available",
+            advice: advice)
+    }
+
     /// The memory limits of the control groups that a process is in, and of the groups around them.
     ///
     /// - Parameters:

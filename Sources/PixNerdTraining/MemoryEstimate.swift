@@ -148,7 +148,4 @@ public struct MemoryEstimate: Sendable {
         let side = CheckedInt(side)
         previewCount = CheckedInt(images) * (3 * 3 * side * side + 256)
     }
-
-    /// Memory available to this process in bytes.
-    public static var available: Int { AvailableMemory.bytes }
 }

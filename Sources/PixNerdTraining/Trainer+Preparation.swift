@@ -54,14 +54,15 @@ extension Trainer {
         }
         let (needed, available) = (
             (CheckedInt(memory(preparation, communicator).total) * CheckedInt(communicator.localSize)).clamped,
-            MemoryEstimate.available
+            AvailableMemory.bytes
         )
         guard needed < available else {
             let who = ranks > 1 ? "The \(communicator.localSize) ranks of this machine need" : "The run needs"
             let others = ranks > 1 ? "start fewer on it, set training.shard_optimizer to true, " : ""
             throw PixNerdError(
                 .system, "\(who)",
-                found: "about \(gigabytes(needed)) of memory, but only \(gigabytes(available)) are available",
+                found:
+                    "about \(gigabytes(Double(needed))) of memory, but only \(gigabytes(Double(available))) are available",
                 advice:
                     "\(others)decrease training.batch_size, increase training.accumulate, set training.recompute to "
                     + "true, or make the model or the images smaller")
@@ -134,7 +135,7 @@ extension Trainer {
     private var memoryText: String {
         let memory = Self.memory(preparation, communicator)
         let each = communicator.size > 1 ? " per rank" : ""
-        return "about \(gigabytes(memory.total))\(each) of \(gigabytes(MemoryEstimate.available))"
+        return "about \(gigabytes(Double(memory.total)))\(each) of \(gigabytes(Double(AvailableMemory.bytes)))"
     }
 
     private var ranksText: String {
@@ -152,6 +153,3 @@ extension Configuration {
             ranks: communicator.size)
     }
 }
-
-/// Formats a size, such as "3.4 GB".
-private func gigabytes(_ bytes: Int) -> String { String(format: "%.1f GB", Double(bytes) / 1e9) }
