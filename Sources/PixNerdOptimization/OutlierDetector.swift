@@ -7,7 +7,7 @@ public struct OutlierDetector: Sendable, Codable, Equatable {
     public var threshold: Double?
     /// Number of skipped steps.
     public private(set) var skipped = 0
-    private var norms: [Double] = []
+    package private(set) var norms: [Double] = []
 
     /// Number of norms that are kept. Nothing is skipped before there are this many.
     package static let window = 128

@@ -54,9 +54,12 @@ package func elementCount(_ shape: [Int]) -> Int? {
 ///
 /// - Throws: `PixNerdError` that names the number and the bound that it violates.
 package func require(_ name: String, _ value: Int, in range: ClosedRange<Int>) throws {
-    guard !range.contains(value) else { return }
-    let isBelow = value < range.lowerBound
-    throw PixNerdError(
-        .invalidValue, "\(name)", found: "is \(value)",
-        expected: "\(isBelow ? "at least \(range.lowerBound)" : "at most \(range.upperBound)")")
+    guard let bound = violatedBound(value, of: range) else { return }
+    throw PixNerdError(.invalidValue, "\(name)", found: "is \(value)", expected: "\(bound)")
+}
+
+/// The bound of a range that a number violates, such as "at most 8"; nil if it is in the range.
+package func violatedBound(_ value: Int, of range: ClosedRange<Int>) -> String? {
+    if range.contains(value) { return nil }
+    return value < range.lowerBound ? "at least \(range.lowerBound)" : "at most \(range.upperBound)"
 }

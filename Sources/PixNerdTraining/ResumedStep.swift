@@ -46,10 +46,9 @@ struct ResumedStep {
         for other in newer {
             let kept = try run.setAside(step: other)
             if let reason = damaged.first(where: { $0.step == other })?.reason {
-                let problem = reason.description.trimmingCharacters(in: CharacterSet(charactersIn: "."))
                 logger.warning(
                     """
-                    step \(other) is damaged (\(problem)), so the run goes on from step \(step); the damaged one is \
+                    step \(other) is damaged (\(clause(reason))), so the run goes on from step \(step); the damaged one is \
                     kept as \(kept)
                     """)
             } else {

@@ -53,7 +53,7 @@ extension Trainer {
             try communicator.agree(body)
             return true
         } catch {
-            let reason = "\(error)".trimmingCharacters(in: CharacterSet(charactersIn: ". \n"))
+            let reason = clause(error)
             guard configuration.training.onSaveFailure == .goOn, !isLast else {
                 if savesWork { saveBeforeEnd() }
                 throw SharedError(failure(.system, "\(what)", found: "could not be saved: \(reason)").description)

@@ -49,11 +49,10 @@ extension TrainingRecord {
                 advice: "resume from another step with \(Setting.resumedStep)")
         }
         self = record
-        let norms = (try? JSONDecoder().decode(Norms.self, from: json))?.outliers.norms ?? []
-        try check(path, norms)
+        try check(path)
     }
 
-    private func check(_ path: String, _ norms: [Double]) throws {
+    private func check(_ path: String) throws {
         func expect(_ name: String, _ value: Int, _ range: ClosedRange<Int>) throws {
             guard !range.contains(value) else { return }
             throw PixNerdError(
@@ -65,18 +64,12 @@ extension TrainingRecord {
         try expect("optimizer_step", optimizerStep, 0...step)
         try expect("samples", samples, 0...Int.max)
         try expect("outliers.skipped", outliers.skipped, 0...step)
-        try expect("the number of outliers.norms", norms.count, 0...OutlierDetector.window)
-        guard norms.allSatisfy(\.isFinite) else {
+        try expect("the number of outliers.norms", outliers.norms.count, 0...OutlierDetector.window)
+        guard outliers.norms.allSatisfy(\.isFinite) else {
             throw PixNerdError(
                 .malformed, "\(path):", found: "outliers.norms holds values that are not finite",
                 advice: "resume from another step with \(Setting.resumedStep)")
         }
-    }
-
-    /// The part of the outlier detector's state that it keeps to itself.
-    private struct Norms: Decodable {
-        struct Outliers: Decodable { let norms: [Double] }
-        let outliers: Outliers
     }
 }
 

@@ -11,10 +11,7 @@ extension ImageCollection {
     /// - Returns: a collection with a single class.
     /// - Throws: `PixNerdError` if the root is missing or contains no images.
     public static func pictures(below root: String) throws -> ImageCollection {
-        var status = stat()
-        guard stat(root, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
-            return try open(root: root).withoutClasses
-        }
+        guard isFolder(root) == true else { return try open(root: root).withoutClasses }
         var samples: [Sample] = []
         var leftOut = LeftOut()
         for folder in try ImageFolder.foldersBelow(root) {

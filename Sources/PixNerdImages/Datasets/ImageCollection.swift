@@ -82,10 +82,8 @@ public struct ImageCollection: Sendable {
     ///   `TarShards`).
     /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
     public static func open(root: String) throws -> ImageCollection {
-        var status = stat()
-        let exists = stat(root, &status) == 0
-        let isFolder = exists && status.st_mode & S_IFMT == S_IFDIR
-        if !isFolder && (root.lowercased().hasSuffix(".tar") || !exists && root.contains("{")) {
+        let isFolder = isFolder(root)
+        if isFolder != true, root.lowercased().hasSuffix(".tar") || isFolder == nil && root.contains("{") {
             return try TarShards.collection(root: root)
         }
         return try ImageFolder(root: root).collection

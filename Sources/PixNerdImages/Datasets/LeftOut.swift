@@ -21,9 +21,7 @@ public struct LeftOut: Sendable, Equatable, Codable {
         }
 
         /// A list such as "a.png, b.png and 3 more".
-        var list: String {
-            examples.joined(separator: ", ") + (count > examples.count ? " and \(count - examples.count) more" : "")
-        }
+        var list: String { listed(examples, of: count) }
     }
 
     /// Number of images in unsupported formats, by extension in lower case.

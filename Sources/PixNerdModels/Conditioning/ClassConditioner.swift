@@ -65,7 +65,7 @@ public struct ClassConditioner: Conditioner {
     }
 
     private static func list(_ names: [String]) -> String {
-        names.prefix(12).joined(separator: ", ") + (names.count > 12 ? " and \(names.count - 12) more" : "")
+        listed(names.prefix(12), of: names.count)
     }
 
     public func name(of prompt: Prompt) -> String {

@@ -83,8 +83,7 @@ struct CheckpointReport {
     }
 
     private static func shortened(_ names: [String]) -> String {
-        names.prefix(8).map { shortened($0) }.joined(separator: ", ")
-            + (names.count > 8 ? " and \(names.count - 8) more" : "")
+        listed(names.prefix(8).map { shortened($0) }, of: names.count)
     }
 
     private static func shortened(_ text: String) -> String {

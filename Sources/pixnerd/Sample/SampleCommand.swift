@@ -80,10 +80,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     var overwrite = false
 
     func validate() throws {
-        let counts = [("--batch", batch), ("--preview-every", previewEvery)]
-        for (name, value) in counts where value < 1 {
-            throw ValidationError("\(name) is \(value); it must be at least 1.")
-        }
+        try expectOption("--batch", batch, in: 1...Int.max)
+        try expectOption("--preview-every", previewEvery, in: 1...Int.max)
     }
 
     func run() throws {
@@ -164,8 +162,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     private func stopMessage(_ kept: KeptSamples, of requests: Int) -> String {
         // Images of a folder would be made again if they were to be overwritten.
         let isFolder = (try? SampleForm(path: out)) == .folder
-        let command = (["pixnerd"] + CommandLine.arguments.dropFirst().filter { !isFolder || $0 != "--overwrite" })
-            .map(shellQuoted).joined(separator: " ")
+        let command = shellCommand(
+            ["pixnerd"] + CommandLine.arguments.dropFirst().filter { !isFolder || $0 != "--overwrite" })
         return kept.count == 0
             ? "Stopped before the first batch was finished. Start again with: \(command)"
             : "Stopped: \(kept.count) of \(requests) images are kept in \(kept.path). Resume with: \(command)"

@@ -1,10 +1,10 @@
 import ArgumentParser
+import PixNerdSupport
 
 /// Checks that a numeric option, if given, is in its range.
 ///
 /// - Throws: `ValidationError` that names the option and the bound that it violates.
 func expectOption(_ name: String, _ value: Int?, in range: ClosedRange<Int>) throws {
-    guard let value, !range.contains(value) else { return }
-    let bound = value < range.lowerBound ? "at least \(range.lowerBound)" : "at most \(range.upperBound)"
+    guard let value, let bound = violatedBound(value, of: range) else { return }
     throw ValidationError("\(name) is \(value); it must be \(bound).")
 }
