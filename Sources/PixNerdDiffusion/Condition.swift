@@ -5,6 +5,9 @@ public protocol Condition: Sendable {
     /// Number of images.
     var count: Int { get }
 
+    /// As many entries, all of which stand for "no condition".
+    var unconditional: Self { get }
+
     /// The entries of some of the images.
     func rows(_ range: Range<Int>) -> Self
 
@@ -26,14 +29,19 @@ extension Condition {
     }
 }
 
-/// Class labels as a condition. The label after the last class means "no class" (unconditional).
+/// Class labels as a condition.
 public struct ClassCondition: Condition, Equatable {
-    /// One label per image, in 0 ... number of classes.
-    public let labels: [Int]
+    /// One label per image, from 0; nil, or the number of classes as in published files, means "no class".
+    public let labels: [Int?]
 
-    public init(_ labels: [Int]) { self.labels = labels }
+    public init(_ labels: [Int?]) { self.labels = labels }
 
     public var count: Int { labels.count }
+
+    public var unconditional: ClassCondition { ClassCondition(labels.map { _ in nil }) }
+
+    /// The rows of a table of embeddings that has a row for "no class" after those of the classes.
+    public func rows(ofTableFor classes: Int) -> [Int] { labels.map { $0 ?? classes } }
 
     public func rows(_ range: Range<Int>) -> ClassCondition { ClassCondition(Array(labels[range])) }
 

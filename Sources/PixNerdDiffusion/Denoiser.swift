@@ -8,9 +8,6 @@ public protocol Denoiser: Sendable {
     var sizeMultiple: Int { get }
     var parameters: [Parameter] { get }
 
-    /// The condition that stands for "no condition", for a number of images.
-    func unconditional(_ count: Int) -> any Condition
-
     /// The predicted velocity.
     ///
     /// - Parameters:

@@ -52,7 +52,7 @@ public struct Guidance: Sendable, Equatable {
         }
         let both = denoiser.velocity(
             Tensor.concatenated([x, x]), times: [Float](repeating: time, count: 2 * batch),
-            condition: denoiser.unconditional(batch).joined(with: condition))
+            condition: condition.unconditional.joined(with: condition))
         return Tensor.combination(1 - scale, both.rows(0..<batch), scale, both.rows(batch..<2 * batch))
     }
 }

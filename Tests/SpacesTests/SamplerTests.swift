@@ -69,7 +69,6 @@ import Testing
         let channels = 1
         let sizeMultiple = 1
         let parameters: [Parameter] = []
-        func unconditional(_ count: Int) -> any Condition { ClassCondition([Int](repeating: 1, count: count)) }
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             Tensor(times.map { 2 * $0 }, shape: [times.count, 1, 1, 1])
         }

@@ -46,10 +46,9 @@ import Testing
         let channels = 1
         let sizeMultiple = 1
         let parameters: [Parameter] = []
-        func unconditional(_ count: Int) -> any Condition { ClassCondition([Int](repeating: 2, count: count)) }
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             let labels = condition.expect(ClassCondition.self, by: "Constant").labels
-            return Tensor(labels.map { $0 == 2 ? 100 : Float($0) }, shape: [labels.count, 1, 1, 1])
+            return Tensor(labels.map { $0.map(Float.init) ?? 100 }, shape: [labels.count, 1, 1, 1])
         }
     }
 

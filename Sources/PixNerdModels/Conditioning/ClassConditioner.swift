@@ -33,7 +33,7 @@ public struct ClassConditioner: Conditioner {
                         .invalidValue, "\(Setting.classes):", found: "\(prompt) is out of range",
                         expected: "a class from 0 to \(classes - 1)")
                 }
-                return isDropped(position) ? classes : label
+                return isDropped(position) ? nil : label
             })
     }
 

@@ -36,12 +36,8 @@ public final class DiT: Denoiser {
     public var channels: Int { architecture.channels }
     public var sizeMultiple: Int { architecture.patchSize }
 
-    public func unconditional(_ count: Int) -> any Condition {
-        ClassCondition([Int](repeating: architecture.classes, count: count))
-    }
-
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        let labels = condition.expect(ClassCondition.self, by: "DiT").labels
+        let labels = condition.expect(ClassCondition.self, by: "DiT").rows(ofTableFor: architecture.classes)
         precondition(
             times.count == x.shape[0] && labels.count == x.shape[0] && x.shape[1] == channels,
             "DiT: x \(x.shape), \(times.count) times and \(labels.count) conditions do not fit \(channels) channels")

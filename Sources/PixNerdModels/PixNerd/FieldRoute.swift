@@ -24,8 +24,6 @@ struct FieldRoute: FieldResampledDenoiser {
     var channels: Int { model.channels }
     var parameters: [Parameter] { model.parameters }
 
-    func unconditional(_ count: Int) -> any Condition { model.unconditional(count) }
-
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
 
@@ -64,8 +62,6 @@ private struct PartialField: AlignableDenoiser {
 
     var channels: Int { model.channels }
     var parameters: [Parameter] { model.parameters }
-
-    func unconditional(_ count: Int) -> any Condition { model.unconditional(count) }
 
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }

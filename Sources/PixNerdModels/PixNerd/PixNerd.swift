@@ -45,10 +45,6 @@ public final class PixNerd: AlignableDenoiser {
     public var tokenWidth: Int { architecture.hiddenSize }
     public var tokenBlocks: Int { architecture.conditionedBlocks }
 
-    public func unconditional(_ count: Int) -> any Condition {
-        ClassCondition([Int](repeating: architecture.classes, count: count))
-    }
-
     public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? {
         architecture.head == .field ? FieldRoute(self, trainedSize: trainedSize) : nil
     }
@@ -106,8 +102,8 @@ public final class PixNerd: AlignableDenoiser {
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
         let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
-        let labels = condition.expect(ClassCondition.self, by: "PixNerd").labels
-        let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
+        let classes = condition.expect(ClassCondition.self, by: "PixNerd").rows(ofTableFor: architecture.classes)
+        let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: classes)))
 
         var tokens = layers.patchEmbedder(grid.tokens(seen))
         for (index, block) in layers.blocks.enumerated() {
