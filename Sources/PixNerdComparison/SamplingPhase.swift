@@ -82,7 +82,7 @@ extension PipelineComparison {
         let job = try source.job(requests(conditioner))
         let plan = SamplePlan(
             path: samplesPath(pipeline.name, step, guidance), requests: job.requests,
-            name: { conditioner.name(of: $0) },
+            conditioner: conditioner,
             manifest: SampleManifest(
                 program: program, checkpoint: source.checkpointPath,
                 provenance: try provenance(pipeline, step: step, guidance: guidance)),
@@ -151,7 +151,8 @@ extension PipelineComparison {
         let pictures = requests.indices.flatMap { place in frames.map { $0[place] } }
         try PictureArray.write(pictures, to: trajectoryPath(pipeline.name))
         return TrajectoryRecord(
-            steps: shown, times: shown.map { job.settings.times[$0 - 1] }, labels: requests.map(\.prompt.number),
+            steps: shown, times: shown.map { job.settings.times[$0 - 1] },
+            labels: requests.map { $0.prompt.label ?? 0 },
             seeds: requests.map(\.seed))
     }
 }

@@ -51,7 +51,8 @@ public struct CheckpointSampling: Sendable {
                     + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
         settings = try SamplingSettings(
-            options, checkpoint.metadata, size: size, trained: choice.trained, name: path)
+            options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
+            trained: choice.trained, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
         let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
         if options.guidance == nil, isGuided, let notice = conditions.notice(name: path) { notices.append(notice) }
@@ -120,7 +121,7 @@ public struct CheckpointSampling: Sendable {
         try SamplingProvenance(
             file: weightsFile, weights: weights, size: size, route: route, settings: settings, noise: options.noise,
             autoencoder: loaded.autoencoder?.identity, tile: options.tile, precision: Precision.current,
-            batch: options.batch)
+            batch: options.batch, text: loaded.conditioner as? TextConditioner)
     }
 }
 

@@ -19,15 +19,15 @@ struct PictureFolder: SampleOutput {
         self.plan = plan
         files = plan.requests.map { request in
             // A slash would begin a folder, and a null character would end the name.
-            let name = plan.name(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
-            return "\(String(name))-seed\(request.seed).png"
+            let name = plan.fileName(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
+            return "\(String(name)).png"
         }
         let paths = files.map { "\(plan.path)/\($0)" }
         // By bytes, as the file system does: Swift takes the two spellings of an accented letter as equal.
         guard Set(paths.map { Array($0.utf8) }).count == paths.count else {
             throw PixNerdError(
-                .invalidValue, "\(Setting.classes) or \(Setting.seeds)", found: "names the same image twice",
-                advice: "name each class and seed once")
+                .invalidValue, "\(Setting.output) \(plan.path)", found: "would get the same image twice",
+                advice: "name each class or prompt, and each seed, once")
         }
         var manifest = plan.manifest
         manifest.pictures = zip(plan.requests, files).map { plan.entry($0, file: $1) }

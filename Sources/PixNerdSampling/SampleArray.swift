@@ -10,7 +10,8 @@ import PixNerdTensors
 /// Finished batches are kept beside it until it is written.
 struct SampleArray: SampleOutput {
     enum Kind: Equatable {
-        /// `.npz`: `arr_0` as uint8 [N, H, W, 3] and `arr_1` as int64 labels [N], the rows in an order drawn from the
+        /// `.npz`: `arr_0` as uint8 [N, H, W, 3] and `arr_1` as int64 labels [N] (for texts, the place of
+        /// each among the different prompts), the rows in an order drawn from the
         /// seed, so that consecutive splits mix classes.
         case levels(rowOrderSeed: UInt64)
         /// `.safetensors`: `samples` as float32 [N, 3, H, W] before rounding, with `labels` and `seeds`, in the order
@@ -78,7 +79,7 @@ struct SampleArray: SampleOutput {
                 ) { write in
                     for part in parts { try part.withUnsafeBytes(write) }
                 },
-                SafetensorsWriter.Item(name: "labels", shape: [count], values: plan.requests.map(\.prompt.number)),
+                SafetensorsWriter.Item(name: "labels", shape: [count], values: plan.numbers),
                 SafetensorsWriter.Item(name: "seeds", shape: [count], values: seeds),
             ], metadata: ["manifest": String(decoding: try SampleManifest.encoder.encode(manifest), as: UTF8.self)],
             to: plan.path)
@@ -100,7 +101,8 @@ struct SampleArray: SampleOutput {
                 try file.append(UnsafeRawBufferPointer(rebasing: bytes[start..<start + rowBytes]))
             }
         }
-        try file.append(order.map { Int64(plan.requests[$0].prompt.number) })
+        let numbers = plan.numbers
+        try file.append(order.map { Int64(numbers[$0]) })
         try file.finish()
     }
 }

@@ -7,9 +7,14 @@ import PixNerdTensors
 public struct SampleManifest: Codable, Equatable, Sendable {
     /// An image of the manifest.
     public struct Picture: Codable, Equatable, Sendable {
-        public var label: Int
-        public var className: String
+        /// The class; nil for an image of a text.
+        public var label: Int?
+        public var className: String?
+        /// The text; nil for an image of a class.
+        public var prompt: String?
         public var seed: UInt64
+        /// Which of the images drawn one after another from the seed; nil for the first.
+        public var draw: Int?
         /// Name of the image's own file; nil if all images share a file.
         public var file: String?
     }

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
@@ -43,8 +44,8 @@ extension PixNerdError {
 public struct SamplePlan {
     public let path: String
     public let requests: [PictureRequest]
-    /// Short name of a prompt, for file names and captions.
-    private let name: @Sendable (Prompt) -> String
+    /// Names prompts.
+    private let conditioner: any Conditioner
     /// The manifest without its list of images.
     public let manifest: SampleManifest
     /// Images per batch.
@@ -53,12 +54,12 @@ public struct SamplePlan {
     public let overwrites: Bool
 
     public init(
-        path: String, requests: [PictureRequest], name: @escaping @Sendable (Prompt) -> String,
-        manifest: SampleManifest, overwrites: Bool
+        path: String, requests: [PictureRequest], conditioner: any Conditioner, manifest: SampleManifest,
+        overwrites: Bool
     ) {
         self.path = path
         self.requests = requests
-        self.name = name
+        self.conditioner = conditioner
         self.manifest = manifest
         batch = manifest.provenance.batch
         self.overwrites = overwrites
@@ -79,13 +80,28 @@ public struct SamplePlan {
         }
     }
 
-    func name(of request: PictureRequest) -> String {
-        name(request.prompt)
+    func name(of request: PictureRequest) -> String { conditioner.name(of: request.prompt) }
+
+    /// Name of a request's own file, without its extension.
+    func fileName(of request: PictureRequest) -> String {
+        "\(conditioner.fileName(of: request.prompt))-seed\(request.seed)" + (request.draw > 0 ? "-\(request.draw)" : "")
+    }
+
+    /// The number that arrays record for each request: the class, or the place of the text among the different ones.
+    var numbers: [Int] {
+        var places: [Prompt: Int] = [:]
+        return requests.map { request in
+            if let label = request.prompt.label { return label }
+            let place = places[request.prompt] ?? places.count
+            places[request.prompt] = place
+            return place
+        }
     }
 
     func entry(_ request: PictureRequest, file: String? = nil) -> SampleManifest.Picture {
         SampleManifest.Picture(
-            label: request.prompt.number, className: name(of: request), seed: request.seed, file: file)
+            label: request.prompt.label, className: request.prompt.label == nil ? nil : name(of: request),
+            prompt: request.prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil, file: file)
     }
 
     /// Path of the manifest of a single-file output.

@@ -61,7 +61,7 @@ public struct SamplingJob: Sendable {
     ) throws {
         try samplePictures(
             denoiser, conditioner: conditioner, in: space, requests, size: size, settings: settings, batchSize: batch,
-            noise: noise, isDone: isDone,
+            noise: noise, isDone: isDone, isCancelled: isCancelled,
             afterStep: { moment in
                 try afterStep(moment)
                 if isCancelled() { throw CancellationError() }

@@ -48,21 +48,30 @@ public struct SamplingOptions: Sendable {
     public var autoencoder: String?
     /// Accepts an autoencoder with other weights or another scale than the model was trained with.
     public var allowsOtherAutoencoder = false
+    /// Directory of a text model's encoder; nil for the recorded one.
+    public var textEncoder: String?
+    /// Accepts a text encoder with other weights or another tokenizer than the model was trained with.
+    public var allowsOtherTextEncoder = false
+    /// What the rows of an empty prompt attend to; nil for what the run recorded, else nothing.
+    public var emptyPrompt: EmptyPrompt?
+    /// The text that takes the place of the empty prompt in guidance; nil for the empty prompt.
+    public var negativePrompt: String?
     /// Side in pixels of the overlapping tiles that latents are decoded in; nil for whole images.
     public var tile: Int?
     /// Height and width in pixels; nil for the training size.
     public var size: (height: Int, width: Int)?
     public var route = SizeRoute.auto
-    public var sampler = Sampler.euler
-    /// Number of steps; nil for the run's, else 100.
+    /// The sampler; nil for the one that models of this kind are published with.
+    public var sampler: Sampler?
+    /// Number of steps; nil for the run's, else the published number.
     public var steps: Int?
     /// Fraction of [0, 1] covered by the last step; nil for 1 / steps.
     public var lastStep: Float?
-    /// Scale of classifier-free guidance in each interval; nil for the run's, else 3.5.
+    /// Scale of classifier-free guidance in each interval; nil for the run's, else the published scale.
     public var guidance: [Float]?
-    /// Bounds of the intervals in which guidance acts; nil for the run's, else 0.1 and 1.
+    /// Bounds of the intervals in which guidance acts; nil for the run's, else the published ones.
     public var guidanceInterval: [Float]?
-    /// Timestep shift; nil for the run's, else 1.
+    /// Timestep shift; nil for the run's, else the published one.
     public var shift: ShiftChoice?
     public var noise = NoiseChoice.torch
     /// Images per batch.

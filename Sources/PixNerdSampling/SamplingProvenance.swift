@@ -42,6 +42,12 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var precision: String?
     /// Images per batch, on which the last bits depend.
     public var batch: Int
+    /// Hashes of a text encoder's weights and tokenizer; nil for a model of classes.
+    public var textEncoder: String?
+    /// What the rows of an empty prompt attended to; nil for a model of classes.
+    public var emptyPrompt: String?
+    /// The text that took the place of the empty prompt; nil for none.
+    public var negativePrompt: String?
 
     /// - Parameters:
     ///   - file: Path of the weights file.
@@ -49,10 +55,12 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     ///   - autoencoder: The autoencoder that decodes latents; nil for pixels.
     ///   - tile: Side in pixels of the tiles that latents are decoded in; nil for whole images.
     ///   - batch: Images per batch.
+    ///   - text: The conditioner of a text model; nil for a model of classes.
     /// - Throws: `PixNerdError` if a file cannot be read.
     public init(
         file: String, weights: WeightKind, size: PictureSize, route: SizeRoute, settings: SamplingSettings,
-        noise: NoiseChoice, autoencoder: AutoencoderIdentity?, tile: Int?, precision: Precision, batch: Int
+        noise: NoiseChoice, autoencoder: AutoencoderIdentity?, tile: Int?, precision: Precision, batch: Int,
+        text: TextConditioner? = nil
     ) throws {
         checkpointHash = try Fingerprint.text(ofFile: file)
         self.weights = weights.rawValue
@@ -67,6 +75,10 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         autoencoderTile = tile
         self.precision = precision.rawValue
         self.batch = batch
+        guard let text, let encoder = text.encoder else { return }
+        textEncoder = "\(encoder.identity.weights), \(encoder.identity.tokenizer)"
+        emptyPrompt = text.emptyPrompt.rawValue
+        negativePrompt = text.negativePrompt.isEmpty ? nil : text.negativePrompt
     }
 
     /// The first setting that differs from that of `other`, such as `steps is 50 and not 100`; nil if all are equal.

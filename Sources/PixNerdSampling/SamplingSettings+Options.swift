@@ -3,31 +3,37 @@ import PixNerdSpaces
 import PixNerdSupport
 
 extension SamplingSettings {
-    /// The settings in the options, completed by those that the checkpoint's run samples its previews with.
+    /// The settings in the options, completed by those that the checkpoint's run samples its previews with, and those
+    /// that models of the kind are published with.
     ///
     /// - Parameters:
+    ///   - published: The settings that models of the kind are published with.
     ///   - metadata: The checkpoint's metadata.
     ///   - trained: Side of the training images in pixels.
     ///   - name: The checkpoint's name in messages.
     init(
-        _ options: SamplingOptions, _ metadata: [String: String], size: PictureSize, trained: Int?, name: String
+        _ options: SamplingOptions, _ metadata: [String: String], published: SamplingSettings, size: PictureSize,
+        trained: Int?, name: String
     ) throws {
         self.init(
-            sampler: options.sampler, steps: options.steps ?? Self.steps(metadata),
-            guidance: try Guidance(options, metadata, name: name),
-            shift: try Self.shift(options.shift, metadata, size: size, trained: trained, name: name),
+            sampler: options.sampler ?? published.sampler,
+            steps: options.steps ?? Self.steps(metadata) ?? published.steps,
+            guidance: try Guidance(options, metadata, published: published.guidance, name: name),
+            shift: try Self.shift(
+                options.shift, metadata, published: published.shift, size: size, trained: trained, name: name),
             lastStep: options.lastStep)
         if options.guidance == nil { self = TrainedConditions(metadata).applied(to: self) }
     }
 
-    private static func steps(_ metadata: [String: String]) -> Int {
-        metadata["sampling_steps"].flatMap { Int($0) }.flatMap { (1...1_000_000).contains($0) ? $0 : nil } ?? 100
+    private static func steps(_ metadata: [String: String]) -> Int? {
+        metadata["sampling_steps"].flatMap { Int($0) }.flatMap { (1...1_000_000).contains($0) ? $0 : nil }
     }
 
     private static func shift(
-        _ choice: ShiftChoice?, _ metadata: [String: String], size: PictureSize, trained: Int?, name: String
+        _ choice: ShiftChoice?, _ metadata: [String: String], published: Float, size: PictureSize, trained: Int?,
+        name: String
     ) throws -> Float {
-        let own = metadata["shift"].flatMap { Float($0) } ?? 1
+        let own = metadata["shift"].flatMap { Float($0) } ?? published
         guard own > 0, own.isFinite else {
             throw PixNerdError(
                 .malformed, "\(name)", found: "asks for a shift of \(own)", advice: "give \(Setting.shift)")
@@ -48,10 +54,12 @@ extension SamplingSettings {
 }
 
 extension Guidance {
-    fileprivate init(_ options: SamplingOptions, _ metadata: [String: String], name: String) throws {
+    fileprivate init(
+        _ options: SamplingOptions, _ metadata: [String: String], published: Guidance, name: String
+    ) throws {
         func numbers(_ text: String) -> [Float] { text.split(separator: ",").map { Float($0) ?? .nan } }
-        let scales = options.guidance ?? numbers(metadata["guidance"] ?? "3.5")
-        let times = options.guidanceInterval ?? numbers(metadata["guidance_interval"] ?? "0.1,1")
+        let scales = options.guidance ?? metadata["guidance"].map(numbers) ?? published.scales
+        let times = options.guidanceInterval ?? metadata["guidance_interval"].map(numbers) ?? published.times
         guard scales.allSatisfy(\.isFinite) else {
             throw PixNerdError(
                 .malformed, "\(name)", found: "asks for a guidance of \(scales)", advice: "give \(Setting.guidance)")

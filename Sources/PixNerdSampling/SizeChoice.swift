@@ -32,7 +32,9 @@ struct SizeChoice {
         route =
             options.route != .auto
             ? options.route
-            : isElsewhere && !fieldSizes.isEmpty && loaded.architecture.decodesFields ? .field : .grid
+            : isElsewhere && loaded.architecture.decodesFields
+                && (!fieldSizes.isEmpty || loaded.architecture.isPublishedForFields && checkpoint.imageSize == nil)
+                ? .field : .grid
         denoiser = try Self.denoiser(loaded, route, trained: trained, name)
         size = try Self.size(options, multiple: denoiser.sizeMultiple * loaded.reduction, trained: trained, name)
         let (route, size) = (route, size)

@@ -30,9 +30,13 @@ extension DenoiserCheckpoint {
     /// - Parameters:
     ///   - path: Path of the autoencoder; nil for the path that the checkpoint recorded.
     ///   - allowsOther: Accepts an autoencoder with other weights or another scale than the model was trained with.
-    /// - Throws: `PixNerdError` if the model or the autoencoder cannot be read, or they do not fit each other.
-    public func load(_ kind: WeightKind, autoencoder path: String?, allowsOther: Bool = false) throws -> LoadedDenoiser
-    {
+    ///   - text: The encoder of a text model's prompts, and how it is used.
+    /// - Throws: `PixNerdError` if the model, the autoencoder or the text encoder cannot be read, or they do not fit each
+    ///   other.
+    public func load(
+        _ kind: WeightKind, autoencoder path: String?, allowsOther: Bool = false,
+        text: (any DenoiserArchitecture) throws -> TextEncoderUse = { _ in TextEncoderUse() }
+    ) throws -> LoadedDenoiser {
         let autoencoder = try LatentAutoencoder(of: self, path: path, allowsOther: allowsOther)
         let expected = autoencoder?.identity.latentChannels
         let model = try load(kind, channels: expected)
@@ -51,7 +55,8 @@ extension DenoiserCheckpoint {
         }
         let architecture = try architecture(kind, channels: expected)
         return LoadedDenoiser(
-            architecture: architecture, model: model, conditioner: try conditioner(of: architecture),
+            architecture: architecture, model: model,
+            conditioner: try conditioner(of: architecture, text: text(architecture)),
             autoencoder: autoencoder)
     }
 }

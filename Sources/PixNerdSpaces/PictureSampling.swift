@@ -8,10 +8,12 @@ import PixNerdTensors
 public struct PictureRequest: Sendable, Hashable {
     public var prompt: Prompt
     public var seed: UInt64
+    /// Which of the images that are drawn one after another from one seed, from 0; only the published noise has more
+    /// than one.
+    public var draw: Int
 
-    public init(_ prompt: Prompt, seed: UInt64) {
-        self.prompt = prompt
-        self.seed = seed
+    public init(_ prompt: Prompt, seed: UInt64, draw: Int = 0) {
+        (self.prompt, self.seed, self.draw) = (prompt, seed, draw)
     }
 
     /// A request for an image of a class.
@@ -21,6 +23,7 @@ public struct PictureRequest: Sendable, Hashable {
 /// The source of the initial noise.
 public enum NoiseSource: Sendable {
     /// The noise of `torch.randn((C, H, W), generator=torch.Generator().manual_seed(seed))` on a CPU.
+    /// A request's `draw` counts images along the same stream, as in one draw of [n, C, H, W].
     case torch
     /// A counter-based stream keyed by the seed.
     case philox
@@ -54,6 +57,7 @@ public struct SamplingMoment {
 ///   - batchSize: images per batch.
 ///   - source: source of the initial noise.
 ///   - isDone: called before each batch; returns whether to skip it.
+///   - isCancelled: called while conditions are computed; returns whether to end with `CancellationError`.
 ///   - afterStep: called after each step of each batch.
 ///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped,
 ///     and the index of its first request.
@@ -61,7 +65,7 @@ public func samplePictures(
     _ denoiser: some Denoiser, conditioner: any Conditioner, in space: some Space, _ requests: [PictureRequest],
     size: PictureSize,
     settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox,
-    isDone: (_ requests: Range<Int>) -> Bool = { _ in false },
+    isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
     afterStep: (SamplingMoment) throws -> Void = { _ in },
     receive: (_ pixels: Tensor, _ first: Int) throws -> Void
 ) throws {
@@ -69,8 +73,13 @@ public func samplePictures(
         start..<start + min(batchSize, requests.count - start)
     }.filter { !isDone($0) }
     let shape = size.noiseShape(in: space)
+    var prepared: [Range<Int>] = []
     for (place, batch) in batches.enumerated() {
         let part = Array(requests[batch])
+        if !prepared.contains(batch) {
+            prepared = window(batches[place...], of: requests)
+            try conditioner.prepare(prepared.flatMap { requests[$0].map(\.prompt) }, isCancelled: isCancelled)
+        }
         let x = try sample(
             denoiser, noise: source.noise(part, batch, shape: shape),
             condition: conditioner.condition(part.map(\.prompt)), settings: settings,
@@ -85,6 +94,17 @@ public func samplePictures(
             })
         try receive(size.cropped(space.decode(x)), batch.lowerBound)
     }
+}
+
+/// The next batches whose prompts are prepared together: with at most 256 prompts, whose rows take as many MB for the
+/// largest models.
+private func window(_ batches: ArraySlice<Range<Int>>, of requests: [PictureRequest]) -> [Range<Int>] {
+    var prompts: Set<Prompt> = []
+    let next = batches.prefix { batch in
+        prompts.formUnion(requests[batch].map(\.prompt))
+        return prompts.count <= 256
+    }
+    return next.isEmpty ? Array(batches.prefix(1)) : Array(next)
 }
 
 extension NoiseSource {
@@ -102,7 +122,7 @@ extension NoiseSource {
             return Tensor(
                 requests.flatMap { request in
                     var generator = TorchRandom(seed: request.seed)
-                    return generator.normal(count: each)
+                    return Array(generator.normal(count: (request.draw + 1) * each).suffix(each))
                 }, shape: [requests.count] + shape)
         }
     }

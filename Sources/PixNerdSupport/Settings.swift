@@ -23,6 +23,16 @@ extension Setting {
     public static let overrides = Setting(rawValue: "overrides")
     /// The classes to sample.
     public static let classes = Setting(rawValue: "classes")
+    /// The texts to sample.
+    public static let prompt = Setting(rawValue: "prompt")
+    /// The text whose content images shall not have.
+    public static let negativePrompt = Setting(rawValue: "negativePrompt")
+    /// The directory of a text encoder.
+    public static let textEncoder = Setting(rawValue: "textEncoder")
+    /// Permission to use a text encoder other than the one that the model was trained with.
+    public static let otherTextEncoder = Setting(rawValue: "allowsOtherTextEncoder")
+    /// What the rows of an empty prompt attend to.
+    public static let emptyPrompt = Setting(rawValue: "emptyPrompt")
     /// The seeds to sample.
     public static let seeds = Setting(rawValue: "seeds")
     /// The file that the denoising trajectory is saved to.

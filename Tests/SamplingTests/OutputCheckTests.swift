@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdDiffusion
+import PixNerdModels
 import PixNerdSampling
 import PixNerdSpaces
 import PixNerdSupport
@@ -19,7 +20,8 @@ import Testing
             file: #filePath, weights: .ema, size: PictureSize(height: side, width: side, multiple: 2), route: .grid,
             settings: SamplingSettings(), noise: .torch, autoencoder: nil, tile: nil, precision: .fp32, batch: 2)
         return SamplePlan(
-            path: path, requests: requests, name: { "class\($0.number)" },
+            path: path, requests: requests,
+            conditioner: try! ClassConditioner(classes: 2, names: ["class0", "class1"]),
             manifest: SampleManifest(program: "pixnerd 0", checkpoint: "somewhere", provenance: provenance),
             overwrites: overwrites)
     }

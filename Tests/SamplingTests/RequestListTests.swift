@@ -28,12 +28,12 @@ import Testing
 
     @Test func balancedLabelsAreEquallyMany() {
         let list = RequestList.count(30, prompts: [5, 6, 9].map(Prompt.label), labels: .balanced, firstSeed: 0)
-        for label in [5, 6, 9] { #expect(list.count { $0.prompt.number == label } == 10) }
+        for label in [5, 6, 9] { #expect(list.count { $0.prompt.label == label } == 10) }
     }
 
     @Test func randomLabelsAreNearlyEquallyMany() {
         let list = RequestList.count(9000, prompts: [5, 6, 9].map(Prompt.label), labels: .random, firstSeed: 0)
         // 3000 with a deviation of sqrt(9000 * 2 / 9) = 45.
-        for label in [5, 6, 9] { #expect(abs(list.count { $0.prompt.number == label } - 3000) < 200) }
+        for label in [5, 6, 9] { #expect(abs(list.count { $0.prompt.label == label } - 3000) < 200) }
     }
 }

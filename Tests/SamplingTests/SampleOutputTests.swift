@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdModels
 import PixNerdSampling
 import PixNerdSpaces
 import PixNerdSupport
@@ -26,7 +27,7 @@ import Testing
         provenance.checkpointHash = "0123"
         change(&provenance)
         return SamplePlan(
-            path: path, requests: requests, name: { ["a/b", "c"][$0.number] },
+            path: path, requests: requests, conditioner: try! ClassConditioner(classes: 2, names: ["a/b", "c"]),
             manifest: SampleManifest(program: "pixnerd 0", checkpoint: "somewhere", provenance: provenance),
             overwrites: overwrites)
     }
@@ -213,7 +214,7 @@ import Testing
             let file = try SafetensorsFile(path: path)
             #expect(try file.tensor("samples").values == pixels(Self.requests[...]).values)
             #expect(try file.tensor("samples").shape == [10, 3, 2, 3])
-            #expect(try file.integers("labels") == Self.requests.map(\.prompt.number))
+            #expect(try file.integers("labels") == Self.requests.compactMap(\.prompt.label))
             #expect(try file.integers("seeds") == Array(20...29))
             #expect(file.metadata["manifest"]?.contains("\"checkpoint\" : \"somewhere\"") == true)
         }

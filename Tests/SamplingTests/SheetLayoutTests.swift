@@ -7,7 +7,7 @@ import Testing
 /// The shapes of sheets for lists of requests.
 @Suite struct SheetLayoutTests {
     private func layout(_ requests: [PictureRequest], height: Int = 32, width: Int = 32) -> SheetLayout {
-        SheetLayout(requests[...], size: (height, width)) { "class\($0.prompt.number)" }
+        SheetLayout(requests[...], size: (height, width)) { "class\($0.prompt.label!)" }
     }
 
     private let prompts = (0..<8).map(Prompt.label)
@@ -30,7 +30,7 @@ import Testing
         #expect(each.rows.map(\.places) == (0..<8).map { [3 * $0, 3 * $0 + 1, 3 * $0 + 2] })
         // A batch may end within a class.
         let cut = SheetLayout(RequestList.each(prompts: prompts, seeds: [1, 2, 3])[4..<9], size: (32, 32)) {
-            "class\($0.prompt.number)"
+            "class\($0.prompt.label!)"
         }
         #expect(cut.rows.map(\.places) == [[0, 1], [2, 3, 4]])
     }

@@ -34,6 +34,6 @@ package enum InlinePictures {
     static func sampled(_ path: String) throws -> [(name: String, picture: RGBImage)] {
         let manifest = try SampleManifest(path: "\(path).json")
         return zip(manifest.pictures, try PictureArray.read(path)).map { ($0, $1) }
-            .sorted { $0.0.seed < $1.0.seed }.map { ($0.0.className, $0.1) }
+            .sorted { $0.0.seed < $1.0.seed }.map { ($0.0.className ?? $0.0.prompt ?? "", $0.1) }
     }
 }

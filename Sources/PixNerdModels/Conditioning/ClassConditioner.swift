@@ -23,6 +23,7 @@ public struct ClassConditioner: Conditioner {
         self.names = names
     }
 
+    public var promptKind: PromptKind { .classes }
     public var allPrompts: [Prompt] { (0..<classes).map(Prompt.label) }
 
     public func condition(_ prompts: [Prompt], isDropped: (_ position: Int) -> Bool) throws -> any Condition {
@@ -30,7 +31,7 @@ public struct ClassConditioner: Conditioner {
             try prompts.enumerated().map { position, prompt in
                 guard case .label(let label) = prompt, (0..<classes).contains(label) else {
                     throw PixNerdError(
-                        .invalidValue, "\(Setting.classes):", found: "\(prompt) is out of range",
+                        .invalidValue, "\(Setting.classes):", found: "\(name(of: prompt)) is out of range",
                         expected: "a class from 0 to \(classes - 1)")
                 }
                 return isDropped(position) ? nil : label
@@ -69,9 +70,8 @@ public struct ClassConditioner: Conditioner {
     }
 
     public func name(of prompt: Prompt) -> String {
-        switch prompt {
-        case .label(let label): names.indices.contains(label) ? names[label] : String(label)
-        }
+        guard let label = prompt.label else { return prompt.text ?? "" }
+        return names.indices.contains(label) ? names[label] : String(label)
     }
 
     public func condition(

@@ -1,8 +1,30 @@
 import PixNerdCheckpoints
 import PixNerdDiffusion
 
+/// What a denoiser is conditioned on.
+public enum PromptKind: Sendable {
+    case classes, text
+}
+
+/// Where a conditioner takes its names from.
+public struct ConditionerSources: Sendable {
+    /// Class names by label; nil if there are none.
+    public var classNames: [String]?
+    /// The text encoder, if any, and how it is used.
+    public var text: TextEncoderUse
+    /// The file that errors name.
+    public var origin: String
+
+    public init(classNames: [String]? = nil, text: TextEncoderUse = TextEncoderUse(), origin: String) {
+        (self.classNames, self.text, self.origin) = (classNames, text, origin)
+    }
+}
+
 /// Turns prompts into a denoiser's condition, and knows the valid prompts.
 public protocol Conditioner: Sendable {
+    /// Whether prompts are classes or texts.
+    var promptKind: PromptKind { get }
+
     /// The prompts to sample if the user names none.
     var allPrompts: [Prompt] { get }
 
@@ -18,8 +40,21 @@ public protocol Conditioner: Sendable {
     /// - Throws: `PixNerdError` that lists what is valid.
     func prompt(from text: String) throws -> Prompt
 
-    /// A short name of a prompt, for file names and captions.
+    /// The name of a prompt, for captions.
     func name(of prompt: Prompt) -> String
+
+    /// The name of a prompt that begins the names of its images' files; different for different prompts.
+    func fileName(of prompt: Prompt) -> String
+
+    /// What a user should know about how some prompts are taken, each as a sentence without a full stop.
+    func remarks(_ prompts: [Prompt]) -> [String]
+
+    /// Computes what the conditions of some prompts need, keeps it for the calls of `condition` that follow, and gives back
+    /// what was kept for other prompts.
+    ///
+    /// - Parameter isCancelled: Called now and then; returns whether to end with `CancellationError`.
+    /// - Throws: `PixNerdError` if a prompt is not valid, or `CancellationError`.
+    func prepare(_ prompts: [Prompt], isCancelled: () -> Bool) throws
 
     /// The condition that a PyTorch reference file holds.
     ///
@@ -31,6 +66,10 @@ public protocol Conditioner: Sendable {
 }
 
 extension Conditioner {
+    public func fileName(of prompt: Prompt) -> String { name(of: prompt) }
+    public func remarks(_ prompts: [Prompt]) -> [String] { [] }
+    public func prepare(_ prompts: [Prompt], isCancelled: () -> Bool) throws {}
+
     /// The condition for a batch in which no condition is dropped.
     public func condition(_ prompts: [Prompt]) throws -> any Condition { try condition(prompts) { _ in false } }
 }

@@ -108,8 +108,8 @@ extension DiTArchitecture: DenoiserArchitecture {
         try DiT(self, loading: source)
     }
 
-    public func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner {
-        try ClassConditioner(classes: classes, names: classNames, origin: origin)
+    public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {
+        try ClassConditioner(classes: classes, names: sources.classNames, origin: sources.origin)
     }
 }
 

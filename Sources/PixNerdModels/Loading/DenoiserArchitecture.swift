@@ -34,6 +34,13 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var trainedSide: Int? { get }
     /// Whether each patch is decoded by a field that can be evaluated at any density.
     var decodesFields: Bool { get }
+    /// Whether models of the kind are conditioned on texts.
+    var takesText: Bool { get }
+    /// The sampler and settings that models of the kind are published with, for checkpoints that do not say.
+    var publishedSampling: SamplingSettings { get }
+    /// Whether models of the kind are published for other sizes than that of training by decoding their patches at
+    /// another density.
+    var isPublishedForFields: Bool { get }
     /// A description of the sizes, line by line.
     var summary: [String] { get }
 
@@ -49,10 +56,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
     /// The conditioner that turns prompts into the condition of such a model.
     ///
-    /// - Parameters:
-    ///   - classNames: Class names from the checkpoint; nil if it has none.
-    ///   - origin: The file that errors name.
-    func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner
+    /// - Throws: `PixNerdError` if the names or the text encoder do not fit the model.
+    func conditioner(_ sources: ConditionerSources) throws -> any Conditioner
 }
 
 /// An architecture that can be trained from scratch.
@@ -67,6 +72,9 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 extension DenoiserArchitecture {
     public var decodesFields: Bool { false }
     public var trainedSide: Int? { nil }
+    public var publishedSampling: SamplingSettings { SamplingSettings() }
+    public var isPublishedForFields: Bool { false }
+    public var takesText: Bool { false }
 
     /// Whether another architecture is of this kind and has these sizes.
     public func isSame(as other: any DenoiserArchitecture) -> Bool { (other as? Self) == self }

@@ -218,9 +218,16 @@ public struct DenoiserCheckpoint {
         return model
     }
 
+    /// The text encoder that the model was trained with; nil for other models, or if the checkpoint does not say.
+    public var textEncoder: RecordedTextEncoder? { RecordedTextEncoder(metadata) }
+
     /// The conditioner that turns prompts into the condition of this checkpoint's model.
-    public func conditioner(of architecture: any DenoiserArchitecture) throws -> any Conditioner {
-        try architecture.conditioner(classNames: classNames, origin: path)
+    ///
+    /// - Throws: `PixNerdError` if the class names or the text encoder do not fit the model.
+    public func conditioner(
+        of architecture: any DenoiserArchitecture, text: TextEncoderUse = TextEncoderUse()
+    ) throws -> any Conditioner {
+        try architecture.conditioner(ConditionerSources(classNames: classNames, text: text, origin: path))
     }
 }
 

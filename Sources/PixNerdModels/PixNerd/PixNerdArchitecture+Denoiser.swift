@@ -32,8 +32,8 @@ extension PixNerdArchitecture: TrainableArchitecture {
         PixNerd(self, seed: seed, recomputesBlocks: recomputesBlocks)
     }
 
-    public func conditioner(classNames: [String]?, origin: String) throws -> any Conditioner {
-        try ClassConditioner(classes: classes, names: classNames, origin: origin)
+    public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {
+        try ClassConditioner(classes: classes, names: sources.classNames, origin: sources.origin)
     }
 
     public func activationBytes(

@@ -137,7 +137,9 @@ struct DenoiserPreparation: TrainingPreparation {
 
     /// Converts the classes of the images to the model's condition.
     private var conditioner: any Conditioner {
-        get throws { try architecture.conditioner(classNames: pictures.classes, origin: pictures.root) }
+        get throws {
+            try architecture.conditioner(ConditionerSources(classNames: pictures.classes, origin: pictures.root))
+        }
     }
 
     func load(_ directory: String, _ origins: TrainingOrigins) throws -> any TrainingTask {

@@ -19,18 +19,20 @@ struct PictureOptions: ParsableArguments {
 
     @Option(
         help: """
-            Comma-separated seeds, each of which gives one image of each class (default without --per-class and \
+            Comma-separated seeds, each of which gives one image of each class or prompt (default without --per-class and \
             --count: 0,1,2,3).
             """)
     var seeds: String?
 
-    @Option(help: "Images per class, with consecutive seeds starting at --first-seed.")
+    @Option(
+        name: [.long, .customLong("per-prompt")],
+        help: "Images per class or prompt, with consecutive seeds starting at --first-seed.")
     var perClass: Int?
 
     @Option(help: "Images in all, with consecutive seeds starting at --first-seed.")
     var count: Int?
 
-    @Option(help: "Classes of --count: balanced takes them in turn, random draws them from the seeds.")
+    @Option(help: "Classes or prompts of --count: balanced takes them in turn, random draws them from the seeds.")
     var labels = LabelChoice.balanced
 
     @Option(help: "Seed of the first image of --per-class and --count.")
@@ -54,26 +56,58 @@ struct PictureOptions: ParsableArguments {
 
     /// The images that these options ask for.
     ///
-    /// - Parameter conditioner: The conditioner of the model.
-    func requests(_ conditioner: any Conditioner) throws -> [PictureRequest] {
-        let prompts = try chosenPrompts(conditioner)
+    /// - Parameters:
+    ///   - conditioner: The conditioner of the model.
+    ///   - texts: The texts to sample.
+    ///   - noise: The source of noise, by which the images of a prompt have seeds of their own or not.
+    func requests(_ conditioner: any Conditioner, texts: TextOptions, noise: NoiseName) throws -> [PictureRequest] {
+        let prompts = try chosenPrompts(conditioner, texts)
         guard !prompts.isEmpty else { throw CommandError("There are no classes to sample; name some with --classes.") }
+        let requests = try requests(of: prompts)
+        guard noise == .published, perClass != nil || count != nil else { return requests }
+        // The published demo draws the noise of all images of a prompt at once, from one seed.
+        var draws: [Prompt: Int] = [:]
+        return requests.map { request in
+            let draw = draws[request.prompt, default: 0]
+            draws[request.prompt] = draw + 1
+            return PictureRequest(request.prompt, seed: firstSeed, draw: draw)
+        }
+    }
+
+    private func requests(of prompts: [Prompt]) throws -> [PictureRequest] {
         if let count { return RequestList.count(count, prompts: prompts, labels: labels, firstSeed: firstSeed) }
         let each = try perClass ?? chosenSeeds().count
         guard each <= Self.most / prompts.count else {
             throw CommandError(
-                "\(prompts.count) classes with \(each) images each are more than \(Self.most) images; name fewer "
-                    + "classes with --classes, or sample in several jobs.")
+                "\(prompts.count) classes or prompts with \(each) images each are more than \(Self.most) images; name "
+                    + "fewer, or sample in several jobs.")
         }
         if let perClass { return RequestList.perClass(perClass, prompts: prompts, firstSeed: firstSeed) }
         let requests = RequestList.each(prompts: prompts, seeds: try chosenSeeds())
         guard Set(requests).count == requests.count else {
-            throw CommandError("--classes or --seeds names the same image twice; name each class and seed once.")
+            throw CommandError(
+                "--\(prompts[0].text == nil ? "classes" : "prompt") or --seeds names the same image twice; name each "
+                    + "\(prompts[0].text == nil ? "class" : "prompt") and seed once.")
         }
         return requests
     }
 
-    private func chosenPrompts(_ conditioner: any Conditioner) throws -> [Prompt] {
+    private func chosenPrompts(_ conditioner: any Conditioner, _ texts: TextOptions) throws -> [Prompt] {
+        switch conditioner.promptKind {
+        case .text:
+            guard classes == nil else {
+                throw CommandError("--classes is given, but the model takes texts; give them with --prompt.")
+            }
+            guard texts.areGiven else {
+                throw CommandError("The model takes texts; give one with --prompt, or a file of them with --prompts.")
+            }
+            return try texts.texts().map { try conditioner.prompt(from: $0) }
+        case .classes:
+            guard !texts.areGiven, texts.negativePrompt == nil, texts.textEncoder == nil else {
+                throw CommandError(
+                    "A prompt or a text encoder is given, but the model takes classes; name them with --classes.")
+            }
+        }
         guard let classes else {
             let all = conditioner.allPrompts
             return count == nil ? Array(all.prefix(10)) : all

@@ -17,7 +17,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         commandName: "sample",
         abstract: "Samples images from a trained model.",
         discussion: """
-            Samples one image for each class and seed. The same class, seed, size and settings give the same image, \
+            Samples one image for each class or prompt, and seed. The same prompt, seed, size and settings give the same image, \
             whatever else is sampled with it. Running the same command again resumes an interrupted job: existing \
             images are kept.
 
@@ -25,6 +25,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+              pixnerd sample model.ckpt --text-encoder Qwen3-1.7B --prompt "a red bicycle" --out red.png
 
             Under Open MPI's mpirun the processes share the work, batch by batch; rank 0 writes the images.
 
@@ -45,6 +46,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     var out: String
 
     @OptionGroup var pictures: PictureOptions
+    @OptionGroup var texts: TextOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var sampling: SamplerOptions
     @OptionGroup var latents: AutoencoderOptions
@@ -209,12 +211,14 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         try sizes.apply(to: &options)
         sampling.apply(to: &options)
         latents.apply(to: &options)
+        texts.apply(to: &options)
         let source = try CheckpointSampling(path: checkpoint, options)
         for notice in source.notices { logger.notice("\(notice)") }
         let conditioner = source.loaded.conditioner
-        let requests = try pictures.requests(conditioner)
+        let requests = try pictures.requests(conditioner, texts: texts, noise: sampling.noise)
+        for remark in conditioner.remarks(requests.map(\.prompt)) { logger.warning("\(remark)") }
         let plan = SamplePlan(
-            path: out, requests: requests, name: { conditioner.name(of: $0) },
+            path: out, requests: requests, conditioner: conditioner,
             manifest: SampleManifest(
                 program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance()),
             overwrites: overwrite)
@@ -228,6 +232,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         if form != .folder { outputs.append(("The manifest", "\(out).json")) }
         if let trajectory { outputs.append(("\(Setting.trajectory)", trajectory)) }
         if let preview { outputs.append(("\(Setting.preview)", preview)) }
-        try expectApart(outputs, from: [checkpoint, sampling.initialNoise, latents.vae].compactMap { $0 })
+        try expectApart(
+            outputs,
+            from: [checkpoint, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts].compactMap { $0 })
     }
 }

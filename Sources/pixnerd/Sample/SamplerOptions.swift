@@ -15,6 +15,7 @@ enum SamplerName: String, ExpressibleByArgument, CaseIterable {
 enum NoiseName: String, ExpressibleByArgument, CaseIterable {
     case torch
     case philox
+    case published
 }
 
 /// The options of the sampler and its noise.
@@ -28,9 +29,10 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: """
-            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (noise in each step).
+            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (noise in each step) \
+            (default: adams for published text models, else euler).
             """)
-    var sampler = SamplerName.euler
+    var sampler: SamplerName?
 
     @Option(help: "Order of the Adams-Bashforth sampler: the number of past velocities used, 1 to 4.")
     var order = 2
@@ -40,8 +42,9 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: """
-            Source of the initial noise: torch for the noise that PyTorch draws from the seed on a CPU, philox for a \
-            counter-based stream.
+            Source of the initial noise: torch for the noise that PyTorch draws from the seed on a CPU; philox for a \
+            counter-based stream; published for the images of a prompt drawn one after another from --first-seed, as the \
+            published text-to-image demo does.
             """)
     var noise = NoiseName.torch
 
@@ -109,11 +112,12 @@ struct SamplerOptions: ParsableArguments {
         options.guidance = guidance.map(Self.numbers)
         options.guidanceInterval = guidanceInterval.map(Self.numbers)
         options.shift = shift.map { $0 == "auto" ? .auto : .value(Float($0) ?? 1) }
-        options.noise = initialNoise.map { .file($0) } ?? (noise == .torch ? .torch : .philox)
+        options.noise = initialNoise.map { .file($0) } ?? (noise == .philox ? .philox : .torch)
     }
 
-    private var solver: Sampler {
+    private var solver: Sampler? {
         switch sampler {
+        case nil: nil
         case .euler: .euler
         case .heun: .heun
         case .heunExact: .heunExact

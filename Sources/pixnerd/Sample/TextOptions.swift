@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import PixNerdModels
+import PixNerdSampling
+import PixNerdSupport
+
+extension EmptyPrompt: ExpressibleByArgument {}
+
+/// The options of a text model: its prompts, and the encoder that reads them.
+struct TextOptions: ParsableArguments {
+    @Option(help: "A text to sample images of; may be given several times.")
+    var prompt: [String] = []
+
+    @Option(help: "A file with a text in each line; empty lines are left out.")
+    var prompts: String?
+
+    @Option(help: "A text whose content images shall not have. It takes the place of the empty prompt in guidance.")
+    var negativePrompt: String?
+
+    @Option(
+        help: """
+            The directory of the text encoder, as it is downloaded: config.json, tokenizer.json and safetensors files \
+            (default: the one that the run recorded).
+            """)
+    var textEncoder: String?
+
+    @Flag(help: "Allow a text encoder with other weights or another tokenizer than the model was trained with.")
+    var textEncoderOverride = false
+
+    @Option(
+        help: """
+            What the rows of an empty prompt attend to: sees-nothing, as in transformers from 4.53; sees-padding, as in \
+            earlier versions (default: what the run recorded, else sees-nothing).
+            """)
+    var emptyPrompt: EmptyPrompt?
+
+    func validate() throws {
+        guard prompt.isEmpty || prompts == nil else {
+            throw ValidationError("--prompt and --prompts exclude each other; give only one of them.")
+        }
+    }
+
+    /// Whether prompts are given.
+    var areGiven: Bool { !prompt.isEmpty || prompts != nil }
+
+    /// The texts to sample; empty if none are given.
+    ///
+    /// - Throws: `PixNerdError` if the file cannot be read, is not UTF-8, or has no text.
+    func texts() throws -> [String] {
+        guard let prompts else { return prompt }
+        return try PromptFile.lines(prompts)
+    }
+
+    /// Copies these options to those of sampling.
+    func apply(to options: inout SamplingOptions) {
+        options.textEncoder = textEncoder
+        options.allowsOtherTextEncoder = textEncoderOverride
+        options.emptyPrompt = emptyPrompt
+        options.negativePrompt = negativePrompt
+    }
+}
