@@ -12,6 +12,8 @@ import PixNerdTensors
 package protocol ShardManifest: Codable, Sendable, Equatable {
     /// Name of the numbers in commands and file names, such as "features".
     static var subject: String { get }
+    /// Name of what the numbers are computed from, such as "images".
+    static var items: String { get }
 
     /// Number of images.
     var pictures: Int { get }
@@ -56,6 +58,8 @@ enum ShardLimit {
 }
 
 extension ShardManifest {
+    package static var items: String { "images" }
+
     /// The command that writes such a directory.
     package static var command: String { "pixnerd encode \(subject)" }
 
@@ -115,7 +119,8 @@ extension ShardManifest {
             guard found == self else {
                 throw PixNerdError(
                     .mismatch, "\(directory)",
-                    found: "holds \(Self.subject) of another encoder, of other images, or of another size or type",
+                    found:
+                        "holds \(Self.subject) of another encoder, of other \(Self.items), or of another size or type",
                     advice: "choose another directory, or remove it")
             }
             return

@@ -5,26 +5,31 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// A folder with a PNG for each image, such as `ring-seed3.png`, and `manifest.json`.
+/// A folder with a PNG for each image, such as `ring-seed3.png`, or in the layout of a benchmark, and `manifest.json`.
 ///
 /// Existing images with the same provenance are kept: an interrupted job resumes, and further requests add to the
 /// folder.
 struct PictureFolder: SampleOutput {
     private let plan: SamplePlan
+    /// The file of each request. The images of requests with the same file stand on a sheet of two columns.
     private let files: [String]
     private var isThere: [Bool]
+    /// Images of sheets that are not complete yet, by file and request.
+    private var waiting: [String: [Int: RGBImage]] = [:]
     let kept: Int
 
     init(_ plan: SamplePlan) throws {
         self.plan = plan
-        files = plan.requests.map { request in
-            // A slash would begin a folder, and a null character would end the name.
-            let name = plan.fileName(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
-            return "\(String(name)).png"
-        }
+        files =
+            plan.benchmark?.files(of: plan.requests.count)
+            ?? plan.requests.map { request in
+                // A slash would begin a folder, and a null character would end the name.
+                let name = plan.fileName(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
+                return "\(String(name)).png"
+            }
         let paths = files.map { "\(plan.path)/\($0)" }
         // By bytes, as the file system does: Swift takes the two spellings of an accented letter as equal.
-        guard Set(paths.map { Array($0.utf8) }).count == paths.count else {
+        guard plan.benchmark != nil || Set(paths.map { Array($0.utf8) }).count == paths.count else {
             throw PixNerdError(
                 .invalidValue, "\(Setting.output) \(plan.path)", found: "would get the same image twice",
                 advice: "name each class or prompt, and each seed, once")
@@ -51,11 +56,12 @@ struct PictureFolder: SampleOutput {
         }
         kept = isThere.count { $0 }
         try makeFolder(plan.path)
+        try plan.benchmark?.writeMetadata(in: plan.path)
         // The longest name may be too long for the file system.
         if let longest = paths.max(by: { $0.utf8.count < $1.utf8.count }) { try expectWritable(longest) }
         if plan.overwrites {
             // An interrupted job could not tell them from its own when it resumes.
-            for path in paths where isFolder(path) != nil {
+            for path in Set(paths) where isFolder(path) != nil {
                 try expectWritable(path)
                 unlink(path)
             }
@@ -75,9 +81,25 @@ struct PictureFolder: SampleOutput {
 
     mutating func write(_ pixels: Tensor, first: Int) throws {
         for (place, picture) in zip(first..., roundedPictures(pixels)) where !isThere[place] {
-            try ImageFile.writePNG(picture, to: "\(plan.path)/\(files[place])")
-            isThere[place] = true
+            let file = files[place]
+            guard plan.benchmark?.layout == .dpg else {
+                try ImageFile.writePNG(picture, to: "\(plan.path)/\(file)")
+                isThere[place] = true
+                continue
+            }
+            waiting[file, default: [:]][place] = picture
+            try writeSheet(file)
         }
+    }
+
+    /// Writes a sheet whose four images are there.
+    private mutating func writeSheet(_ file: String) throws {
+        guard let images = waiting[file], images.count == 4 else { return }
+        let ordered = images.sorted { $0.key < $1.key }
+        let rows = [0, 2].map { row in (label: String?.none, images: ordered[row..<row + 2].map(\.value)) }
+        try ImageFile.writePNG(ImageGrid.make(rows: rows, padding: 0, scale: 1), to: "\(plan.path)/\(file)")
+        for place in images.keys { isThere[place] = true }
+        waiting[file] = nil
     }
 
     func finish() {}

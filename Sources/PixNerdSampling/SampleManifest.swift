@@ -31,12 +31,17 @@ public struct SampleManifest: Codable, Equatable, Sendable {
     public var rounding: String?
     /// Seed of the order of shuffled rows; nil if they are not shuffled.
     public var rowOrderSeed: UInt64?
+    /// The layout of files of a benchmark; nil for none.
+    public var layout: BenchmarkLayout?
+    /// The file or folder that the prompts were read from; nil if there is none. Benchmarks publish original and
+    /// rephrased prompts, whose scores differ.
+    public var prompts: String?
     /// The images, in the order of rows, or of the grid.
     public var pictures: [Picture]
 
     /// Keys in the file, where the provenance is named `knobs`.
     enum CodingKeys: String, CodingKey {
-        case program, checkpoint, threads, instructionSet, blasCore, rounding, rowOrderSeed, pictures
+        case program, checkpoint, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout, prompts, pictures
         case provenance = "knobs"
     }
 

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdImages
 import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
@@ -48,6 +49,8 @@ public struct SamplePlan {
     private let conditioner: any Conditioner
     /// The manifest without its list of images.
     public let manifest: SampleManifest
+    /// The benchmark in whose layout a folder is written; nil for none.
+    public let benchmark: BenchmarkPrompts?
     /// Images per batch.
     public let batch: Int
     /// Whether existing files may be overwritten.
@@ -55,12 +58,13 @@ public struct SamplePlan {
 
     public init(
         path: String, requests: [PictureRequest], conditioner: any Conditioner, manifest: SampleManifest,
-        overwrites: Bool
+        overwrites: Bool, benchmark: BenchmarkPrompts? = nil
     ) {
         self.path = path
         self.requests = requests
         self.conditioner = conditioner
         self.manifest = manifest
+        self.benchmark = benchmark
         batch = manifest.provenance.batch
         self.overwrites = overwrites
     }
@@ -102,6 +106,16 @@ public struct SamplePlan {
         SampleManifest.Picture(
             label: request.prompt.label, className: request.prompt.label == nil ? nil : name(of: request),
             prompt: request.prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil, file: file)
+    }
+
+    /// Why a sheet lacks captions, as a sentence without a full stop; nil if it has all.
+    public var captionRemark: String? {
+        guard case .grid? = try? SampleForm(path: path) else { return nil }
+        let missing = Set(requests.map(name(of:)).filter { !ImageGrid.canDraw($0) })
+        guard !missing.isEmpty else { return nil }
+        return
+            "the sheet leaves out the captions of \(counted(missing.count, "prompt")), which have characters that its font "
+            + "lacks; \(manifestPath) lists them"
     }
 
     /// Path of the manifest of a single-file output.

@@ -2,7 +2,7 @@ import PixNerdImages
 import PixNerdSpaces
 import PixNerdSupport
 
-/// The arrangement of sampled images on a sheet: a row for each class, or else about a square.
+/// The arrangement of sampled images on a sheet: a row for each class or text, or else about a square.
 struct SheetLayout {
     /// The label, if any, and the indices of the images of each row.
     let rows: [(label: String?, places: [Int])]
@@ -11,6 +11,8 @@ struct SheetLayout {
 
     /// Maximum number of rows, and of images in a row, for rows by class; more would be a strip that nobody can look at.
     private static let longestSide = 128
+    /// Maximum number of single images with captions that stand in one column.
+    private static let rowsOfColumn = 8
     /// Number of characters of the longest label that a sheet shows, and their widths in pixels at text scale 1.
     private static let (labelCharacters, characterWidth, textHeight) = (24, 6, 10)
     /// White pixels between images.
@@ -23,7 +25,7 @@ struct SheetLayout {
     ///
     /// - Parameters:
     ///   - size: Height and width of an image in pixels.
-    ///   - name: Returns the label of a request's row.
+    ///   - name: Returns the label of a request's row; what the sheet's font lacks is left out.
     init(
         _ requests: ArraySlice<PictureRequest>, size: (height: Int, width: Int), _ name: (PictureRequest) -> String
     ) {
@@ -41,7 +43,7 @@ struct SheetLayout {
         let counts = places.values.map(\.count)
         let (least, most) = (counts.min() ?? 0, counts.max() ?? 0)
         if runs == names.count || most - least <= 1, max(names.count, most) <= Self.longestSide {
-            rows = names.map { (label: $0, places: places[$0] ?? []) }
+            rows = names.map { (label: ImageGrid.canDraw($0) ? $0 : nil, places: places[$0] ?? []) }
         } else {
             rows = Self.square(requests.count, size: size).map { (label: nil, places: Array($0)) }
         }
@@ -56,7 +58,15 @@ struct SheetLayout {
 
     /// The sheet.
     func sheet(_ pictures: [RGBImage]) -> RGBImage {
-        ImageGrid.make(rows: rows.map { row in (label: row.label, images: row.places.map { pictures[$0] }) })
+        let drawn = rows.map { row in (label: row.label, images: row.places.map { pictures[$0] }) }
+        guard rows.count > Self.rowsOfColumn, rows.allSatisfy({ $0.label != nil && $0.places.count == 1 }) else {
+            return ImageGrid.make(rows: drawn)
+        }
+        // Single images with captions would be a strip. A caption is about twice as wide as an image.
+        let columns = max(1, Int((Double(rows.count) / 3).squareRoot().rounded()))
+        let tall = (rows.count + columns - 1) / columns
+        return ImageGrid.sideBySide(
+            stride(from: 0, to: drawn.count, by: tall).map { ImageGrid.make(rows: Array(drawn[$0...].prefix(tall))) })
     }
 
     /// Checks that the sheet is no larger than an image may be.

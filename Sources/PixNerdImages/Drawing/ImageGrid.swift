@@ -1,9 +1,14 @@
 /// Draws rows of images on a white sheet, each row with an optional label at its left.
+///
+/// Labels of more than 24 characters are broken into as many lines as the row is tall; what does not fit is cut.
 public enum ImageGrid {
+    /// Whether the font has all characters of a label: printable ASCII.
+    public static func canDraw(_ label: String) -> Bool { label.utf8.allSatisfy { (32..<127).contains($0) } }
+
     /// The cell size in pixels up to which small images are enlarged.
     private static let comfortableCell = 64
-    /// The maximum number of characters of a label; longer ones are cut and end in three dots.
-    private static let longestLabel = 24
+    /// The maximum number of characters of a line of a label.
+    private static let longestLine = 24
     private static let textColor: (UInt8, UInt8, UInt8) = (64, 64, 64)
 
     /// Draws a grid.
@@ -28,8 +33,13 @@ public enum ImageGrid {
         var top = padding
         for (row, height) in zip(rows, layout.rowHeights) {
             if let label = row.label {
-                let textTop = top + (height - BitmapFont.glyphHeight * layout.textScale) / 2
-                draw(shortened(label), on: &sheet, x: layout.labelGap, y: textTop, scale: layout.textScale)
+                let lineHeight = (BitmapFont.glyphHeight + 1) * layout.textScale
+                let lines = lines(of: label, atMost: max(1, height / lineHeight))
+                var textTop = top + (height + layout.textScale - lines.count * lineHeight) / 2
+                for line in lines {
+                    draw(line, on: &sheet, x: layout.labelGap, y: textTop, scale: layout.textScale)
+                    textTop += lineHeight
+                }
             }
             var left = layout.margin
             for (image, width) in zip(row.images, layout.columnWidths) {
@@ -41,6 +51,18 @@ public enum ImageGrid {
             top += height + padding
         }
         return sheet
+    }
+
+    /// Sheets beside each other, from left to right, aligned at the top on white.
+    public static func sideBySide(_ sheets: [RGBImage]) -> RGBImage {
+        guard let tallest = sheets.map(\.height).max() else { preconditionFailure("ImageGrid: there is no sheet") }
+        var all = RGBImage(width: sheets.reduce(0) { $0 + $1.width }, height: tallest, fill: (255, 255, 255))
+        var left = 0
+        for sheet in sheets {
+            draw(sheet, on: &all, x: left, y: 0, scale: 1)
+            left += sheet.width
+        }
+        return all
     }
 
     /// Positions and sizes, in pixels of the sheet.
@@ -58,7 +80,7 @@ public enum ImageGrid {
         init(rows: [(label: String?, images: [RGBImage])], padding: Int, scale: Int, cell: Int) {
             // Text scales with the images, so that sheets look alike at any size.
             let textScale = max(1, (cell + 32) / 80)
-            let longest = rows.compactMap { $0.label.map { shortened($0).count } }.max() ?? 0
+            let longest = rows.compactMap { $0.label.map { min($0.count, longestLine) } }.max() ?? 0
             labelGap = longest == 0 ? 0 : padding + 4 * textScale
             margin = longest == 0 ? padding : 2 * labelGap + BitmapFont.width(ofCharacters: longest) * textScale
             let textHeight = BitmapFont.glyphHeight * textScale
@@ -74,8 +96,17 @@ public enum ImageGrid {
         }
     }
 
-    private static func shortened(_ label: String) -> String {
-        label.count <= longestLabel ? label : label.prefix(longestLabel - 3) + "..."
+    /// A label in lines, broken at spaces where that is possible. The last line ends in three dots if words are left over.
+    private static func lines(of label: String, atMost count: Int) -> [String] {
+        guard label.count > longestLine else { return [label] }
+        var (lines, rest): ([String], Substring) = ([], label[...])
+        while lines.count < count - 1, rest.count > longestLine {
+            let line = rest.prefix(longestLine + 1)
+            let cut = line.lastIndex(of: " ") ?? rest.index(rest.startIndex, offsetBy: longestLine)
+            lines.append(String(rest[..<cut]))
+            rest = rest[cut...].drop { $0 == " " }
+        }
+        return lines + [rest.count <= longestLine ? String(rest) : rest.prefix(longestLine - 3) + "..."]
     }
 
     /// Draws an image, each of its pixels as a square of `scale` pixels.

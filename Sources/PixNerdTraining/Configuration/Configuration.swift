@@ -22,6 +22,7 @@ public struct Configuration: Sendable, Equatable {
     public var model = DenoiserOptions()
     public var data = DataSection()
     public var training = TrainingSection()
+    public var text = TextSection()
     public var repa = AlignmentSection()
     public var latent = LatentSection()
     public var autoencoder = AutoencoderSection()
@@ -47,6 +48,15 @@ public struct Configuration: Sendable, Equatable {
         public var prefetchMegabytes = 512
         public var crop = CropMode.center
         public var flip = false
+        /// Column or key of the captions; empty for the usual ones.
+        public var captionKey = ""
+        /// Caption of the images of a class folder, with {} for the name of the class; empty for captions beside the
+        /// images.
+        public var captionTemplate = ""
+        /// Whether the newline at the end of a caption file is a part of the caption.
+        public var captionNewline = false
+        /// Whether images without a caption are left out instead of refused.
+        public var skipUncaptioned = false
         /// Whether libjpeg-turbo scales down while decoding: faster, but with other pixels than Pillow's.
         public var fastDecode = false
     }
@@ -88,6 +98,20 @@ public struct Configuration: Sendable, Equatable {
         public var previewEvery = 500
         /// Sides in pixels, besides `imageSize`, at which patches are decoded in training.
         public var fieldSizes: [Int] = []
+    }
+
+    /// The texts that a denoiser is conditioned on instead of classes, off by default.
+    public struct TextSection: Sendable, Equatable {
+        /// Directory of the text encoder; empty for a model of classes, or for a cache.
+        public var encoder = ""
+        /// Directory of encoded captions; empty to encode them during training.
+        public var cache = ""
+        /// Number of tokens that captions are cut or padded to.
+        public var length = 128
+        /// What the rows of the empty prompt attend to.
+        public var emptyPrompt = EmptyPrompt.seesNothing
+
+        public var isOn: Bool { !encoder.isEmpty || !cache.isEmpty }
     }
 
     /// The alignment of tokens with the features of an encoder (REPA), off by default.
@@ -169,9 +193,11 @@ public struct Configuration: Sendable, Equatable {
         public var guidanceLower: Float = 0.1
         public var guidanceUpper: Float = 1
         public var shift: Float = 1
-        /// Number of classes in a preview.
+        /// File with the prompts of previews, one in each line; empty for captions of the training images.
+        public var prompts = ""
+        /// Number of classes or prompts in a preview.
         public var classes = 10
-        /// Number of images per class in a preview.
+        /// Number of images per class or prompt in a preview.
         public var perClass = 4
 
         public var settings: SamplingSettings {

@@ -87,6 +87,7 @@ extension Configuration.Kind: ConfigurationWord {}
 extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
 extension Precision: ConfigurationWord {}
+extension EmptyPrompt: ConfigurationWord {}
 
 /// A key of a configuration: its name and help, and how to read and write its value.
 public struct ConfigurationKey<Root: Sendable>: Sendable {

@@ -67,6 +67,18 @@ extension Configuration {
         ConfigurationKey("data.flip", \.data.flip, "mirror half of the images"),
         ConfigurationKey(
             "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
+        ConfigurationKey(
+            "data.caption_key", \.data.captionKey,
+            "column of metadata.jsonl or .csv, or key of .json, with the captions; empty for text, caption or prompt"),
+        ConfigurationKey(
+            "data.caption_template", \.data.captionTemplate,
+            "caption of a class folder's images, such as a photo of a {}; empty for captions beside the images",
+            limits: "that contains {}, or empty"
+        ) { $0.isEmpty || $0.contains("{}") },
+        ConfigurationKey(
+            "data.caption_newline", \.data.captionNewline, "keep the newline at the end of caption files"),
+        ConfigurationKey(
+            "data.skip_uncaptioned", \.data.skipUncaptioned, "leave out images without a caption"),
 
         .count(
             "training.steps", \.training.steps, 1...SizeLimits.trainingSteps, "total number of optimizer steps"
@@ -96,7 +108,8 @@ extension Configuration {
             "training.ema_warmup", \.training.emaWarmup,
             "raise the decay of the EMA during the first n steps: min(decay, (1+n)/(10+n))"),
         .number(
-            "training.label_dropout", \.training.labelDropout, in: 0...1, "fraction of images trained without a class"),
+            "training.label_dropout", \.training.labelDropout, in: 0...1,
+            "fraction of images trained without a class or text"),
         ConfigurationKey(
             "training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
@@ -138,6 +151,19 @@ extension Configuration {
             "training.preview_every", \.training.previewEvery, 0...SizeLimits.trainingSteps,
             "steps between previews; 0 for none"
         ).harmless(),
+
+        // The same text encoder at another path changes nothing, and its hashes reveal another one.
+        .path(
+            "text.encoder", \.text.encoder,
+            "directory of a text encoder, to condition on captions; empty for classes"
+        ).harmless { !$0.text.isOn },
+        .path(
+            "text.cache", \.text.cache, "output of pixnerd encode text; empty to encode captions during training"),
+        .count(
+            "text.length", \.text.length, 1...SizeLimits.width, "number of tokens that captions are cut or padded to"),
+        ConfigurationKey(
+            "text.empty_prompt", \.text.emptyPrompt,
+            "what the rows of the empty prompt attend to: sees-nothing (transformers from 4.53) or sees-padding"),
 
         // The same encoder at another path changes nothing, and the weights reveal another encoder.
         .path(
@@ -214,15 +240,22 @@ extension Configuration {
         .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "time up to which guidance is applied")
             .harmless(),
         .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "timestep shift of previews").harmless(),
-        .count("sampling.classes", \.sampling.classes, 1...SizeLimits.classes, "number of classes in a preview")
-            .harmless(),
-        .count("sampling.per_class", \.sampling.perClass, 1...SizeLimits.images, "images per class in a preview")
-            .harmless(),
+        .path(
+            "sampling.prompts", \.sampling.prompts,
+            "file with the prompts of previews, one in each line; empty for captions of the data"
+        ).harmless(),
+        .count(
+            "sampling.classes", \.sampling.classes, 1...SizeLimits.classes, "number of classes or prompts in a preview"
+        ).harmless(),
+        .count(
+            "sampling.per_class", \.sampling.perClass, 1...SizeLimits.images, "images per class or prompt in a preview"
+        )
+        .harmless(),
     ]
 
     /// The first key of denoisers whose value is not the default, to refuse it for an autoencoder.
     var firstDenoiserKeyInUse: String? {
-        let sections = ["model.", "repa.", "latent."]
+        let sections = ["model.", "text.", "repa.", "latent."]
         let names = ["precision", "space", "training.field_sizes", "training.recompute"]
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)

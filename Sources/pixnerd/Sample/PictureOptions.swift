@@ -115,6 +115,21 @@ struct PictureOptions: ParsableArguments {
         return try commaList(classes).map { try conditioner.prompt(from: $0) }
     }
 
+    /// The images that a benchmark asks for.
+    ///
+    /// - Parameter conditioner: The conditioner of the model.
+    func requests(_ conditioner: any Conditioner, of benchmark: BenchmarkPrompts) throws -> [PictureRequest] {
+        guard conditioner.promptKind == .text else {
+            throw CommandError("--layout is given, but the model takes classes, and benchmarks have texts.")
+        }
+        guard perClass == nil, count == nil, classes == nil else {
+            throw CommandError(
+                "--layout takes a number of images from --seeds; leave out --classes, --per-prompt and --count.")
+        }
+        for text in benchmark.texts { _ = try conditioner.prompt(from: text) }
+        return try benchmark.requests(seeds: chosenSeeds())
+    }
+
     private func chosenSeeds() throws -> [UInt64] {
         let text = seeds ?? "0,1,2,3"
         let list = text.split(separator: ",").map { UInt64($0.trimmingCharacters(in: .whitespaces)) }

@@ -215,19 +215,27 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let source = try CheckpointSampling(path: checkpoint, options)
         for notice in source.notices { logger.notice("\(notice)") }
         let conditioner = source.loaded.conditioner
-        let requests = try pictures.requests(conditioner, texts: texts, noise: sampling.noise)
+        let benchmark = try texts.benchmark()
+        let requests =
+            try benchmark.map { try pictures.requests(conditioner, of: $0) }
+            ?? pictures.requests(conditioner, texts: texts, noise: sampling.noise)
         for remark in conditioner.remarks(requests.map(\.prompt)) { logger.warning("\(remark)") }
+        var manifest = SampleManifest(
+            program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance())
+        (manifest.layout, manifest.prompts) = (texts.layout, texts.prompts)
         let plan = SamplePlan(
-            path: out, requests: requests, conditioner: conditioner,
-            manifest: SampleManifest(
-                program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance()),
-            overwrites: overwrite)
+            path: out, requests: requests, conditioner: conditioner, manifest: manifest, overwrites: overwrite,
+            benchmark: benchmark)
+        if let remark = plan.captionRemark { logger.notice("\(remark)") }
         return (try source.job(requests), plan, source.warnings)
     }
 
     /// Checks the names of the outputs before anything is loaded.
     private func checkOutputs() throws {
         let form = try SampleForm(path: out)
+        guard form == .folder || texts.layout == nil else {
+            throw CommandError("--out is \(out), but --layout writes a folder; give the name of one.")
+        }
         var outputs: [(setting: ErrorText, path: String)] = [("\(Setting.output)", out)]
         if form != .folder { outputs.append(("The manifest", "\(out).json")) }
         if let trajectory { outputs.append(("\(Setting.trajectory)", trajectory)) }

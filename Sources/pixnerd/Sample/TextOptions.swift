@@ -5,14 +5,26 @@ import PixNerdSampling
 import PixNerdSupport
 
 extension EmptyPrompt: ExpressibleByArgument {}
+extension BenchmarkLayout: ExpressibleByArgument {}
 
 /// The options of a text model: its prompts, and the encoder that reads them.
 struct TextOptions: ParsableArguments {
     @Option(help: "A text to sample images of; may be given several times.")
     var prompt: [String] = []
 
-    @Option(help: "A file with a text in each line; empty lines are left out.")
+    @Option(
+        help: """
+            A file with a text in each line; empty lines are left out. With --layout, the prompts as the benchmark \
+            publishes them.
+            """)
     var prompts: String?
+
+    @Option(
+        help: """
+            Write the folder as the scorer of a benchmark reads it, with four images a prompt. geneval: --prompts is \
+            its evaluation_metadata.jsonl. dpg: --prompts is its folder of .txt files.
+            """)
+    var layout: BenchmarkLayout?
 
     @Option(help: "A text whose content images shall not have. It takes the place of the empty prompt in guidance.")
     var negativePrompt: String?
@@ -38,6 +50,9 @@ struct TextOptions: ParsableArguments {
         guard prompt.isEmpty || prompts == nil else {
             throw ValidationError("--prompt and --prompts exclude each other; give only one of them.")
         }
+        guard layout == nil || prompts != nil else {
+            throw ValidationError("--layout needs the benchmark's prompts; give them with --prompts.")
+        }
     }
 
     /// Whether prompts are given.
@@ -49,6 +64,12 @@ struct TextOptions: ParsableArguments {
     func texts() throws -> [String] {
         guard let prompts else { return prompt }
         return try PromptFile.lines(prompts)
+    }
+
+    /// The prompts of the benchmark; nil without --layout.
+    func benchmark() throws -> BenchmarkPrompts? {
+        guard let layout, let prompts else { return nil }
+        return try BenchmarkPrompts(layout, path: prompts)
     }
 
     /// Copies these options to those of sampling.

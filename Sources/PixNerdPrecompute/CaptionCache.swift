@@ -1,0 +1,90 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdModels
+import PixNerdSupport
+import PixNerdTensors
+
+/// Captions that `CaptionEncoding` encoded, in place of their encoder.
+public final class CaptionCache: TextEncoding {
+    public let path: String
+    private let manifest: TextManifest
+    private let shards: [StoredElements]
+    /// The shard and the row of each caption.
+    private let places: [CaptionKey: (shard: Int, row: Int)]
+
+    /// Opens a directory that `pixnerd encode text` wrote.
+    ///
+    /// - Throws: `PixNerdError` if it is not complete, or damaged.
+    public init(path: String) throws {
+        self.path = path
+        guard let manifest = try TextManifest.read(in: path) else {
+            throw PixNerdError(
+                .notFound, "\(path)", found: "holds no \(TextManifest.subject).json",
+                expected: "a directory written by \(TextManifest.command)")
+        }
+        self.manifest = manifest
+        var (shards, places): ([StoredElements], [CaptionKey: (shard: Int, row: Int)]) = ([], [:])
+        for shard in 0..<manifest.shards {
+            let path = TextManifest.shardPath(shard, in: path)
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw PixNerdError(
+                    .notFound, "\(path)", found: "is missing",
+                    advice: "run the same \(TextManifest.command) again to complete it")
+            }
+            let (file, column) = (try SafetensorsFile(path: path), manifest.columns[0])
+            let (rows, keys) = (try file.elements(of: column.name), try file.integers(column.fingerprints))
+            let count = manifest.places(ofShard: shard).count
+            guard rows.shape == [count] + column.shape, rows.type == manifest.type, keys.count == 2 * count else {
+                throw PixNerdError(
+                    .mismatch, "\(path)",
+                    found:
+                        "holds \(column.name) of shape \(rows.shape), which contradicts \(TextManifest.subject).json",
+                    advice: "regenerate the directory with \(TextManifest.command)")
+            }
+            for row in 0..<count {
+                places[CaptionKey(first: keys[2 * row], second: keys[2 * row + 1])] = (shard, row)
+            }
+            shards.append(rows)
+        }
+        (self.shards, self.places) = (shards, places)
+    }
+
+    public var identity: TextEncoderIdentity { manifest.encoder }
+    /// Number of rows of a caption.
+    public var length: Int { manifest.length }
+    /// What the rows of the empty caption attended to.
+    public var emptyPrompt: EmptyPrompt { manifest.emptyPrompt }
+    /// Number of different captions, with the empty one.
+    public var count: Int { places.count }
+
+    /// Whether a caption was encoded.
+    public func holds(_ caption: String) -> Bool { places[CaptionKey(caption)] != nil }
+
+    public func cutOff(_ text: String, length: Int) -> String? { nil }
+
+    public func rows(
+        of texts: [String], length: Int, emptyPrompt: EmptyPrompt, isCancelled: () -> Bool
+    ) throws -> [Tensor] {
+        guard length == manifest.length, emptyPrompt == manifest.emptyPrompt else {
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found:
+                    "holds \(manifest.length) rows a caption, with an empty prompt that \(manifest.emptyPrompt.rawValue)",
+                expected: "\(length) rows, with an empty prompt that \(emptyPrompt.rawValue)",
+                advice: "regenerate it with \(TextManifest.command)")
+        }
+        return try texts.map { text in
+            guard let place = places[CaptionKey(text)] else {
+                throw PixNerdError(
+                    .notFound, "\(path)", found: "holds no caption '\(text.prefix(60))'",
+                    advice: "the captions have changed since; regenerate it with \(TextManifest.command)")
+            }
+            let shape = manifest.columns[0].shape
+            var rows = Tensor(uninitialized: shape)
+            rows.withUnsafeMutableBuffer {
+                shards[place.shard].floats(from: place.row * shape.reduce(1, *), into: $0)
+            }
+            return rows
+        }
+    }
+}
