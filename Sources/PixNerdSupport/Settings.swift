@@ -49,4 +49,10 @@ extension Setting {
     public static let shift = Setting(rawValue: "shift")
     /// The side in pixels of the tiles that latents are decoded in.
     public static let tile = Setting(rawValue: "tile")
+    /// The key of captions in JSON, or the column of a table.
+    public static let captionKey = Setting(rawValue: "key")
+    /// The text that makes captions from the names of classes.
+    public static let captionTemplate = Setting(rawValue: "template")
+    /// Permission to leave out images without a caption.
+    public static let skipsUncaptioned = Setting(rawValue: "skipsUncaptioned")
 }

@@ -1,4 +1,5 @@
-/// Reads images of a collection as centre crops, which training uses without random crops and flips.
+/// Reads images of a collection as centre crops, which training uses without random crops and flips. An image with several
+/// captions has its first one.
 ///
 /// For use by one thread at a time.
 public final class SquareReader {
@@ -50,7 +51,8 @@ public final class SquareReader {
         }
         guard !indices.isEmpty else { return nil }
         return LoadedBatch(
-            pixels: pixels, labels: indices.map { collection.samples[$0].label }, indices: indices, imageSize: imageSize
-        )
+            pixels: pixels, labels: indices.map { collection.samples[$0].label }, indices: indices,
+            imageSize: imageSize,
+            captions: collection.captions.map { captions in indices.map { captions[$0].first ?? "" } })
     }
 }

@@ -35,6 +35,10 @@ public struct ImageCollection: Sendable {
     public let samples: [Sample]
     /// Files that are left out although they look like images, and what in the layout looks like a mistake.
     public let leftOut: LeftOut
+    /// The captions of the images, in the order of `samples`; nil if they were not asked for.
+    public let captions: Captions?
+    /// Sentences about captions that look like mistakes.
+    private let captionRemarks: [String]
 
     /// Number of images left out because their format is not supported, by extension in lower case.
     public var unsupported: [String: Int] { leftOut.unsupported }
@@ -46,7 +50,18 @@ public struct ImageCollection: Sendable {
     ///   - classes: the names of the classes, by label.
     ///   - samples: the images, at least one, each with a label below the number of classes.
     ///   - leftOut: files that look like images and are not among them.
-    public init(root: String, classes: [String], samples: [Sample], leftOut: LeftOut = LeftOut()) {
+    ///   - captions: the captions of each image; nil for none.
+    public init(
+        root: String, classes: [String], samples: [Sample], leftOut: LeftOut = LeftOut(), captions: Captions? = nil
+    ) {
+        self.init(
+            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions, captionRemarks: [])
+    }
+
+    init(
+        root: String, classes: [String], samples: [Sample], leftOut: LeftOut, captions: Captions?,
+        captionRemarks: [String]
+    ) {
         precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
             samples.allSatisfy { classes.indices.contains($0.label) },
@@ -54,12 +69,17 @@ public struct ImageCollection: Sendable {
         self.root = root
         self.classes = classes
         self.samples = samples
+        precondition(
+            captions == nil || captions?.count == samples.count,
+            "ImageCollection: \(captions?.count ?? 0) captions for \(samples.count) images of \(root)")
         self.leftOut = leftOut
+        self.captions = captions
+        self.captionRemarks = captionRemarks
     }
 
     /// Sentences for a person about what is left out, whether the layout looks like a mistake, and classes without
     /// images. Empty for a sound dataset.
-    public var remarks: [String] { [leftOut.formatsRemark].compactMap { $0 } + otherRemarks }
+    public var remarks: [String] { [leftOut.formatsRemark].compactMap { $0 } + otherRemarks + captionRemarks }
 
     /// The remarks without that about unsupported formats.
     var otherRemarks: [String] {
@@ -82,10 +102,12 @@ public struct ImageCollection: Sendable {
     ///   `TarShards`).
     /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
     public static func open(root: String) throws -> ImageCollection {
+        isShards(root) ? try TarShards.collection(root: root) : try ImageFolder(root: root).collection
+    }
+
+    /// Whether a root is written as shards are, and not that of a folder.
+    static func isShards(_ root: String) -> Bool {
         let isFolder = isFolder(root)
-        if isFolder != true, root.lowercased().hasSuffix(".tar") || isFolder == nil && root.contains("{") {
-            return try TarShards.collection(root: root)
-        }
-        return try ImageFolder(root: root).collection
+        return isFolder != true && (root.lowercased().hasSuffix(".tar") || isFolder == nil && root.contains("{"))
     }
 }

@@ -64,6 +64,18 @@ final class TarFile {
         }
     }
 
+    /// The data of an entry; nil if there are more than `most` bytes.
+    ///
+    /// - Throws: `PixNerdError` if the archive is cut short.
+    func contents(of entry: Entry, most: Int) throws -> [UInt8]? {
+        guard entry.data.count > entry.beginning.count else { return entry.beginning }
+        guard entry.data.count <= most else { return nil }
+        var bytes = [UInt8](repeating: 0, count: entry.data.count)
+        let count = try bytes.withUnsafeMutableBytes { try file.read(at: entry.data.lowerBound, into: $0) }
+        guard count == bytes.count else { throw cutShort("\(entry.name) has \(bytes.count) bytes") }
+        return bytes
+    }
+
     /// Applies a header that describes the next entry.
     private func take(_ header: TarHeader, _ data: Range<Int>) throws {
         guard header.type == UInt8(ascii: "L") || header.type == UInt8(ascii: "x") else { return }

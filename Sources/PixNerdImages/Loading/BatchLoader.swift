@@ -8,6 +8,9 @@ import Logging
 /// may straddle two, and a collection with fewer images than a batch simply repeats. Neither the number of threads nor
 /// their timing changes the contents of a batch.
 ///
+/// A collection with captions gives each batch the captions of its images. Of several captions one is drawn anew in each
+/// epoch, by the seed, the epoch and the image alone.
+///
 /// An image that cannot be read, or that is only one pixel wide or high, is replaced by the next readable one in the
 /// order of its epoch, and is logged once.
 ///

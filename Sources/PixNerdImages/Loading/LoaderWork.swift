@@ -25,6 +25,8 @@ final class LoaderWork: @unchecked Sendable {
     private struct Slot {
         let pixels: BatchPixels
         var indices: [Int]
+        /// The epoch that each image is read in.
+        var epochs: [Int]
         var missing: Int
     }
 
@@ -112,7 +114,10 @@ final class LoaderWork: @unchecked Sendable {
         }
         return LoadedBatch(
             pixels: pixels, labels: slot.indices.map { collection.samples[$0].label }, indices: slot.indices,
-            imageSize: imageSize)
+            imageSize: imageSize,
+            captions: collection.captions.map { captions in
+                zip(slot.indices, slot.epochs).map { captions.drawn($0, seed: seed, epoch: $1) }
+            })
     }
 
     /// Waits for the next batch to be complete.
@@ -170,7 +175,7 @@ final class LoaderWork: @unchecked Sendable {
             let size = plan.size(ofBatch: batch)
             slots[batch] = Slot(
                 pixels: BatchPixels(bytes: size * pictureBytes), indices: Array(repeating: 0, count: size),
-                missing: size)
+                epochs: Array(repeating: 0, count: size), missing: size)
             mostSlots = max(mostSlots, slots.count)
         }
         let (epoch, permutation, place) = order.place(ofSample: startSample + sample)
@@ -184,6 +189,7 @@ final class LoaderWork: @unchecked Sendable {
         // The slot is gone after a stop.
         guard slots[job.batch] != nil else { return }
         slots[job.batch]!.indices[job.position] = index
+        slots[job.batch]!.epochs[job.position] = job.epoch
         slots[job.batch]!.missing -= 1
         if slots[job.batch]!.missing == 0 { condition.broadcast() }
     }

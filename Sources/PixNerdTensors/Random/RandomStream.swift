@@ -17,6 +17,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case rowOrder = 11
     case fieldSize = 12
     case latents = 13
+    case captions = 14
     case evaluation = 20
 }
 
