@@ -1,0 +1,30 @@
+/// A queue whose first element is its smallest.
+struct Heap<Element: Comparable> {
+    private var elements: [Element] = []
+
+    mutating func push(_ element: Element) {
+        var place = elements.count
+        elements.append(element)
+        while place > 0, element < elements[(place - 1) / 2] {
+            elements[place] = elements[(place - 1) / 2]
+            place = (place - 1) / 2
+        }
+        elements[place] = element
+    }
+
+    mutating func pop() -> Element? {
+        guard let first = elements.first, let last = elements.popLast() else { return nil }
+        guard !elements.isEmpty else { return first }
+        var place = 0
+        while true {
+            var child = 2 * place + 1
+            guard child < elements.count else { break }
+            if child + 1 < elements.count, elements[child + 1] < elements[child] { child += 1 }
+            guard elements[child] < last else { break }
+            elements[place] = elements[child]
+            place = child
+        }
+        elements[place] = last
+        return first
+    }
+}
