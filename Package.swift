@@ -62,6 +62,7 @@ let package = Package(
         .target(name: "CPixNerdPNGShim", dependencies: ["CPixNerdPNG"]),
         // Files, text and errors; the numeric engine and processes
         module("Support", c: ["CPixNerdXXHash"]),
+        module("Text", ["Support"]),
         module("Tensors", ["Support"], c: ["CPixNerdBLAS", "CPixNerdKernels", "CPixNerdOneDNN"]),
         module("Distributed", ["Support"], c: ["CPixNerdKernels", "CPixNerdMPI"]),
         // Layers, file formats, images
@@ -109,14 +110,14 @@ let package = Package(
             "Kit",
             [
                 "Checkpoints", "Diffusion", "Evaluation", "Images", "Inspection", "Layers", "Models", "Optimization",
-                "Precompute", "Sampling", "Spaces", "Support", "Tensors", "Training",
+                "Precompute", "Sampling", "Spaces", "Support", "Tensors", "Text", "Training",
             ]),
         .executableTarget(
             name: "pixnerd",
             dependencies: prefixed([
                 "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "Images",
                 "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Support",
-                "Tensors", "Training",
+                "Tensors", "Text", "Training",
             ]) + [
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -127,6 +128,7 @@ let package = Package(
             path: "Tests/PixNerdTestSupport", swiftSettings: strict),
         tests(of: "Tensors", ["Checkpoints", "Support"], ["CPixNerdKernels"]),
         tests(of: "Distributed"),
+        tests(of: "Text", ["Support"]),
         tests(of: "Layers", ["Tensors"]),
         tests(of: "Optimization", ["Checkpoints", "Layers", "Tensors"]),
         tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),

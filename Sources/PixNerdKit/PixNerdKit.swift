@@ -11,4 +11,5 @@
 @_exported import PixNerdSpaces
 @_exported import PixNerdSupport
 @_exported import PixNerdTensors
+@_exported import PixNerdText
 @_exported import PixNerdTraining
