@@ -24,10 +24,16 @@ public enum SafetensorsWriter {
             self.write = write
         }
 
-        /// A float32 tensor that is fetched when it is written.
-        package init(name: String, shape: [Int], tensor: @escaping () -> Tensor) {
-            self.init(name: name, type: .float32, shape: shape) { write in
-                try tensor().withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+        /// A tensor that is fetched when it is written.
+        ///
+        /// - Parameter type: The type that it is rounded to: float32, float16 or bfloat16.
+        package init(name: String, shape: [Int], as type: ElementType = .float32, tensor: @escaping () -> Tensor) {
+            self.init(name: name, type: type, shape: shape) { write in
+                guard type != .float32 else {
+                    return try tensor().withUnsafeBuffer { try write(UnsafeRawBufferPointer($0)) }
+                }
+                var copy = tensor().copied()
+                _ = try copy.withUnsafeMutableBuffer { try narrow($0, to: type, write) }
             }
         }
 
@@ -55,11 +61,7 @@ public enum SafetensorsWriter {
     ) throws {
         let integers = integers.map { Item(name: $0.name, shape: $0.shape, values: $0.values) }
         let floats = tensors.map { name, tensor in
-            guard type != .float32 else { return Item(name: name, shape: tensor.shape) { tensor } }
-            return Item(name: name, type: type, shape: tensor.shape) { write in
-                var copy = tensor.copied()
-                _ = try copy.withUnsafeMutableBuffer { try narrow($0, to: type, write) }
-            }
+            Item(name: name, shape: tensor.shape, as: type) { tensor }
         }
         try write(integers + floats, metadata: metadata, to: path)
     }

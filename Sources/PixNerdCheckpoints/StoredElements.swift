@@ -68,6 +68,16 @@ public struct StoredElements: @unchecked Sendable {
         }
     }
 
+    /// A matrix as a weight for matmuls that leave it as it is stored; nil if it is no matrix, or of another type than
+    /// float32, float16 or bfloat16.
+    package var weight: StoredWeight? {
+        let kinds: [ElementType: StoredWeight.Kind] = [
+            .float32: .float32, .float16: .float16, .bfloat16: .bfloat16,
+        ]
+        guard let kind = kinds[type], shape.count == 2, count > 0 else { return nil }
+        return StoredWeight(bytes, kind: kind, shape: shape, owner: owner)
+    }
+
     /// The elements in double precision.
     public func doubles() -> [Double] {
         if type == .float64 {

@@ -11,6 +11,13 @@ public struct CheckpointMismatch: Error, CustomStringConvertible, Sendable {
     /// Tensors of the wrong shape: name, shape found, shape expected.
     public let misshapen: [(name: String, found: [Int], expected: [Int])]
 
+    package init(
+        origin: String, missing: [String], unexpected: [String],
+        misshapen: [(name: String, found: [Int], expected: [Int])]
+    ) {
+        (self.origin, self.missing, self.unexpected, self.misshapen) = (origin, missing, unexpected, misshapen)
+    }
+
     public var description: String {
         var parts: [String] = []
         if !missing.isEmpty { parts.append("lacks \(Self.list(missing))") }

@@ -21,4 +21,10 @@ void pn_softmax_from_log_sum(size_t rows, size_t columns, float scale, const flo
 // upstream = scale p (upstream - sum(p upstream)) row by row: the derivative by the scores before scaling.
 void pn_softmax_backward(size_t rows, size_t columns, float scale, const float *probabilities, float *upstream);
 
+// out[rows, width] = rotate(x r weight), r = 1 / sqrt(mean(x^2) + epsilon). Rows of x are `stride` floats apart.
+// table[rows, 2, width / 2] holds cosines, then sines; the pair (i, i + width / 2) is rotated by angle i. width is even.
+void pn_rotary_halves_norm_forward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
+    float *out);
+
 #endif

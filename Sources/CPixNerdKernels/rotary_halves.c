@@ -1,0 +1,26 @@
+// Normalised queries and keys whose halves are rotated with each other, as language models do it.
+#include "kernel.h"
+
+KERNEL(
+    void, pn_rotary_halves_norm_forward,
+    (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
+     const float *restrict table, float *restrict out),
+    (rows, width, stride, epsilon, x, weight, table, out)) {
+    RELAXED
+    const size_t half = width / 2;
+    for (size_t row = 0; row < rows; row++) {
+        const float *restrict from = x + row * stride;
+        const float *restrict cosines = table + row * width;
+        const float *restrict sines = cosines + half;
+        float *restrict to = out + row * width;
+        float sum = 0;
+        for (size_t i = 0; i < width; i++) sum += from[i] * from[i];
+        const float r = reciprocal_rms(sum, width, epsilon);
+        for (size_t i = 0; i < half; i++) {
+            const float first = from[i] * r * weight[i];
+            const float second = from[half + i] * r * weight[half + i];
+            to[i] = first * cosines[i] - second * sines[i];
+            to[half + i] = second * cosines[i] + first * sines[i];
+        }
+    }
+}
