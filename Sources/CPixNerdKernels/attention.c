@@ -1,4 +1,5 @@
-// Normalisation of queries and keys with rotary positions (Su et al., arXiv 2104.09864), and the softmax of scores.
+// Normalisation of queries and keys, with rotary positions (Su et al., arXiv 2104.09864) or without, and the softmax of
+// scores.
 #include "kernel.h"
 
 // Not VECTORIZED: heads are short, and the compiler's own choice suits them better.
@@ -7,6 +8,20 @@ INLINE float reciprocal_rms_of_head(size_t width, const float *restrict x, float
     float sum = 0;
     for (size_t i = 0; i < width; i++) sum += x[i] * x[i];
     return reciprocal_rms(sum, width, epsilon);
+}
+
+// to = the derivative by x of x r weight, where r is the reciprocal of the root mean square of x.
+INLINE void head_norm_backward(
+    size_t width, float r, const float *restrict x, const float *restrict weight, const float *restrict upstream,
+    float *restrict to, float *restrict weight_gradient) {
+    RELAXED
+    float dot = 0;
+    for (size_t i = 0; i < width; i++) {
+        dot += upstream[i] * weight[i] * x[i];
+        weight_gradient[i] += upstream[i] * x[i] * r;
+    }
+    const float pull = dot * r * r * r / (float)width;
+    for (size_t i = 0; i < width; i++) to[i] = upstream[i] * weight[i] * r - x[i] * pull;
 }
 
 KERNEL(
@@ -48,13 +63,36 @@ KERNEL(
             up[i] = even;
             up[i + 1] = odd;
         }
-        float dot = 0;
-        for (size_t i = 0; i < width; i++) {
-            dot += up[i] * weight[i] * from[i];
-            weight_gradient[i] += up[i] * from[i] * r;
-        }
-        const float pull = dot * r * r * r / (float)width;
-        for (size_t i = 0; i < width; i++) to[i] = up[i] * weight[i] * r - from[i] * pull;
+        head_norm_backward(width, r, from, weight, up, to, weight_gradient);
+    }
+}
+
+KERNEL(
+    void, pn_head_norm_forward,
+    (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
+     float *restrict out),
+    (rows, width, stride, epsilon, x, weight, out)) {
+    RELAXED
+    for (size_t row = 0; row < rows; row++) {
+        const float *restrict from = x + row * stride;
+        float *restrict to = out + row * width;
+        const float r = reciprocal_rms_of_head(width, from, epsilon);
+        for (size_t i = 0; i < width; i++) to[i] = from[i] * r * weight[i];
+    }
+}
+
+KERNEL(
+    void, pn_head_norm_backward,
+    (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
+     const float *restrict upstream, size_t gradient_stride, float *restrict gradient,
+     float *restrict weight_gradient),
+    (rows, width, stride, epsilon, x, weight, upstream, gradient_stride, gradient, weight_gradient)) {
+    RELAXED
+    for (size_t row = 0; row < rows; row++) {
+        const float *restrict from = x + row * stride;
+        const float r = reciprocal_rms_of_head(width, from, epsilon);
+        head_norm_backward(
+            width, r, from, weight, upstream + row * width, gradient + row * gradient_stride, weight_gradient);
     }
 }
 

@@ -128,18 +128,22 @@ INLINE __m512 widened(const uint16_t *x, __mmask16 mask) {
 
 INLINE __m512i rounded(__m512 x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
 
-BFLOAT16 void pn_bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {
+BFLOAT16 void pn_bfloat16_pack_columns(
+    size_t rows, size_t columns, bool normalizes, const void *weights, void *packed) {
     require_bfloat16();
     for (size_t column = 0; column < columns; column += lanes) {
         const __mmask16 mask = mask_of(columns, column);
         const uint16_t *x = (const uint16_t *)weights + column;
-        __m512 squares = _mm512_setzero_ps();
-        for (size_t row = 0; row < rows; row++) {
-            const __m512 value = widened(x + row * columns, mask);
-            squares = _mm512_fmadd_ps(value, value, squares);
+        __m512 reciprocal = _mm512_set1_ps(1);
+        if (normalizes) {
+            __m512 squares = _mm512_setzero_ps();
+            for (size_t row = 0; row < rows; row++) {
+                const __m512 value = widened(x + row * columns, mask);
+                squares = _mm512_fmadd_ps(value, value, squares);
+            }
+            const __m512 norm = _mm512_max_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1e-12f));
+            reciprocal = _mm512_div_ps(_mm512_set1_ps(1), norm);
         }
-        const __m512 norm = _mm512_max_ps(_mm512_sqrt_ps(squares), _mm512_set1_ps(1e-12f));
-        const __m512 reciprocal = _mm512_div_ps(_mm512_set1_ps(1), norm);
         const size_t panel = column / panel_columns, step = vectors_of(columns, panel) * 2 * lanes;
         for (size_t first = 0; first < rows; first += inner_of_block(rows)) {
             const size_t last = first + smaller(inner_of_block(rows), rows - first);
@@ -257,7 +261,8 @@ BFLOAT16 void pn_bfloat16_packed_product(
 void pn_bfloat16_pack_panel(size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
     __builtin_trap();
 }
-void pn_bfloat16_pack_normalized_columns(size_t rows, size_t columns, const void *weights, void *packed) {
+void pn_bfloat16_pack_columns(
+    size_t rows, size_t columns, bool normalizes, const void *weights, void *packed) {
     __builtin_trap();
 }
 void pn_bfloat16_packed_product(

@@ -24,6 +24,8 @@ package enum SizeLimits {
     package static let classes = 10_000_000
     /// Number of different tokens of a text.
     package static let tokens = 10_000_000
+    /// Number of rows of a text, with those of padding.
+    package static let textLength = 1 << 14
     /// Number of images in one batch.
     package static let batch = 1 << 20
     /// Number of images in all.

@@ -145,6 +145,45 @@ struct BFloat16Tests {
         for other in [recorded, unpacked] { PixNerdTestSupport.expectClose(found, other, Self.rounded) }
     }
 
+    /// The halves of one matrix, whose border is one of panels or is not, are computed as two matrices are.
+    @Test(arguments: [192, 200])
+    func stackedGatedLayers(inner: Int) throws {
+        let x = parameter("x", [3, 30, 72], index: 0)
+        let gate = parameter("w1", [inner, 72], scale: 0.1, index: 1)
+        let value = parameter("w3", [inner, 72], scale: 0.1, index: 2)
+        let output = parameter("w2", [72, inner], scale: 0.1, index: 3)
+        let stacked = Parameter(name: "w12", value: Tensor.concatenated([gate.value, value.value]))
+        for packs in [true, false] where !packs || Precision.packsWeights {
+            try Precision.$packsWeights.withValue(packs) {
+                let (together, apart) = try Precision.bf16 {
+                    (
+                        swiGLU(x.value, stackedWeight: stacked.value, outputWeight: output.value),
+                        swiGLU(
+                            x.value, gateWeight: gate.value, valueWeight: value.value, outputWeight: output.value)
+                    )
+                }
+                PixNerdTestSupport.expectClose(together, apart, Self.rounded)
+                try expectClose([x, stacked, output]) {
+                    swiGLU(x.tensor, stackedWeight: stacked.tensor, outputWeight: output.tensor)
+                }
+            }
+        }
+    }
+
+    /// Three images, two of which share a text.
+    @Test func attentionOverATextIsRounded() throws {
+        let (heads, headWidth, rows, columns) = (2, 64, 9, 8)
+        let qkv = parameter("qkv", [3, rows * columns, 3 * heads * headWidth], index: 0)
+        let text = parameter("text", [2, 20, 2 * heads * headWidth], index: 4)
+        let norms = (1...2).map { parameter("norm", [headWidth], index: $0) }
+        let table = rotaryTable(headWidth: headWidth, rows: rows, columns: columns, across: 9, down: 8)
+        try expectClose([qkv, text] + norms) {
+            jointAttention(
+                qkv.tensor, text: text.tensor, textOfImage: [1, 0, 1], queryNorm: norms[0].tensor,
+                keyNorm: norms[1].tensor, heads: heads, table: table)
+        }
+    }
+
     @Test func gatedLayers() throws {
         let parameters = [
             parameter("x", [2, 40, 64], index: 0), parameter("w1", [96, 64], scale: 0.1, index: 1),
@@ -170,8 +209,9 @@ struct BFloat16Tests {
     }
 
     /// With products of patches that are rounded, and with such that are too small for it.
-    @Test(arguments: [(16, 8, 64), (32, 4, 32)])
-    func field(patches: Int, side: Int, width: Int) throws {
+    @Test(arguments: [(16, 8, 64), (32, 4, 32)], [true, false])
+    func field(sizes: (patches: Int, side: Int, width: Int), isNormalized: Bool) throws {
+        let (patches, side, width) = sizes
         let weightCount = 4 * width * width
         let parameters = [
             parameter("pixels", [patches, side * side, 3], index: 0), parameter("tokens", [patches, 64], index: 1),
@@ -181,9 +221,9 @@ struct BFloat16Tests {
             parameter("generator bias 2", [weightCount], index: 5),
             parameter("embedder", [width, 3 + 64], index: 6), parameter("embedder bias", [width], index: 7),
             parameter("norm 1", [width], index: 8), parameter("norm 2", [width], index: 9),
-            parameter("final norm", [width], index: 10), parameter("final", [3, width], index: 11),
-            parameter("final bias", [3], index: 12),
+            parameter("final", [3, width], index: 11), parameter("final bias", [3], index: 12),
         ]
+        let finalNorm = parameter("final norm", [width], index: 10)
         let positions = fieldPositions(height: side, width: side)
         func field(_ values: [Tensor]) -> Tensor {
             neuralField(
@@ -194,11 +234,12 @@ struct BFloat16Tests {
                 ],
                 weights: NeuralFieldWeights(
                     embedderWeight: values[6], embedderBias: values[7], norms: [values[8], values[9]],
-                    finalNorm: values[10], finalWeight: values[11], finalBias: values[12]))
+                    finalNorm: isNormalized ? finalNorm.tensor : nil, finalWeight: values[10], finalBias: values[11],
+                    normalizesSecond: isNormalized))
         }
         for packs in [true, false] where !packs || Precision.packsWeights {
             try Precision.$packsWeights.withValue(packs) {
-                try expectClose(parameters) { field(parameters.map(\.tensor)) }
+                try expectClose(parameters + (isNormalized ? [finalNorm] : [])) { field(parameters.map(\.tensor)) }
             }
         }
     }

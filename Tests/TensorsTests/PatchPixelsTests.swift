@@ -42,7 +42,8 @@ import Testing
                 }
             }
         }
-        let (all, positions) = (fieldPositions(height: height, width: width).values, pixels.positions.values)
+        let features = fieldPositions(height: height, width: width)
+        let (all, positions) = (features.values, pixels.positions(of: features).values)
         for (place, source) in places.enumerated() {
             #expect(positions[place * 64..<(place + 1) * 64] == all[source * 64..<(source + 1) * 64])
         }

@@ -1,4 +1,4 @@
-// Normalised and rotated queries and keys, and the softmax of scores.
+// Normalised queries and keys, rotated or not, and the softmax of scores.
 #ifndef PIXNERD_KERNELS_ATTENTION_H
 #define PIXNERD_KERNELS_ATTENTION_H
 
@@ -14,6 +14,12 @@ void pn_rotary_norm_forward(
 void pn_rotary_norm_backward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
     float *upstream, size_t gradient_stride, float *gradient, float *weight_gradient);
+// The same two without positions: out = x r weight.
+void pn_head_norm_forward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, float *out);
+void pn_head_norm_backward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight,
+    const float *upstream, size_t gradient_stride, float *gradient, float *weight_gradient);
 // Softmax of each row of scale scores, in place, with a positive scale; log_sum[rows] = log sum exp.
 void pn_softmax_rows(size_t rows, size_t columns, float scale, float *scores, float *log_sum);
 // scores = exp(scale scores - log_sum), in place: the probabilities of pn_softmax_rows, recomputed.

@@ -4,6 +4,7 @@ import PixNerdTensors
 public enum KnownDenoisers {
     /// Every kind; the first that recognizes a checkpoint's tensors reads it.
     static let kinds: [any DenoiserArchitecture.Type] = [
+        TextPixNerdArchitecture.self,
         PixNerdArchitecture.self,
         DiTArchitecture.self,
     ]

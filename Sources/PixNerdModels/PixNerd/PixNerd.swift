@@ -4,7 +4,7 @@ import PixNerdTensors
 
 /// Class-conditional PixNerd (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
 /// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
-public final class PixNerd: AlignableDenoiser {
+public final class PixNerd: AlignableDenoiser, FieldModel {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
     private let layers: PixNerdLayers
@@ -49,6 +49,8 @@ public final class PixNerd: AlignableDenoiser {
         architecture.head == .field ? FieldRoute(self, trainedSize: trainedSize) : nil
     }
 
+    func positions(ofPatch height: Int, _ width: Int) -> Tensor { fieldPositions(height: height, width: width) }
+
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         velocity(x, seen: x, times: times, condition: condition)
     }
@@ -59,35 +61,12 @@ public final class PixNerd: AlignableDenoiser {
         velocity(x, seen: x, times: times, condition: condition, tokensAfter: block)
     }
 
-    /// The velocity of images that the transformer sees resized, and the output tokens of a block.
-    func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
-        tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
-        precondition(
-            (1...tokenBlocks).contains(block),
-            "PixNerd: there is no block \(block) of \(tokenBlocks) transformer blocks")
-        var kept: Tensor?
-        let velocity = velocity(x, seen: seen, positions: positions, times: times, condition: condition) {
-            number, tokens in
-            if number == block { kept = tokens }
-        }
-        return (velocity, kept!)
-    }
-
     /// The velocity of images that the transformer sees at fewer or more pixels.
     ///
-    /// The patch grid is that of `seen`; each patch's field is evaluated at as many pixels as the patch has in `x`, as
-    /// the published text-to-image model does. With a linear head `x` and `seen` have the same shape.
-    ///
-    /// - Parameters:
-    ///   - x: Noisy images, [B, C, H, W]; H and W are multiples of the grid's rows and columns.
-    ///   - seen: Images that the transformer sees, [B, C, h, w]; h and w are multiples of the patch size.
-    ///   - positions: Position features of a patch's pixels, [Q, 64]; nil for evenly spaced pixels.
-    ///   - afterBlock: Called with the number of each block, from 1, and its output tokens, [B, N, D].
+    /// With a linear head `x` and `seen` have the same shape.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
-        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void = { _, _ in }
+        _ x: Tensor, seen: Tensor, positions: Tensor?, times: [Float], condition: any Condition,
+        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
     ) -> Tensor {
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
         precondition(
@@ -118,8 +97,7 @@ public final class PixNerd: AlignableDenoiser {
         case .field(let head):
             let pixels = head(
                 fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
-                positions: positions
-                    ?? fieldPositions(height: fieldGrid.patchHeight, width: fieldGrid.patchWidth))
+                positions: positions ?? self.positions(ofPatch: fieldGrid.patchHeight, fieldGrid.patchWidth))
             return fieldGrid.image(fromPixels: pixels)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: condition))

@@ -67,7 +67,7 @@ extension PixNerdArchitecture: Codable {
     }
 
     /// The channels and side of a square patch that holds `values` numbers.
-    private static func patch(values: Int, channels: Int?, _ origin: String) throws -> (channels: Int, side: Int) {
+    static func patch(values: Int, channels: Int?, _ origin: String) throws -> (channels: Int, side: Int) {
         for channels in channels.map({ [$0] }) ?? [3, 4, 16] where channels > 0 && values % channels == 0 {
             let side = Int(Double(values / channels).squareRoot().rounded())
             if side * side * channels == values { return (channels, side) }

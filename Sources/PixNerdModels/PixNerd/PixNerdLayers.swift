@@ -46,48 +46,10 @@ struct PixNerdLayers: Sendable {
             FieldHead(
                 pixelEmbedder: pixelEmbedder, finalNorm: finalNorm, finalLinear: finalLinear,
                 blocks: (architecture.conditionedBlocks..<architecture.blocks).map { index in
-                    FieldHead.Block(root / "blocks" / index, architecture)
+                    FieldHead.Block(
+                        root / "blocks" / index, tokenWidth: width, fieldWidth: field,
+                        fieldRatio: architecture.fieldRatio)
                 }))
-    }
-}
-
-/// The head that turns each token into the weights of a small MLP for its patch.
-struct FieldHead: Sendable {
-    let pixelEmbedder: Linear
-    let finalNorm: RMSNormWeight
-    let finalLinear: Linear
-    let blocks: [Block]
-
-    /// One layer of the field: the linear layer that generates its two matrices from a token, and its norm.
-    struct Block: Sendable {
-        let generator: Linear
-        let norm: RMSNormWeight
-
-        init(_ scope: ParameterScope, _ architecture: PixNerdArchitecture) {
-            let field = architecture.fieldWidth
-            generator = Linear(
-                scope / "param_generator1" / 0, inputs: architecture.hiddenSize,
-                outputs: 2 * field * field * architecture.fieldRatio)
-            norm = RMSNormWeight(scope / "norm", width: field)
-        }
-    }
-
-    /// - Parameters:
-    ///   - pixels: [B N, P P, C], noisy.
-    ///   - tokens: [B, N, D].
-    ///   - positions: Position features of the pixels in a patch, [P P, 64].
-    /// - Returns: [B N, P P, C], the velocity.
-    func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
-        let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])
-        return neuralField(
-            pixels, positions: positions, tokens: tokens,
-            generators: blocks.map {
-                FieldGenerator(weight: $0.generator.weight.tensor, bias: $0.generator.bias!.tensor)
-            },
-            weights: NeuralFieldWeights(
-                embedderWeight: pixelEmbedder.weight.tensor, embedderBias: pixelEmbedder.bias!.tensor,
-                norms: blocks.map(\.norm.weight.tensor), finalNorm: finalNorm.weight.tensor,
-                finalWeight: finalLinear.weight.tensor, finalBias: finalLinear.bias!.tensor))
     }
 }
 

@@ -63,17 +63,14 @@ extension BFloat16 {
     ///
     /// - Parameters:
     ///   - x: [rows, in].
-    ///   - gate: W1, [out, in].
-    ///   - value: W3, of the same shape.
+    ///   - gates: W1 and W3, [out, in] each.
     /// - Returns: [rows, out].
-    static func gatedProduct(
-        rows: Int, _ x: Rounded<BFloat16>, gate: PackedWeight, value: PackedWeight
-    ) -> Rounded<BFloat16> {
-        let outputs = gate.outputs
+    static func gatedProduct(rows: Int, _ x: Rounded<BFloat16>, _ gates: PackedGates) -> Rounded<BFloat16> {
+        let outputs = gates.outputs
         let storage = RoundedStorage(count: rows * outputs)
-        gate.forEachPanel(rows: rows, results: 3) { rows, panel, columns, room in
+        gates.gate.forEachPanel(rows: rows, first: outputs, results: 3) { rows, panel, columns, room in
             let count = rows.count * columns.count
-            for (place, factor) in [gate, value].enumerated() {
+            for (place, (factor, panel)) in gates.factors(ofPanel: panel).enumerated() {
                 factor.multiply(
                     rows: rows, panel: panel, x.pointer, bias: nil, into: room + place * count, stride: columns.count)
             }

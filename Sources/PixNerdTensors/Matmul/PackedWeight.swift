@@ -43,6 +43,9 @@ final class PackedWeight: @unchecked Sendable {
 
     private var panels: Int { Self.panels(of: outputs) }
 
+    /// Whether the panels of the first half of the columns end where the second half begins.
+    fileprivate var isHalvedByPanels: Bool { outputs % (2 * Self.panelWidth) == 0 }
+
     /// Number of panels for `columns` columns.
     static func panels(of columns: Int) -> Int { (columns + panelWidth - 1) / panelWidth }
 
@@ -69,7 +72,12 @@ final class PackedWeight: @unchecked Sendable {
     }
 
     /// Runs `body` for each block of rows of x and each panel, on all threads.
-    func forEachPanel(rows: Int, _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>) -> Void) {
+    ///
+    /// - Parameter count: number of columns, from the first, whose panels are meant; nil for all.
+    func forEachPanel(
+        rows: Int, first count: Int? = nil, _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>) -> Void
+    ) {
+        let panels = Self.panels(of: count ?? outputs)
         // Blocks as large as the caches allow, but smaller if there would be too few work items for all threads.
         let wanted = max(rows * inputs / Self.blockSize, 4 * Threads.count / panels)
         let rowsPerBlock = max(Self.fewestRows, (rows / max(1, wanted) + 5) / 6 * 6)
@@ -82,13 +90,42 @@ final class PackedWeight: @unchecked Sendable {
 
     /// Runs `body` for each block of rows of x and each panel, on all threads, with scratch memory.
     ///
-    /// - Parameter results: size of the scratch memory of a call, in blocks of rows x columns floats.
+    /// - Parameters:
+    ///   - count: number of columns, from the first, whose panels are meant; nil for all.
+    ///   - results: size of the scratch memory of a call, in blocks of rows x columns floats.
     func forEachPanel(
-        rows: Int, results: Int,
+        rows: Int, first count: Int? = nil, results: Int,
         _ body: (_ rows: Range<Int>, _ panel: Int, _ columns: Range<Int>, _ room: UnsafeMutablePointer<Float>) -> Void
     ) {
-        forEachPanel(rows: rows) { rows, panel, columns in
+        forEachPanel(rows: rows, first: count) { rows, panel, columns in
             withWorkspace(results * rows.count * columns.count) { body(rows, panel, columns, $0) }
         }
+    }
+}
+
+/// The packed weights of gate and value of a gated layer, [out, in] each: two weights, or the halves of one.
+struct PackedGates {
+    let gate: PackedWeight
+    private let value: PackedWeight
+    /// Panels of `value` before its own.
+    private let skippedPanels: Int
+    let outputs: Int
+
+    /// Two weights of the same shape; nil if either is not packed.
+    init?(gate: PackedWeight?, value: PackedWeight?) {
+        guard let gate, let value else { return nil }
+        (self.gate, self.value, skippedPanels, outputs) = (gate, value, 0, gate.outputs)
+    }
+
+    /// The halves of a weight [2 out, in]; nil if it is not packed, or if a panel would hold columns of both.
+    init?(stacked: PackedWeight?) {
+        guard let stacked, stacked.isHalvedByPanels else { return nil }
+        (gate, value, outputs) = (stacked, stacked, stacked.outputs / 2)
+        skippedPanels = PackedWeight.panels(of: outputs)
+    }
+
+    /// The factors of a panel of the gate and of the same panel of the value.
+    func factors(ofPanel panel: Int) -> [(PackedWeight, panel: Int)] {
+        [(gate, panel), (value, skippedPanels + panel)]
     }
 }

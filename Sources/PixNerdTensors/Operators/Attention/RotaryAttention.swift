@@ -1,5 +1,33 @@
-import CPixNerdKernels
 import Foundation
+
+/// Angles of the positions of a grid, times the rates of rotary positions.
+///
+/// - Parameters:
+///   - width: twice the number of angles of a position, a multiple of 4.
+///   - rows: number of positions from top to bottom, which run over linspace(0, `down`).
+///   - columns: number of positions from left to right, which run over linspace(0, `across`).
+/// - Returns: rows x columns x (width / 2) angles, row by row. The angles of x and y alternate.
+func planeAngles(
+    width: Int, rows: Int, columns: Int, across: Double, down: Double, theta: Double = 10000
+) -> [Float] {
+    // A single point is the start, as in torch.linspace.
+    func positions(_ count: Int, _ extent: Double) -> [Float] {
+        (0..<count).map { count == 1 ? 0 : Float(extent * Double($0) / Double(count - 1)) }
+    }
+    let rates = (0..<width / 4).map { Float(pow(theta, -Double(4 * $0) / Double(width))) }
+    let (xs, ys) = (positions(columns, across), positions(rows, down))
+    var angles: [Float] = []
+    angles.reserveCapacity(rows * columns * width / 2)
+    for y in ys {
+        for x in xs {
+            for rate in rates {
+                angles.append(x * rate)
+                angles.append(y * rate)
+            }
+        }
+    }
+    return angles
+}
 
 /// Cosines and sines of the rotary angles of a grid of patches.
 ///
@@ -10,27 +38,38 @@ import Foundation
 ///   - headWidth: the width of a head, a multiple of 4.
 ///   - rows: number of patches from top to bottom.
 ///   - columns: number of patches from left to right.
+///   - theta: the base of the rates.
+///   - extent: the last position along both axes.
 /// - Returns: [rows * columns, headWidth / 2, 2], cosine and sine.
 public func rotaryTable(
     headWidth: Int, rows: Int, columns: Int, theta: Double = 10000, extent: Double = 16
 ) -> Tensor {
+    rotaryTable(headWidth: headWidth, rows: rows, columns: columns, theta: theta, across: extent, down: extent)
+}
+
+/// Cosines and sines of the rotary angles of a grid of patches whose positions run to different ends along both axes.
+///
+/// - Parameters:
+///   - headWidth: the width of a head, a multiple of 4.
+///   - rows: number of patches from top to bottom.
+///   - columns: number of patches from left to right.
+///   - theta: the base of the rates.
+///   - across: the last position from left to right.
+///   - down: the last position from top to bottom.
+/// - Returns: [rows * columns, headWidth / 2, 2], cosine and sine. The pairs of x and y alternate.
+public func rotaryTable(
+    headWidth: Int, rows: Int, columns: Int, theta: Double = 10000, across: Double, down: Double
+) -> Tensor {
     OperatorProfile.begin("rotaryTable")
     defer { OperatorProfile.end() }
     precondition(headWidth % 4 == 0, "rotaryTable: a head width of \(headWidth) is not a multiple of 4")
-    // A single point is the start, as in torch.linspace.
-    func positions(_ count: Int) -> [Float] {
-        (0..<count).map { count == 1 ? 0 : Float(extent * Double($0) / Double(count - 1)) }
-    }
-    let rates = (0..<headWidth / 4).map { Float(pow(theta, -Double(4 * $0) / Double(headWidth))) }
-    let (xs, ys) = (positions(columns), positions(rows))
+    let angles = planeAngles(
+        width: headWidth, rows: rows, columns: columns, across: across, down: down, theta: theta)
     var values: [Float] = []
-    values.reserveCapacity(rows * columns * headWidth)
-    for y in ys {
-        for x in xs {
-            for rate in rates {
-                for angle in [x * rate, y * rate] { values += [cosf(angle), sinf(angle)] }
-            }
-        }
+    values.reserveCapacity(2 * angles.count)
+    for angle in angles {
+        values.append(cosf(angle))
+        values.append(sinf(angle))
     }
     return Tensor(values, shape: [rows * columns, headWidth / 2, 2])
 }
@@ -45,119 +84,93 @@ public func rotaryTable(
 ///   - keyNorm: [d], the weight of the keys' norm.
 ///   - heads: number of heads, of width d = D / heads, a multiple of 4.
 ///   - table: [N, d / 2, 2], from `rotaryTable`.
+///   - epsilon: added to the mean of squares under the norms' root.
 /// - Returns: [B, N, D].
 public func rotaryAttention(
     _ qkv: Tensor, queryNorm: Tensor, keyNorm: Tensor, heads: Int, table: Tensor, epsilon: Float = 1e-6
 ) -> Tensor {
-    OperatorProfile.begin("rotaryAttention")
-    defer { OperatorProfile.end() }
-    let layout = AttentionLayout(qkv: qkv, heads: heads)
-    precondition(
-        queryNorm.shape == [layout.headWidth] && keyNorm.shape == [layout.headWidth] && layout.headWidth % 4 == 0
-            && table.count == layout.tokens * layout.headWidth,
-        "rotaryAttention: qkv \(qkv.shape) with \(heads) heads, norms \(queryNorm.shape) and \(keyNorm.shape), "
-            + "table \(table.shape) do not fit")
-    let rotation = HeadRotation(layout: layout, queryNorm: queryNorm, keyNorm: keyNorm, table: table, epsilon: epsilon)
-    func attend<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
-        let (out, logSums) = rotation.attend(qkv, type)
-        let node = qkv.node
-        return Tape.record(
-            "rotaryAttention", out, from: [qkv, queryNorm, keyNorm], keeping: qkv.rounded(to: type)
-        ) { upstream, kept in
-            let gradient = rotation.backward(kept, logSums: logSums, upstream: upstream.rounded(to: type))
-            node?.add(gradient)
-        }
-    }
-    return switch layout.precision {
-    case .fp32: attend(Float.self)
-    case .bf16: attend(BFloat16.self)
-    }
+    attention(
+        "rotaryAttention", qkv,
+        HeadNormalization(
+            AttentionLayout(qkv: qkv, heads: heads), queryNorm: queryNorm, keyNorm: keyNorm, table: table,
+            epsilon: epsilon))
 }
 
-/// Normalizes and rotates the queries and keys of a head.
-private struct HeadRotation {
-    let layout: AttentionLayout
-    let queryNorm: Tensor
-    let keyNorm: Tensor
-    let table: Tensor
-    let epsilon: Float
+/// Multi-head attention over all tokens of a sequence, with RMS-normalized queries and keys that are not rotated.
+///
+/// See `attention` for what the backward pass recomputes.
+///
+/// - Parameters:
+///   - qkv: [B, N, 3 D], the queries, keys and values of each token side by side.
+///   - queryNorm: [d], the weight of the queries' norm.
+///   - keyNorm: [d], the weight of the keys' norm.
+///   - heads: number of heads, of width d = D / heads.
+///   - epsilon: added to the mean of squares under the norms' root.
+/// - Returns: [B, N, D].
+public func normalizedAttention(
+    _ qkv: Tensor, queryNorm: Tensor, keyNorm: Tensor, heads: Int, epsilon: Float = 1e-6
+) -> Tensor {
+    attention(
+        "normalizedAttention", qkv,
+        HeadNormalization(
+            AttentionLayout(qkv: qkv, heads: heads), queryNorm: queryNorm, keyNorm: keyNorm, table: nil,
+            epsilon: epsilon))
+}
 
-    /// An item's queries (part 0) or keys (part 1) as float32, [N, d].
-    private func widened<Element: ProductFactor>(
-        _ part: Int, of qkv: UnsafePointer<Element>, item: Int, in room: UnsafeMutablePointer<Float>
-    ) -> (pointer: UnsafePointer<Float>, stride: Int) {
-        let source = layout.part(part, of: qkv, item: item)
-        return Element.widened(
-            source.pointer, rows: layout.tokens, width: layout.headWidth, stride: source.stride, in: room)
+/// Multi-head attention of an image's tokens over themselves and the rows of a text, in one softmax.
+///
+/// Queries and keys of the image are RMS-normalized and rotated; keys of the text are normalized by the same weight and
+/// not rotated. Images may share a text: its keys are normalized once. (The text-to-image model of PixNerd, arXiv
+/// 2507.23268.)
+///
+/// - Parameters:
+///   - qkv: [B, N, 3 D], the queries, keys and values of each token of the images side by side.
+///   - text: [U, L, 2 D], the keys and values of each row of U texts side by side.
+///   - textOfImage: for each image the index of its text, in 0 ..< U.
+///   - queryNorm: [d], the weight of the queries' norm.
+///   - keyNorm: [d], the weight of the norm of both kinds of keys.
+///   - heads: number of heads, of width d = D / heads, a multiple of 4.
+///   - table: [N, d / 2, 2], from `rotaryTable`.
+///   - epsilon: added to the mean of squares under the norms' root.
+/// - Returns: [B, N, D].
+public func jointAttention(
+    _ qkv: Tensor, text: Tensor, textOfImage: [Int], queryNorm: Tensor, keyNorm: Tensor, heads: Int, table: Tensor,
+    epsilon: Float = 1e-6
+) -> Tensor {
+    precondition(
+        text.shape.count == 3 && 3 * text.shape[2] == 2 * qkv.shape[2] && textOfImage.count == qkv.shape[0]
+            && textOfImage.allSatisfy { (0..<text.shape[0]).contains($0) },
+        "jointAttention: text \(text.shape) of images \(textOfImage) does not fit qkv \(qkv.shape)")
+    return attention(
+        "jointAttention", qkv,
+        HeadNormalization(
+            AttentionLayout(qkv: qkv, heads: heads, others: text.shape[1]), queryNorm: queryNorm, keyNorm: keyNorm,
+            table: table, epsilon: epsilon),
+        text: TextTokens(text, ofImage: textOfImage, heads: heads))
+}
+
+private func attention(
+    _ name: String, _ qkv: Tensor, _ normalization: HeadNormalization, text: TextTokens? = nil
+) -> Tensor {
+    OperatorProfile.begin(name)
+    defer { OperatorProfile.end() }
+    normalization.check(name)
+    func attend<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let (out, logSums) = normalization.attend(qkv, text, type)
+        let (node, textNode) = (qkv.node, text?.tensor.node)
+        let inputs = [qkv, normalization.queryNorm, normalization.keyNorm] + (text.map { [$0.tensor] } ?? [])
+        let layout = text?.layout
+        return Tape.record(
+            name, out, from: inputs, keeping: (qkv: qkv.rounded(to: type), text: text?.tensor.rounded(to: type))
+        ) { upstream, kept in
+            let gradients = normalization.backward(
+                kept.qkv, kept.text.map { ($0, layout!) }, logSums: logSums, upstream: upstream.rounded(to: type))
+            node?.add(gradients.qkv)
+            if let gradient = gradients.text { textNode?.add(gradient) }
+        }
     }
-
-    /// Normalizes and rotates queries (part 0) or keys (part 1) into [N, d], converted in place.
-    @discardableResult
-    private func rotate<Element: ProductFactor>(
-        _ part: Int, _ source: (pointer: UnsafePointer<Float>, stride: Int),
-        into target: UnsafeMutablePointer<Float>, as type: Element.Type
-    ) -> Matrix<Element> {
-        pn_rotary_norm_forward(
-            layout.tokens, layout.headWidth, source.stride, epsilon, source.pointer,
-            (part == 0 ? queryNorm : keyNorm).pointer, table.pointer, target)
-        return Matrix(
-            type.roundedInPlace(target, count: layout.tokens * layout.headWidth), stride: layout.headWidth)
-    }
-
-    func attend<Element: ProductFactor>(_ qkv: Tensor, _ type: Element.Type) -> (out: Tensor, logSums: Tensor) {
-        let shape = [layout.batch, layout.heads, layout.tokens, layout.headWidth]
-        let rotated = [Tensor(uninitialized: shape), Tensor(uninitialized: shape)]
-        let head = layout.tokens * layout.headWidth
-        parallelFor(layout.items) { item in
-            for part in 0...1 {
-                let source = layout.part(part, of: qkv.pointer, item: item)
-                rotate(
-                    part, (source.pointer, source.stride), into: rotated[part].storage.pointer + item * head, as: type)
-            }
-        }
-        let parts = qkv.rounded(to: type)
-        func part(_ part: Int) -> (_ item: Int) -> Matrix<Element> {
-            { Matrix(type.inPlace(rotated[part].pointer + $0 * head), stride: layout.headWidth) }
-        }
-        return layout.attend(
-            queries: part(0), keys: part(1), values: { layout.part(2, of: parts.pointer, item: $0) })
-    }
-
-    /// The gradient of qkv. Adds the gradients of the weights of both norms.
-    func backward<Element: ProductFactor>(
-        _ qkv: Rounded<Element>, logSums: Tensor, upstream: Rounded<Element>
-    ) -> Tensor {
-        let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
-        let gradient = Tensor(uninitialized: [layout.batch, tokens, 3 * width])
-        let head = tokens * headWidth
-        // The gradients of both norms' weights per item, summed in item order below.
-        let normGradients = Tensor(zeros: [layout.items, 2 * headWidth])
-        parallelFor(layout.items) { item in
-            let target = gradient.storage.pointer + layout.offset(item: item)
-            let sums = normGradients.storage.pointer + item * 2 * headWidth
-            withWorkspace(6 * head) { workspace in
-                let places = (0..<6).map { workspace + $0 * head }
-                let queries = widened(0, of: qkv.pointer, item: item, in: places[0])
-                let keys = widened(1, of: qkv.pointer, item: item, in: places[1])
-                layout.attentionBackward(
-                    item: item, queries: rotate(0, queries, into: places[2], as: Element.self),
-                    keys: rotate(1, keys, into: places[3], as: Element.self),
-                    values: layout.part(2, of: qkv.pointer, item: item), logSums: logSums, upstream: upstream.pointer,
-                    queryGradient: places[4], keyGradient: places[5], stride: headWidth,
-                    valueGradient: target + 2 * width)
-                pn_rotary_norm_backward(
-                    tokens, headWidth, queries.stride, epsilon, queries.pointer, queryNorm.pointer, table.pointer,
-                    places[4], 3 * width, target, sums)
-                pn_rotary_norm_backward(
-                    tokens, headWidth, keys.stride, epsilon, keys.pointer, keyNorm.pointer, table.pointer, places[5],
-                    3 * width, target + width, sums + headWidth)
-            }
-        }
-        for (norm, offset) in [(queryNorm, 0), (keyNorm, headWidth)] {
-            norm.node?.accumulateFromZero { pointer in
-                pn_column_sums(layout.items, headWidth, 2 * headWidth, normGradients.pointer + offset, pointer)
-            }
-        }
-        return gradient
+    return switch normalization.layout.precision {
+    case .fp32: attend(Float.self)
+    case .bf16: attend(BFloat16.self)
     }
 }

@@ -45,7 +45,7 @@ private struct SharedFieldGradients {
     let pixelWeight: Int
     /// [blocks, F]
     let norms: Int
-    /// [F]
+    /// [F], unused without a last norm.
     let finalNorm: Int
     /// [C, F]
     let finalWeight: Int
@@ -84,7 +84,7 @@ private struct SharedFieldGradients {
         for (block, norm) in weights.norms.enumerated() {
             norm.node?.accumulateFromZero { pn_accumulate(width, sums + norms + block * width, $0) }
         }
-        weights.finalNorm.node?.accumulateFromZero { pn_accumulate(width, sums + finalNorm, $0) }
+        weights.finalNorm?.node?.accumulateFromZero { pn_accumulate(width, sums + finalNorm, $0) }
         weights.finalWeight.node?.accumulateFromZero { pn_accumulate(channels * width, sums + finalWeight, $0) }
         weights.finalBias.node?.accumulateFromZero { pn_accumulate(channels, sums + finalBias, $0) }
     }
@@ -166,15 +166,19 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     func readOutBackward(_ weights: NeuralFieldWeights, _ upstream: UnsafePointer<Float>) {
         let (count, width, channels) = (field.pixels, field.width, field.channels)
         let last = state(field.blocks)
-        pn_rms_norm_forward(count, width, field.epsilon, last, weights.finalNorm.pointer, normalized)
+        let input = field.finalInput(last, normalized, weights)
         MatrixProduct.onThisThread(
             rows: channels, columns: width, inner: count, Matrix(upstream, stride: channels, transposed: true),
-            Matrix(normalized, stride: width), beta: 1, into: shared + sums.finalWeight, stride: width)
+            Matrix(input, stride: width), beta: 1, into: shared + sums.finalWeight, stride: width)
         pn_column_sums(count, channels, channels, upstream, shared + sums.finalBias)
+        guard let norm = weights.finalNorm else {
+            field.product(upstream, weights.finalWeight.pointer, channels, width, into: stateGradient)
+            return
+        }
         field.product(upstream, weights.finalWeight.pointer, channels, width, into: normalizedGradient)
         stateGradient.update(repeating: 0, count: field.stateCount)
         pn_rms_norm_backward(
-            count, width, field.epsilon, last, weights.finalNorm.pointer, normalizedGradient, stateGradient,
+            count, width, field.epsilon, last, norm.pointer, normalizedGradient, stateGradient,
             shared + sums.finalNorm)
     }
 
@@ -195,17 +199,16 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
         pn_rms_norm_forward(count, width, field.epsilon, state(block), weights.norms[block].pointer, normalized)
         let roundedStateGradient = Element.rounded(stateGradient, count: field.stateCount, in: gradientRoom)
         weightGradient(
-            Element.inPlace(activated), inner, roundedStateGradient, width, second, reciprocals + inner,
-            gradient + field.matrixCount)
+            Element.inPlace(activated), inner, roundedStateGradient, width,
+            normalizedBy: field.normalizesSecond ? (second, reciprocals + inner) : nil, gradient + field.matrixCount)
         productWithTransposed(
             roundedStateGradient, width, Element.rounded(second, count: field.matrixCount, in: secondRoom), inner,
             into: activatedGradient)
         pn_silu_backward(field.hiddenCount, hidden(block), activatedGradient)
         let hiddenGradient = Element.roundedInPlace(activatedGradient, count: field.hiddenCount)
         weightGradient(
-            Element.roundedInPlace(normalized, count: field.stateCount), width, hiddenGradient, inner, first,
-            reciprocals,
-            gradient)
+            Element.roundedInPlace(normalized, count: field.stateCount), width, hiddenGradient, inner,
+            normalizedBy: (first, reciprocals), gradient)
         productWithTransposed(
             hiddenGradient, inner, Element.rounded(first, count: field.matrixCount, in: firstRoom), width,
             into: normalizedGradient)
@@ -218,13 +221,19 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
 
     /// Computes the gradient of the raw weights [rows, columns] from the input [Q, rows] and the gradient of the output
     /// [Q, columns].
+    ///
+    /// - Parameter normalization: the normalized weights and the factors of their columns; nil for weights that are not
+    ///   normalized.
     private func weightGradient(
         _ input: UnsafePointer<Element>, _ rows: Int, _ upstream: UnsafePointer<Element>, _ columns: Int,
-        _ matrix: UnsafePointer<Float>, _ reciprocals: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
+        normalizedBy normalization: (matrix: UnsafeMutablePointer<Float>, reciprocals: UnsafeMutablePointer<Float>)?,
+        _ gradient: UnsafeMutablePointer<Float>
     ) {
         MatrixProduct.onThisThread(
             rows: rows, columns: columns, inner: field.pixels, Matrix(input, stride: rows, transposed: true),
-            Matrix(upstream, stride: columns), beta: 0, into: matrixGradient, stride: columns)
+            Matrix(upstream, stride: columns), beta: 0, into: normalization == nil ? gradient : matrixGradient,
+            stride: columns)
+        guard let (matrix, reciprocals) = normalization else { return }
         pn_normalize_columns_backward(rows, columns, matrix, reciprocals, matrixGradient, dots, gradient)
     }
 

@@ -65,10 +65,11 @@ extension FieldLayout {
             second = first + pn_bfloat16_packed_count(field.inner, field.width)
         }
 
-        /// Packs both generated matrices with columns normalized to unit length.
+        /// Packs both generated matrices, with columns normalized to unit length as the field asks for.
         func pack(_ generated: UnsafePointer<BFloat16>) {
-            pn_bfloat16_pack_normalized_columns(field.width, field.inner, generated, first)
-            pn_bfloat16_pack_normalized_columns(field.inner, field.width, generated + field.matrixCount, second)
+            pn_bfloat16_pack_columns(field.width, field.inner, true, generated, first)
+            pn_bfloat16_pack_columns(
+                field.inner, field.width, field.normalizesSecond, generated + field.matrixCount, second)
         }
 
         /// Computes state += silu(norm(state) W1) W2 for some pixels.

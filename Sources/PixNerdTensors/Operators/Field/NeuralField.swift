@@ -27,6 +27,21 @@ public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Ten
     return Tensor(values, shape: [height * width, frequencies * frequencies])
 }
 
+/// Cosines of rotary angles of the pixel positions in a patch, as the published text-to-image model has them.
+///
+/// Positions are linspace(0, 16) along both axes, so that a patch with more pixels samples the same square more finely.
+/// They are multiplied by `count` / 2 rates as in `rotaryTable`; features of x and y alternate.
+///
+/// - Parameters:
+///   - height: number of pixels from top to bottom.
+///   - width: number of pixels from left to right.
+///   - count: number of features, even.
+/// - Returns: [height * width, count], pixels in row order.
+public func rotaryFieldPositions(height: Int, width: Int, count: Int = 64) -> Tensor {
+    let angles = planeAngles(width: 2 * count, rows: height, columns: width, across: 16, down: 16)
+    return Tensor(angles.map { cosf($0) }, shape: [height * width, count])
+}
+
 /// Weights of the neural field that all patches share.
 public struct NeuralFieldWeights: Sendable {
     /// [F, C + 64], for the channels of a pixel and then its position features.
@@ -35,16 +50,18 @@ public struct NeuralFieldWeights: Sendable {
     public var embedderBias: Tensor
     /// [F] for each field block.
     public var norms: [Tensor]
-    /// [F]
-    public var finalNorm: Tensor
+    /// [F]; nil for a field whose last layer reads the state as it is.
+    public var finalNorm: Tensor?
     /// [C, F]
     public var finalWeight: Tensor
     /// [C]
     public var finalBias: Tensor
+    /// Whether the columns of the second generated matrix of a block have unit length, as those of the first have.
+    public var normalizesSecond: Bool
 
     public init(
-        embedderWeight: Tensor, embedderBias: Tensor, norms: [Tensor], finalNorm: Tensor, finalWeight: Tensor,
-        finalBias: Tensor
+        embedderWeight: Tensor, embedderBias: Tensor, norms: [Tensor], finalNorm: Tensor?, finalWeight: Tensor,
+        finalBias: Tensor, normalizesSecond: Bool = true
     ) {
         self.embedderWeight = embedderWeight
         self.embedderBias = embedderBias
@@ -52,17 +69,20 @@ public struct NeuralFieldWeights: Sendable {
         self.finalNorm = finalNorm
         self.finalWeight = finalWeight
         self.finalBias = finalBias
+        self.normalizesSecond = normalizesSecond
     }
 
-    fileprivate var all: [Tensor] { [embedderWeight, embedderBias] + norms + [finalNorm, finalWeight, finalBias] }
+    fileprivate var all: [Tensor] {
+        [embedderWeight, embedderBias] + norms + [finalNorm].compactMap(\.self) + [finalWeight, finalBias]
+    }
 }
 
 /// The neural field: for each patch an MLP, with weights generated from the patch's token, that maps (noisy pixel,
 /// position) to velocity.
 ///
 /// All layers of a patch run before the next patch starts, so that intermediate values stay in the cache. The backward
-/// pass recomputes each patch. (PixNerd, arXiv 2507.23268, section 3. The columns of both generated matrices are
-/// normalized to unit length.)
+/// pass recomputes each patch. (PixNerd, arXiv 2507.23268, section 3. The columns of the generated matrices are
+/// normalized to unit length; those of the second can be left as they are, as in the published text-to-image model.)
 ///
 /// - Parameters:
 ///   - pixels: [M, Q, C], the noisy pixels of M patches.
@@ -115,7 +135,7 @@ public struct FieldGenerator: Sendable {
 /// The neural field with weights generated from tokens.
 ///
 /// In bf16, the generated weights, the largest of all activations, are stored only in bf16, and their gradients
-/// overwrite them.
+/// overwrite them. Without gradients only those of some patches at a time are stored.
 ///
 /// - Parameters:
 ///   - pixels: [M, Q, C], the noisy pixels of M patches.
@@ -130,6 +150,19 @@ public func neuralField(
 ) -> Tensor {
     let (patches, width) = (tokens.shape[0], tokens.shape[1])
     let weightCount = generators.first?.weight.shape[0] ?? 0
+    if Tape.current == nil, patches == pixels.shape[0],
+        let slice = slice(patches: patches, weightsOfPatch: weightCount * generators.count)
+    {
+        let out = Tensor(uninitialized: pixels.shape)
+        for first in stride(from: 0, to: patches, by: slice) {
+            let range = first..<min(patches, first + slice)
+            let part = neuralField(
+                pixels.rows(range), positions: positions, tokens: tokens.rows(range), generators: generators,
+                weights: weights, epsilon: epsilon)
+            (out.storage.pointer + first * (out.count / patches)).update(from: part.pointer, count: part.count)
+        }
+        return out
+    }
     guard Precision.ofProduct(rows: patches, columns: weightCount, inner: width) == .bf16 else {
         return neuralField(
             pixels, positions: positions,
@@ -176,6 +209,15 @@ public func neuralField(
     case .fp32: evaluate(Float.self)
     case .bf16: evaluate(BFloat16.self)
     }
+}
+
+/// Number of patches whose generated weights, 64 MiB of them at most in float32, exist at a time; nil if it is all of
+/// them. Slices are of about the same size.
+private func slice(patches: Int, weightsOfPatch: Int) -> Int? {
+    let most = max(1, (1 << 24) / weightsOfPatch)
+    guard patches > most else { return nil }
+    let slices = (patches + most - 1) / most
+    return (patches + slices - 1) / slices
 }
 
 /// Tensors that a derivative holds until it runs and then releases, so that their memory can be overwritten.

@@ -12,6 +12,8 @@ struct FieldLayout {
     let inner: Int
     let features: Int
     let blocks: Int
+    /// Whether the columns of the second matrix of a block are normalized, as those of the first are.
+    let normalizesSecond: Bool
     let epsilon: Float
 
     /// - Parameter weightCount: number of generated weights per patch and block.
@@ -29,6 +31,7 @@ struct FieldLayout {
         inner = weightCount / (2 * width)
         features = positions.shape[1]
         blocks = weights.norms.count
+        normalizesSecond = weights.normalizesSecond
         self.epsilon = epsilon
     }
 
@@ -82,10 +85,11 @@ struct FieldLayout {
             into: state, stride: width)
     }
 
-    /// Normalizes the columns of both matrices of a block to unit length.
+    /// Normalizes the columns of the matrices of a block to unit length; a second matrix that is not normalized is
+    /// copied.
     ///
     /// - Parameters:
-    ///   - reciprocals: gets inner + width factors.
+    ///   - reciprocals: gets inner factors, and width more if the second matrix is normalized.
     ///   - room: scratch memory for the generated weights of a patch.
     func normalizeWeights<Source: ProductFactor>(
         _ generated: UnsafePointer<Source>, _ patch: Int, _ first: UnsafeMutablePointer<Float>,
@@ -94,7 +98,11 @@ struct FieldLayout {
     ) {
         let raw = Source.widened(generated + patch * weightCount, count: weightCount, in: room)
         pn_normalize_columns_forward(width, inner, raw, first, reciprocals)
-        pn_normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
+        if normalizesSecond {
+            pn_normalize_columns_forward(inner, width, raw + matrixCount, second, reciprocals + inner)
+        } else {
+            second.update(from: raw + matrixCount, count: matrixCount)
+        }
     }
 
     /// Computes one block: state += silu(norm(state) W1) W2. The other arguments then hold what the derivative needs.
@@ -153,16 +161,25 @@ struct FieldLayout {
         return out
     }
 
-    /// Computes out[Q, C] = norm(state) W_f^T + b_f. `normalized` gets norm(state).
+    /// What the last layer reads: norm(state), written to `normalized`, or the state itself without a last norm.
+    func finalInput(
+        _ state: UnsafePointer<Float>, _ normalized: UnsafeMutablePointer<Float>, _ weights: NeuralFieldWeights
+    ) -> UnsafePointer<Float> {
+        guard let norm = weights.finalNorm else { return state }
+        pn_rms_norm_forward(pixels, width, epsilon, state, norm.pointer, normalized)
+        return UnsafePointer(normalized)
+    }
+
+    /// Computes out[Q, C] = norm(state) W_f^T + b_f. `normalized` is scratch memory of the size of the state.
     func readOut(
         _ state: UnsafePointer<Float>, _ normalized: UnsafeMutablePointer<Float>, _ weights: NeuralFieldWeights,
         into out: UnsafeMutablePointer<Float>
     ) {
-        pn_rms_norm_forward(pixels, width, epsilon, state, weights.finalNorm.pointer, normalized)
+        let input = finalInput(state, normalized, weights)
         let bias = weights.finalBias.pointer
         for pixel in 0..<pixels { (out + pixel * channels).update(from: bias, count: channels) }
         MatrixProduct.onThisThread(
-            rows: pixels, columns: channels, inner: width, Matrix(normalized, stride: width),
+            rows: pixels, columns: channels, inner: width, Matrix(input, stride: width),
             Matrix(weights.finalWeight.pointer, stride: width, transposed: true), beta: 1, into: out, stride: channels)
     }
 }

@@ -39,9 +39,14 @@ public struct PatchPixels: Sendable, Equatable {
     /// Whether the selection is smaller than the patch.
     public var isPart: Bool { rows.count < height || columns.count < width }
 
-    /// Position features of the selected pixels, [rows * columns, 64], taken from `fieldPositions` of the whole patch.
-    public var positions: Tensor {
-        let all = fieldPositions(height: height, width: width)
+    /// Position features of the selected pixels.
+    ///
+    /// - Parameter all: features of the whole patch's pixels, such as `fieldPositions`, [height * width, F].
+    /// - Returns: [rows * columns, F].
+    public func positions(of all: Tensor) -> Tensor {
+        precondition(
+            all.shape.count == 2 && all.shape[0] == height * width,
+            "PatchPixels: position features \(all.shape) are not those of \(height) x \(width) pixels")
         let features = all.shape[1]
         let out = Tensor(uninitialized: [rows.count * columns.count, features])
         for (y, row) in rows.enumerated() {

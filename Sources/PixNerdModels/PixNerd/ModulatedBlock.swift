@@ -1,0 +1,86 @@
+import PixNerdLayers
+import PixNerdTensors
+
+/// A transformer block with adaptive normalisation (Peebles and Xie, arXiv 2212.09748):
+/// x <- x + g1 Attn(m1(norm1 x)), x <- x + g2 MLP(m2(norm2 x)), m(x) = x (1 + scale) + shift.
+struct ModulatedBlock<Attention: Sendable, FeedForward: FeedForwardLayer>: Sendable {
+    private let norm1: RMSNormWeight
+    private let attention: Attention
+    private let norm2: RMSNormWeight
+    private let feedForward: FeedForward
+    private let modulation: Linear
+
+    /// - Parameters:
+    ///   - width: token width D.
+    ///   - attention: makes the attention from the scope `attn`.
+    ///   - feedForward: makes the MLP from the scope `mlp`.
+    init(
+        _ scope: ParameterScope, width: Int, attention: (ParameterScope) -> Attention,
+        feedForward: (ParameterScope) -> FeedForward
+    ) {
+        norm1 = RMSNormWeight(scope / "norm1", width: width)
+        self.attention = attention(scope / "attn")
+        norm2 = RMSNormWeight(scope / "norm2", width: width)
+        self.feedForward = feedForward(scope / "mlp")
+        modulation = Linear(scope / "adaLN_modulation" / 0, inputs: width, outputs: 6 * width)
+    }
+
+    /// - Parameters:
+    ///   - tokens: [B, N, D].
+    ///   - condition: [B, D].
+    ///   - attend: computes the attention of normalized tokens.
+    /// - Returns: [B, N, D].
+    func callAsFunction(
+        _ tokens: Tensor, condition: Tensor, attend: (_ attention: Attention, _ tokens: Tensor) -> Tensor
+    ) -> Tensor {
+        let modulation = modulation(condition)
+        let attended = modulatedRMSNorm(
+            tokens, weight: norm1.weight.tensor, modulation: modulation, shift: .attentionShift,
+            scale: .attentionScale)
+        let mixed = attend(attention, attended)
+        let afterAttention = gatedResidual(tokens, mixed, modulation: modulation, gate: .attentionGate)
+        let fed = modulatedRMSNorm(
+            afterAttention, weight: norm2.weight.tensor, modulation: modulation, shift: .feedForwardShift,
+            scale: .feedForwardScale)
+        return gatedResidual(afterAttention, feedForward(fed), modulation: modulation, gate: .feedForwardGate)
+    }
+}
+
+/// The MLP of a transformer block.
+protocol FeedForwardLayer: Sendable {
+    /// Maps x [..., D] to [..., D].
+    func callAsFunction(_ x: Tensor) -> Tensor
+}
+
+/// A gated MLP whose gate and value have matrices of their own.
+struct GatedLayer: FeedForwardLayer {
+    private let gate: Linear
+    private let value: Linear
+    private let output: Linear
+
+    init(_ scope: ParameterScope, width: Int, inner: Int) {
+        gate = Linear(scope / "w1", inputs: width, outputs: inner, bias: false)
+        value = Linear(scope / "w3", inputs: width, outputs: inner, bias: false)
+        output = Linear(scope / "w2", inputs: inner, outputs: width, bias: false)
+    }
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        swiGLU(
+            x, gateWeight: gate.weight.tensor, valueWeight: value.weight.tensor, outputWeight: output.weight.tensor)
+    }
+}
+
+/// A gated MLP whose gate and value are the halves of one matrix.
+struct StackedGatedLayer: FeedForwardLayer {
+    private let stacked: Linear
+    private let output: Linear
+
+    init(_ scope: ParameterScope, width: Int, inner: Int) {
+        stacked = Linear(scope / "w12", inputs: width, outputs: 2 * inner, bias: false)
+        output = Linear(scope / "w3", inputs: inner, outputs: width, bias: false)
+    }
+
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        swiGLU(x, stackedWeight: stacked.weight.tensor, outputWeight: output.weight.tensor)
+    }
+}

@@ -1,0 +1,135 @@
+import PixNerdLayers
+import PixNerdTensors
+
+/// The layers of a text-to-image PixNerd under their published names.
+struct TextPixNerdLayers: Sendable {
+    /// [1, L, D]
+    let textPositions: Parameter
+    let patchEmbedder: Linear
+    let timeInput: Linear
+    let timeOutput: Linear
+    let textEmbedder: Linear
+    let textNorm: RMSNormWeight
+    let blocks: [JointBlock]
+    let refineBlocks: [RefineBlock]
+    let head: FieldHead
+
+    init(_ root: ParameterScope, _ architecture: TextPixNerdArchitecture) {
+        let (width, field) = (architecture.hiddenSize, architecture.fieldWidth)
+        let patchValues = architecture.channels * architecture.patchSize * architecture.patchSize
+        textPositions = root.parameter(
+            "y_pos_embedding", shape: [1, architecture.textLength, width], .normal(standardDeviation: 1))
+        patchEmbedder = Linear(
+            root / "s_embedder" / "proj", inputs: patchValues, outputs: width,
+            weightInitializer: .xavierUniform(inputs: patchValues, outputs: width), biasInitializer: .zeros)
+        let pixelEmbedder = Linear(
+            root / "x_embedder" / "embedder" / 0, inputs: architecture.channels + 64, outputs: field)
+        let time = root / "t_embedder" / "mlp"
+        let narrow = Initializer.normal(standardDeviation: 0.02)
+        timeInput = Linear(time / 0, inputs: 256, outputs: width, weightInitializer: narrow)
+        timeOutput = Linear(time / 2, inputs: width, outputs: width, weightInitializer: narrow)
+        let text = root / "y_embedder"
+        textEmbedder = Linear(text / "proj", inputs: architecture.textWidth, outputs: width)
+        textNorm = RMSNormWeight(text / "norm", width: width)
+        let finalLinear = Linear(
+            root / "final_layer" / "linear", inputs: field, outputs: architecture.channels, weightInitializer: .zeros,
+            biasInitializer: .zeros)
+        let all = root / "blocks"
+        blocks = (0..<architecture.encoderBlocks).map { JointBlock(all / $0, architecture) }
+        let fields = (0..<architecture.decoderBlocks).map { index in
+            FieldHead.Block(
+                all / (architecture.encoderBlocks + index), tokenWidth: width, fieldWidth: field,
+                fieldRatio: architecture.fieldRatio)
+        }
+        head = FieldHead(pixelEmbedder: pixelEmbedder, finalNorm: nil, finalLinear: finalLinear, blocks: fields)
+        refineBlocks = (0..<architecture.textBlocks).map {
+            RefineBlock(root / "text_refine_blocks" / $0, architecture)
+        }
+    }
+}
+
+/// A transformer block over the rows of a text: attention without positions, modulated by time.
+struct RefineBlock: Sendable {
+    private let block: ModulatedBlock<TextAttention, StackedGatedLayer>
+
+    private struct TextAttention: Sendable {
+        let heads: Int
+        let qkv: Linear
+        let queryNorm: RMSNormWeight
+        let keyNorm: RMSNormWeight
+        let projection: Linear
+    }
+
+    init(_ scope: ParameterScope, _ architecture: TextPixNerdArchitecture) {
+        let (width, heads) = (architecture.hiddenSize, architecture.heads)
+        block = ModulatedBlock(scope, width: width) { scope in
+            TextAttention(
+                heads: heads, qkv: Linear(scope / "qkv", inputs: width, outputs: 3 * width, bias: false),
+                queryNorm: RMSNormWeight(scope / "q_norm", width: width / heads),
+                keyNorm: RMSNormWeight(scope / "k_norm", width: width / heads),
+                projection: Linear(scope / "proj", inputs: width, outputs: width))
+        } feedForward: { scope in
+            StackedGatedLayer(scope, width: width, inner: architecture.feedForwardWidth)
+        }
+    }
+
+    /// - Parameters:
+    ///   - text: [U, L, D].
+    ///   - condition: [U, D], from time.
+    /// - Returns: [U, L, D].
+    func callAsFunction(_ text: Tensor, condition: Tensor) -> Tensor {
+        block(text, condition: condition) { attention, text in
+            attention.projection(
+                normalizedAttention(
+                    attention.qkv(text), queryNorm: attention.queryNorm.weight.tensor,
+                    keyNorm: attention.keyNorm.weight.tensor, heads: attention.heads))
+        }
+    }
+}
+
+/// A transformer block over patches, which attend to each other and to the rows of a text; modulated by time.
+struct JointBlock: Sendable {
+    private let block: ModulatedBlock<JointAttention, StackedGatedLayer>
+
+    private struct JointAttention: Sendable {
+        let heads: Int
+        let patches: Linear
+        let text: Linear
+        let queryNorm: RMSNormWeight
+        let keyNorm: RMSNormWeight
+        let projection: Linear
+    }
+
+    init(_ scope: ParameterScope, _ architecture: TextPixNerdArchitecture) {
+        let (width, heads) = (architecture.hiddenSize, architecture.heads)
+        block = ModulatedBlock(scope, width: width) { scope in
+            JointAttention(
+                heads: heads, patches: Linear(scope / "qkv_x", inputs: width, outputs: 3 * width, bias: false),
+                text: Linear(scope / "kv_y", inputs: width, outputs: 2 * width, bias: false),
+                queryNorm: RMSNormWeight(scope / "q_norm", width: width / heads),
+                keyNorm: RMSNormWeight(scope / "k_norm", width: width / heads),
+                projection: Linear(scope / "proj", inputs: width, outputs: width))
+        } feedForward: { scope in
+            StackedGatedLayer(scope, width: width, inner: architecture.feedForwardWidth)
+        }
+    }
+
+    /// - Parameters:
+    ///   - tokens: [B, N, D].
+    ///   - condition: [B, D], from time.
+    ///   - text: rows of U texts, [U, L, D]. A block reads them as they are and leaves them as they are.
+    ///   - textOfImage: for each image the index of its text.
+    ///   - table: rotary angles of the grid, [N, d / 2, 2].
+    /// - Returns: [B, N, D].
+    func callAsFunction(
+        _ tokens: Tensor, condition: Tensor, text: Tensor, textOfImage: [Int], table: Tensor
+    ) -> Tensor {
+        block(tokens, condition: condition) { attention, tokens in
+            attention.projection(
+                jointAttention(
+                    attention.patches(tokens), text: attention.text(text), textOfImage: textOfImage,
+                    queryNorm: attention.queryNorm.weight.tensor, keyNorm: attention.keyNorm.weight.tensor,
+                    heads: attention.heads, table: table))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import CPixNerdKernels
+
+/// The gated MLP of a transformer block: w2 (silu(w1 x) * w3 x) (Shazeer, arXiv 2002.05202).
+///
+/// - Parameters:
+///   - x: [..., D].
+///   - gateWeight: `w1`, [inner, D].
+///   - valueWeight: `w3`, [inner, D].
+///   - outputWeight: `w2`, [D, inner].
+/// - Returns: [..., D].
+public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor {
+    precondition(
+        x.shape.last == gateWeight.shape.last && valueWeight.shape == gateWeight.shape
+            && outputWeight.shape.count == 2 && outputWeight.shape[1] == gateWeight.shape[0],
+        "swiGLU: x \(x.shape), weights \(gateWeight.shape), \(valueWeight.shape) and \(outputWeight.shape) do not fit")
+    let packed = { PackedGates(gate: PackedWeight.of(gateWeight), value: PackedWeight.of(valueWeight)) }
+    if let result = packedSwiGLU(x, inner: gateWeight.shape[0], packed, outputWeight: outputWeight) { return result }
+    let gate = linear(x, weight: gateWeight)
+    let value = linear(x, weight: valueWeight)
+    return gatedLinear([gate, value], inner: gateWeight.shape[0], weight: outputWeight)
+}
+
+/// The gated MLP of a transformer block, with the weights of gate and value in one matrix.
+///
+/// - Parameters:
+///   - x: [..., D].
+///   - stackedWeight: [2 inner, D], the rows of the gate before those of the value.
+///   - outputWeight: [D, inner].
+/// - Returns: [..., D].
+public func swiGLU(_ x: Tensor, stackedWeight: Tensor, outputWeight: Tensor) -> Tensor {
+    precondition(
+        x.shape.last == stackedWeight.shape.last && outputWeight.shape.count == 2
+            && stackedWeight.shape[0] == 2 * outputWeight.shape[1],
+        "swiGLU: x \(x.shape), weights \(stackedWeight.shape) and \(outputWeight.shape) do not fit")
+    let inner = outputWeight.shape[1]
+    let packed = { PackedGates(stacked: PackedWeight.of(stackedWeight)) }
+    if let result = packedSwiGLU(x, inner: inner, packed, outputWeight: outputWeight) { return result }
+    return gatedLinear([linear(x, weight: stackedWeight)], inner: inner, weight: outputWeight)
+}
+
+/// The gated MLP without gradients, in bf16 with packed weights; nil if this is not possible or not faster.
+private func packedSwiGLU(
+    _ x: Tensor, inner: Int, _ packed: () -> PackedGates?, outputWeight: Tensor
+) -> Tensor? {
+    let width = x.shape.last!
+    let rows = x.count / width
+    guard x.node == nil, outputWeight.node == nil,
+        Precision.ofProduct(rows: rows, columns: inner, inner: width) == .bf16, let gates = packed()
+    else { return nil }
+    OperatorProfile.begin("swiGLU")
+    defer { OperatorProfile.end() }
+    let hidden = BFloat16.gatedProduct(rows: rows, x.rounded(to: BFloat16.self), gates)
+    return linearForward(hidden, shape: x.shape.dropLast() + [inner], weight: outputWeight)
+}
+
+/// Where gates and values of a gated layer lie: in two tensors, or side by side in the rows of one.
+private struct GateLayout {
+    let rows: Int
+    let inner: Int
+    let isStacked: Bool
+
+    /// Calls `body` for the runs of a range of elements of silu(gate) * value whose gates and values are neighbours.
+    ///
+    /// - Parameter body: gets the place and the number of the elements, and where their gates and values begin.
+    func forEachRun(in range: Range<Int>, _ body: (_ at: Int, _ size: Int, _ gate: Int, _ value: Int) -> Void) {
+        guard isStacked else { return body(range.lowerBound, range.count, range.lowerBound, range.lowerBound) }
+        var at = range.lowerBound
+        while at < range.upperBound {
+            let row = at / inner
+            let end = min(range.upperBound, (row + 1) * inner)
+            body(at, end - at, at + row * inner, at + (row + 1) * inner)
+            at = end
+        }
+    }
+}
+
+/// (silu(gate) * value) W^T. The backward pass recomputes silu(gate) * value instead of keeping it.
+///
+/// - Parameter inputs: gates and values, [..., inner] each; or one tensor [..., 2 inner] with both.
+private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor) -> Tensor {
+    OperatorProfile.begin("gatedLinear")
+    defer { OperatorProfile.end() }
+    let shape = Array(inputs[0].shape.dropLast()) + [inner]
+    let count = shape.reduce(1, *)
+    let layout = GateLayout(rows: count / inner, inner: inner, isStacked: inputs.count == 1)
+    func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
+        let hidden = gatedProduct(
+            gate: inputs[0].rounded(to: Float.self), value: inputs.last!.rounded(to: Float.self), layout, as: type)
+        let out = linearForward(hidden, shape: shape, weight: weight)
+        let (nodes, shapes) = (inputs.map(\.node), inputs.map(\.shape))
+        return Tape.record(
+            "gatedLinear", out, from: inputs + [weight], keeping: inputs.map { $0.rounded(to: type) }
+        ) { upstream, kept in
+            let gradients = shapes.map { Tensor(uninitialized: $0) }
+            // The gradient of silu(gate) * value; with two tensors it is replaced by the gradient of the value below.
+            let hiddenGradient = layout.isStacked ? Tensor(uninitialized: shape) : gradients[1]
+            let (gates, values) = (kept[0], kept[kept.count - 1])
+            let hidden = gatedProduct(gate: gates, value: values, layout, as: type)
+            linearBackward(
+                hidden, weight: weight, upstream: upstream.rounded(to: type), rows: layout.rows
+            ) { $0(hiddenGradient.storage.pointer, 0) }
+            parallelChunks(count, of: elementsPerChunk) { range in
+                layout.forEachRun(in: range) { at, size, gate, value in
+                    withWorkspace(3 * size) { room in
+                        let ofHidden = room + 2 * size
+                        ofHidden.update(from: hiddenGradient.pointer + at, count: size)
+                        pn_silu_gate_backward(
+                            size, type.widened(gates.pointer + gate, count: size, in: room),
+                            type.widened(values.pointer + value, count: size, in: room + size), ofHidden,
+                            gradients[0].storage.pointer + gate,
+                            gradients[gradients.count - 1].storage.pointer + value)
+                    }
+                }
+            }
+            for (node, gradient) in zip(nodes, gradients) { node?.add(gradient) }
+        }
+    }
+    return switch Precision.ofProduct(rows: layout.rows, columns: weight.shape[0], inner: inner) {
+    case .fp32: product(Float.self)
+    case .bf16: product(BFloat16.self)
+    }
+}
+
+/// silu(gate) * value, element by element, in the type of matmul inputs.
+private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
+    gate: Rounded<Source>, value: Rounded<Source>, _ layout: GateLayout, as type: Element.Type
+) -> Rounded<Element> {
+    type.computed(count: layout.rows * layout.inner) { range, out in
+        layout.forEachRun(in: range) { at, size, gateAt, valueAt in
+            withWorkspace(2 * size) { room in
+                pn_silu_gate_forward(
+                    size, Source.widened(gate.pointer + gateAt, count: size, in: room),
+                    Source.widened(value.pointer + valueAt, count: size, in: room + size),
+                    out + (at - range.lowerBound))
+            }
+        }
+    }
+}
+
+/// silu(gate) * value, element by element; without a gradient.
+public func gatedProduct(gate: Tensor, value: Tensor) -> Tensor {
+    precondition(gate.shape == value.shape, "gatedProduct: shapes \(gate.shape) and \(value.shape) differ")
+    let out = Tensor(uninitialized: gate.shape)
+    parallelChunks(gate.count, of: elementsPerChunk) { range in
+        let at = range.lowerBound
+        pn_silu_gate_forward(range.count, gate.pointer + at, value.pointer + at, out.storage.pointer + at)
+    }
+    return out
+}
