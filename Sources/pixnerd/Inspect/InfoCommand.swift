@@ -15,7 +15,8 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the \
             cost of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints \
-            how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint.
+            how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint; for the \
+            directory of a Qwen3, the cost of encoding a prompt.
 
             Without a checkpoint, prints the processor, instruction set, threads, the library that does the matrix \
             multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its \
@@ -25,6 +26,7 @@ struct InfoCommand: ParsableCommand {
               pixnerd info model.ckpt --size 512
               pixnerd info dinov2_vitb14_pretrain.pth
               pixnerd info sd-vae-ft-mse
+              pixnerd info Qwen3-1.7B
             """)
 
     @Argument(
@@ -59,6 +61,12 @@ struct InfoCommand: ParsableCommand {
                 file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16,
                 naming: Flags.name)
             try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
+            return
+        }
+        if TextEncoderDirectory.isTextEncoder(path: path) {
+            guard size == nil else { throw CommandError("--size is of images, and \(path) encodes text; leave it out.") }
+            let summary = try TextEncoderSummary(TextEncoderDirectory(path: path), naming: Flags.name)
+            try show(summary) { TextEncoderReport(summary, everyTensor: tensors).text }
             return
         }
         if AutoencoderCheckpoint.isAutoencoder(path: path) {

@@ -32,6 +32,9 @@ struct VerifyCommand: ParsableCommand {
             For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
             latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
+            For the directory of a Qwen3, REFERENCE holds ids and mask [P, L] and hidden [P, L, E], the rows after the \
+            last norm, and optionally empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
+
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors \\
                 --repa-layer 8 --repa-weight 0.5
@@ -39,6 +42,7 @@ struct VerifyCommand: ParsableCommand {
               pixnerd verify pt_inception-2015-12-05-6726825d.pth pool.safetensors \\
                 --tolerance 1e-3
               pixnerd verify sd-vae-ft-mse vae-reference.safetensors
+              pixnerd verify Qwen3-1.7B text-reference.safetensors
             """)
 
     @Argument(
@@ -112,12 +116,18 @@ struct VerifyCommand: ParsableCommand {
             try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
             return
         }
+        guard !TextEncoderCheck.isReference(file) else {
+            let encoder = try TextEncoderDirectory(path: checkpoint).load(keepsWeights: false)
+            try report(TextEncoderCheck(encoder, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
         let checkpoint = try DenoiserCheckpoint(path: checkpoint)
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
                 "\(reference) holds neither velocity nor train.loss, nor image with tokens, pool or mean, nor latent "
-                    + "with decoded; see pixnerd verify --help for the contents of a reference."
+                    + "with decoded, nor ids with mask and hidden; see pixnerd verify --help for the contents of a "
+                    + "reference."
             )
         }
         var comparisons: [Comparison] = []

@@ -1,0 +1,44 @@
+import Foundation
+import PixNerdInspection
+import PixNerdSupport
+
+/// The text of a text encoder's summary.
+struct TextEncoderReport {
+    let text: String
+
+    init(_ summary: TextEncoderSummary, everyTensor: Bool) {
+        let sizes = summary.architecture
+        let files = listed(summary.files.prefix(4), of: summary.files.count)
+        var rows = [
+            ("directory", summary.path), ("weights", files),
+            ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)), ("integrity", summary.integrity),
+            ("text encoder", summary.name),
+            (
+                "",
+                "width \(sizes.width), depth \(sizes.depth), heads \(sizes.heads) of \(sizes.headWidth), key heads "
+                    + "\(sizes.keyHeads), feed-forward layers of \(sizes.feedForwardWidth)"
+            ),
+            ("", "\(sizes.vocabulary) tokens, rotary base \(sizes.theta)"),
+            ("parameters", String(summary.parameters)), ("fingerprint", summary.fingerprint),
+        ]
+        if let problem = summary.problem { rows.append(("not usable", problem)) }
+        rows += [
+            (
+                "one prompt",
+                "\(summary.length) tokens: "
+                    + String(format: "%.3f G multiply-adds, ", Double(summary.multiplyAdds) / 1e9)
+                    + String(format: "%.0f KB of rows", Double(summary.rowBytes) / 1e3)
+            ),
+            (
+                "memory",
+                summary.keptBytes.map {
+                    "its weights take \(gigabytes(Double($0))) as float32 and are kept while texts are encoded in each step"
+                } ?? "its weights are read from the files for each group of prompts and are not kept"
+            ),
+        ]
+        let tensors =
+            everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
+        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
+        text = lines.map { printable($0) }.joined(separator: "\n")
+    }
+}
