@@ -33,7 +33,7 @@ public enum ShapesDataset {
                 .invalidValue, found: "images of \(size) x \(size) pixels were requested",
                 expected: "a side of 8 to 4096")
         }
-        try makeFolders(in: directory)
+        try makeFolders(classes, in: directory)
         let failure = FirstFailure()
         DispatchQueue.concurrentPerform(iterations: imagesPerClass) { index in
             guard failure.error == nil else { return }
@@ -64,23 +64,28 @@ public enum ShapesDataset {
         return ShapeScene(outline: outlines[label], drawnFrom: &stream).rendered(size: size)
     }
 
-    private static func makeFolders(in directory: String) throws {
+    /// Checks that a folder does not exist or is empty.
+    private static func expectNewFolder(_ directory: String) throws {
         let manager = FileManager.default
         var isFolder: ObjCBool = false
-        if manager.fileExists(atPath: directory, isDirectory: &isFolder) {
-            guard isFolder.boolValue else {
-                throw PixNerdError(
-                    .alreadyExists, "\(directory)", found: "is a file", expected: "a new folder for the pictures")
-            }
-            guard try manager.contentsOfDirectory(atPath: directory).isEmpty else {
-                throw PixNerdError(
-                    .alreadyExists, "The folder \(directory)", found: "is not empty",
-                    advice: "name a new one, or empty it first")
-            }
+        guard manager.fileExists(atPath: directory, isDirectory: &isFolder) else { return }
+        guard isFolder.boolValue else {
+            throw PixNerdError(
+                .alreadyExists, "\(directory)", found: "is a file", expected: "a new folder for the pictures")
         }
-        for name in classes {
+        guard try manager.contentsOfDirectory(atPath: directory).isEmpty else {
+            throw PixNerdError(
+                .alreadyExists, "The folder \(directory)", found: "is not empty",
+                advice: "name a new one, or empty it first")
+        }
+    }
+
+    static func makeFolders(_ names: [String], in directory: String) throws {
+        try expectNewFolder(directory)
+        for name in names {
             do {
-                try manager.createDirectory(atPath: joined(directory, name), withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(
+                    atPath: joined(directory, name), withIntermediateDirectories: true)
             } catch {
                 throw PixNerdError(
                     .system, "The folder \(joined(directory, name))", found: "cannot be made: \(systemReason())")
@@ -92,7 +97,7 @@ public enum ShapesDataset {
 /// The first error of parallel work.
 ///
 /// `@unchecked Sendable`: the error is accessed only while the lock is held.
-private final class FirstFailure: @unchecked Sendable {
+final class FirstFailure: @unchecked Sendable {
     private let lock = NSLock()
     private var first: (any Error)?
 

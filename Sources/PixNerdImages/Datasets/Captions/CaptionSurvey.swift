@@ -88,7 +88,7 @@ public struct CaptionSurvey: Sendable {
             }
             throw PixNerdError(
                 .malformed, "\(file)",
-                found: "is not UTF-8 text" + (count == 1 ? "" : " and neither are \(count - 1) other captions"),
+                found: "is not UTF-8 text" + (count == 1 ? "" : ", like \(counted(count - 1, "other caption"))"),
                 advice: "convert it, for example with iconv")
         case .ambiguous(let files):
             throw PixNerdError(
@@ -112,7 +112,8 @@ public struct CaptionSurvey: Sendable {
         advice = advice + "\(Setting.skipsUncaptioned)"
         if missing == collection.samples.count { advice = "put a text file beside each, or a metadata.jsonl" }
         if unmatchedRows.count > 0 {
-            advice = advice + "; \(counted(unmatchedRows.count, "row")) of tables name no picture: \(unmatchedRows.list)"
+            advice =
+                advice + "; \(counted(unmatchedRows.count, "row")) of tables name no picture: \(unmatchedRows.list)"
         }
         if unreadTables.count > 0 {
             advice = advice + "; \(unreadTables.list) cannot be read: write it as metadata.jsonl"

@@ -165,7 +165,9 @@ struct CSVReader {
 
     private mutating func plainField() -> [UInt8] {
         let end =
-            bytes[place...].firstIndex { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
+            bytes[place...].firstIndex {
+                $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r")
+            }
             ?? bytes.endIndex
         defer { place = end }
         return Array(bytes[place..<end])
