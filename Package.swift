@@ -75,7 +75,7 @@ let package = Package(
         module("Optimization", ["Distributed", "Tensors"]),
         module("Diffusion", ["Layers", "Optimization", "Tensors"]),
         // Networks, and the spaces that diffusion happens in
-        module("Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors"]),
+        module("Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors", "Text"]),
         module("Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors"]),
         // What is done with them
         module("Precompute", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),

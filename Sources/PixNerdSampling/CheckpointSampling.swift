@@ -42,7 +42,8 @@ public struct CheckpointSampling: Sendable {
             notices.append(checkpoint.noEMANotice)
         }
         loaded = try checkpoint.load(
-            weights, autoencoder: options.autoencoder, allowsOther: options.allowsOtherAutoencoder)
+            weights, autoencoder: options.autoencoder, allowsOther: options.allowsOtherAutoencoder,
+            text: { try TextEncoderUse(of: checkpoint, $0, options) })
         let choice = try SizeChoice(loaded, checkpoint, options, name: path)
         (denoiser, size, route) = (choice.denoiser, choice.size, choice.route)
         if size.isCropped {

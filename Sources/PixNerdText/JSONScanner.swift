@@ -64,10 +64,16 @@ struct JSONScanner {
         _ opening: Unicode.Scalar, _ closing: Unicode.Scalar, _ element: (inout JSONScanner) throws -> Void
     ) throws {
         try take(opening)
-        if isNext(closing) { return place += 1 }
+        if isNext(closing) {
+            place += 1
+            return
+        }
         while true {
             try element(&self)
-            if isNext(closing) { return place += 1 }
+            if isNext(closing) {
+                place += 1
+                return
+            }
             try take(",")
         }
     }

@@ -121,6 +121,18 @@ public struct MemoryEstimate: Sendable {
         activationCount += 4 * tokens * width
     }
 
+    /// Adds a text encoder that runs during training.
+    ///
+    /// - Parameters:
+    ///   - texts: number of texts that are encoded together.
+    ///   - length: number of tokens of each.
+    mutating func add(_ encoder: Qwen3Architecture, texts: Int, length: Int) {
+        // A large encoder is read layer by layer.
+        stateCount += CheckedInt(min(encoder.widenedBytes, Qwen3.mostKeptBytes))
+        let tokens = CheckedInt(texts) * CheckedInt(length)
+        activationCount += 4 * tokens * (2 * CheckedInt(encoder.width) + 3 * CheckedInt(encoder.feedForwardWidth))
+    }
+
     /// Adds images that are resized to another side for their patches to be decoded at it, with their noise and the
     /// point between them.
     mutating func addFields(side: Int, batch: Int) {

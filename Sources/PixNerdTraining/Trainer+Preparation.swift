@@ -33,12 +33,15 @@ extension Trainer {
         let preparation = try communicator.agree {
             let preparation = try prepared(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
             try configuration.precision.check()
-            try configuration.checkSizes(classes: preparation.pictures.classes.count)
+            try configuration.checkSizes(classes: preparation.pictures.promptCount)
             try checkRanks(preparation, communicator)
             return preparation
         }
         var pictures = Fingerprint()
         for sample in preparation.pictures.samples { pictures.add("\(sample.name) \(sample.label)") }
+        if let captions = preparation.pictures.captions {
+            for place in 0..<captions.count { for caption in captions[place] { pictures.add(caption) } }
+        }
         try communicator.expectSame(
             "list of images", pictures.text, advice: "set data.root to the same images on all machines")
         return preparation
@@ -78,7 +81,7 @@ extension Trainer {
         memory.addLoading(
             configuration.data, side: preparation.loadedSize, batch: configuration.plan(communicator).sizes.max() ?? 1)
         if training.previewEvery > 0, communicator.isRoot {
-            let images = configuration.previewImages(classes: preparation.pictures.classes.count)
+            let images = configuration.previewImages(classes: preparation.pictures.promptCount)
             memory.addPreviews(images: images, side: configuration.data.imageSize)
         }
         if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
@@ -152,4 +155,9 @@ extension Configuration {
             step: training.batchSize, most: training.batchSize / training.accumulate, rank: communicator.rank,
             ranks: communicator.size)
     }
+}
+
+extension ImageCollection {
+    /// Number of classes, or of images with captions, that previews may show.
+    fileprivate var promptCount: Int { captions?.count ?? classes.count }
 }

@@ -28,6 +28,12 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var fieldRatio = 2
     /// Number of classes; 0 for as many as the folder has.
     public var classes = 0
+    /// Number of transformer blocks over the rows of a text.
+    public var textBlocks = 2
+    /// Width of the rows of a text encoder; 0 for a model of classes.
+    public var textWidth = 0
+    /// Number of rows of a text.
+    public var textLength = 128
 
     public init() {}
 }

@@ -33,6 +33,8 @@ public enum KnownDenoisers {
     public static func architecture(
         _ options: DenoiserOptions, channels: Int
     ) throws -> any TrainableArchitecture {
-        try PixNerdArchitecture(options, channels: channels)
+        options.textWidth > 0
+            ? try TextPixNerdArchitecture(options, channels: channels)
+            : try PixNerdArchitecture(options, channels: channels)
     }
 }

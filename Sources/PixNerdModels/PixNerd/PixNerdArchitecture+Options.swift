@@ -1,7 +1,8 @@
 import PixNerdSupport
 
 extension DenoiserOptions {
-    /// The published sizes by name, with patches of 16 pixels (PixNerd, arXiv 2507.23268, table 1).
+    /// The published sizes by name, with patches of 16 pixels (PixNerd, arXiv 2507.23268, table 1); XXL/16 is the
+    /// text-to-image model.
     public static let presets: [String: DenoiserOptions] = {
         func sizes(_ hidden: Int, _ heads: Int, _ blocks: Int, _ conditioned: Int) -> DenoiserOptions {
             var options = DenoiserOptions()
@@ -10,8 +11,11 @@ extension DenoiserOptions {
             (options.patchSize, options.fieldWidth, options.fieldRatio) = (16, 64, 2)
             return options
         }
+        var text = sizes(1536, 24, 18, 16)
+        text.textBlocks = 4
         return [
             "B/16": sizes(768, 12, 14, 12), "L/16": sizes(1024, 16, 24, 22), "XL/16": sizes(1152, 16, 30, 26),
+            "XXL/16": text,
         ]
     }()
 
@@ -21,6 +25,7 @@ extension DenoiserOptions {
         (hiddenSize, heads) = (sizes.hiddenSize, sizes.heads)
         (blocks, conditionedBlocks) = (sizes.blocks, sizes.conditionedBlocks)
         (patchSize, fieldWidth, fieldRatio) = (sizes.patchSize, sizes.fieldWidth, sizes.fieldRatio)
+        textBlocks = sizes.textBlocks
     }
 }
 

@@ -9,6 +9,8 @@ extension TextPixNerdArchitecture: TrainableArchitecture {
     public var tokenBlocks: Int { encoderBlocks }
     public var decodesFields: Bool { true }
     public var takesText: Bool { true }
+    /// The published checkpoint was trained at 512 pixels last, which its tensors do not tell.
+    public var trainedSide: Int? { (try? self == TextPixNerdArchitecture()) == true ? 512 : nil }
     public var isPublishedForFields: Bool { true }
 
     /// The published demo: 25 steps of Adams of order 2, guidance 4 at all times but 0, shift 3.

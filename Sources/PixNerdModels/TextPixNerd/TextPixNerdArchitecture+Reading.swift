@@ -55,6 +55,29 @@ extension TextPixNerdArchitecture {
             textWidth: shape("y_embedder.proj.weight", 2)[1], textLength: positions[1])
     }
 
+    /// The sizes that a configuration asks for.
+    ///
+    /// - Parameters:
+    ///   - options: The model section, with the width and number of the text's rows.
+    ///   - channels: Channels of the data.
+    /// - Throws: `PixNerdError` naming the size that is not valid.
+    init(_ options: DenoiserOptions, channels: Int) throws {
+        guard options.head == .field else {
+            throw PixNerdError(
+                .mismatch, "model.head", found: "is linear, which models of captions do not have", advice: "remove it")
+        }
+        guard options.conditionedBlocks < options.blocks else {
+            throw PixNerdError(
+                .invalidValue, "model.num_cond_blocks", found: "is \(options.conditionedBlocks)",
+                expected: "less than model.num_blocks, \(options.blocks), whose other blocks are those of the field")
+        }
+        try self.init(
+            hiddenSize: options.hiddenSize, heads: options.heads, encoderBlocks: options.conditionedBlocks,
+            decoderBlocks: options.blocks - options.conditionedBlocks, textBlocks: options.textBlocks,
+            patchSize: options.patchSize, channels: channels, fieldWidth: options.fieldWidth,
+            fieldRatio: options.fieldRatio, textWidth: options.textWidth, textLength: options.textLength)
+    }
+
     /// A published size.
     ///
     /// - Parameter preset: `XXL/16`, the only one.

@@ -3,7 +3,7 @@ import PixNerdSupport
 extension Configuration {
     /// Checks what depends on the machine or on several keys, before anything is allocated.
     ///
-    /// - Parameter classes: number of classes of the images.
+    /// - Parameter classes: number of classes of the images; of captions, if the model is conditioned on them.
     /// - Throws: `PixNerdError` naming the key.
     func checkSizes(classes: Int) throws {
         let most = SizeLimits.threadsHere

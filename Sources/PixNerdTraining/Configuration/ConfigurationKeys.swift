@@ -25,7 +25,8 @@ extension Configuration {
         ConfigurationKey("space", \.space, "space of diffusion: pixel or latent (see latent.vae)"),
 
         ConfigurationKey(
-            "model.preset", \.model.preset, "B/16, L/16 or XL/16; other model keys override single sizes of it",
+            "model.preset", \.model.preset,
+            "B/16, L/16, XL/16, or XXL/16 of the text model; other model keys override single sizes of it",
             limits:
                 "that names a preset (\(DenoiserOptions.presets.keys.sorted().joined(separator: ", "))), or empty"
         ) { $0.isEmpty || DenoiserOptions.presets[$0] != nil },
@@ -44,6 +45,9 @@ extension Configuration {
         .count(
             "model.nerf_mlpratio", \.model.fieldRatio, 1...SizeLimits.ratio,
             "ratio of the hidden width of the field to its width"),
+        .count(
+            "model.num_text_blocks", \.model.textBlocks, 0...SizeLimits.blocks,
+            "transformer blocks over the rows of a text, in a model of captions (see text.encoder)"),
         .count(
             "model.num_classes", \.model.classes, 0...SizeLimits.classes,
             "number of classes; 0 for the number in the data"),
@@ -259,6 +263,13 @@ extension Configuration {
         let names = ["precision", "space", "training.field_sizes", "training.recompute"]
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
+        }
+    }
+
+    /// The first key of captions whose value is not the default, to refuse it for a model of classes.
+    var firstCaptionKeyInUse: String? {
+        differences(from: Configuration()).map(\.key.name).first {
+            $0.hasPrefix("data.caption") || $0 == "data.skip_uncaptioned" || $0.hasPrefix("text.")
         }
     }
 

@@ -16,6 +16,8 @@ struct DenoiserPreparation: TrainingPreparation {
     /// training size, which the features are computed at.
     let loadedSize: Int
     let space: TrainingSpace
+    /// The source of the captions' rows; nil for a model of classes.
+    let text: TextSource?
     /// The features that tokens are aligned with; nil for none.
     let features: FeatureSource?
     let architecture: any TrainableArchitecture
@@ -29,14 +31,14 @@ struct DenoiserPreparation: TrainingPreparation {
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
-        pictures = try ImageCollection.open(root: configuration.data.root)
-        let classes = pictures.classes.count
-        if configuration.model.classes == 0 { configuration.model.classes = classes }
-        guard configuration.model.classes >= classes else {
-            throw PixNerdError(
-                .mismatch, "model.num_classes",
-                found: "is \(configuration.model.classes), but \(pictures.root) has \(classes) classes",
-                advice: "remove it, or set it to at least \(classes)")
+        pictures = try Self.pictures(configuration)
+        text = try TextSource(configuration, pictures)
+        if let text {
+            (configuration.model.textWidth, configuration.model.textLength) = (
+                text.recorded.encoder.width, configuration.text.length
+            )
+        } else {
+            try Self.checkClasses(&configuration, pictures)
         }
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
@@ -51,8 +53,38 @@ struct DenoiserPreparation: TrainingPreparation {
         features = try FeatureSource(configuration, pictures, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
-        memory = Self.memory(configuration, architecture, space, features)
+        memory = Self.memory(configuration, architecture, space, features, text)
         self.configuration = configuration
+    }
+
+    /// The images, with captions if the model is conditioned on them.
+    private static func pictures(_ configuration: Configuration) throws -> ImageCollection {
+        let data = configuration.data
+        guard configuration.text.isOn else {
+            if let key = configuration.firstCaptionKeyInUse {
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but neither text.encoder nor text.cache is",
+                    advice: "set one of them to condition on captions, or remove the key")
+            }
+            return try ImageCollection.open(root: data.root)
+        }
+        return try ImageCollection.open(
+            root: data.root,
+            captions: CaptionOptions(
+                key: data.captionKey.isEmpty ? nil : data.captionKey,
+                template: data.captionTemplate.isEmpty ? nil : data.captionTemplate,
+                keepsNewline: data.captionNewline, skipsUncaptioned: data.skipUncaptioned))
+    }
+
+    private static func checkClasses(_ configuration: inout Configuration, _ pictures: ImageCollection) throws {
+        let classes = pictures.classes.count
+        if configuration.model.classes == 0 { configuration.model.classes = classes }
+        guard configuration.model.classes >= classes else {
+            throw PixNerdError(
+                .mismatch, "model.num_classes",
+                found: "is \(configuration.model.classes), but \(pictures.root) has \(classes) classes",
+                advice: "remove it, or set it to at least \(classes)")
+        }
     }
 
     private static func checkFieldSizes(_ configuration: Configuration) throws {
@@ -81,7 +113,7 @@ struct DenoiserPreparation: TrainingPreparation {
 
     private static func memory(
         _ configuration: Configuration, _ architecture: any TrainableArchitecture, _ space: TrainingSpace,
-        _ features: FeatureSource?
+        _ features: FeatureSource?, _ text: TextSource?
     ) -> MemoryEstimate {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
@@ -97,6 +129,7 @@ struct DenoiserPreparation: TrainingPreparation {
                 tokens: (CheckedInt(batch) * CheckedInt(side) * CheckedInt(side)).clamped)
             if let encoder = features.encoder { estimate.add(encoder, grid: side, precision: configuration.precision) }
         }
+        if let encoder = text?.encoder { estimate.add(encoder, texts: batch, length: configuration.text.length) }
         if let autoencoder = space.autoencoder {
             estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: space.cache == nil)
         }
@@ -108,13 +141,18 @@ struct DenoiserPreparation: TrainingPreparation {
         let side = size / space.space.reduction
         let giga = Double(architecture.multiplyAdds(height: side, width: side)) / 1e9
         var lines = [
-            ("images", "\(pictures.samples.count) in \(pictures.classes.count) classes, at \(size) x \(size)"),
+            (
+                "images",
+                "\(pictures.samples.count) \(text == nil ? "in \(pictures.classes.count) classes" : "with captions"), at "
+                    + "\(size) x \(size)"
+            ),
             (
                 "model",
                 "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds per image"
                     + (architecture.decodesFields ? "" : ", linear head")
             ),
         ]
+        if let text { lines.append(("text", text.description)) }
         if let text = space.description { lines.append(("latents", text)) }
         if let features {
             lines.append(("aligned", "block \(configuration.repa.layer) with \(features.description)"))
@@ -138,13 +176,16 @@ struct DenoiserPreparation: TrainingPreparation {
     /// Converts the classes of the images to the model's condition.
     private var conditioner: any Conditioner {
         get throws {
-            try architecture.conditioner(ConditionerSources(classNames: pictures.classes, origin: pictures.root))
+            try architecture.conditioner(
+                ConditionerSources(
+                    classNames: pictures.classes, text: text?.use ?? TextEncoderUse(), origin: pictures.root))
         }
     }
 
     func load(_ directory: String, _ origins: TrainingOrigins) throws -> any TrainingTask {
         try space.expectSame(as: origins.autoencoder, directory, allowsOther: allowsOtherAutoencoder)
         let checkpoint = try DenoiserCheckpoint(path: directory)
+        try checkText(origins.text, directory)
         let model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
         guard architecture.isSame(as: try checkpoint.architecture(.raw)), let model = model as? any AlignableDenoiser
         else {
@@ -156,6 +197,18 @@ struct DenoiserPreparation: TrainingPreparation {
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
         return DenoiserTask(self, model, try conditioner, alignment)
+    }
+
+    /// Checks that a checkpoint was trained with the text encoder of the configuration.
+    private func checkText(_ recorded: RecordedTextEncoder?, _ directory: String) throws {
+        guard let recorded, let own = text?.recorded else { return }
+        guard recorded.encoder.isSame(as: own.encoder), recorded.emptyPrompt == own.emptyPrompt else {
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found: "was trained with the text encoder \(recorded.encoder.text), with an empty prompt that "
+                    + "\(recorded.emptyPrompt.rawValue)",
+                advice: "resume with the run's own text section, or choose another name for a new run")
+        }
     }
 
     /// The projector of a checkpoint, checked against the run's features.

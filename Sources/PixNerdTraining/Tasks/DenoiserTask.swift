@@ -38,7 +38,8 @@ final class DenoiserTask: TrainingTask {
     var companions: [Parameter] { alignment?.projector.parameters ?? [] }
     var origins: TrainingOrigins {
         TrainingOrigins(
-            encoder: preparation.features?.fingerprint, autoencoder: preparation.space.autoencoder?.identity)
+            encoder: preparation.features?.fingerprint, text: preparation.text?.recorded,
+            autoencoder: preparation.space.autoencoder?.identity)
     }
 
     /// A batch, and the denoiser that its step trains.
@@ -81,7 +82,8 @@ final class DenoiserTask: TrainingTask {
             var numbers = stream(.times, index)
             return shiftedTime(training.timeSampling.draw(&numbers), by: training.timeShift)
         }
-        let condition = try conditioner.condition(loaded.labels.map(Prompt.label)) { index in
+        let prompts = loaded.captions.map { $0.map(Prompt.text) } ?? loaded.labels.map(Prompt.label)
+        let condition = try conditioner.condition(prompts) { index in
             var numbers = stream(.labelDropout, index)
             return numbers.nextUniform() < training.labelDropout
         }
@@ -121,10 +123,26 @@ final class DenoiserTask: TrainingTask {
             ofPatch: shape[2] / grid, shape[3] / grid, atMost: preparation.architecture.patchSize, &stream)
     }
 
-    /// Samples images of the first classes with fixed seeds.
+    /// The prompts of previews: the first classes, the lines of a file, or captions from all over the data.
+    private func previewPrompts() throws -> [Prompt] {
+        let (sampling, pictures) = (configuration.sampling, preparation.pictures)
+        guard let captions = pictures.captions else {
+            return Array(conditioner.allPrompts.prefix(min(sampling.classes, pictures.classes.count)))
+        }
+        guard sampling.prompts.isEmpty else {
+            return try PromptFile.lines(sampling.prompts).prefix(sampling.classes).map(Prompt.text)
+        }
+        var prompts: [Prompt] = []
+        for place in pictures.evenPlaces(sampling.classes) {
+            if let prompt = captions[place].first.map(Prompt.text), !prompts.contains(prompt) { prompts.append(prompt) }
+        }
+        return prompts
+    }
+
+    /// Samples images of some prompts with fixed seeds.
     func preview() throws -> RGBImage {
-        let (sampling, classes) = (configuration.sampling, preparation.pictures.classes)
-        let prompts = Array(conditioner.allPrompts.prefix(min(sampling.classes, classes.count)))
+        let sampling = configuration.sampling
+        let prompts = try previewPrompts()
         let size = configuration.data.imageSize
         let conditions = TrainedConditions(dropout: configuration.training.labelDropout)
         // Guidance doubles the batch, so half a batch takes no more memory than training.
@@ -135,8 +153,9 @@ final class DenoiserTask: TrainingTask {
             batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
         ).images()
         let rows = prompts.enumerated().map { row, prompt in
-            (
-                label: Optional(conditioner.name(of: prompt)),
+            let name = conditioner.name(of: prompt)
+            return (
+                label: ImageGrid.canDraw(name) ? name : nil,
                 images: Array(sampled[row * sampling.perClass..<(row + 1) * sampling.perClass])
             )
         }
@@ -148,7 +167,6 @@ final class DenoiserTask: TrainingTask {
         var metadata = metadata.merging(
             [
                 "architecture": try JSON.text(preparation.architecture),
-                "classes": try JSON.text(preparation.pictures.classes),
                 // The settings of previews, which are the defaults for sampling the model.
                 "guidance": String(sampling.guidance),
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
@@ -159,6 +177,11 @@ final class DenoiserTask: TrainingTask {
                     .joined(separator: ","),
             ]
         ) { own, _ in own }
+        if let text = preparation.text {
+            metadata[RecordedTextEncoder.key] = try JSON.text(text.recorded)
+        } else {
+            metadata["classes"] = try JSON.text(preparation.pictures.classes)
+        }
         if let autoencoder = preparation.space.autoencoder {
             metadata[DenoiserCheckpoint.autoencoderKey] = autoencoder.identity.json
         }

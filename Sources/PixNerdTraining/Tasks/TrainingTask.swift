@@ -57,6 +57,8 @@ enum WeightSet {
 struct TrainingOrigins: Codable, Equatable {
     /// Fingerprint of the encoder that tokens are aligned with.
     var encoder: String?
+    /// Text encoder of the captions, and how it is used.
+    var text: RecordedTextEncoder?
     /// Autoencoder of the latents.
     var autoencoder: AutoencoderIdentity?
     /// Fingerprint of the network of the perceptual loss.

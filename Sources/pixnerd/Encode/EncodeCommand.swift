@@ -2,11 +2,12 @@ import ArgumentParser
 
 struct EncodeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "encode", abstract: "Precomputes features or latents for training.",
+        commandName: "encode", abstract: "Precomputes features, latents or rows of captions for training.",
         discussion: """
               pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine \\
                 --out datasets/mine-features
               pixnerd encode latents sd-vae-ft-ema datasets/mine --out datasets/mine-latents
+              pixnerd encode text Qwen3-0.6B datasets/mine --out datasets/mine-text
             """,
-        subcommands: [EncodeFeaturesCommand.self, EncodeLatentsCommand.self])
+        subcommands: [EncodeFeaturesCommand.self, EncodeLatentsCommand.self, EncodeTextCommand.self])
 }

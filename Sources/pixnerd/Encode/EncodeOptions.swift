@@ -46,19 +46,7 @@ struct EncodeOptions: ParsableArguments {
         _ work: (_ batch: Int, ShardWatcher) throws -> ShardProgress
     ) throws {
         for remark in images.remarks { logger.warning("\(pictures): \(remark)") }
-        let progress = ProgressBar(total: images.samples.count)
-        let start = Date()
-        var first: Int?
-        var watcher = ShardWatcher()
-        watcher.unreadable = { logger.warning("Skipping an unreadable image, as training does: \($0)") }
-        watcher.remark = { logger.warning("\($0)") }
-        watcher.progress = { [batch] done in
-            let begin = first ?? done - batch
-            first = begin
-            let rate = Double(done - begin) / max(Date().timeIntervalSince(start), 1e-9)
-            progress.show(done, String(format: "%.1f images/s", rate))
-        }
-        watcher.shouldStop = Interruption.watch()
+        let watcher = ShardWatcher(total: images.samples.count, unit: "images", batch: batch, logger: logger)
         let result = try work(batch, watcher)
         ProgressBar.breakLine()
         print(

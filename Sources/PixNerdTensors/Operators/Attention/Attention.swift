@@ -206,7 +206,8 @@ struct AttentionLayout {
                         into: target.values.pointer, stride: target.values.stride)
                     // dQ = dS K and dK += dS^T Q
                     MatrixProduct.onThisThread(
-                        rows: rows, columns: headWidth, inner: part.count, Matrix(roundedGradient + first, stride: keys),
+                        rows: rows, columns: headWidth, inner: part.count,
+                        Matrix(roundedGradient + first, stride: keys),
                         part.keys(item), beta: first == 0 ? 0 : 1,
                         into: queryGradient.pointer + row * queryGradient.stride, stride: queryGradient.stride)
                     MatrixProduct.onThisThread(

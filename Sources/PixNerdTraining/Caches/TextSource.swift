@@ -1,0 +1,100 @@
+import PixNerdImages
+import PixNerdModels
+import PixNerdPrecompute
+import PixNerdSupport
+import PixNerdTensors
+
+/// The source of the rows that a run's captions become: a text encoder that runs during training, or a cache.
+struct TextSource {
+    /// How a conditioner uses it.
+    let use: TextEncoderUse
+    /// What checkpoints record.
+    let recorded: RecordedTextEncoder
+    /// The encoder that runs during training; nil for a cache.
+    let encoder: Qwen3Architecture?
+    /// Encoder, source and captions in words.
+    let description: String
+
+    /// Number of captions whose tokens are counted.
+    private static let lookedAt = 10_000
+
+    /// Opens the source that a configuration names; nil if the run has no captions.
+    ///
+    /// - Throws: `PixNerdError` if the encoder or the cache cannot be read or does not fit the run.
+    init?(_ configuration: Configuration, _ pictures: ImageCollection) throws {
+        let text = configuration.text
+        guard text.isOn, let captions = pictures.captions else { return nil }
+        let encoder =
+            text.encoder.isEmpty ? nil : try TextEncoder(path: text.encoder, keepsWeights: text.cache.isEmpty)
+        let source: any TextEncoding
+        if text.cache.isEmpty {
+            source = encoder!
+            self.encoder = encoder!.architecture
+        } else {
+            let cache = try Self.cache(text, encoder)
+            try Self.check(cache, holds: captions)
+            source = CachedTexts(cache: cache, encoder: encoder)
+            self.encoder = nil
+        }
+        use = TextEncoderUse(source, emptyPrompt: text.emptyPrompt)
+        recorded = RecordedTextEncoder(encoder: source.identity, emptyPrompt: text.emptyPrompt)
+        let places = pictures.evenPlaces(Self.lookedAt)
+        let cut = places.count { place in captions[place].contains { encoder?.cutOff($0, length: text.length) != nil } }
+        description =
+            "\(source.identity.text)" + (text.cache.isEmpty ? "" : ", from \(text.cache)")
+            + ", \(text.length) tokens, the empty prompt \(text.emptyPrompt.rawValue)"
+            + (cut == 0 ? "" : "; longer captions are cut: those of \(cut) of \(places.count) images")
+    }
+
+    private static func cache(_ text: Configuration.TextSection, _ encoder: TextEncoder?) throws -> CaptionCache {
+        let cache = try CaptionCache(path: text.cache)
+        let advice: ErrorText = "regenerate it with pixnerd encode text, or leave text.cache empty"
+        for (key, asked, own) in [
+            ("text.length", String(text.length), String(cache.length)),
+            ("text.empty_prompt", text.emptyPrompt.rawValue, cache.emptyPrompt.rawValue),
+        ] where asked != own {
+            throw PixNerdError(
+                .mismatch, "\(text.cache)", found: "holds captions for \(key) \(own), but \(key) is \(asked)",
+                advice: advice)
+        }
+        if let encoder, !encoder.identity.isSame(as: cache.identity) {
+            throw PixNerdError(
+                .mismatch, "\(text.cache)",
+                found: "holds captions of another encoder, \(cache.identity.text), than text.encoder", advice: advice)
+        }
+        return cache
+    }
+
+    /// Checks that all captions were encoded.
+    private static func check(_ cache: CaptionCache, holds captions: Captions) throws {
+        for place in 0..<captions.count {
+            guard let missing = captions[place].first(where: { !cache.holds($0) }) else { continue }
+            throw PixNerdError(
+                .mismatch, "\(cache.path)", found: "holds no caption '\(missing.prefix(60))', which the data has",
+                advice: "regenerate it with pixnerd encode text")
+        }
+    }
+}
+
+/// Captions from a cache; other texts, such as the prompts of previews, from the encoder if there is one.
+private struct CachedTexts: TextEncoding {
+    let cache: CaptionCache
+    let encoder: TextEncoder?
+
+    var identity: TextEncoderIdentity { encoder?.identity ?? cache.identity }
+
+    func cutOff(_ text: String, length: Int) -> String? { encoder?.cutOff(text, length: length) }
+
+    func rows(
+        of texts: [String], length: Int, emptyPrompt: EmptyPrompt, isCancelled: () -> Bool
+    ) throws -> [Tensor] {
+        let isKnown = texts.map { encoder == nil || cache.holds($0) }
+        func chosen(_ known: Bool) -> [String] { zip(texts, isKnown).filter { $0.1 == known }.map(\.0) }
+        var known = try cache.rows(
+            of: chosen(true), length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)[...]
+        var others =
+            try encoder?.rows(
+                of: chosen(false), length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)[...] ?? []
+        return isKnown.compactMap { $0 ? known.popFirst() : others.popFirst() }
+    }
+}
