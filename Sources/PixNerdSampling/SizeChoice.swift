@@ -28,12 +28,13 @@ struct SizeChoice {
                 expected: "the side of an image in pixels")
         }
         self.trained = trained
+        let isPublished = loaded.architecture.isPublishedForFields && checkpoint.imageSize == nil && trained != nil
         let isElsewhere = options.size.map { $0 != (trained ?? 0, trained ?? 0) } ?? false
         route =
             options.route != .auto
             ? options.route
             : isElsewhere && loaded.architecture.decodesFields
-                && (!fieldSizes.isEmpty || loaded.architecture.isPublishedForFields && checkpoint.imageSize == nil)
+                && (!fieldSizes.isEmpty || isPublished)
                 ? .field : .grid
         denoiser = try Self.denoiser(loaded, route, trained: trained, name)
         size = try Self.size(options, multiple: denoiser.sizeMultiple * loaded.reduction, trained: trained, name)
