@@ -107,7 +107,7 @@ import Testing
         let condition = Self.condition(try file.tensor("y"), nothing: try file.tensor("nothing"))
         let model = try Self.model()
         expectClose(
-            sample(model, noise: try file.tensor("noise"), condition: condition, settings: settings),
+            try sample(model, noise: try file.tensor("noise"), condition: condition, settings: settings),
             try file.tensor(name), .run, name)
         if name == "adams2" { #expect(model.architecture.publishedSampling == settings) }
     }
@@ -120,7 +120,7 @@ import Testing
         let condition = Self.condition(try file.tensor("y"), nothing: try file.tensor("nothing"))
         let route = try #require(model.fieldResampled(trainedSize: 16))
         let noise = try file.tensor("noise_24x32")
-        let x = sample(AnyField(route: route), noise: noise, condition: condition.rows(0..<1), settings: settings)
+        let x = try sample(AnyField(route: route), noise: noise, condition: condition.rows(0..<1), settings: settings)
         expectClose(x, try file.tensor("adams2_24x32"), .run)
     }
 
