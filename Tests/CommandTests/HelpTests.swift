@@ -3,7 +3,9 @@ import Testing
 /// Help, version and usage.
 @Suite struct HelpTests {
     @Test(arguments: [
-        [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"], ["bench"],
+        [], ["train"], ["sample"], ["verify"], ["dataset"], ["dataset", "shapes"], ["dataset", "inspect"],
+        ["dataset", "judge-shapes"],
+        ["bench"],
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
     ])
@@ -49,7 +51,8 @@ import Testing
     /// Examples can be copied verbatim, and paragraphs are wrapped only once.
     @Test(arguments: [
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
-        "dataset inspect", "encode", "encode features", "encode latents", "vae", "vae check", "vae compare",
+        "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "vae", "vae check",
+        "vae compare",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {
         try Workplace.with { place in

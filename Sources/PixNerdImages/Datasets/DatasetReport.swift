@@ -71,6 +71,8 @@ public struct DatasetReport: Sendable, Codable {
     /// Sentences about what else is left out, about a layout that looks like a mistake, and about classes without
     /// images.
     public let remarks: [String]
+    /// The captions of the images; nil if they were not looked at.
+    public let captions: CaptionReport?
 
     /// Reads every image of a collection, on all processors.
     ///
@@ -79,9 +81,11 @@ public struct DatasetReport: Sendable, Codable {
     /// - Parameters:
     ///   - collection: the images.
     ///   - imageSize: the training resolution in pixels, if known.
+    ///   - captions: a summary of the captions, which becomes part of this one.
     ///   - progress: receives the number of images read so far, from time to time.
     public init(
-        inspecting collection: ImageCollection, imageSize: Int? = nil, progress: (_ done: Int) -> Void = { _ in }
+        inspecting collection: ImageCollection, imageSize: Int? = nil, captions: CaptionReport? = nil,
+        progress: (_ done: Int) -> Void = { _ in }
     ) {
         let findings = Self.read(collection, progress)
         let facts = findings.compactMap(\.facts)
@@ -113,6 +117,7 @@ public struct DatasetReport: Sendable, Codable {
         }
         unsupported = collection.unsupported
         remarks = collection.otherRemarks
+        self.captions = captions
     }
 
     /// The result of reading one image.

@@ -2,7 +2,6 @@ import ArgumentParser
 import Foundation
 import PixNerdImages
 import PixNerdSupport
-import PixNerdTraining
 
 struct DatasetInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,10 +11,14 @@ struct DatasetInspectCommand: ParsableCommand {
               pixnerd dataset inspect datasets/shapes --image-size 32 \\
                 --contact-sheet sheet.png
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
+              pixnerd dataset inspect datasets/captioned --captions
             """)
 
-    @Argument(help: "Folder with one folder of images per class, or WebDataset shards.")
+    @Argument(
+        help: "Folder with one folder of images per class, or WebDataset shards; with captions, any folder of images.")
     var root: String
+
+    @OptionGroup var captions: CaptionFlags
 
     @Option(help: "Training size, to count smaller images.")
     var imageSize: Int?
@@ -35,10 +38,12 @@ struct DatasetInspectCommand: ParsableCommand {
 
     func run() throws {
         if let contactSheet { try expectOutput("--contact-sheet", contactSheet, overwrites: overwrite) }
-        let collection = try ImageCollection.open(root: root)
+        let survey = try captions.options.map { try CaptionSurvey(root: root, options: $0) }
+        let collection = try survey?.collection ?? ImageCollection.open(root: root)
+        let captionReport = try survey.map(captions.report(of:))
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
-        let report = DatasetReport(inspecting: collection, imageSize: imageSize) { done in
+        let report = DatasetReport(inspecting: collection, imageSize: imageSize, captions: captionReport) { done in
             // Short work needs no progress bar.
             let seconds = Date().timeIntervalSince(start)
             if seconds > 2 { progress.show(done, String(format: "%.0f images/s", Double(done) / seconds)) }
@@ -66,6 +71,7 @@ struct DatasetInspectCommand: ParsableCommand {
             lines.append(row("width : height", ratio) { String(format: "%.2f", $0) })
         }
         lines += ["", "classes"] + classLines(report.classes)
+        if let captions = report.captions { lines += CaptionText.lines(captions, line: line) }
         lines += ["", "shapes"]
         lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in
             line(name, [report.landscape, report.nearlySquare, report.portrait][place])

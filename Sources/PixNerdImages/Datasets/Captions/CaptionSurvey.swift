@@ -162,7 +162,7 @@ extension ImageCollection {
         return try CaptionSurvey(root: root, options: captions).checked()
     }
 
-    /// The same images with other captions.
+    /// A collection of these images with other captions.
     func with(_ captions: Captions, remarks: [String]) -> ImageCollection {
         ImageCollection(
             root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions,
