@@ -15,7 +15,7 @@ struct CaptionFlags: ParsableArguments {
     var captionTemplate: String?
 
     @Flag(help: "Keep the line break at the end of caption files, which is a token.")
-    var keepNewline = false
+    var captionNewline = false
 
     @Option(help: "Folder of a text encoder, to count captions that are too long for it.")
     var textEncoder: String?
@@ -27,10 +27,10 @@ struct CaptionFlags: ParsableArguments {
 
     /// How captions are read; nil if no option asks for them.
     var options: CaptionOptions? {
-        guard captions || captionKey != nil || captionTemplate != nil || keepNewline || textEncoder != nil else {
+        guard captions || captionKey != nil || captionTemplate != nil || captionNewline || textEncoder != nil else {
             return nil
         }
-        return CaptionOptions(key: captionKey, template: captionTemplate, keepsNewline: keepNewline)
+        return CaptionOptions(key: captionKey, template: captionTemplate, keepsNewline: captionNewline)
     }
 
     func report(of survey: CaptionSurvey) throws -> CaptionReport {

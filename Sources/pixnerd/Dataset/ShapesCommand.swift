@@ -10,8 +10,8 @@ struct ShapesCommand: ParsableCommand {
               pixnerd dataset shapes --out datasets/shapes --size 64
               pixnerd dataset shapes --captions --out datasets/captioned-shapes
 
-            With --captions, OUT/train has pictures of one or two shapes, each with a
-            text such as "a red circle on dark blue". OUT/held-out.txt has prompts for
+            With --captions, OUT/train has pictures of one or two shapes, each with a text
+            such as "a red circle on dark blue". OUT/held-out.txt has prompts for
             combinations of colour and shape that no picture shows.
             """)
 

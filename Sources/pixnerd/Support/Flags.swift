@@ -5,8 +5,7 @@ import PixNerdTraining
 /// The command-line options of the library's settings.
 enum Flags {
     private static let names: [Setting: String] = [
-        .captionKey: "--caption-key", .captionTemplate: "--caption-template",
-        .skipsUncaptioned: "data.skip_uncaptioned",
+        .captionTemplate: "--caption-template", .skipsUncaptioned: "data.skip_uncaptioned or --skip-uncaptioned",
         .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",
         .otherAutoencoder: "--vae-override", .size: "--size", .heads: "--heads", .basePatch: "--base-patch",
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
