@@ -8,14 +8,7 @@ struct CaptionFlags: ParsableArguments {
     @Flag(help: "Look at captions beside the images: a.txt, metadata.jsonl or .csv, .txt or .json in shards.")
     var captions = false
 
-    @Option(help: "The key of captions in JSON, or the column of a table.")
-    var captionKey: String?
-
-    @Option(help: "Captions from the names of class folders, such as 'a photo of a {}'.")
-    var captionTemplate: String?
-
-    @Flag(help: "Keep the line break at the end of caption files, which is a token.")
-    var captionNewline = false
+    @OptionGroup var reading: CaptionArguments
 
     @Option(help: "Folder of a text encoder, to count captions that are too long for it.")
     var textEncoder: String?
@@ -27,10 +20,7 @@ struct CaptionFlags: ParsableArguments {
 
     /// How captions are read; nil if no option asks for them.
     var options: CaptionOptions? {
-        guard captions || captionKey != nil || captionTemplate != nil || captionNewline || textEncoder != nil else {
-            return nil
-        }
-        return CaptionOptions(key: captionKey, template: captionTemplate, keepsNewline: captionNewline)
+        captions || reading.areGiven || textEncoder != nil ? reading.options : nil
     }
 
     func report(of survey: CaptionSurvey) throws -> CaptionReport {

@@ -38,6 +38,9 @@ struct EncodeTextCommand: ParsableCommand {
 
     @OptionGroup var captions: CaptionArguments
 
+    @Flag(help: "The run's data.skip_uncaptioned: leave out images without a caption.")
+    var skipUncaptioned = false
+
     @Option(help: "A file with further texts, one in each line, such as the prompts of previews.")
     var prompts: String?
 
@@ -58,7 +61,9 @@ struct EncodeTextCommand: ParsableCommand {
         threads.apply()
         try precision.check()
         let logger = makeLogger()
-        let collection = try ImageCollection.open(root: pictures, captions: captions.options)
+        var reading = captions.options
+        reading.skipsUncaptioned = skipUncaptioned
+        let collection = try ImageCollection.open(root: pictures, captions: reading)
         for remark in collection.remarks { logger.warning("\(pictures): \(remark)") }
         let found = collection.captions.map { captions in (0..<captions.count).flatMap { captions[$0] } } ?? []
         let texts = try found + (prompts.map { try PromptFile.lines($0) } ?? [])

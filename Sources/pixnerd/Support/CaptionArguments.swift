@@ -16,11 +16,10 @@ struct CaptionArguments: ParsableArguments {
     @Flag(help: "The run's data.caption_newline: keep the newline at the end of caption files.")
     var captionNewline = false
 
-    @Flag(help: "The run's data.skip_uncaptioned: leave out images without a caption.")
-    var skipUncaptioned = false
+    /// Whether one of the options is given.
+    var areGiven: Bool { captionKey != nil || captionTemplate != nil || captionNewline }
 
     var options: CaptionOptions {
-        CaptionOptions(
-            key: captionKey, template: captionTemplate, keepsNewline: captionNewline, skipsUncaptioned: skipUncaptioned)
+        CaptionOptions(key: captionKey, template: captionTemplate, keepsNewline: captionNewline)
     }
 }

@@ -11,7 +11,7 @@ enum Flags {
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .shift: "--shift", .tile: "--vae-tile",
-        .resumedStep: "--step", .captionKey: "--caption-key", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
+        .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]
 
