@@ -64,18 +64,13 @@ struct JSONScanner {
         _ opening: Unicode.Scalar, _ closing: Unicode.Scalar, _ element: (inout JSONScanner) throws -> Void
     ) throws {
         try take(opening)
-        if isNext(closing) {
-            place += 1
-            return
-        }
-        while true {
+        var isFirst = true
+        while !isNext(closing) {
+            if !isFirst { try take(",") }
             try element(&self)
-            if isNext(closing) {
-                place += 1
-                return
-            }
-            try take(",")
+            isFirst = false
         }
+        place += 1
     }
 
     /// Reads a string and appends it as UTF-8.

@@ -125,8 +125,13 @@ private struct Configuration: Encodable {
         let lstrip = false
         let normalized = false
         let rstrip = false
-        let single_word = false
+        let singleWord = false
         let special = true
+
+        private enum CodingKeys: String, CodingKey {
+            case content, lstrip, normalized, rstrip, special
+            case singleWord = "single_word"
+        }
     }
 
     let addedTokensDecoder: [String: Added]

@@ -2,7 +2,7 @@
 ///
 /// The rules are those of the pattern of Qwen2 and Qwen3, `Pieces.pattern`, written out over Unicode scalars: a regular
 /// expression of Swift works on characters and finds other pieces, such as CR LF as one.
-struct Pieces {
+struct Pieces: Sequence {
     /// The pattern as `tokenizer.json` has it.
     static let pattern =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"#
@@ -29,13 +29,14 @@ struct Pieces {
         (self.kinds, self.starts) = (kinds, starts)
     }
 
-    /// Calls `body` with the bytes of each piece in order; together they are the text.
-    func forEach(_ body: (ArraySlice<UInt8>) -> Void) {
+    /// The bytes of each piece in order; together they are the text.
+    func makeIterator() -> AnyIterator<ArraySlice<UInt8>> {
         var start = 0
-        while start < kinds.count {
+        return AnyIterator {
+            guard start < kinds.count else { return nil }
             let end = end(from: start)
-            body(bytes[starts[start]..<starts[end]])
-            start = end
+            defer { start = end }
+            return bytes[starts[start]..<starts[end]]
         }
     }
 

@@ -70,7 +70,7 @@ public struct Tokenizer: Sendable {
                     switch part {
                     case .token(let id): ids.append(Int(id))
                     case .text(let text):
-                        Pieces(text).forEach { piece in
+                        for piece in Pieces(text) {
                             for id in cache.ids(of: piece, { merges.ids(of: piece) }) { ids.append(Int(id)) }
                         }
                     }

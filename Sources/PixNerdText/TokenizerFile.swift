@@ -2,8 +2,6 @@ import Foundation
 import PixNerdSupport
 
 /// What `tokenizer.json` holds, checked.
-///
-/// - Throws: `PixNerdError` for files that are broken, and for those that ask for something that is not done here.
 struct TokenizerFile {
     let tokens: Vocabulary
     let merges: Merges
@@ -12,10 +10,11 @@ struct TokenizerFile {
     let composes: Bool
     let fingerprint: String
 
-    /// Bytes and tokens above which a file is refused. Published ones have up to 40 MB and 300,000 tokens.
+    /// Bytes above which a file is refused. Published ones have up to 40 MB.
     private static let largestFile = 256 << 20
 
     /// - Parameter path: the file.
+    /// - Throws: `PixNerdError` for files that are broken, and for those that ask for something that is not done here.
     init(path: String) throws {
         let file = try MappedFile(path: path, kind: "a tokenizer.json")
         guard file.bytes.count <= Self.largestFile else {

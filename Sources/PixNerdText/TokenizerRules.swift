@@ -2,7 +2,7 @@ import PixNerdSupport
 
 /// What a `tokenizer.json` may ask for.
 enum TokenizerRules {
-    /// Number of tokens, and of merges, above which a file is refused.
+    /// Number of tokens, and of merges, above which a file is refused. Published ones have up to 300,000.
     static let largestCount = 1 << 22
 
     private static let expected: ErrorText = "a byte-level BPE with the rules of Qwen2 and Qwen3"
@@ -35,7 +35,7 @@ enum TokenizerRules {
             throw unsupported(path, "a normalizer of type \(normalizer.type ?? "unknown")")
         }
         if let processor = file["post_processor"], processor.type != "ByteLevel" {
-            throw unsupported(path, "a post-processor of type \(processor.type ?? "unknown"), which may add tokens,")
+            throw unsupported(path, "a post-processor of type \(processor.type ?? "unknown")")
         }
         try checkSplitting(file["pre_tokenizer"], path: path)
         try checkModel(file["model"], path: path)

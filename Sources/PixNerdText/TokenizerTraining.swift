@@ -41,13 +41,13 @@ public struct TokenizerTraining: Sendable {
     ///
     /// - Parameter lines: texts such as captions. What a line ends with belongs to it only if it is in the text.
     public func learn(from lines: some Sequence<String>) -> LearnedTokenizer {
-        var counts: [ArraySlice<UInt8>: Int] = [:]
+        var counts: [[UInt8]: Int] = [:]
         for line in lines {
-            Pieces(Composition.composed(line)).forEach { counts[$0, default: 0] += 1 }
+            for piece in Pieces(Composition.composed(line)) { counts[Array(piece), default: 0] += 1 }
         }
         // In an order that does not change from one run to the next.
         let words = counts.sorted { $0.key.lexicographicallyPrecedes($1.key) }
-        var learner = MergeLearner(words.map { (Array($0.key), $0.value) })
+        var learner = MergeLearner(words.map { ($0.key, $0.value) })
         learner.learn(tokens: tokens - addedTokens.count, leastCount: leastCount, reserved: Set(addedTokens))
         return LearnedTokenizer(tokens: learner.tokens, merges: learner.merges, added: addedTokens)
     }
