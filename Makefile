@@ -86,6 +86,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_inception_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_perceptual_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dit_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_tokenizer_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench
