@@ -25,7 +25,7 @@ declare -A about=(
 swift_jobs=(${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"})
 swift_folders=(Sources Tests Snippets Package.swift)
 # Test targets that take less than a minute each in debug, and tests among them that take several.
-quick='^(Checkpoints|Distributed|Images|Inspection|Layers|Models|Optimization|Sampling|Spaces|Tensors)Tests\.'
+quick='^(Checkpoints|Distributed|Images|Inspection|Layers|Models|Optimization|Sampling|Spaces|Tensors|Text)Tests\.'
 slow='^TensorsTests\..*largeSizes'
 
 check_format() {
@@ -58,7 +58,10 @@ run_tests() {
 }
 
 # Builds, too; `swift build` would leave out what tests see of modules.
-check_tests() { run_tests -c release; }
+check_tests() {
+    scripts/fetch_tokenizer.sh || echo "tests with Qwen3's own tokenizer are skipped"
+    run_tests -c release
+}
 
 check_hostile() {
     local program
