@@ -23,7 +23,7 @@ struct PixNerdCommand: ParsableCommand {
         subcommands: [
             TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, VerifyCommand.self,
             ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
-            DetectEmptyPromptCommand.self, BenchCommand.self,
+            TokenizeCommand.self, TextEncoderCommand.self, DetectEmptyPromptCommand.self, BenchCommand.self,
         ])
 
     /// Name and version for reports and manifests.

@@ -8,6 +8,7 @@ import Testing
         ["bench"],
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
+        ["tokenize"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in
@@ -51,8 +52,8 @@ import Testing
     /// Examples can be copied verbatim, and paragraphs are wrapped only once.
     @Test(arguments: [
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
-        "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "vae", "vae check",
-        "vae compare",
+        "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode text", "vae",
+        "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {
         try Workplace.with { place in

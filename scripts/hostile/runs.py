@@ -43,6 +43,7 @@ class Workbench:
         self.run("train", "tiny.yaml")
         self.run("sample", "runs/tiny", "--steps", "1", "--per-class", "1", "--out", "a.npz")
         shutil.copytree(FIXTURES / "autoencoder" / "sd", folder / "vae")
+        shutil.copytree(FIXTURES / "t2i" / "qwen3", folder / "qwen3")
         with tarfile.open(folder / "t.tar", "w", format=tarfile.USTAR_FORMAT) as shard:
             for number, image in enumerate(sorted((folder / "shapes").rglob("*.png"))):
                 shard.add(image, f"{number}.png")
@@ -80,6 +81,7 @@ BASES = {
     "encode features": ["encode", "features", "e.pth", "shapes", "--heads", "3", "--out", "features", "--size", "16"],
     "dataset shapes": ["dataset", "shapes", "--out", "more", "--per-class", "1", "--size", "16"],
     "dataset inspect": ["dataset", "inspect", "shapes"],
+    "tokenize": ["tokenize", "qwen3", "a red square", "--length", "4"],
     "train": ["train", "tiny.yaml", "--set", "name=other"],
 }
 
@@ -194,8 +196,19 @@ def one_autoencoder(bench, folder, random):
     ])
 
 
+def one_tokenizer(bench, folder, random):
+    path = folder / "qwen3" / random.choice(["tokenizer.json", "tokenizer.json", "tokenizer_config.json"])
+    if random.random() < 0.6:
+        changed = inputs.changed_json(random, inputs.json.loads(path.read_text()))
+        path.unlink()
+        path.write_text(inputs.json.dumps(changed))
+    else:
+        change(path, inputs.changed_bytes, random)
+    return ["tokenize", "qwen3", "a red square<|endoftext|>"]
+
+
 KINDS = {
     "keys": one_of_keys, "options": one_of_options, "safetensors": one_safetensors, "reference": one_reference,
     "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "yaml": one_yaml, "run": one_run,
-    "vae": one_autoencoder,
+    "vae": one_autoencoder, "tokenizer": one_tokenizer,
 }
