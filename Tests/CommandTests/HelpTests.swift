@@ -8,7 +8,7 @@ import Testing
         ["bench"],
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
-        ["tokenize"],
+        ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["detect-empty-prompt"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in

@@ -16,14 +16,7 @@ public struct TextEncoder: TextEncoding {
     /// - Throws: `PixNerdError` naming what is missing or does not fit.
     public init(path: String, keepsWeights: Bool = false) throws {
         let directory = try TextEncoderDirectory(path: path)
-        tokenizer = try Tokenizer(path: path)
-        guard tokenizer.idLimit <= directory.architecture.vocabulary else {
-            throw PixNerdError(
-                .mismatch, "\(path)",
-                found:
-                    "has a tokenizer of \(tokenizer.idLimit) tokens and a model of \(directory.architecture.vocabulary)",
-                advice: "use the tokenizer.json that belongs to the model")
-        }
+        tokenizer = try directory.tokenizer()
         model = try directory.load(keepsWeights: keepsWeights)
         identity = TextEncoderIdentity(
             path: path, weights: directory.fingerprint, tokenizer: tokenizer.fingerprint,

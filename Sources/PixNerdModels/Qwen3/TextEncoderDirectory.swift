@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 
 /// A Qwen3 on disk as it is published: a directory with `config.json`, the weights as `model.safetensors` or in several
 /// files with an index, and `tokenizer.json`.
@@ -51,6 +52,21 @@ public struct TextEncoderDirectory: Sendable {
         return kind?.hasPrefix("qwen") == true || isFolder("\(path)/tokenizer.json") == false
     }
 
+    /// Reads the tokenizer.
+    ///
+    /// - Throws: `PixNerdError` if `tokenizer.json` is missing, damaged or asks for what is not supported, or if it has
+    ///   more tokens than the model has rows for.
+    public func tokenizer() throws -> Tokenizer {
+        let tokenizer = try Tokenizer(path: path)
+        guard tokenizer.idLimit <= architecture.vocabulary else {
+            throw PixNerdError(
+                .mismatch, "\(path)",
+                found: "has a tokenizer of \(tokenizer.idLimit) tokens and a model of \(architecture.vocabulary)",
+                advice: "use the tokenizer.json that belongs to the model")
+        }
+        return tokenizer
+    }
+
     /// Loads the model.
     ///
     /// - Parameter keepsWeights: Whether to convert the weights once and keep them, for many calls; see `Qwen3`.
@@ -75,9 +91,10 @@ public struct TextEncoderDirectory: Sendable {
                     let start = (bytes.count - place) / (places - 1) * number
                     fingerprint.add(UnsafeRawBufferPointer(rebasing: bytes[start..<start + place]))
                 }
+                // Each place may have mapped a huge page.
+                weights.releasePages()
             }
         }
-        weights.releasePages()
         return fingerprint.text
     }
 }

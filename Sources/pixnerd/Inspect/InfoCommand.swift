@@ -64,7 +64,9 @@ struct InfoCommand: ParsableCommand {
             return
         }
         if TextEncoderDirectory.isTextEncoder(path: path) {
-            guard size == nil else { throw CommandError("--size is of images, and \(path) encodes text; leave it out.") }
+            guard size == nil else {
+                throw CommandError("--size is of images, and \(path) encodes text; leave it out.")
+            }
             let summary = try TextEncoderSummary(TextEncoderDirectory(path: path), naming: Flags.name)
             try show(summary) { TextEncoderReport(summary, everyTensor: tensors).text }
             return
