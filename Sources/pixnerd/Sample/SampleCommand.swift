@@ -25,7 +25,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
-              pixnerd sample model.ckpt --text-encoder Qwen3-1.7B --prompt "a red bicycle" --out red.png
+              pixnerd sample model.ckpt --text-encoder Qwen3-1.7B \\
+                --prompt "a red bicycle" --out red.png
 
             Under Open MPI's mpirun the processes share the work, batch by batch; rank 0 writes the images.
 
