@@ -35,7 +35,7 @@ public struct TextEncoderCheck {
                 .invalidValue, "\(reference.path): empty_prompt", found: "is '\(recorded ?? "")'",
                 expected: EmptyPrompt.allCases.map(\.rawValue).joined(separator: " or ").errorText)
         }
-        let hidden = try encoder(texts.ids, counts: texts.counts, emptyPrompt: convention)
+        let hidden = try comparison("hidden", encoder(texts.ids, counts: texts.counts, emptyPrompt: convention))
         let padded = [(name: "empty_sees_nothing", EmptyPrompt.seesNothing), ("empty_sees_all", .seesPadding)]
         let empties = try padded.filter { reference.shape(of: $0.name) != nil }.map { name, convention in
             guard let padding = texts.padding else {
@@ -46,7 +46,7 @@ public struct TextEncoderCheck {
             let ids = Array(repeating: padding, count: texts.length)
             return try comparison(name, encoder([ids], counts: [0], emptyPrompt: convention))
         }
-        return try [comparison("hidden", hidden)] + empties
+        return [hidden] + empties
     }
 
     private func comparison(_ name: String, _ rows: Tensor) throws -> Comparison {

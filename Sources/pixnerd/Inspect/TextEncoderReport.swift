@@ -32,7 +32,7 @@ struct TextEncoderReport {
             (
                 "memory",
                 summary.keptBytes.map {
-                    "its weights take \(gigabytes(Double($0))) as float32 and are kept while texts are encoded in each step"
+                    "its weights take \(Self.megabytes($0)) MB as float32 and are kept while texts are encoded in each step"
                 } ?? "its weights are read from the files for each group of prompts and are not kept"
             ),
         ]
@@ -41,4 +41,6 @@ struct TextEncoderReport {
         let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
         text = lines.map { printable($0) }.joined(separator: "\n")
     }
+
+    private static func megabytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e6) }
 }
