@@ -26,8 +26,10 @@ OUTPUT = re.compile(
 FRAGMENT = re.compile(r"(?:of|the same|those|both)\b", re.IGNORECASE)
 DOC = re.compile(r"^\s*///\s?(.*)$")
 ITEM = re.compile(r"^\s*- (?:(?:Parameter|Parameters|Returns|Throws)\b[^:]*|[\w, ]+):\s+(.*)$")
-CONCRETE = re.compile(r"\b(?:PixNerd|PixNerdArchitecture|PixNerdHead|FieldRoute|PixNerdCheckpoint)\b")
-HOMES = ("Sources/PixNerdModels/PixNerd/", "Sources/PixNerdModels/Loading/KnownDenoisers.swift")
+CONCRETE = re.compile(r"\b(?:(?:Text)?PixNerd|(?:Text)?PixNerdArchitecture|PixNerdHead|FieldRoute|PixNerdCheckpoint)\b")
+HOMES = (
+    "Sources/PixNerdModels/PixNerd/", "Sources/PixNerdModels/TextPixNerd/", "Sources/PixNerdModels/Fields/",
+    "Sources/PixNerdModels/Loading/KnownDenoisers.swift")
 
 
 def split(source):

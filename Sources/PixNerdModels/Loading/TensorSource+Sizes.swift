@@ -37,4 +37,21 @@ extension TensorSource {
         }
         return last.number + 1
     }
+
+    /// The channels and side of a square patch that holds `values` numbers.
+    ///
+    /// - Parameters:
+    ///   - values: Numbers that the patch embedding reads.
+    ///   - channels: Channels of the data; nil for the first of 3, 4 and 16 that gives a square.
+    /// - Throws: `PixNerdError` if there is no such square.
+    func squarePatch(values: Int, channels: Int?) throws -> (channels: Int, side: Int) {
+        for channels in channels.map({ [$0] }) ?? [3, 4, 16] where channels > 0 && values % channels == 0 {
+            let side = Int(Double(values / channels).squareRoot().rounded())
+            if side * side * channels == values { return (channels, side) }
+        }
+        let expected: String = channels.map { "\($0)" } ?? "3, 4 or 16"
+        throw PixNerdError(
+            .malformed, "\(origin):", found: "the patch embedding reads \(values) numbers",
+            expected: "a square patch of \(expected) channels")
+    }
 }

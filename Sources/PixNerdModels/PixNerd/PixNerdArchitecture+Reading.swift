@@ -49,7 +49,7 @@ extension PixNerdArchitecture: Codable {
         let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
         let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
         if isLinear {
-            let (channels, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
+            let (channels, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes)
@@ -58,23 +58,11 @@ extension PixNerdArchitecture: Codable {
         let channels = try shape("final_layer.linear.weight", 2)[0]
         let fieldWidth = try shape("x_embedder.embedder.0.weight", 2)[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
-        let (_, patch) = try Self.patch(values: patchEmbedding[1], channels: channels, source.origin)
+        let (_, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
             fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes)
-    }
-
-    /// The channels and side of a square patch that holds `values` numbers.
-    static func patch(values: Int, channels: Int?, _ origin: String) throws -> (channels: Int, side: Int) {
-        for channels in channels.map({ [$0] }) ?? [3, 4, 16] where channels > 0 && values % channels == 0 {
-            let side = Int(Double(values / channels).squareRoot().rounded())
-            if side * side * channels == values { return (channels, side) }
-        }
-        let expected: String = channels.map { "\($0)" } ?? "3, 4 or 16"
-        throw PixNerdError(
-            .malformed, "\(origin):", found: "the patch embedding reads \(values) numbers",
-            expected: "a square patch of \(expected) channels")
     }
 }

@@ -39,8 +39,7 @@ extension TextPixNerdArchitecture {
         let channels = try shape("final_layer.linear.weight", 2)[0]
         let fieldWidth = try shape("x_embedder.embedder.0.weight", 2)[0]
         let generated = try shape("blocks.\(encoderBlocks).param_generator1.0.weight", 2)[0]
-        let (_, patch) = try PixNerdArchitecture.patch(
-            values: patchEmbedding[1], channels: channels, source.origin)
+        let (_, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
         guard headWidth <= width, width % headWidth == 0 else {
             throw PixNerdError(
                 .malformed, "\(source.origin): the tensor blocks.0.attn.q_norm.weight",
