@@ -133,7 +133,7 @@ let package = Package(
         tests(of: "Optimization", ["Checkpoints", "Layers", "Tensors"]),
         tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),
         tests(of: "Images", ["Diffusion", "Support", "Tensors"], [logging]),
-        tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors"]),
+        tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Optimization", "Support", "Tensors"]),
         tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),
         tests(of: "Inspection", ["Checkpoints", "Layers", "Models", "Optimization", "Support", "Tensors"]),

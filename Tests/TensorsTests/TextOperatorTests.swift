@@ -127,12 +127,14 @@ import Testing
             return Tensor.combination(scale, tensor, 0, tensor)
         }
         let generator = FieldGenerator(
-            weight: normal([2 * field * field * ratio, width], 0, scale: 0.1), bias: normal([2 * field * field * ratio], 1))
+            weight: normal([2 * field * field * ratio, width], 0, scale: 0.1),
+            bias: normal([2 * field * field * ratio], 1))
         let weights = NeuralFieldWeights(
             embedderWeight: normal([field, 3 + 64], 2, scale: 0.1), embedderBias: normal([field], 3),
             norms: [normal([field], 4)], finalNorm: nil, finalWeight: normal([3, field], 5), finalBias: normal([3], 6),
             normalizesSecond: false)
-        let (pixels, tokens) = (normal([patches, 4, 3], 7), Parameter(name: "tokens", value: normal([patches, width], 8)))
+        let pixels = normal([patches, 4, 3], 7)
+        let tokens = Parameter(name: "tokens", value: normal([patches, width], 8))
         func velocity() -> Tensor {
             neuralField(
                 pixels, positions: rotaryFieldPositions(height: 2, width: 2), tokens: tokens.tensor,

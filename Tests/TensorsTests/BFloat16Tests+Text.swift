@@ -1,0 +1,45 @@
+import PixNerdTensors
+import PixNerdTestSupport
+import Testing
+
+/// Operators of the text-to-image model in bf16 beside float32.
+extension BFloat16Tests {
+    /// The halves of one matrix, whose border is one of panels or is not, are computed as two matrices are.
+    @Test(arguments: [192, 200])
+    func stackedGatedLayers(inner: Int) throws {
+        let x = parameter("x", [3, 30, 72], index: 0)
+        let gate = parameter("w1", [inner, 72], scale: 0.1, index: 1)
+        let value = parameter("w3", [inner, 72], scale: 0.1, index: 2)
+        let output = parameter("w2", [72, inner], scale: 0.1, index: 3)
+        let stacked = Parameter(name: "w12", value: Tensor.concatenated([gate.value, value.value]))
+        for packs in [true, false] where !packs || Precision.packsWeights {
+            try Precision.$packsWeights.withValue(packs) {
+                let (together, apart) = try Precision.bf16 {
+                    (
+                        swiGLU(x.value, stackedWeight: stacked.value, outputWeight: output.value),
+                        swiGLU(
+                            x.value, gateWeight: gate.value, valueWeight: value.value, outputWeight: output.value)
+                    )
+                }
+                PixNerdTestSupport.expectClose(together, apart, Self.rounded)
+                try expectClose([x, stacked, output]) {
+                    swiGLU(x.tensor, stackedWeight: stacked.tensor, outputWeight: output.tensor)
+                }
+            }
+        }
+    }
+
+    /// Three images, two of which share a text.
+    @Test func attentionOverATextIsRounded() throws {
+        let (heads, headWidth, rows, columns) = (2, 64, 9, 8)
+        let qkv = parameter("qkv", [3, rows * columns, 3 * heads * headWidth], index: 0)
+        let text = parameter("text", [2, 20, 2 * heads * headWidth], index: 4)
+        let norms = (1...2).map { parameter("norm", [headWidth], index: $0) }
+        let table = rotaryTable(headWidth: headWidth, rows: rows, columns: columns, across: 9, down: 8)
+        try expectClose([qkv, text] + norms) {
+            jointAttention(
+                qkv.tensor, text: text.tensor, textOfImage: [1, 0, 1], queryNorm: norms[0].tensor,
+                keyNorm: norms[1].tensor, heads: heads, table: table)
+        }
+    }
+}
