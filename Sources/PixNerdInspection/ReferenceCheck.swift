@@ -39,11 +39,13 @@ public struct Comparison: Sendable {
 
 /// A comparison of a checkpoint's model with a PyTorch reference file.
 ///
-/// The file holds `x` [B, C, H, W], `t` [B], `y` [B] (integers) and `velocity`; or a training run: `train.x`,
+/// The file holds `x` [B, C, H, W], `t` [B], `y` and `velocity`; `y` is [B] (integers) for classes and [B, L, E] (rows
+/// of a text encoder) for texts. Its metadata may name a `route`, `grid` or `field`, and for the field route the
+/// `encoder_size` HxW that the transformer sees. Or it holds a training run: `train.x`,
 /// `train.noise` [S, B, C, H, W], `train.y`, `train.t` [S, B], `train.loss` [S], and optionally `grad.denoiser.*`
 /// after the first backward pass, `final.denoiser.*` and `final.ema_denoiser.*`; or both. An aligned run also holds
 /// `train.features` [S, B, N, E], and optionally `train.flow`, `train.align` [S], `grad.proj.*` and `final.proj.*`;
-/// its checkpoint holds the projector.
+/// its checkpoint holds the projector. A clipped run may hold `train.gradient_norm` [S], the norms before clipping.
 public struct ReferenceCheck {
     private let checkpoint: DenoiserCheckpoint
     private let reference: SafetensorsFile
@@ -63,7 +65,7 @@ public struct ReferenceCheck {
 
     /// Compares the velocity.
     public func velocity(_ kind: WeightKind) throws -> Comparison {
-        let model = try checkpoint.load(kind)
+        let model = try routed(checkpoint.load(kind))
         let (x, times) = (try reference.tensor("x"), try reference.tensor("t").values)
         try check(model, x.shape, times: times.count)
         let condition = try checkpoint.conditioner(of: checkpoint.architecture(kind))
@@ -78,15 +80,42 @@ public struct ReferenceCheck {
         return Comparison("velocity (\(kind.rawValue))", velocity.values, expected.values, tolerance: tolerance)
     }
 
+    /// The model by the route that the reference names.
+    private func routed(_ model: any Denoiser) throws -> any Denoiser {
+        let route = reference.metadata["route"] ?? "grid"
+        guard route != "grid" else { return model }
+        guard route == "field" else {
+            throw PixNerdError(
+                .malformed, "\(reference.path):", found: "its metadata route is '\(route)'", expected: "grid or field")
+        }
+        let size = reference.metadata["encoder_size"] ?? ""
+        let sides = size.split(separator: "x", omittingEmptySubsequences: false).compactMap { Int($0) }
+        guard sides.count == 2, sides[0] == sides[1], (1...SizeLimits.side).contains(sides[0]),
+            sides[0] % model.sizeMultiple == 0
+        else {
+            throw PixNerdError(
+                .malformed, "\(reference.path):", found: "its metadata encoder_size is '\(size)'",
+                expected: "a square HxW whose side is a multiple of \(model.sizeMultiple)")
+        }
+        guard let resampled = model.fieldResampled(trainedSize: sides[0]) else {
+            throw PixNerdError(
+                .mismatch, "\(reference.path)",
+                found: "was made by the field route, which the model of \(checkpoint.path) does not have")
+        }
+        return resampled
+    }
+
     /// Replays the training run from the raw weights and compares losses, gradients and final weights.
     ///
     /// - Parameters:
     ///   - settings: settings of AdamW.
+    ///   - gradientClip: norm that gradients are clipped to; nil for none.
     ///   - averageDecay: decay of the EMA, which starts from the checkpoint's EMA weights if it has them.
     ///   - layer: the block whose tokens are aligned if the reference holds features.
     ///   - weight: weight of the alignment in the loss.
     public func training(
-        _ settings: AdamW.Settings, averageDecay: Float, layer: Int = 8, weight: Float = 0.5
+        _ settings: AdamW.Settings, gradientClip: Double? = nil, averageDecay: Float, layer: Int = 8,
+        weight: Float = 0.5
     ) throws -> [Comparison] {
         guard let model = try checkpoint.load(.raw) as? any AlignableDenoiser else {
             throw PixNerdError(
@@ -101,7 +130,7 @@ public struct ReferenceCheck {
                 ? checkpoint.load(.ema).parameters.map(\.value) : model.parameters.map(\.value))
         let step = FlowMatchingStep(
             model: model, alignment: alignment, optimizer: AdamW(model.parameters + projected, settings: settings),
-            averages: [average])
+            averages: [average], gradientClip: gradientClip)
         let batches = try trainingBatches(model, alignment)
         var gradients: [Comparison] = []
         var results: [OptimizationResult] = []
@@ -115,10 +144,11 @@ public struct ReferenceCheck {
             gradients += try compare("grad.", only: "proj.", projected, tolerance, gradient)
         }
         let runTolerance = Self.runFactor * tolerance
-        let losses = [
-            ("loss", results.map(\.loss)), ("flow", results.compactMap { $0.pictures.mean("flow") }),
-            ("align", results.compactMap { $0.pictures.mean("align") }),
-        ]
+        let losses =
+            [
+                ("loss", results.map(\.loss)), ("flow", results.compactMap { $0.pictures.mean("flow") }),
+                ("align", results.compactMap { $0.pictures.mean("align") }),
+            ] + (gradientClip == nil ? [] : [("gradient_norm", results.map { Float($0.gradientNorm) })])
         let curves = try losses.compactMap { name, values -> Comparison? in
             let name = "train.\(name)"
             guard reference.shape(of: name) != nil else { return nil }

@@ -109,12 +109,16 @@ public final class TextConditioner: Conditioner {
         readFrom reference: SafetensorsFile, prefix: String, count: Int
     ) throws -> any Condition {
         let name = "\(prefix)y"
-        let rows = try reference.tensor(name)
-        guard rows.shape == [count, length, width] else {
+        let stored = try reference.tensor(name)
+        // One axis of images; for a run of training those of steps and of images in a step.
+        guard stored.shape.count >= 3, stored.shape.suffix(2) == [length, width],
+            stored.shape.dropLast(2).reduce(1, *) == count
+        else {
             throw PixNerdError(
-                .mismatch, "\(reference.path):", found: "\(name) has shape \(rows.shape)",
+                .mismatch, "\(reference.path):", found: "\(name) has shape \(stored.shape)",
                 expected: "[\(count), \(length), \(width)], the rows of a text for each image")
         }
+        let rows = stored.reshaped([count, length, width])
         let texts = (0..<count).map { TextRows(rows.rows($0..<$0 + 1).reshaped([length, width])) }
         return TextCondition(texts, nothing: texts[0])
     }

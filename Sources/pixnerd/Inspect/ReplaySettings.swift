@@ -12,6 +12,18 @@ struct ReplaySettings {
     /// The settings as text.
     var text: String { lines.joined(separator: ", ") }
 
+    /// A positive setting of the reference that no option replaces; nil if the reference has none.
+    ///
+    /// - Throws: `CommandError` if it is no positive number.
+    mutating func recorded<Value: LosslessStringConvertible & BinaryFloatingPoint>(_ name: String) throws -> Value? {
+        guard let text = metadata[name] else { return nil }
+        guard let value = Value(text), value.isFinite, value > 0 else {
+            throw CommandError("\(origin): \(name) is '\(text)', which is no positive number.")
+        }
+        lines.append("\(name) \(value)")
+        return value
+    }
+
     /// A setting: the given one, else the reference's, else the usual one.
     ///
     /// - Throws: `CommandError` if the reference's is not a value.

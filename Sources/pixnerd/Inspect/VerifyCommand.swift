@@ -20,6 +20,10 @@ struct VerifyCommand: ParsableCommand {
             and final.ema_denoiser.*; or both. Tests/Fixtures/make_fixtures.py writes such files. The tolerance for a \
             run of several steps is ten times that for a forward pass or a gradient.
 
+            For a text-to-image model, y and train.y hold the rows of texts, [B, L, E] and [S, B, L, E]. The metadata \
+            may name a route, grid or field, and the encoder_size HxW of the field route; for a run also beta1, beta2 \
+            and clip_norm. Tests/Fixtures/make_text_denoiser_fixtures.py writes such files.
+
             For a run aligned with an encoder (REPA), REFERENCE also holds train.features, and optionally train.flow, \
             train.align, grad.proj.* and final.proj.*; CHECKPOINT then holds diffusion_trainer.proj.*.
 
@@ -140,7 +144,9 @@ struct VerifyCommand: ParsableCommand {
             var replay = ReplaySettings(metadata: file.metadata, origin: reference)
             let optimizer = AdamW.Settings(
                 learningRate: try replay.value(learningRate, "learning_rate", "--learning-rate", usual: 1e-4),
+                beta1: try replay.recorded("beta1") ?? 0.9, beta2: try replay.recorded("beta2") ?? 0.999,
                 weightDecay: try replay.value(weightDecay, "weight_decay", "--weight-decay", usual: 0))
+            let clip: Double? = try replay.recorded("clip_norm")
             let decay = try replay.value(averageDecay, "ema_decay", "--ema", usual: 0.9999 as Float)
             var (layer, weight) = (8, 0.5 as Float)
             if file.shape(of: "train.features") != nil {
@@ -148,7 +154,8 @@ struct VerifyCommand: ParsableCommand {
                 weight = try replay.value(repaWeight, "repa_weight", "--repa-weight", usual: weight)
             }
             let steps = file.shape(of: "train.loss")?.first ?? 0
-            comparisons += try check.training(optimizer, averageDecay: decay, layer: layer, weight: weight)
+            comparisons += try check.training(
+                optimizer, gradientClip: clip, averageDecay: decay, layer: layer, weight: weight)
             print("Replayed \(counted(steps, "step")) with \(replay.text).\n")
         }
         try report(comparisons)
