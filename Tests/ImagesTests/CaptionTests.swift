@@ -95,6 +95,8 @@ import Testing
         try folder.write([0xFF], to: "a/1.caption")
         let found = try ImageCollection.open(root: folder.path, captions: nil)
         #expect(found.captions == nil && found.classes == ["a"])
+        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path + "/a") }
+        #expect(error?.description.hasSuffix("if the text files are captions, they have to be asked for.") == true)
     }
 
     // MARK: Tables

@@ -86,14 +86,22 @@ public struct ImageFolder: Sendable {
         throw PixNerdError(
             .malformed, "\(root)", found: "holds \(found)\(foreign)",
             expected: "one folder for each class, such as \(joined(root, "class/image.jpg"))",
-            advice: strangeFile(top).map { "\($0)" })
+            advice: strangeFile(top).map { "\($0)" } ?? captionAdvice(top))
+    }
+
+    /// What to do about images with texts beside them, which are no classes; nil if there are none.
+    private static func captionAdvice(_ folder: FolderListing) -> ErrorText? {
+        let hasTexts = folder.files.contains { CaptionFile.extensions.contains(fileExtension($0)) }
+        let hasPictures = folder.files.contains { PictureExtension(of: $0) == .readable }
+        return hasTexts && hasPictures ? "if the text files are captions, they have to be asked for" : nil
     }
 
     /// A clause about a file that holds images or describes them in a way that is not read; nil if there is none.
     private static func strangeFile(_ folder: FolderListing) -> String? {
         for file in folder.files {
             if LeftOut.isMetadata(file) {
-                return "\(joined(folder.path, file)) is not read: sort the images into a folder for each class"
+                return "\(joined(folder.path, file)) is not read: sort the images into a folder for each class, or ask "
+                    + "for captions"
             }
             if let advice = DataFile.advice(forName: file) {
                 return "\(joined(folder.path, file)) is not read: \(advice)"

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import PixNerdImages
 import PixNerdSupport
 import PixNerdText
@@ -67,7 +68,7 @@ enum CaptionText {
 
     private static func share(_ count: Int, _ all: Int) -> String {
         let percent = Double(count) * 100 / Double(all)
-        return percent < 0.1 ? "(less than 0.1 %)" : "(\(TextTable.number(percent)) %)"
+        return percent < 0.1 ? "(less than 0.1 %)" : String(format: "(%.1f %%)", percent)
     }
 
     private static func shortened(_ text: String) -> String {

@@ -23,9 +23,6 @@ public struct Captions: Sendable {
     /// Number of images.
     public var count: Int { spans.count }
 
-    /// Number of texts that all images together may have.
-    static let mostTexts = Int(UInt32.max)
-
     /// The captions of an image, none if it has none.
     ///
     /// - Parameter image: an index into the collection's `samples`.
