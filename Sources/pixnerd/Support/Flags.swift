@@ -5,7 +5,8 @@ import PixNerdTraining
 /// The command-line options of the library's settings.
 enum Flags {
     private static let names: [Setting: String] = [
-        .captionTemplate: "--caption-template", .skipsUncaptioned: "data.skip_uncaptioned or --skip-uncaptioned",
+        .captionKey: "--caption-key", .captionTemplate: "--caption-template",
+        .skipsUncaptioned: "data.skip_uncaptioned or --skip-uncaptioned",
         .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",
         .otherAutoencoder: "--vae-override", .size: "--size", .heads: "--heads", .basePatch: "--base-patch",
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
