@@ -4,7 +4,9 @@ import PixNerdSupport
 /// word begins with it, and not in quotes; `--out=~/a.png` reaches the program as it is.
 enum PathArguments {
     /// Options whose values are not paths. The values of `--set` are read with the keys that they belong to.
-    private static let withoutPath = ["--set", "--classes"]
+    private static let withoutPath = [
+        "--set", "--classes", "--prompt", "--negative-prompt", "--caption-key", "--caption-template",
+    ]
     /// Commands with the number of arguments that are paths; those behind them are texts.
     private static let paths = [TokenizeCommand.name: 1]
     /// Flags of these commands, which no value follows.
