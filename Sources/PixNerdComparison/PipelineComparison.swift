@@ -34,7 +34,8 @@ public struct PipelineComparison {
         featuresHash = try Self.featuresHash(settings.evaluation)
         var classes: [String: Int] = [:]
         var pipelines = configuration.pipelines
-        for index in pipelines.indices where pipelines[index].configuration.model.classes == 0 {
+        for index in pipelines.indices
+        where pipelines[index].configuration.model.classes == 0 && !pipelines[index].configuration.text.isOn {
             let root = pipelines[index].configuration.data.root
             guard !root.isEmpty else {
                 throw PixNerdError(

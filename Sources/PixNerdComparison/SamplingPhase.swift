@@ -55,11 +55,22 @@ extension PipelineComparison {
         return try CheckpointSampling(path: pipeline.run.stepPath(step), options)
     }
 
-    /// Requests for images of all classes in turn, with consecutive seeds; identical for every pipeline.
-    func requests(_ conditioner: any Conditioner) -> [PictureRequest] {
-        RequestList.count(
-            settings.evaluation.pictures, prompts: conditioner.allPrompts, labels: .balanced,
-            firstSeed: settings.evaluation.seed)
+    /// Requests for images of all classes, or of captions of the data, in turn, with consecutive seeds; identical for every
+    /// pipeline.
+    ///
+    /// - Throws: `PixNerdError` if the captions cannot be read.
+    func requests(_ pipeline: Pipeline, _ conditioner: any Conditioner) throws -> [PictureRequest] {
+        let count = settings.evaluation.pictures
+        let prompts = try captions(pipeline, most: count) ?? conditioner.allPrompts
+        return RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: settings.evaluation.seed)
+    }
+
+    /// Captions from all over the data; nil for a model of classes.
+    private func captions(_ pipeline: Pipeline, most: Int) throws -> [Prompt]? {
+        guard let options = pipeline.configuration.captionOptions else { return nil }
+        let pictures = try ImageCollection.open(root: pipeline.configuration.data.root, captions: options)
+        guard let captions = pictures.captions else { return nil }
+        return pictures.evenPlaces(most).compactMap { captions[$0].first.map(Prompt.text) }
     }
 
     /// Everything that determines the samples of a step.
@@ -79,7 +90,7 @@ extension PipelineComparison {
         let source = try source(pipeline, step: step, guidance: guidance)
         for warning in source.warnings { logger.warning("\(warning.text { $0.rawValue })") }
         let conditioner = source.loaded.conditioner
-        let job = try source.job(requests(conditioner))
+        let job = try source.job(requests(pipeline, conditioner))
         let plan = SamplePlan(
             path: samplesPath(pipeline.name, step, guidance), requests: job.requests,
             conditioner: conditioner,
@@ -129,8 +140,10 @@ public struct TrajectoryRecord: Codable, Sendable, Equatable {
     public let steps: [Int]
     /// Times of these steps.
     public let times: [Float]
-    /// Label of each image; the file holds all steps of one image after the other.
+    /// Class of each image, 0 for texts; the file holds all steps of one image after the other.
     public let labels: [Int]
+    /// Text of each image; nil for classes.
+    public let prompts: [String]?
     public let seeds: [UInt64]
 }
 
@@ -141,7 +154,7 @@ extension PipelineComparison {
     /// Records the predictions at some steps for the first images, with the largest guidance scale.
     func trajectory(_ pipeline: Pipeline, step: Int) throws -> TrajectoryRecord {
         let source = try source(pipeline, step: step, guidance: settings.evaluation.guidance.max() ?? 1)
-        let requests = Array(requests(source.loaded.conditioner).prefix(3))
+        let requests = Array(try requests(pipeline, source.loaded.conditioner).prefix(3))
         let job = try source.job(requests)
         let count = min(8, job.settings.steps)
         let shown = (1...count).map { ($0 * job.settings.steps + count - 1) / count }
@@ -153,6 +166,7 @@ extension PipelineComparison {
         return TrajectoryRecord(
             steps: shown, times: shown.map { job.settings.times[$0 - 1] },
             labels: requests.map { $0.prompt.label ?? 0 },
+            prompts: requests.allSatisfy { $0.prompt.text != nil } ? requests.compactMap(\.prompt.text) : nil,
             seeds: requests.map(\.seed))
     }
 }

@@ -23,7 +23,7 @@ import Testing
         }
         #expect(list(10) == Array(list(100).prefix(10)))
         #expect(list(100).map(\.seed) == Array(2..<102))
-        #expect(Set(list(100).map(\.prompt.number)) == [5, 6, 9])
+        #expect(Set(list(100).map(\.prompt.label)) == [5, 6, 9])
     }
 
     @Test func balancedLabelsAreEquallyMany() {

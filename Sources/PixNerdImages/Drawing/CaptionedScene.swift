@@ -9,7 +9,7 @@ struct CaptionedScene {
 
     /// Draws a caption and a picture for it.
     ///
-    /// Of 20 pictures, 8 show a shape of middle size near the centre, 3 say its size, 3 its place, 2 both, and 4 show two
+    /// Of 20 pictures, 6 show a shape of middle size near the centre, 5 say its size, 3 its place, 2 both, and 4 show two
     /// shapes.
     ///
     /// - Parameter heldOut: what does not occur.
@@ -42,7 +42,7 @@ struct CaptionedScene {
         let background = stream.nextElement(of: ShapeCaption.backgrounds)
         let first = combination(drawnFrom: &stream, without: heldOut)
         if kind < 16 {
-            let hasSize = (8..<11).contains(kind) || kind >= 14
+            let hasSize = (6..<11).contains(kind) || kind >= 14
             let hasPlace = kind >= 11
             let size = hasSize ? stream.nextElement(of: ShapeCaption.Size.allCases) : nil
             let place = hasPlace ? stream.nextElement(of: ShapeCaption.Place.allCases) : nil
@@ -66,11 +66,11 @@ struct CaptionedScene {
     /// The radii of the only shape of a picture.
     private static func radii(_ size: ShapeCaption.Size?, hasPlace: Bool) -> ClosedRange<Double> {
         switch (size, hasPlace) {
-        case (nil, false): 0.24...0.34
-        case (.small, false): 0.15...0.19
-        case (.large, false): 0.37...0.41
-        case (nil, true): 0.18...0.22
-        case (.small, true): 0.14...0.16
+        case (nil, false): 0.28...0.35
+        case (.small, false): 0.2...0.23
+        case (.large, false): 0.4...0.43
+        case (nil, true): 0.2...0.22
+        case (.small, true): 0.16...0.18
         case (.large, true): 0.25...0.28
         }
     }

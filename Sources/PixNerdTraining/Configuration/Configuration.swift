@@ -218,6 +218,15 @@ public struct Configuration: Sendable, Equatable {
         try KnownDenoisers.architecture(model, channels: channels)
     }
 
+    /// Where the captions of the images come from; nil for a model of classes.
+    public var captionOptions: CaptionOptions? {
+        guard text.isOn else { return nil }
+        return CaptionOptions(
+            key: data.captionKey.isEmpty ? nil : data.captionKey,
+            template: data.captionTemplate.isEmpty ? nil : data.captionTemplate, keepsNewline: data.captionNewline,
+            skipsUncaptioned: data.skipUncaptioned)
+    }
+
     public var optimizer: AdamW.Settings {
         AdamW.Settings(
             learningRate: training.learningRate, beta1: training.beta1, beta2: training.beta2,

@@ -59,21 +59,16 @@ struct DenoiserPreparation: TrainingPreparation {
 
     /// The images, with captions if the model is conditioned on them.
     private static func pictures(_ configuration: Configuration) throws -> ImageCollection {
-        let data = configuration.data
-        guard configuration.text.isOn else {
+        let root = configuration.data.root
+        guard let captions = configuration.captionOptions else {
             if let key = configuration.firstCaptionKeyInUse {
                 throw PixNerdError(
                     .mismatch, "\(key)", found: "is set, but neither text.encoder nor text.cache is",
                     advice: "set one of them to condition on captions, or remove the key")
             }
-            return try ImageCollection.open(root: data.root)
+            return try ImageCollection.open(root: root)
         }
-        return try ImageCollection.open(
-            root: data.root,
-            captions: CaptionOptions(
-                key: data.captionKey.isEmpty ? nil : data.captionKey,
-                template: data.captionTemplate.isEmpty ? nil : data.captionTemplate,
-                keepsNewline: data.captionNewline, skipsUncaptioned: data.skipUncaptioned))
+        return try ImageCollection.open(root: root, captions: captions)
     }
 
     private static func checkClasses(_ configuration: inout Configuration, _ pictures: ImageCollection) throws {
