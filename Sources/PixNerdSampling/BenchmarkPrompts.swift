@@ -59,15 +59,22 @@ public struct BenchmarkPrompts: Sendable {
         return text
     }
 
+    /// Lines by line feeds alone, as the benchmarks' own programs read them: a text may hold Unicode's other separators.
+    private static func lines(of text: String) -> [String] {
+        text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+            String(decoding: line.last == UInt8(ascii: "\r") ? line.dropLast() : line, as: UTF8.self)
+        }
+    }
+
     private static func lines(_ path: String) throws -> [Entry] {
         struct Line: Decodable { let prompt: String }
-        return try text(path).split(whereSeparator: \.isNewline).enumerated().map { number, line in
-            guard let prompt = JSON.value(Line.self, from: String(line))?.prompt else {
+        return try lines(of: text(path)).enumerated().filter { !$1.allSatisfy(\.isWhitespace) }.map { number, line in
+            guard let prompt = JSON.value(Line.self, from: line)?.prompt else {
                 throw PixNerdError(
                     .malformed, "\(path):", found: "line \(number + 1) is no JSON object with a prompt",
                     expected: "GenEval's evaluation_metadata.jsonl")
             }
-            return Entry(prompt: prompt, source: String(line))
+            return Entry(prompt: prompt, source: line)
         }
     }
 
@@ -78,8 +85,8 @@ public struct BenchmarkPrompts: Sendable {
                 expected: "DPG-Bench's folder with a .txt for each prompt")
         }
         let entries = try names.filter { $0.hasSuffix(".txt") && !$0.hasPrefix(".") }.sorted().map { name in
-            let first = try text("\(folder)/\(name)").split(whereSeparator: \.isNewline).first ?? ""
-            let prompt = first.trimmingCharacters(in: .whitespaces)
+            let prompts = try lines(of: text("\(folder)/\(name)")).lazy.map { $0.trimmingCharacters(in: .whitespaces) }
+            let prompt = prompts.first { !$0.isEmpty } ?? ""
             guard !prompt.isEmpty else {
                 throw PixNerdError(.malformed, "\(folder)/\(name)", found: "has no prompt in its first line")
             }

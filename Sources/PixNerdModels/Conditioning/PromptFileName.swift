@@ -2,8 +2,9 @@ import PixNerdSupport
 
 /// Names of files for texts.
 enum PromptFileName {
-    /// Number of characters that a name keeps of a text.
-    private static let longest = 60
+    /// Number of characters that a name keeps of a text, and of their bytes: file systems allow 255 for a name, to which
+    /// seeds and endings are added.
+    private static let (longest, mostBytes) = (60, 180)
 
     /// A name that tells texts apart: the text with hyphens for spaces, or, where that is not all of the text, as much as
     /// is readable and a hash of the text.
@@ -13,7 +14,12 @@ enum PromptFileName {
             let isKept = scalar.properties.isAlphabetic || scalar.properties.numericType != nil
             if isKept { readable.unicodeScalars.append(scalar) } else if readable.last != "-" { readable.append("-") }
         }
-        let name = String(readable.prefix(longest)).trimmed(of: "-")
+        var name = ""
+        for character in readable.prefix(longest) {
+            guard name.utf8.count + character.utf8.count <= mostBytes else { break }
+            name.append(character)
+        }
+        name = name.trimmed(of: "-")
         let isWhole = !text.contains("-") && name.utf8.elementsEqual(text.utf8.map { $0 == 32 ? 45 : $0 })
         if isWhole, !name.isEmpty { return name }
         var hash = Fingerprint()
