@@ -34,6 +34,9 @@ data: {root: shapes, image_size: 16}
 training: {steps: 240, batch_size: 4, learning_rate: 1.0e-3, log_every: 10, save_every: 20, preview_every: 60, keep_last: 3}
 sampling: {steps: 4, per_class: 1}
 """
+WORDS = TRAIN.replace("name: tiny", "name: words").replace("root: shapes", "root: captioned/train").replace(
+    "hidden_size_x: 8", "hidden_size_x: 8, num_text_blocks: 1") + """text: {cache: text, length: 8}
+"""
 COMPARE = """name: compared
 directory: .
 shared:
@@ -53,7 +56,7 @@ evaluation: {reference: shapes, pictures: 16, batch: 4, steps: 4, guidance: [1.0
 
 def tensors(folder):
     """The weights and the optimizer state of the last step."""
-    return sorted(folder.glob("runs/tiny/latest/*.safetensors"))
+    return sorted(folder.glob("runs/*/latest/*.safetensors"))
 
 
 # What is run, and which files must come out alike.
@@ -67,6 +70,13 @@ JOBS = {
     "encode": (
         ["encode", "latents", "vae", "shapes", "--size", "16", "--batch", "2", "--out", "latents"],
         lambda folder: sorted(folder.glob("latents/*.safetensors"))),
+    "train on captions": (["train", "words.yaml"], tensors),
+    "encode text": (
+        ["encode", "text", "encoder", "captioned/train", "--length", "128", "--batch", "2", "--prompts", "prompts.txt", "--out", "rows"],
+        lambda folder: sorted(folder.glob("rows/*.safetensors"))),
+    "sample texts": (
+        ["sample", "text-model", "--prompts", "prompts.txt", "--count", "64", "--steps", "8", "--batch", "4", "--out", "texts"],
+        lambda folder: sorted(folder.glob("texts/*.png"))),
     "evaluate": (
         ["evaluate", "shapes", "a.npz", "--size", "16", "--bootstrap", "200", "--json"],
         lambda folder: [folder / "standard-output"]),
@@ -75,7 +85,11 @@ JOBS = {
         lambda folder: sorted(folder.glob("compared/**/*.npz")) + sorted(folder.glob("compared/runs/*/latest/ema.safetensors"))),
 }
 # A comparison takes long, so there are fewer.
-WEIGHTS = {"train": 5, "sample folder": 3, "sample npz": 3, "encode": 3, "evaluate": 2, "compare": 1}
+WEIGHTS = {
+    "train": 5, "sample folder": 3, "sample npz": 3, "encode": 3, "evaluate": 2, "compare": 1, "train on captions": 3,
+    "encode text": 2, "sample texts": 2}
+# The runs that jobs train.
+RUNS = {"train": "tiny", "train on captions": "words"}
 DISTURBANCES = ["TERM", "HUP", "KILL", "INT", "INT twice", "pipe", "file size", "closed output", "second"]
 
 
@@ -99,6 +113,7 @@ class Bench:
         self.run(["train", "train.yaml", "--set", "training.steps=2", "--set", "name=model"], folder)
         shutil.move(folder / "runs/model", folder / "model")
         self.run(["sample", "model", "--steps", "1", "--per-class", "2", "--out", "a.npz"], folder)
+        self.prepare_texts()
         self.expected, self.seconds = {}, {}
         for job, (arguments, outputs) in JOBS.items():
             work = folder.parent / "undisturbed"
@@ -109,6 +124,19 @@ class Bench:
             self.expected[job] = digest(outputs(work))
             assert self.expected[job] != "nothing", job
             shutil.rmtree(work)
+
+    def prepare_texts(self):
+        """Captions, their encoder, the rows of both, prompts, and a text model."""
+        folder = self.folder
+        (folder / "words.yaml").write_text(WORDS)
+        (folder / "prompts.txt").write_text("".join(f"picture number {number} of a long list\n" for number in range(300)))
+        shutil.copytree(ROOT / "Tests/Fixtures/t2i/qwen3", folder / "encoder")
+        self.run(
+            ["dataset", "shapes", "--captions", "--out", "captioned", "--count", "48", "--size", "16", "--hold-out", "none"], folder)
+        self.run(["encode", "text", "encoder", "captioned/train", "--length", "8", "--out", "text"], folder)
+        # With the encoder, as images of prompts that are not in the cache are sampled.
+        self.run(["train", "words.yaml", "--set", "training.steps=2", "--set", "name=text-model", "--set", "text.encoder=encoder"], folder)
+        shutil.move(folder / "runs/text-model", folder / "text-model")
 
     def run(self, arguments, folder):
         return subprocess.run([self.program, *arguments], cwd=folder, check=True, capture_output=True, stdin=subprocess.DEVNULL)
@@ -184,7 +212,7 @@ def attempt(bench, number, options):
     for _ in range(4):
         if problem:
             break
-        again = arguments + (["--resume"] if job == "train" and (work / "runs/tiny/config.yaml").exists() else [])
+        again = arguments + (["--resume"] if job in RUNS and (work / f"runs/{RUNS[job]}/config.yaml").exists() else [])
         result = subprocess.run([bench.program, *again], cwd=work, capture_output=True, stdin=subprocess.DEVNULL)
         if result.returncode == 0:
             (work / "standard-output").write_bytes(result.stdout)

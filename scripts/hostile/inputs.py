@@ -75,6 +75,11 @@ def changed_json(random, item):
     return copy
 
 
+def header(data):
+    """The header of a safetensors file."""
+    return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+
+
 def safetensors(random, data):
     """A safetensors file with a changed header, a changed name, or changed bytes."""
     if random.random() < 0.3:

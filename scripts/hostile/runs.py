@@ -31,6 +31,12 @@ training:
   save_every: 1
   preview_every: 0
 """
+# A text model; its data, its encoder and its cache are made by the workbench.
+WORDS = CONFIGURATION.replace("name: tiny", "name: words").replace("root: shapes", "root: captioned/train").replace(
+    "  hidden_size_x: 8", "  hidden_size_x: 8\n  num_text_blocks: 1") + """text:
+  encoder: qwen3
+  length: 8
+"""
 
 
 class Workbench:
@@ -44,6 +50,7 @@ class Workbench:
         self.run("sample", "runs/tiny", "--steps", "1", "--per-class", "1", "--out", "a.npz")
         shutil.copytree(FIXTURES / "autoencoder" / "sd", folder / "vae")
         shutil.copytree(FIXTURES / "t2i" / "qwen3", folder / "qwen3")
+        self.prepare_texts()
         with tarfile.open(folder / "t.tar", "w", format=tarfile.USTAR_FORMAT) as shard:
             for number, image in enumerate(sorted((folder / "shapes").rglob("*.png"))):
                 shard.add(image, f"{number}.png")
@@ -64,6 +71,31 @@ class Workbench:
             for command in BASES
         }
 
+    def prepare_texts(self):
+        """Captions in files and in a table, an encoder in shards, a cache, a run and a published checkpoint."""
+        folder = self.folder
+        (folder / "words.yaml").write_text(WORDS)
+        self.run("dataset", "shapes", "--captions", "--out", "captioned", "--count", "6", "--size", "16", "--hold-out", "none")
+        shutil.copytree(folder / "captioned", folder / "table")
+        lines = []
+        for text in sorted((folder / "table" / "train").glob("*.txt")):
+            lines.append(inputs.json.dumps({"file_name": text.with_suffix(".png").name, "text": text.read_text().strip()}))
+            text.unlink()
+        (folder / "table" / "train" / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+        self.run("encode", "text", "qwen3", "captioned/train", "--length", "8", "--out", "text")
+        self.run("train", "words.yaml")
+        shutil.copy(FIXTURES / "t2i" / "model.ckpt", folder / "w.ckpt")
+        (folder / "prompts.txt").write_text("a red ring\ntwo cats\n")
+        (folder / "geneval.jsonl").write_text('{"tag": "counting", "prompt": "two cats"}\n{"prompt": "a bench"}\n')
+        (folder / "dpg").mkdir()
+        (folder / "dpg" / "a.txt").write_text("a long prompt\n")
+        shutil.copytree(folder / "qwen3", folder / "sharded")
+        data = (folder / "sharded" / "model.safetensors").read_bytes()
+        (folder / "sharded" / "model.safetensors").rename(folder / "sharded" / "model-00001-of-00001.safetensors")
+        names = [name for name in inputs.header(data) if name != "__metadata__"]
+        index = {"metadata": {}, "weight_map": {name: "model-00001-of-00001.safetensors" for name in names}}
+        (folder / "sharded" / "model.safetensors.index.json").write_text(inputs.json.dumps(index))
+
     def run(self, *arguments):
         subprocess.run([self.program, *arguments], cwd=self.folder, check=True, capture_output=True)
 
@@ -83,6 +115,10 @@ BASES = {
     "dataset inspect": ["dataset", "inspect", "shapes"],
     "tokenize": ["tokenize", "qwen3", "a red square", "--length", "4"],
     "train": ["train", "tiny.yaml", "--set", "name=other"],
+    "encode text": ["encode", "text", "qwen3", "captioned/train", "--length", "8", "--out", "rows"],
+    "text-encoder init": ["text-encoder", "init", "made", "--hidden-size", "16", "--layers", "1"],
+    "detect-empty-prompt": ["detect-empty-prompt", "runs/words", "captioned/train", "--count", "2"],
+    "dataset judge-shapes": ["dataset", "judge-shapes", "captioned/train"],
 }
 
 
@@ -207,8 +243,91 @@ def one_tokenizer(bench, folder, random):
     return ["tokenize", "qwen3", "a red square<|endoftext|>"]
 
 
+def changed_file(path, random):
+    """Changes a file as its kind allows: JSON by its parts, safetensors by its header, others by their bytes."""
+    if path.suffix == ".json" and random.random() < 0.7:
+        changed = inputs.changed_json(random, inputs.json.loads(path.read_text()))
+        path.unlink()
+        path.write_text(inputs.json.dumps(changed))
+    else:
+        change(path, inputs.safetensors if path.suffix == ".safetensors" else inputs.changed_bytes, random)
+
+
+def one_text_encoder(bench, folder, random):
+    encoder = random.choice(["qwen3", "sharded"])
+    path = random.choice(sorted((folder / encoder).iterdir()))
+    if random.random() < 0.1:
+        path.unlink()
+    else:
+        changed_file(path, random)
+    return random.choice([
+        ["info", encoder], ["encode", "text", encoder, "captioned/train", "--length", "8", "--out", "rows"],
+        ["sample", "w.ckpt", "--text-encoder", encoder, "--prompt", "a red ring", "--size", "16", "--steps", "1", "--seeds", "1", "--out", "o.png"],
+        ["train", "words.yaml", "--set", "name=other", "--set", f"text.encoder={encoder}"],
+        ["verify", encoder, str(FIXTURES / "t2i" / "text.safetensors")],
+    ])
+
+
+def one_caption(bench, folder, random):
+    root = random.choice(["captioned/train", "table/train"])
+    texts = [path for path in sorted((folder / root).iterdir()) if path.suffix != ".png"]
+    path = random.choice(texts)
+    kind = random.random()
+    if path.suffix == ".jsonl" and kind < 0.6:
+        lines = path.read_text().splitlines()
+        place = random.randrange(len(lines))
+        lines[place] = inputs.json.dumps(inputs.changed_json(random, inputs.json.loads(lines[place])))
+        path.write_text("\n".join(lines))
+    elif kind < 0.7:
+        path.write_text(inputs.value(random) * random.choice([1, 1, 400]), errors="replace")
+    else:
+        change(path, inputs.changed_bytes, random)
+    return random.choice([
+        ["train", "words.yaml", "--set", "name=other", "--set", f"data.root={root}"],
+        ["train", "words.yaml", "--set", "name=other", "--set", f"data.root={root}", "--set", "text.encoder=", "--set", "text.cache=text"],
+        ["encode", "text", "qwen3", root, "--length", "8", "--out", "rows"], ["dataset", "inspect", root, "--captions"],
+        ["dataset", "inspect", root, "--text-encoder", "qwen3"],
+        ["text-encoder", "init", "made", "--captions", root, "--hidden-size", "16", "--layers", "1"],
+        ["dataset", "judge-shapes", root],
+    ])
+
+
+def one_text_cache(bench, folder, random):
+    changed_file(random.choice(sorted((folder / "text").glob("*.*"))), random)
+    return random.choice([
+        ["train", "words.yaml", "--set", "name=other", "--set", "text.encoder=", "--set", "text.cache=text"],
+        ["train", "words.yaml", "--set", "name=other", "--set", "text.cache=text"],
+        ["encode", "text", "qwen3", "captioned/train", "--length", "8", "--out", "text"],
+    ])
+
+
+def one_prompt(bench, folder, random):
+    sample = ["sample", "w.ckpt", "--text-encoder", "qwen3", "--size", "16", "--steps", "1", "--seeds", "0,1,2,3", "--out", "o"]
+    name, given = random.choice([
+        ("prompts.txt", ["--prompts", "prompts.txt"]), ("geneval.jsonl", ["--prompts", "geneval.jsonl", "--layout", "geneval"]),
+        ("dpg/a.txt", ["--prompts", "dpg", "--layout", "dpg"]),
+    ])
+    if random.random() < 0.25:
+        return sample + ["--prompt", inputs.value(random), "--negative-prompt", inputs.value(random)]
+    change(folder / name, inputs.changed_bytes, random)
+    return sample + given
+
+
+def one_text_run(bench, folder, random):
+    run = folder / "runs" / "words"
+    paths = [path for path in sorted(run.rglob("*")) if path.is_file() and not path.is_symlink()]
+    changed_file(random.choice(paths + [folder / "w.ckpt"]), random)
+    return random.choice([
+        ["train", "words.yaml", "--resume", "--set", "training.steps=3"], ["info", "runs/words"], ["info", "w.ckpt"],
+        ["sample", "runs/words", "--prompt", "a red ring", "--steps", "1", "--seeds", "1", "--out", "o.png"],
+        ["detect-empty-prompt", "runs/words", "captioned/train", "--count", "2"],
+        ["sample", "w.ckpt", "--text-encoder", "qwen3", "--prompt", "a", "--size", "16", "--steps", "1", "--seeds", "1", "--out", "o.png"],
+    ])
+
+
 KINDS = {
     "keys": one_of_keys, "options": one_of_options, "safetensors": one_safetensors, "reference": one_reference,
     "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "yaml": one_yaml, "run": one_run,
-    "vae": one_autoencoder, "tokenizer": one_tokenizer,
+    "vae": one_autoencoder, "tokenizer": one_tokenizer, "text encoder": one_text_encoder, "caption": one_caption,
+    "text cache": one_text_cache, "prompt": one_prompt, "text run": one_text_run,
 }
