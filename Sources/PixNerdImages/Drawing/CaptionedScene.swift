@@ -9,7 +9,7 @@ struct CaptionedScene {
 
     /// Draws a caption and a picture for it.
     ///
-    /// Of 20 pictures, 6 show a shape of middle size near the centre, 5 say its size, 3 its place, 2 both, and 4 show two
+    /// Of 20 pictures, 8 show a shape of middle size near the centre, 5 say its size, 3 its place, 1 both, and 3 show two
     /// shapes.
     ///
     /// - Parameter heldOut: what does not occur.
@@ -41,9 +41,9 @@ struct CaptionedScene {
         let kind = stream.nextInteger(below: 20)
         let background = stream.nextElement(of: ShapeCaption.backgrounds)
         let first = combination(drawnFrom: &stream, without: heldOut)
-        if kind < 16 {
-            let hasSize = (6..<11).contains(kind) || kind >= 14
-            let hasPlace = kind >= 11
+        if kind < 17 {
+            let hasSize = (8..<13).contains(kind) || kind == 16
+            let hasPlace = kind >= 13
             let size = hasSize ? stream.nextElement(of: ShapeCaption.Size.allCases) : nil
             let place = hasPlace ? stream.nextElement(of: ShapeCaption.Place.allCases) : nil
             return ShapeCaption(ShapeCaption.Thing(first, size: size), place: place, background: background)
@@ -83,7 +83,7 @@ struct CaptionedScene {
         let margin = radius + 0.035
         let near = margin...max(margin, min(0.31, margin + 0.05))
         let far = 1 - near.upperBound...1 - near.lowerBound
-        let slack = min(0.08, 0.5 - margin)
+        let slack = min(0.04, 0.5 - margin)
         let middle = 0.5 - slack...0.5 + slack
         let (x, y): (ClosedRange<Double>, ClosedRange<Double>) =
             switch place {
@@ -133,10 +133,10 @@ struct CaptionedScene {
     private static func outline(
         _ thing: ShapeCaption.Thing, _ center: (x: Double, y: Double), _ radius: Double, _ stream: inout RandomStream
     ) -> PlacedOutline {
-        // A rotation of at most 11 degrees.
+        // A rotation of at most 3 degrees.
         PlacedOutline(
             ShapeOutline(rawValue: thing.combination.shape)!, center: center, radius: radius,
-            tangent: stream.nextDouble(in: -0.1...0.1))
+            tangent: stream.nextDouble(in: -0.026...0.026))
     }
 
     /// Draws the scene, with sixteen samples per pixel.
