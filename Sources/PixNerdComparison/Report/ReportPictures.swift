@@ -132,7 +132,8 @@ struct ReportPictures {
                     strips: [try strip(name(place), part, "denoising trajectory of \(results.pipelines[place].name)")])
             }
             return PageModel.Grid(
-                title: "\(shown.prompts?[picture] ?? className(sample.0)), seed \(sample.1)", columns: 1, names: [], rows: rows)
+                title: "\(shown.prompts?[picture] ?? className(sample.0)), seed \(sample.1)", columns: 1, names: [],
+                rows: rows)
         }
     }
 }
