@@ -11,6 +11,7 @@ import Testing
             try place.prepareCaptions()
             let trained = try place.succeed("train", "words.yaml").output
             #expect(trained.contains("12 with captions") && trained.contains("10 tokens"), "\(trained)")
+            #expect(trained.contains("pixnerd sample runs/words --prompt 'a text like the captions'"), "\(trained)")
             let all = ["sample", "runs/words", "--prompt", "a red ring", "--seeds", "1", "--steps", "3"]
             try place.succeed(all + ["--out", "found.safetensors"])
             try place.succeed(all + ["--text-encoder", TextFixture.encoder, "--out", "given.safetensors"])
@@ -114,16 +115,16 @@ import Testing
     @Test(arguments: ["sees-nothing", "sees-padding"])
     func theConventionOfTrainingIsFound(convention: String) throws {
         try Workplace.with { place in
-            try place.prepareCaptions()
-            try place.succeed(
-                [
-                    "train", "words.yaml", "--set", "text.empty_prompt=\(convention)", "--set",
-                    "training.label_dropout=0.5", "--set", "training.steps=300", "--set", "training.learning_rate=4e-3",
-                    "--set", "training.batch_size=12", "--set", "training.save_every=300", "--set",
-                    "training.log_every=300",
-                ])
-            let output = try place.succeed("detect-empty-prompt", "runs/words", "captioned/train", "--count", "12")
-                .output
+            try place.prepareCaptions(48)
+            let settings = [
+                "text.empty_prompt=\(convention)", "text.length=20", "training.label_dropout=0.5", "training.steps=500",
+                "training.learning_rate=4e-3", "training.batch_size=16", "training.save_every=500",
+                "training.log_every=500",
+            ]
+            try place.succeed(["train", "words.yaml"] + settings.flatMap { ["--set", $0] })
+            let output = try place.succeed(
+                "detect-empty-prompt", "runs/words", "captioned/train", "--count", "48"
+            ).output
             #expect(output.contains("Trained with \(convention)"), "\(output)")
             #expect(output.contains("--empty-prompt \(convention)"))
             // It is what `sample` takes anyway.

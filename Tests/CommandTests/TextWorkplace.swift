@@ -83,11 +83,11 @@ extension Workplace {
         try FileManager.default.copyItem(atPath: TextFixture.encoder, toPath: path(name))
     }
 
-    /// Makes 12 captioned shapes in `captioned`, the text encoder `encoder`, and the configuration `words.yaml`.
-    func prepareCaptions() throws {
+    /// Makes captioned shapes in `captioned`, the text encoder `encoder`, and the configuration `words.yaml`.
+    func prepareCaptions(_ count: Int = 12) throws {
         try succeed(
-            "dataset", "shapes", "--captions", "--out", "captioned", "--count", "12", "--hold-out", "none", "--size",
-            "16")
+            "dataset", "shapes", "--captions", "--out", "captioned", "--count", "\(count)", "--hold-out", "none",
+            "--size", "16")
         try copyEncoder(to: "encoder")
         try write(tinyTextConfiguration, to: "words.yaml")
     }

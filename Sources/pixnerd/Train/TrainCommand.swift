@@ -71,9 +71,11 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         ProgressBar.breakLine()
         guard communicator.isRoot else { return }
         let path = trainer.run.path
+        let prompt = trainer.configuration.text.isOn ? ["--prompt", "a text like the captions"] : []
         let next =
             switch trainer.configuration.kind {
-            case .denoiser: "Sample from it: \(shellCommand(["pixnerd", "sample", path, "--out", "images.png"]))"
+            case .denoiser:
+                "Sample from it: \(shellCommand(["pixnerd", "sample", path] + prompt + ["--out", "images.png"]))"
             case .autoencoder:
                 "Train in its latents: \(shellCommand(["--set", "space=latent", "--set", "latent.vae=\(path)"]))"
             }
