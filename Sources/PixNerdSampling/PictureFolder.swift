@@ -72,8 +72,8 @@ struct PictureFolder: SampleOutput {
     /// Removes the partial files of images that an interrupted job was writing.
     private static func removeHalfWritten(_ files: Set<[UInt8]>, in folder: String) {
         // A benchmark's layout has folders within the folder.
-        let names = FileManager.default.enumerator(atPath: folder)?.lazy.compactMap { $0 as? String }
-        for name in names ?? [] where name.hasSuffix(".partial") {
+        let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        for name in names where name.hasSuffix(".partial") {
             // Without the number of the process and the ending.
             let file = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).dropLast(2)
             guard files.contains(Array(file.joined(separator: [UInt8(ascii: ".")]))) else { continue }
