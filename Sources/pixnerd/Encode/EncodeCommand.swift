@@ -6,7 +6,8 @@ struct EncodeCommand: ParsableCommand {
         discussion: """
               pixnerd encode features dinov2_vitb14_pretrain.pth datasets/mine \\
                 --out datasets/mine-features
-              pixnerd encode latents sd-vae-ft-ema datasets/mine --out datasets/mine-latents
+              pixnerd encode latents sd-vae-ft-ema datasets/mine \\
+                --out datasets/mine-latents
               pixnerd encode text Qwen3-0.6B datasets/mine --out datasets/mine-text
             """,
         subcommands: [EncodeFeaturesCommand.self, EncodeLatentsCommand.self, EncodeTextCommand.self])
