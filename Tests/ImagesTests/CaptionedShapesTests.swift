@@ -35,7 +35,7 @@ import Testing
             kinds[kind, default: 0] += 1
         }
         #expect(seen == Set(CaptionedShapes.combinations).subtracting(CaptionedShapes.usualHeldOut))
-        for (kind, share) in [("", 8), ("size", 3), ("place", 3), ("sizeplace", 2), ("two", 4)] {
+        for (kind, share) in [("", 8), ("size", 5), ("place", 3), ("sizeplace", 1), ("two", 3)] {
             #expect(abs(kinds[kind, default: 0] - 150 * share) < 120, "\(kind): \(kinds)")
         }
         let prompts = CaptionedShapes.prompts(for: CaptionedShapes.usualHeldOut)

@@ -112,9 +112,13 @@ import Testing
             "model.hidden_size=24",
             "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
             "model.head=linear",
-            "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_classes=11", "data.root=c",
+            "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_text_blocks=1", "model.num_classes=11",
+            "data.root=c",
             "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
-            "data.crop=random", "data.flip=true", "data.fast_decode=true", "training.steps=3", "training.batch_size=5",
+            "data.crop=random", "data.flip=true", "data.fast_decode=true", "data.caption_key=i",
+            "data.caption_template=a {}", "data.caption_newline=true", "data.skip_uncaptioned=true",
+            "text.encoder=j", "text.cache=k", "text.length=77", "text.empty_prompt=sees-padding",
+            "sampling.prompts=l", "training.steps=3", "training.batch_size=5",
             "training.accumulate=5", "training.warmup_steps=2", "training.schedule=cosine", "training.recompute=true",
             "training.shard_optimizer=true",
             "training.skip_outliers=4.5", "training.keep_last=2", "training.keep_every=9",
@@ -137,7 +141,7 @@ import Testing
         let written = try configuration("", settings)
         #expect(written.differences(from: Configuration()).map(\.key.name) == Configuration.keys.map(\.name))
         #expect(try configuration(written.yaml) == written)
-        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 7, "a line a key and a section")
+        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 8, "a line a key and a section")
     }
 
     // The repository's own configurations
