@@ -134,7 +134,7 @@ extension NoiseChoice {
     ///   - shape: Shape of the noise of one image, [C, h, w].
     fileprivate func source(count: Int, shape: [Int]) throws -> NoiseSource {
         switch self {
-        case .torch: return .torch
+        case .torch, .published: return .torch
         case .philox: return .philox
         case .file(let path):
             let file = try TensorFile.open(path: path)

@@ -25,6 +25,8 @@ public enum ShiftChoice: Sendable, Equatable {
 public enum NoiseChoice: Sendable, Equatable {
     /// Noise that PyTorch draws from the seed on a CPU.
     case torch
+    /// The noise of PyTorch, with a prompt's images drawn one after another from one seed, as in the published demo.
+    case published
     /// A counter-based stream keyed by the seed.
     case philox
     /// A `.safetensors` file with noise for each image.
@@ -33,6 +35,7 @@ public enum NoiseChoice: Sendable, Equatable {
     var name: String {
         switch self {
         case .torch: "torch"
+        case .published: "published"
         case .philox: "philox"
         case .file: "file"
         }

@@ -100,7 +100,8 @@ extension Trainer {
         guard !configuration.data.root.isEmpty else {
             throw PixNerdError(
                 .invalidValue, "data.root", found: "is not set",
-                expected: "a folder with one folder of images per class",
+                expected: configuration.text.isOn
+                    ? "a folder of images with captions" : "a folder with one folder of images per class",
                 advice: "set it with \(Setting.overrides) data.root=PATH")
         }
         let training = configuration.training
@@ -158,6 +159,9 @@ extension Configuration {
 }
 
 extension ImageCollection {
+    /// The classes that a model is conditioned on; none if it is conditioned on captions.
+    var conditionedClasses: [String] { captions == nil ? classes : [] }
+
     /// Number of classes, or of images with captions, that previews may show.
     fileprivate var promptCount: Int { captions?.count ?? classes.count }
 }

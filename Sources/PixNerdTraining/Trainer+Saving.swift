@@ -18,7 +18,8 @@ extension Trainer {
             try state.withWholeTensors(exchange) { tensor in
                 let problem = try run.save(step: state.step) { directory in
                     try state.save(
-                        task, configuration, classNames: preparation.pictures.classes, to: directory, tensor: tensor)
+                        task, configuration, classNames: preparation.pictures.conditionedClasses, to: directory,
+                        tensor: tensor)
                 }
                 if let problem, problem != latestProblem { logger.warning("\(problem)") }
                 latestProblem = problem

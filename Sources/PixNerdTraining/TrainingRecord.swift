@@ -16,17 +16,18 @@ struct TrainingRecord: Codable {
     var outliers: OutlierDetector
     /// The parts of `TrainingOrigins`, flat because the first format had only `encoder`.
     var encoder: String?
+    var text: RecordedTextEncoder?
     var autoencoder: AutoencoderIdentity?
     var perceptual: String?
 
     enum CodingKeys: String, CodingKey {
-        case step, samples, seed, classes, outliers, encoder, autoencoder, perceptual
+        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual
         case optimizerStep = "optimizer_step"
         case configurationHash = "configuration_hash"
     }
 
     var origins: TrainingOrigins {
-        TrainingOrigins(encoder: encoder, autoencoder: autoencoder, perceptual: perceptual)
+        TrainingOrigins(encoder: encoder, text: text, autoencoder: autoencoder, perceptual: perceptual)
     }
 
     /// More steps than any run has, and few enough to count images in 64 bits.

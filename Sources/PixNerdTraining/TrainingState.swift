@@ -58,7 +58,7 @@ public struct TrainingState {
         ) throws -> (task: any TrainingTask, saved: Saved) {
             let record = try TrainingRecord(step: directory)
             try checkFiles(of: directory)
-            let classes = preparation.pictures.classes
+            let classes = preparation.pictures.conditionedClasses
             guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
                 throw PixNerdError(
                     .mismatch, "\(directory)",
@@ -169,7 +169,8 @@ public struct TrainingState {
         let record = TrainingRecord(
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
             seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
-            encoder: origins.encoder, autoencoder: origins.autoencoder, perceptual: origins.perceptual)
+            encoder: origins.encoder, text: origins.text, autoencoder: origins.autoencoder,
+            perceptual: origins.perceptual)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try encoder.encode(record)

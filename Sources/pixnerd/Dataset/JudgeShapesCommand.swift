@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PixNerdImages
+import PixNerdSampling
 import PixNerdSupport
 
 struct JudgeShapesCommand: ParsableCommand {
@@ -8,9 +9,10 @@ struct JudgeShapesCommand: ParsableCommand {
         commandName: "judge-shapes",
         abstract: "Counts the pictures of coloured shapes that show what their captions say.",
         discussion: """
-              pixnerd dataset judge-shapes samples --captions held-out.txt
+              pixnerd dataset judge-shapes held-out
+              pixnerd dataset judge-shapes pictures --captions captions.txt
 
-            Captions are those of `pixnerd dataset shapes --captions`. The rule is in
+            A folder of pixnerd sample knows its prompts. Captions are those of `pixnerd dataset shapes --captions`. The rule is in
             docs/evaluation.md.
             """)
 
@@ -18,7 +20,10 @@ struct JudgeShapesCommand: ParsableCommand {
     var pictures: String
 
     @Option(
-        help: "File with a caption in each line, in the order of the pictures' names; else a.txt beside each a.png.")
+        help: """
+            File with a caption in each line, in the order of the pictures' names (default: the prompts in manifest.json, \
+            else a.txt beside each a.png).
+            """)
     var captions: String?
 
     @Flag(help: "Print JSON, with what was seen in each picture.")
@@ -28,11 +33,32 @@ struct JudgeShapesCommand: ParsableCommand {
         let scores: ShapeScores
         if let captions {
             scores = try ShapeScores(ImageCollection.pictures(below: pictures), captions: Self.lines(of: captions))
+        } else if let prompts = try prompts() {
+            scores = try ShapeScores(ImageCollection.pictures(below: pictures), captions: prompts)
         } else {
             scores = try ShapeScores(ImageCollection.open(root: pictures, captions: CaptionOptions()))
         }
         let summary = Summary(scores)
         print(json ? try JSON.text(summary, isPretty: true) : Self.text(summary))
+    }
+
+    /// The prompts of a folder of samples, in the order of the pictures' names; nil if it has no manifest.
+    private func prompts() throws -> [String]? {
+        let path = "\(pictures)/manifest.json"
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        var prompts: [[UInt8]: String] = [:]
+        for picture in try SampleManifest(path: path).pictures {
+            if let file = picture.file { prompts[Array(file.utf8)] = picture.prompt }
+        }
+        return try ImageCollection.pictures(below: pictures).samples.map { sample in
+            let name = sample.name.utf8.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? []
+            guard let prompt = prompts[name] else {
+                throw PixNerdError(
+                    .notFound, "\(path)", found: "has no prompt for \(sample.name)",
+                    advice: "give the captions with --captions")
+            }
+            return prompt
+        }
     }
 
     /// The lines of a file, without empty ones at its end.

@@ -16,6 +16,14 @@ enum NoiseName: String, ExpressibleByArgument, CaseIterable {
     case torch
     case philox
     case published
+
+    var choice: NoiseChoice {
+        switch self {
+        case .torch: .torch
+        case .philox: .philox
+        case .published: .published
+        }
+    }
 }
 
 /// The options of the sampler and its noise.
@@ -112,7 +120,7 @@ struct SamplerOptions: ParsableArguments {
         options.guidance = guidance.map(Self.numbers)
         options.guidanceInterval = guidanceInterval.map(Self.numbers)
         options.shift = shift.map { $0 == "auto" ? .auto : .value(Float($0) ?? 1) }
-        options.noise = initialNoise.map { .file($0) } ?? (noise == .philox ? .philox : .torch)
+        options.noise = initialNoise.map { .file($0) } ?? noise.choice
     }
 
     private var solver: Sampler? {
