@@ -51,6 +51,28 @@ import Testing
         #expect(sheet != ImageGrid.make(rows: [(label: "trout", images: [plain(64, 64)])]))
     }
 
+    @Test func longLabelsAreBrokenIntoLines() {
+        /// Lines of ink in the margin of a row: H is as tall as a line.
+        func lines(_ label: String, height: Int = 64) -> Int {
+            let picture = plain(64, height)
+            let sheet = ImageGrid.make(rows: [(label: label, images: [picture])])
+            let margin = sheet.width - 68
+            let rows = (0..<sheet.height).map { y in
+                count(sheet.cropped(x: 0, y: y, width: margin, height: 1), [64, 64, 64]) > 0
+            }
+            return zip([false] + rows, rows).count { !$0 && $1 }
+        }
+        let word = String(repeating: "H", count: 12)
+        #expect(lines(word) == 1 && lines("\(word) HHHHHHHHHHH") == 1)
+        #expect(lines("\(word) \(word)") == 2 && lines("\(word) \(word) HHHH") == 2)
+        #expect(lines("\(word) \(word) \(word)") == 3)
+        // Without spaces they are broken anywhere; what a row has no room for is left out.
+        #expect(lines(String(repeating: "H", count: 49)) == 3)
+        let most = lines(String(repeating: "H", count: 2000))
+        #expect(most > 3 && most < 12 && lines(String(repeating: "H", count: 20_000)) == most)
+        #expect(lines(String(repeating: "H", count: 300), height: 9) == 1)
+    }
+
     @Test func longLabelsAreCutAndStrangeCharactersAreBoxes() {
         func width(_ label: String) -> Int { ImageGrid.make(rows: [(label: label, images: [plain(64, 64)])]).width }
         #expect(width(String(repeating: "w", count: 24)) == width(String(repeating: "w", count: 300)))

@@ -48,7 +48,8 @@ import Testing
                 refused(runs) { ($0.text.encoder, $0.text.cache) = (other, cache) },
                 naming: [cache, "another encoder", "text.encoder"])
             try runs.rewrite(7, Data("words that were not there\n".utf8))
-            expectSentence(refused(runs) { cached(&$0) }, naming: [cache, "holds no caption 'words that were not there'"])
+            expectSentence(
+                refused(runs) { cached(&$0) }, naming: [cache, "holds no caption 'words that were not there'"])
         }
     }
 
