@@ -88,7 +88,7 @@ let package = Package(
         module(
             "Inspection",
             ["Checkpoints", "Diffusion", "Layers", "Models", "Optimization", "Spaces", "Support", "Tensors"]),
-        module("Benchmarking", ["Diffusion", "Distributed", "Layers", "Models", "Optimization", "Tensors"]),
+        module("Benchmarking", ["Diffusion", "Distributed", "Layers", "Models", "Optimization", "Support", "Tensors"]),
         module(
             "Training",
             [

@@ -19,6 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Tests" / "Fixtures"))
 from reference import pixnerd_torch as reference  # noqa: E402
+from reference import pixnerd_t2i_torch as text_reference  # noqa: E402
 
 WORK = {  # sizes, side of the pictures, batch
     "B16-256": (dict(hidden_size=768, num_groups=12, num_blocks=14, num_cond_blocks=12), 256, 4),
@@ -27,6 +28,7 @@ WORK = {  # sizes, side of the pictures, batch
                        hidden_size_x=32, num_classes=10), 32, 64),
     "vae-256": (dict(block_out_channels=(128, 256, 512, 512)), 256, 1),
     "vae-small-32": (dict(block_out_channels=(32, 64, 128)), 32, 32),
+    "t2i-512": (text_reference.PRESETS["XXL/16"], 512, 2),
 }
 AUTOENCODERS = ("vae-256", "vae-small-32")
 
@@ -36,6 +38,8 @@ def make_step(arguments):
     sizes, side, batch = WORK[arguments.work]
     if arguments.work in AUTOENCODERS:
         return make_autoencoder_step(arguments, sizes, side, batch), batch
+    if arguments.work == "t2i-512":
+        return make_text_step(arguments, sizes, side, batch), batch
     model = reference.PixNerd(**sizes)
     run = torch.compile(model) if arguments.compile else model
     bf16 = arguments.precision == "bf16"
@@ -56,6 +60,22 @@ def make_step(arguments):
         optimizer.step()
 
     return (forward if arguments.mode == "forward" else train), batch
+
+
+def make_text_step(arguments, sizes, side, batch):
+    """A guided pass of the text-to-image model: half of the batch under a prompt, half under the empty one."""
+    model = text_reference.PixNerdT2I(**sizes).eval().requires_grad_(False)
+    run = torch.compile(model) if arguments.compile else model
+    bf16 = arguments.precision == "bf16"
+    cast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+    x = torch.randn(batch // 2, 3, side, side).repeat(2, 1, 1, 1)
+    text = torch.randn(batch, sizes["txt_max_length"], sizes["txt_embed_dim"])
+
+    def forward():
+        with torch.no_grad(), cast:
+            run(x, torch.rand(1).expand(batch), text)
+
+    return forward
 
 
 def make_autoencoder_step(arguments, sizes, side, batch):

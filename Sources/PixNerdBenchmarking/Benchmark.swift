@@ -55,7 +55,11 @@ public struct Benchmark {
     /// Builds the model and its input.
     ///
     /// - Parameter ranks: the processes that run the workload together, if the mode can be distributed.
-    public init(_ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int, ranks: BenchmarkRanks) {
+    /// - Throws: `PixNerdError` if the machine has too little memory for the workload.
+    public init(
+        _ work: Workload, _ mode: BenchmarkMode, precision: Precision, repeats: Int, ranks: BenchmarkRanks
+    ) throws {
+        try work.checkMemory(precision)
         self.work = work
         self.mode = mode
         self.precision = precision

@@ -2,6 +2,8 @@ import PixNerdDistributed
 import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
+import PixNerdTensors
 
 /// One of the fixed workloads that speed is measured on; the peer's script uses the same names.
 public struct Workload: Sendable {
@@ -17,6 +19,10 @@ public struct Workload: Sendable {
     let prepare: @Sendable (BenchmarkMode) -> (_ step: Int) throws -> Void
     /// Builds training over several processes, each with its share of the images; nil if that is not measured.
     var prepareShared: (@Sendable (BenchmarkRanks) -> SharedWork)?
+    /// Bytes of memory that the workload takes; nil if any machine has them.
+    var bytes: (@Sendable (Precision) -> Int)?
+    /// Whether the workload is so large that it is measured only when asked for by name.
+    public var runsOnlyAlone = false
 
     /// Whether several processes can run a mode together.
     public func isShared(_ mode: BenchmarkMode) -> Bool { mode == .train && prepareShared != nil }
@@ -32,7 +38,18 @@ public struct Workload: Sendable {
         autoencoder("vae-256", levelWidths: [128, 256, 512, 512], size: 256, batch: 1, modes: [.encode, .decode]),
         inception("inception-32", size: 32, batch: 32),
         autoencoder("vae-small-32", levelWidths: [32, 64, 128], size: 32, batch: 32, modes: [.train]),
+        textDenoiser("t2i-512", size: 512, count: 1),
     ]
+
+    /// Checks that the machine has the memory that the workload takes.
+    ///
+    /// - Throws: `PixNerdError` with both numbers.
+    func checkMemory(_ precision: Precision) throws {
+        guard let bytes else { return }
+        try AvailableMemory.expect(
+            Double(bytes(precision)), for: "The workload \(name) in \(precision.rawValue)",
+            advice: "measure another one, such as \(Workload.all[0].name)")
+    }
 }
 
 /// The processes that run a workload.

@@ -1,9 +1,15 @@
 import Foundation
 
+/// Memory that others borrow and whose contents the system can fetch again, so that it need not stay resident.
+package protocol ReleasableMemory: AnyObject {
+    /// Lets the system reclaim the pages that lie within some bytes of this memory. Reading them again fetches them.
+    func releasePages(of bytes: UnsafeRawBufferPointer)
+}
+
 /// A file mapped for reading.
 ///
 /// `@unchecked Sendable`: the mapping is read-only and lives as long as the object.
-package final class MappedFile: @unchecked Sendable {
+package final class MappedFile: ReleasableMemory, @unchecked Sendable {
     package let path: String
     package let bytes: UnsafeRawBufferPointer
 
@@ -69,8 +75,21 @@ package final class MappedFile: @unchecked Sendable {
     }
 
     /// Lets the system reclaim the pages read so far. Reading them again fetches them from the file.
-    package func releasePages() {
-        madvise(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count, Int32(MADV_DONTNEED))
+    package func releasePages() { releasePages(of: bytes) }
+
+    /// - Precondition: The bytes lie in this mapping.
+    package func releasePages(of part: UnsafeRawBufferPointer) {
+        guard let first = part.baseAddress, let start = bytes.baseAddress, !part.isEmpty else { return }
+        let offset = first - start
+        precondition(
+            offset >= 0 && offset + part.count <= bytes.count,
+            "releasePages: \(part.count) bytes at \(offset) are not in a mapping of \(bytes.count)")
+        // Pages that the part shares with others are left to them, but for the last page of the file.
+        let page = Int(getpagesize())
+        let (from, end) = ((offset + page - 1) / page * page, offset + part.count)
+        let to = end == bytes.count ? end : end / page * page
+        guard from < to else { return }
+        madvise(UnsafeMutableRawPointer(mutating: start + from), to - from, Int32(MADV_DONTNEED))
     }
 
     deinit {

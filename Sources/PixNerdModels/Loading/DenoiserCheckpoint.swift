@@ -210,7 +210,12 @@ public struct DenoiserCheckpoint {
     ) throws -> any Denoiser {
         let tensors = try tensors(kind)
         let model = try architecture(kind, channels: expected).load(tensors, recomputesBlocks: recomputesBlocks)
-        if let bad = model.parameters.first(where: { !$0.value.isFinite }) {
+        let bad = model.parameters.first { parameter in
+            // The check reads all weights once; those of a large file need not stay in memory for it.
+            defer { parameter.value.releasePages() }
+            return !parameter.value.isFinite
+        }
+        if let bad {
             throw PixNerdError(
                 .notFinite, "\(tensors.origin):", found: "the weights \(bad.name) are not finite",
                 advice: "use an earlier step")

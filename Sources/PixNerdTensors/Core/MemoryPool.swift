@@ -97,6 +97,8 @@ final class Storage: @unchecked Sendable {
     /// Size of the pooled block in bytes; 0 if another object owns the memory.
     private let blockSize: Int
     private let owner: AnyObject?
+    /// Read-only memory of the owner; nil if the elements may be written.
+    private let borrowed: UnsafeRawBufferPointer?
     /// Whether the elements may be written while only one tensor holds them.
     let isWritable: Bool
     /// Elements as bf16, cached for further matmuls until something writes to this memory.
@@ -108,15 +110,16 @@ final class Storage: @unchecked Sendable {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
         pointer = block.bindMemory(to: Float.self, capacity: size / MemoryLayout<Float>.stride)
         blockSize = size
-        owner = nil
+        (owner, borrowed) = (nil, nil)
         isWritable = true
     }
 
-    /// Read-only memory that `owner` keeps alive.
-    init(borrowing pointer: UnsafePointer<Float>, owner: AnyObject) {
+    /// Read-only memory of `count` elements that `owner` keeps alive.
+    init(borrowing pointer: UnsafePointer<Float>, count: Int, owner: AnyObject) {
         self.pointer = UnsafeMutablePointer(mutating: pointer)
         blockSize = 0
         self.owner = owner
+        borrowed = UnsafeRawBufferPointer(UnsafeBufferPointer(start: pointer, count: count))
         isWritable = false
     }
 
@@ -125,25 +128,31 @@ final class Storage: @unchecked Sendable {
         self.pointer = pointer
         blockSize = 0
         self.owner = owner
+        borrowed = nil
         isWritable = true
     }
 
     /// Elements as bf16: the cached copy, or else the one that `make` returns.
-    func rounded(_ make: () -> RoundedStorage) -> RoundedStorage {
-        roundedElements.withLock { kept in
-            let rounded = kept ?? make()
-            kept = rounded
-            return rounded
+    func rounded(_ make: () -> RoundedStorage) -> RoundedStorage { cached(in: roundedElements, make) }
+
+    /// Elements as a packed weight: the cached copy, or else the one that `make` returns.
+    func packed(_ make: () -> PackedWeight) -> PackedWeight { cached(in: packedElements, make) }
+
+    private func cached<Copy>(in place: borrowing Mutex<Copy?>, _ make: () -> Copy) -> Copy {
+        place.withLock { kept in
+            if let kept { return kept }
+            let copy = make()
+            kept = copy
+            // From now on the copy is read instead.
+            releasePages()
+            return copy
         }
     }
 
-    /// Elements as a packed weight: the cached copy, or else the one that `make` returns.
-    func packed(_ make: () -> PackedWeight) -> PackedWeight {
-        packedElements.withLock { kept in
-            let packed = kept ?? make()
-            kept = packed
-            return packed
-        }
+    /// Lets the system reclaim the elements if they are borrowed from a mapped file.
+    func releasePages() {
+        guard let borrowed, let owner = owner as? any ReleasableMemory else { return }
+        owner.releasePages(of: borrowed)
     }
 
     /// Discards cached copies because the elements change.

@@ -41,7 +41,7 @@ public struct Tensor: Sendable {
 
     /// A tensor over memory that `owner` keeps alive, such as a mapped file. It is copied before it is written.
     public init(borrowing pointer: UnsafePointer<Float>, shape: [Int], owner: AnyObject) {
-        self.init(shape: shape, storage: Storage(borrowing: pointer, owner: owner))
+        self.init(shape: shape, storage: Storage(borrowing: pointer, count: shape.reduce(1, *), owner: owner))
     }
 
     /// Number of elements.
@@ -86,6 +86,9 @@ public struct Tensor: Sendable {
         copy.pointer.update(from: storage.pointer, count: count)
         storage = copy
     }
+
+    /// Lets the system reclaim the elements if they are borrowed from a mapped file. Reading them fetches them again.
+    package func releasePages() { storage.releasePages() }
 
     /// Discards cached bf16 and packed copies of the elements.
     package func forgetCopies() { storage.forgetCopies() }

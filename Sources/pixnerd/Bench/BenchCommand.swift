@@ -20,10 +20,15 @@ struct BenchCommand: ParsableCommand, RankedCommand {
 
               pixnerd bench
               pixnerd bench --work B16-256 --mode train --profile
+              pixnerd bench --work t2i-512 --precision bf16
               mpirun -n 2 pixnerd bench --work B16-256 --mode train
             """)
 
-    @Option(help: "Workload: one of \(Workload.all.map(\.name).joined(separator: ", ")) (default: all).")
+    @Option(
+        help: """
+            Workload: one of \(Workload.all.map(\.name).joined(separator: ", ")) (default: all but \
+            \(Workload.all.filter(\.runsOnlyAlone).map(\.name).joined(separator: ", "))).
+            """)
     var work: String?
 
     @Option(help: "forward or train; for an autoencoder encode, decode or train (default: all).")
@@ -83,7 +88,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
             try measure(work, mode, .alone)
             return
         }
-        for work in Workload.all.filter({ work == nil || $0.name == work }) {
+        for work in Workload.all.filter({ work == nil ? !$0.runsOnlyAlone : $0.name == work }) {
             for mode in work.modes.filter({ mode == nil || $0 == mode }) {
                 try runAlone(work.name, mode)
             }
@@ -141,7 +146,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
 
     private func measure(_ work: Workload, _ mode: BenchmarkMode, _ communicator: Communicator) throws {
         let ranks = BenchmarkRanks(communicator: communicator, sharesOptimizer: shardOptimizer)
-        let benchmark = Benchmark(work, mode, precision: precision, repeats: repeats, ranks: ranks)
+        let benchmark = try Benchmark(work, mode, precision: precision, repeats: repeats, ranks: ranks)
         if profile && communicator.size == 1 {
             print("\(work.name) \(mode.rawValue), \(precision.rawValue), \(repeats) steps")
             print(Self.table(try benchmark.profile(), steps: repeats))
