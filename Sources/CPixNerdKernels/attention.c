@@ -84,8 +84,7 @@ KERNEL(
 KERNEL(
     void, pn_head_norm_backward,
     (size_t rows, size_t width, size_t stride, float epsilon, const float *restrict x, const float *restrict weight,
-     const float *restrict upstream, size_t gradient_stride, float *restrict gradient,
-     float *restrict weight_gradient),
+     const float *restrict upstream, size_t gradient_stride, float *restrict gradient, float *restrict weight_gradient),
     (rows, width, stride, epsilon, x, weight, upstream, gradient_stride, gradient, weight_gradient)) {
     RELAXED
     for (size_t row = 0; row < rows; row++) {

@@ -261,8 +261,7 @@ BFLOAT16 void pn_bfloat16_packed_product(
 void pn_bfloat16_pack_panel(size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
     __builtin_trap();
 }
-void pn_bfloat16_pack_columns(
-    size_t rows, size_t columns, bool normalizes, const void *weights, void *packed) {
+void pn_bfloat16_pack_columns(size_t rows, size_t columns, bool normalizes, const void *weights, void *packed) {
     __builtin_trap();
 }
 void pn_bfloat16_packed_product(

@@ -18,8 +18,8 @@ void pn_rotary_norm_backward(
 void pn_head_norm_forward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, float *out);
 void pn_head_norm_backward(
-    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight,
-    const float *upstream, size_t gradient_stride, float *gradient, float *weight_gradient);
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *upstream,
+    size_t gradient_stride, float *gradient, float *weight_gradient);
 // Softmax of each row of scale scores, in place, with a positive scale; log_sum[rows] = log sum exp.
 void pn_softmax_rows(size_t rows, size_t columns, float scale, float *scores, float *log_sum);
 // scores = exp(scale scores - log_sum), in place: the probabilities of pn_softmax_rows, recomputed.
@@ -28,7 +28,8 @@ void pn_softmax_from_log_sum(size_t rows, size_t columns, float scale, const flo
 void pn_softmax_backward(size_t rows, size_t columns, float scale, const float *probabilities, float *upstream);
 
 // out[rows, width] = rotate(x r weight), r = 1 / sqrt(mean(x^2) + epsilon). Rows of x are `stride` floats apart.
-// table[rows, 2, width / 2] holds cosines, then sines; the pair (i, i + width / 2) is rotated by angle i. width is even.
+// table[rows, 2, width / 2] holds cosines, then sines; the pair (i, i + width / 2) is rotated by angle i. width is
+// even.
 void pn_rotary_halves_norm_forward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
     float *out);

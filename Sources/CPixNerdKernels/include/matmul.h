@@ -14,8 +14,7 @@ size_t pn_bfloat16_packed_count(size_t columns, size_t inner);
 // Packs a panel from x[columns of the panel, inner], whose rows are `stride` numbers apart.
 void pn_bfloat16_pack_panel(size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed);
 // Packs weights[rows, columns] as a right factor. Where `normalizes`, each column is divided by max(its norm, 1e-12).
-void pn_bfloat16_pack_columns(
-    size_t rows, size_t columns, bool normalizes, const void *weights, void *packed);
+void pn_bfloat16_pack_columns(size_t rows, size_t columns, bool normalizes, const void *weights, void *packed);
 // c[rows, columns of the panels first_panel ..< last_panel] = a[rows, inner] packed + bias. `bias` is added to each row
 // and may be NULL. Where `adds`, the product is added to c instead, and the bias is ignored. bias and c begin at the
 // first panel's first column; rows of a and c are a_stride and c_stride numbers apart.
