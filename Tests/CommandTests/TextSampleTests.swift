@@ -84,7 +84,7 @@ import Testing
                 stride(from: 0, to: sheet.pixels.count, by: 3).count { sheet.pixels[$0..<$0 + 3] == [64, 64, 64] }
             }
             let two = try sheet("two.png", red, "a ring")
-            #expect(two.said == "" && two.picture.width > 3 * 64 && ink(two.picture) > 200)
+            #expect(!two.said.contains("caption") && two.picture.width > 3 * 64 && ink(two.picture) > 200)
             let bare = try sheet("bare.png", "красный квадрат")
             #expect(bare.picture.width < 3 * 64 && ink(bare.picture) < 20)
             #expect(bare.said.contains("leaves out the captions of 1 prompt") && bare.said.contains("bare.png.json"))
@@ -100,7 +100,7 @@ import Testing
             try place.sampleText(
                 "list.safetensors",
                 ["--prompt", red, "--prompt", "  two  spaces ", "--prompt", "last", "--seeds", "1"])
-            #expect(try place.bytes("file.safetensors") == place.bytes("list.safetensors"))
+            #expect(try place.floats("file.safetensors").values == place.floats("list.safetensors").values)
             #expect(try place.manifest("file.safetensors.json")["prompts"] as? String == "prompts.txt")
         }
     }

@@ -14,7 +14,6 @@ import Testing
         let identity: TextEncoderIdentity
         let asked = Mutex<[String]>([])
 
-        /// - Parameter width: so wide that a shard holds few captions.
         init(width: Int = 4, weights: String = "w") {
             identity = TextEncoderIdentity(path: "counted", weights: weights, tokenizer: "t", width: width)
         }
@@ -36,7 +35,7 @@ import Testing
 
     private func encode(
         _ encoder: Counted, _ captions: [String], length: Int = 3, emptyPrompt: EmptyPrompt = .seesNothing,
-        to path: String, stopAfter batches: Int = .max
+        to path: String, batch: Int = 2, stopAfter batches: Int = .max
     ) throws -> ShardProgress {
         var watcher = ShardWatcher()
         var left = batches
@@ -45,7 +44,7 @@ import Testing
             return left < 0
         }
         return try CaptionEncoding(encoder, captions: captions, length: length, emptyPrompt: emptyPrompt, to: path)
-            .run(batchSize: 2, watcher)
+            .run(batchSize: batch, watcher)
     }
 
     @Test func equalCaptionsAreEncodedOnce() throws {
@@ -69,23 +68,25 @@ import Testing
 
     @Test func whatWasStoppedGoesOn() throws {
         try withTemporaryDirectory { directory in
-            // 32 MiB a caption: a shard holds two.
-            let width = 1 << 14
-            let captions = (0..<5).map { "caption \($0)" }
+            // A shard holds 4096 captions, which are eight batches.
+            let captions = (10_000..<19_000).map { "caption \($0)" }
             func run(_ name: String, _ encoder: Counted, stopAfter: Int = .max) throws -> ShardProgress {
-                try encode(encoder, captions, length: 1024, to: "\(directory)/\(name)", stopAfter: stopAfter)
+                try encode(encoder, captions, length: 1, to: "\(directory)/\(name)", batch: 512, stopAfter: stopAfter)
             }
-            let stopped = try run("again", Counted(width: width), stopAfter: 2)
-            #expect(!stopped.isFinished && stopped.written == 2)
+            let stopped = try run("again", Counted(width: 1), stopAfter: 10)
+            #expect(!stopped.isFinished && stopped.written == 4096)
             expectSentence(
                 sentence { _ = try CaptionCache(path: "\(directory)/again") },
                 naming: ["text-000001.safetensors is missing", "pixnerd encode text"])
-            let second = Counted(width: width)
+            let second = Counted(width: 1)
             let finished = try run("again", second)
-            #expect(finished.isFinished && finished.kept == 2 && finished.written == 4)
-            #expect(second.asked.withLock { $0 } == Array(captions[1...]))
-            _ = try run("whole", Counted(width: width))
-            for name in try FileManager.default.contentsOfDirectory(atPath: "\(directory)/whole") {
+            #expect(finished.isFinished && finished.kept == 4096 && finished.written == 9001 - 4096)
+            // The empty caption is the first of all.
+            #expect(second.asked.withLock { $0 } == Array(captions[4095...]))
+            _ = try run("whole", Counted(width: 1))
+            let names = try FileManager.default.contentsOfDirectory(atPath: "\(directory)/whole")
+            #expect(names.count { $0.hasSuffix(".safetensors") } == 3)
+            for name in names {
                 #expect(
                     FileManager.default.contents(atPath: "\(directory)/whole/\(name)")
                         == FileManager.default.contents(atPath: "\(directory)/again/\(name)"), "\(name)")

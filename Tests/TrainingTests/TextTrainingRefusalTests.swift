@@ -82,7 +82,7 @@ import Testing
                 },
                 naming: ["missing.txt"])
             expectSentence(
-                refused(runs) { $0.data.captionTemplate = "a photo" }, naming: ["data.caption_template", "{}"])
+                refused(runs) { $0.data.captionTemplate = "a photo" }, naming: ["template is 'a photo'", "{}"])
         }
     }
 
@@ -92,8 +92,9 @@ import Testing
             let other = try otherEncoder(runs)
             expectSentence(refused(runs, "run", resume: true) { $0.text.encoder = other }, naming: ["encoder"])
             expectSentence(
-                refused(runs, "run", resume: true) { $0.text.emptyPrompt = .seesPadding }, naming: ["empty_prompt"])
-            expectSentence(refused(runs, "run", resume: true) { $0.text.length = 11 }, naming: ["text.length"])
+                refused(runs, "run", resume: true) { $0.text.emptyPrompt = .seesPadding },
+                naming: ["an empty prompt that sees-nothing"])
+            expectSentence(refused(runs, "run", resume: true) { $0.text.length = 11 }, naming: ["other sizes"])
             // The same one from another place is no other.
             let moved = "\(runs.directory)/moved"
             try FileManager.default.copyItem(atPath: TinyRuns.encoder, toPath: moved)

@@ -130,8 +130,8 @@ import Testing
                         ($0.text.encoder, $0.text.cache) = ("", cache)
                         $0.sampling.prompts = "\(runs.directory)/prompts.txt"
                     }
-                }, naming: [cache, "holds no caption", "a red ring"])
-            let more = try runs.encodeCaptions(to: "more", more: ["a red ring", "a blue star"])
+                }, naming: [cache, "holds no text 'a red ring'", "sampling.prompts"])
+            let more = try runs.encodeCaptions(to: "text-of-more", more: ["a red ring", "a blue star"])
             let cached = try preview("more") {
                 ($0.text.encoder, $0.text.cache) = ("", more)
                 $0.sampling.prompts = "\(runs.directory)/prompts.txt"

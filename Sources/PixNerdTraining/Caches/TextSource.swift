@@ -1,6 +1,7 @@
 import PixNerdImages
 import PixNerdModels
 import PixNerdPrecompute
+import PixNerdSampling
 import PixNerdSupport
 import PixNerdTensors
 
@@ -24,6 +25,8 @@ struct TextSource {
     init?(_ configuration: Configuration, _ pictures: ImageCollection) throws {
         let text = configuration.text
         guard text.isOn, let captions = pictures.captions else { return nil }
+        // Read here so that a file that is missing is not noticed after hours.
+        let previewed = try configuration.previewTexts() ?? []
         let encoder =
             text.encoder.isEmpty ? nil : try TextEncoder(path: text.encoder, keepsWeights: text.cache.isEmpty)
         let source: any TextEncoding
@@ -33,6 +36,7 @@ struct TextSource {
         } else {
             let cache = try Self.cache(text, encoder)
             try Self.check(cache, holds: captions)
+            if encoder == nil { try Self.check(cache, holds: previewed) }
             source = CachedTexts(cache: cache, encoder: encoder)
             self.encoder = nil
         }
@@ -73,6 +77,24 @@ struct TextSource {
                 .mismatch, "\(cache.path)", found: "holds no caption '\(missing.prefix(60))', which the data has",
                 advice: "regenerate it with pixnerd encode text")
         }
+    }
+
+    /// Checks that the texts of previews were encoded, where no encoder is at hand.
+    private static func check(_ cache: CaptionCache, holds previewed: [String]) throws {
+        guard let missing = previewed.first(where: { !cache.holds($0) }) else { return }
+        throw PixNerdError(
+            .mismatch, "\(cache.path)", found: "holds no text '\(missing.prefix(60))', which sampling.prompts has",
+            advice: "encode the prompts too with pixnerd encode text, or set text.encoder")
+    }
+}
+
+extension Configuration {
+    /// The texts of previews that a file gives; nil if there are no previews, or no such file.
+    ///
+    /// - Throws: `PixNerdError` if the file cannot be read, is not UTF-8, or has no text.
+    func previewTexts() throws -> [String]? {
+        guard training.previewEvery > 0, !sampling.prompts.isEmpty else { return nil }
+        return Array(try PromptFile.lines(sampling.prompts).prefix(sampling.classes))
     }
 }
 

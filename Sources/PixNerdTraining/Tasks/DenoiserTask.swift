@@ -129,9 +129,7 @@ final class DenoiserTask: TrainingTask {
         guard let captions = pictures.captions else {
             return Array(conditioner.allPrompts.prefix(min(sampling.classes, pictures.classes.count)))
         }
-        guard sampling.prompts.isEmpty else {
-            return try PromptFile.lines(sampling.prompts).prefix(sampling.classes).map(Prompt.text)
-        }
+        if let texts = try configuration.previewTexts() { return texts.map(Prompt.text) }
         var prompts: [Prompt] = []
         for place in pictures.evenPlaces(sampling.classes) {
             if let prompt = captions[place].first.map(Prompt.text), !prompts.contains(prompt) { prompts.append(prompt) }

@@ -12,8 +12,8 @@ struct JudgeShapesCommand: ParsableCommand {
               pixnerd dataset judge-shapes held-out
               pixnerd dataset judge-shapes pictures --captions captions.txt
 
-            A folder of pixnerd sample knows its prompts. Captions are those of `pixnerd dataset shapes --captions`. The rule is in
-            docs/evaluation.md.
+            A folder of pixnerd sample knows its prompts. Captions are those of `pixnerd dataset shapes --captions`. \
+            The rule is in docs/evaluation.md.
             """)
 
     @Argument(help: "Folder of pictures.")
