@@ -81,6 +81,7 @@ import Testing
                     $0.training.previewEvery = 3
                 },
                 naming: ["missing.txt"])
+            #expect(!FileManager.default.fileExists(atPath: "\(runs.directory)/refused"), "it is known at the start")
             expectSentence(
                 refused(runs) { $0.data.captionTemplate = "a photo" }, naming: ["template is 'a photo'", "{}"])
         }
