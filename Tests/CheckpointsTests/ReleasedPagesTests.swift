@@ -31,12 +31,17 @@ import Testing
         return try 1024 * #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) })
     }
 
+    private func expectResident(_ path: String, _ isRight: (_ bytes: Int) -> Bool) throws {
+        let resident = try residentBytes(of: path)
+        #expect(isRight(resident), "\(resident) bytes are resident")
+    }
+
     @Test func tensorsGivePagesBackAndFetchThemAgain() throws {
         try withWeight { weight, other, path in
             let values = weight.values
-            #expect(try residentBytes(of: path) >= bytes)
+            try expectResident(path) { $0 >= bytes }
             weight.releasePages()
-            #expect(try residentBytes(of: path) < bytes / 8)
+            try expectResident(path) { $0 < bytes / 8 }
             #expect(weight.values == values)
             #expect(other.values == [5, 6])
         }
@@ -46,12 +51,12 @@ import Testing
         try withWeight { weight, _, path in
             let values = weight.values
             let rounded = weight.rounded(to: BFloat16.self)
-            #expect(try residentBytes(of: path) < bytes / 8)
+            try expectResident(path) { $0 < bytes / 8 }
             let expected = values.map { UInt16(($0.bitPattern + 0x7fff + (($0.bitPattern >> 16) & 1)) >> 16) }
             #expect((0..<values.count).allSatisfy { rounded.pointer[$0].bits == expected[$0] })
             // The copy is used again, without the file.
             #expect(weight.reshaped([weight.count]).rounded(to: BFloat16.self).pointer == rounded.pointer)
-            #expect(try residentBytes(of: path) < bytes / 8)
+            try expectResident(path) { $0 < bytes / 8 }
         }
     }
 
@@ -60,7 +65,7 @@ import Testing
             let x = Tensor.normal([64, shape[1]]) { RandomStream(seed: 4, purpose: .test, index: $0) }
             let own = weight.copied()
             let out = try Precision.bf16 { linear(x, weight: weight) }
-            #expect(try residentBytes(of: path) < bytes / 8)
+            try expectResident(path) { $0 < bytes / 8 }
             let expected = try Precision.bf16 { linear(x, weight: own) }
             #expect(out.values == expected.values)
         }
