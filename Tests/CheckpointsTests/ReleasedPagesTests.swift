@@ -23,7 +23,9 @@ import Testing
 
     /// Resident bytes of a mapping of this process.
     private func residentBytes(of path: String) throws -> Int {
-        let lines = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8).split(separator: "\n")
+        // Files of /proc have no size, by which other ways of reading would stop.
+        let smaps = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps")).readToEnd() ?? Data()
+        let lines = String(decoding: smaps, as: UTF8.self).split(separator: "\n")
         // The name may lead through a symbolic link.
         let name = path.split(separator: "/").suffix(2).joined(separator: "/")
         let start = try #require(lines.firstIndex { $0.hasSuffix(name) })
