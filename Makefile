@@ -87,6 +87,8 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_perceptual_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dit_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_tokenizer_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_text_operator_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_text_denoiser_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

@@ -9,9 +9,9 @@ extension Workload {
     /// - Parameter count: Number of images; each passes through the model twice.
     static func textDenoiser(_ name: String, size: Int, count: Int) -> Workload {
         var options = DenoiserOptions()
-        (options.hiddenSize, options.heads, options.patchSize) = (1536, 24, 16)
-        (options.blocks, options.conditionedBlocks, options.textBlocks) = (18, 16, 4)
-        (options.fieldWidth, options.textWidth, options.textLength) = (64, 2048, 128)
+        options.preset = "XXL/16"
+        options.applyPreset()
+        (options.textWidth, options.textLength) = (2048, 128)
         // The fixed workloads are valid.
         let architecture = try! KnownDenoisers.architecture(options, channels: 3)
         let (batch, side, sizes) = (2 * count, size / options.patchSize, options)

@@ -20,7 +20,7 @@ public struct EmptyPromptTrial: Sendable {
 
     /// Measures.
     ///
-    /// The same noise and times serve both conventions, so that their difference is small compared with that of images.
+    /// Both conventions get equal noise and times, so that their difference is small compared with that of images.
     ///
     /// - Parameters:
     ///   - loaded: A model that is conditioned on text.

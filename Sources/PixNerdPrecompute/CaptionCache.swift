@@ -17,20 +17,12 @@ public final class CaptionCache: TextEncoding {
     /// - Throws: `PixNerdError` if it is not complete, or damaged.
     public init(path: String) throws {
         self.path = path
-        guard let manifest = try TextManifest.read(in: path) else {
-            throw PixNerdError(
-                .notFound, "\(path)", found: "holds no \(TextManifest.subject).json",
-                expected: "a directory written by \(TextManifest.command)")
-        }
+        let manifest = try TextManifest.expect(in: path)
         self.manifest = manifest
+        try manifest.expectAllShards(in: path)
         var (shards, places): ([StoredElements], [CaptionKey: (shard: Int, row: Int)]) = ([], [:])
         for shard in 0..<manifest.shards {
             let path = TextManifest.shardPath(shard, in: path)
-            guard FileManager.default.fileExists(atPath: path) else {
-                throw PixNerdError(
-                    .notFound, "\(path)", found: "is missing",
-                    advice: "run the same \(TextManifest.command) again to complete it")
-            }
             let (file, column) = (try SafetensorsFile(path: path), manifest.columns[0])
             let (rows, keys) = (try file.elements(of: column.name), try file.integers(column.fingerprints))
             let count = manifest.places(ofShard: shard).count

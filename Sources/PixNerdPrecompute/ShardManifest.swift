@@ -111,6 +111,31 @@ extension ShardManifest {
         return manifest
     }
 
+    /// The manifest of a directory that is there.
+    ///
+    /// - Parameter advice: What to do if there is none.
+    /// - Throws: `PixNerdError` if there is none, or it is not such a manifest.
+    package static func expect(in directory: String, advice: ErrorText? = nil) throws -> Self {
+        guard let manifest = try read(in: directory) else {
+            throw PixNerdError(
+                .notFound, "\(directory)", found: "holds no \(subject).json",
+                expected: "a directory written by \(command)", advice: advice)
+        }
+        return manifest
+    }
+
+    /// Checks that no shard is missing.
+    ///
+    /// - Throws: `PixNerdError` naming the first that is.
+    package func expectAllShards(in directory: String) throws {
+        let missing = (0..<shards).lazy.map { Self.shardPath($0, in: directory) }
+            .first { !FileManager.default.fileExists(atPath: $0) }
+        guard let missing else { return }
+        throw PixNerdError(
+            .notFound, "\(missing)", found: "is missing",
+            advice: "run the same \(Self.command) again to complete it")
+    }
+
     /// Creates a directory with this manifest, or resumes one that was started with an equal manifest.
     ///
     /// - Throws: `PixNerdError` if the directory holds something else.

@@ -30,25 +30,14 @@ package final class ShardReader<Manifest: ShardManifest> {
     package init(path: String, pictures: ImageCollection, key: String) throws {
         self.path = path
         self.pictures = pictures
-        guard let manifest = try Manifest.read(in: path) else {
-            throw PixNerdError(
-                .notFound, "\(path)", found: "holds no \(Manifest.subject).json",
-                expected: "a directory written by \(Manifest.command)", advice: "correct \(key), or leave it empty")
-        }
-        self.manifest = manifest
+        manifest = try Manifest.expect(in: path, advice: "correct \(key), or leave it empty")
         guard manifest.pictures == pictures.samples.count, manifest.names == pictures.namesFingerprint else {
             throw PixNerdError(
                 .mismatch, "\(path)",
                 found: "holds \(Manifest.subject) of other images (\(manifest.pictures)) than \(pictures.root) "
                     + "(\(pictures.samples.count))", advice: "regenerate them with \(Manifest.command)")
         }
-        let missing = (0..<manifest.shards).lazy.map { Manifest.shardPath($0, in: path) }
-            .first { !FileManager.default.fileExists(atPath: $0) }
-        if let missing {
-            throw PixNerdError(
-                .notFound, "\(missing)", found: "is missing",
-                advice: "run the same \(Manifest.command) again to complete it")
-        }
+        try manifest.expectAllShards(in: path)
     }
 
     /// Rows [B, ...] for a batch, each from the column that was computed from the same pixels.

@@ -34,9 +34,4 @@ package struct TextManifest: ShardManifest {
     }
     package var type: ElementType { .bfloat16 }
     package var weights: String { encoder.weights }
-
-    /// Whether the rows are those of an encoder.
-    package func isOf(_ encoder: TextEncoderIdentity, length: Int, _ emptyPrompt: EmptyPrompt) -> Bool {
-        self.encoder.isSame(as: encoder) && self.length == length && self.emptyPrompt == emptyPrompt
-    }
 }

@@ -73,12 +73,14 @@ public func samplePictures(
         start..<start + min(batchSize, requests.count - start)
     }.filter { !isDone($0) }
     let shape = size.noiseShape(in: space)
-    var prepared: [Range<Int>] = []
+    // Number of batches whose prompts are prepared.
+    var prepared = 0
     for (place, batch) in batches.enumerated() {
         let part = Array(requests[batch])
-        if !prepared.contains(batch) {
-            prepared = window(batches[place...], of: requests)
-            try conditioner.prepare(prepared.flatMap { requests[$0].map(\.prompt) }, isCancelled: isCancelled)
+        if place == prepared {
+            let next = window(batches[place...], of: requests)
+            try conditioner.prepare(next.flatMap { requests[$0].map(\.prompt) }, isCancelled: isCancelled)
+            prepared += next.count
         }
         let x = try sample(
             denoiser, noise: source.noise(part, batch, shape: shape),
@@ -98,13 +100,13 @@ public func samplePictures(
 
 /// The next batches whose prompts are prepared together: with at most 256 prompts, whose rows take as many MB for the
 /// largest models.
-private func window(_ batches: ArraySlice<Range<Int>>, of requests: [PictureRequest]) -> [Range<Int>] {
+private func window(_ batches: ArraySlice<Range<Int>>, of requests: [PictureRequest]) -> ArraySlice<Range<Int>> {
     var prompts: Set<Prompt> = []
     let next = batches.prefix { batch in
         prompts.formUnion(requests[batch].map(\.prompt))
         return prompts.count <= 256
     }
-    return next.isEmpty ? Array(batches.prefix(1)) : Array(next)
+    return next.isEmpty ? batches.prefix(1) : next
 }
 
 extension NoiseSource {

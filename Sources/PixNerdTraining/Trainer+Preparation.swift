@@ -39,9 +39,7 @@ extension Trainer {
         }
         var pictures = Fingerprint()
         for sample in preparation.pictures.samples { pictures.add("\(sample.name) \(sample.label)") }
-        if let captions = preparation.pictures.captions {
-            for place in 0..<captions.count { for caption in captions[place] { pictures.add(caption) } }
-        }
+        if let captions = preparation.pictures.captions { for caption in captions.all { pictures.add(caption) } }
         try communicator.expectSame(
             "list of images", pictures.text, advice: "set data.root to the same images on all machines")
         return preparation

@@ -9,8 +9,8 @@ struct CaptionedScene {
 
     /// Draws a caption and a picture for it.
     ///
-    /// Of 20 pictures, 8 show a shape of middle size near the centre, 5 say its size, 3 its place, 1 both, and 3 show two
-    /// shapes.
+    /// Eight pictures in 20 show a shape of middle size near the centre, 5 say its size, 3 its place, 1 both, and 3 show
+    /// two shapes.
     ///
     /// - Parameter heldOut: what does not occur.
     init(drawnFrom stream: inout RandomStream, without heldOut: Set<ShapeCaption.Combination>) {

@@ -100,9 +100,12 @@ public final class TextConditioner: Conditioner {
         let none = Prompt.text(negativePrompt)
         let used = prompts.enumerated().map { isDropped($0) ? none : $1 }
         let rows = try rows(Set(used + [none])) { false }
+        guard let nothing = rows[none] else {
+            preconditionFailure("TextConditioner: the encoder gave no rows for '\(negativePrompt)'")
+        }
         // The empty prompt is needed in every step.
-        if let nothing = rows[none] { kept.withLock { $0[none] = nothing } }
-        return TextCondition(used.compactMap { rows[$0] }, nothing: rows[none]!)
+        kept.withLock { $0[none] = nothing }
+        return TextCondition(used.compactMap { rows[$0] }, nothing: nothing)
     }
 
     public func condition(

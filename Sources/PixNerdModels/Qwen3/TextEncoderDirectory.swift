@@ -12,7 +12,7 @@ public struct TextEncoderDirectory: Sendable {
     public let weights: ShardedTensors
     /// A hash of the sizes and of the names, shapes, types and bytes of the weights, which identifies the encoder.
     ///
-    /// Of a large tensor only 16 places of 4 KiB are hashed, so that no more than some MB are read. Other weights differ
+    /// Only 16 places of 4 KiB of a large tensor are hashed, so that no more than some MB are read. Other weights differ
     /// in all of them; a damaged file is not noticed.
     public let fingerprint: String
 

@@ -50,26 +50,14 @@ struct TextPixNerdLayers: Sendable {
 
 /// A transformer block over the rows of a text: attention without positions, modulated by time.
 struct RefineBlock: Sendable {
-    private let block: ModulatedBlock<TextAttention, StackedGatedLayer>
-
-    private struct TextAttention: Sendable {
-        let heads: Int
-        let qkv: Linear
-        let queryNorm: RMSNormWeight
-        let keyNorm: RMSNormWeight
-        let projection: Linear
-    }
+    private let block: ModulatedBlock<SelfAttention, StackedGatedLayer>
 
     init(_ scope: ParameterScope, _ architecture: TextPixNerdArchitecture) {
-        let (width, heads) = (architecture.hiddenSize, architecture.heads)
-        block = ModulatedBlock(scope, width: width) { scope in
-            TextAttention(
-                heads: heads, qkv: Linear(scope / "qkv", inputs: width, outputs: 3 * width, bias: false),
-                queryNorm: RMSNormWeight(scope / "q_norm", width: width / heads),
-                keyNorm: RMSNormWeight(scope / "k_norm", width: width / heads),
-                projection: Linear(scope / "proj", inputs: width, outputs: width))
-        } feedForward: { scope in
-            StackedGatedLayer(scope, width: width, inner: architecture.feedForwardWidth)
+        let width = architecture.hiddenSize
+        block = ModulatedBlock(scope, width: width) {
+            SelfAttention($0, width: width, heads: architecture.heads)
+        } feedForward: {
+            StackedGatedLayer($0, width: width, inner: architecture.feedForwardWidth)
         }
     }
 
@@ -78,12 +66,7 @@ struct RefineBlock: Sendable {
     ///   - condition: [U, D], from time.
     /// - Returns: [U, L, D].
     func callAsFunction(_ text: Tensor, condition: Tensor) -> Tensor {
-        block(text, condition: condition) { attention, text in
-            attention.projection(
-                normalizedAttention(
-                    attention.qkv(text), queryNorm: attention.queryNorm.weight.tensor,
-                    keyNorm: attention.keyNorm.weight.tensor, heads: attention.heads))
-        }
+        block(text, condition: condition) { $0($1) }
     }
 }
 
@@ -92,25 +75,20 @@ struct JointBlock: Sendable {
     private let block: ModulatedBlock<JointAttention, StackedGatedLayer>
 
     private struct JointAttention: Sendable {
-        let heads: Int
         let patches: Linear
         let text: Linear
-        let queryNorm: RMSNormWeight
-        let keyNorm: RMSNormWeight
-        let projection: Linear
+        let rest: HeadAttention
     }
 
     init(_ scope: ParameterScope, _ architecture: TextPixNerdArchitecture) {
-        let (width, heads) = (architecture.hiddenSize, architecture.heads)
-        block = ModulatedBlock(scope, width: width) { scope in
+        let width = architecture.hiddenSize
+        block = ModulatedBlock(scope, width: width) {
             JointAttention(
-                heads: heads, patches: Linear(scope / "qkv_x", inputs: width, outputs: 3 * width, bias: false),
-                text: Linear(scope / "kv_y", inputs: width, outputs: 2 * width, bias: false),
-                queryNorm: RMSNormWeight(scope / "q_norm", width: width / heads),
-                keyNorm: RMSNormWeight(scope / "k_norm", width: width / heads),
-                projection: Linear(scope / "proj", inputs: width, outputs: width))
-        } feedForward: { scope in
-            StackedGatedLayer(scope, width: width, inner: architecture.feedForwardWidth)
+                patches: Linear($0 / "qkv_x", inputs: width, outputs: 3 * width, bias: false),
+                text: Linear($0 / "kv_y", inputs: width, outputs: 2 * width, bias: false),
+                rest: HeadAttention($0, width: width, heads: architecture.heads))
+        } feedForward: {
+            StackedGatedLayer($0, width: width, inner: architecture.feedForwardWidth)
         }
     }
 
@@ -125,11 +103,11 @@ struct JointBlock: Sendable {
         _ tokens: Tensor, condition: Tensor, text: Tensor, textOfImage: [Int], table: Tensor
     ) -> Tensor {
         block(tokens, condition: condition) { attention, tokens in
-            attention.projection(
+            attention.rest { queryNorm, keyNorm in
                 jointAttention(
                     attention.patches(tokens), text: attention.text(text), textOfImage: textOfImage,
-                    queryNorm: attention.queryNorm.weight.tensor, keyNorm: attention.keyNorm.weight.tensor,
-                    heads: attention.heads, table: table))
+                    queryNorm: queryNorm, keyNorm: keyNorm, heads: attention.rest.heads, table: table)
+            }
         }
     }
 }

@@ -71,12 +71,10 @@ struct TextSource {
 
     /// Checks that all captions were encoded.
     private static func check(_ cache: CaptionCache, holds captions: Captions) throws {
-        for place in 0..<captions.count {
-            guard let missing = captions[place].first(where: { !cache.holds($0) }) else { continue }
-            throw PixNerdError(
-                .mismatch, "\(cache.path)", found: "holds no caption '\(missing.prefix(60))', which the data has",
-                advice: "regenerate it with pixnerd encode text")
-        }
+        guard let missing = captions.all.first(where: { !cache.holds($0) }) else { return }
+        throw PixNerdError(
+            .mismatch, "\(cache.path)", found: "holds no caption '\(missing.prefix(60))', which the data has",
+            advice: "regenerate it with pixnerd encode text")
     }
 
     /// Checks that the texts of previews were encoded, where no encoder is at hand.

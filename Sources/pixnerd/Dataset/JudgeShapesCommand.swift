@@ -33,8 +33,9 @@ struct JudgeShapesCommand: ParsableCommand {
         let scores: ShapeScores
         if let captions {
             scores = try ShapeScores(ImageCollection.pictures(below: pictures), captions: Self.lines(of: captions))
-        } else if let prompts = try prompts() {
-            scores = try ShapeScores(ImageCollection.pictures(below: pictures), captions: prompts)
+        } else if FileManager.default.fileExists(atPath: manifest) {
+            let collection = try ImageCollection.pictures(below: pictures)
+            scores = try ShapeScores(collection, captions: prompts(of: collection))
         } else {
             scores = try ShapeScores(ImageCollection.open(root: pictures, captions: CaptionOptions()))
         }
@@ -42,19 +43,20 @@ struct JudgeShapesCommand: ParsableCommand {
         print(json ? try JSON.text(summary, isPretty: true) : Self.text(summary))
     }
 
-    /// The prompts of a folder of samples, in the order of the pictures' names; nil if it has no manifest.
-    private func prompts() throws -> [String]? {
-        let path = "\(pictures)/manifest.json"
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
+    /// The manifest of a folder of samples.
+    private var manifest: String { "\(pictures)/manifest.json" }
+
+    /// The prompts of samples, by the manifest.
+    private func prompts(of collection: ImageCollection) throws -> [String] {
         var prompts: [[UInt8]: String] = [:]
-        for picture in try SampleManifest(path: path).pictures {
+        for picture in try SampleManifest(path: manifest).pictures {
             if let file = picture.file { prompts[Array(file.utf8)] = picture.prompt }
         }
-        return try ImageCollection.pictures(below: pictures).samples.map { sample in
+        return try collection.samples.map { sample in
             let name = sample.name.utf8.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? []
             guard let prompt = prompts[name] else {
                 throw PixNerdError(
-                    .notFound, "\(path)", found: "has no prompt for \(sample.name)",
+                    .notFound, "\(manifest)", found: "has no prompt for \(sample.name)",
                     advice: "give the captions with --captions")
             }
             return prompt

@@ -65,7 +65,7 @@ struct EncodeTextCommand: ParsableCommand {
         reading.skipsUncaptioned = skipUncaptioned
         let collection = try ImageCollection.open(root: pictures, captions: reading)
         for remark in collection.remarks { logger.warning("\(pictures): \(remark)") }
-        let found = collection.captions.map { captions in (0..<captions.count).flatMap { captions[$0] } } ?? []
+        let found = collection.captions.map { Array($0.all) } ?? []
         let texts = try found + (prompts.map { try PromptFile.lines($0) } ?? [])
         let encoder = try TextEncoder(path: encoder, keepsWeights: true)
         let work = try CaptionEncoding(encoder, captions: texts, length: length, emptyPrompt: emptyPrompt, to: out)

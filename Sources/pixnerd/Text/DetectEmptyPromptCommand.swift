@@ -67,7 +67,7 @@ struct DetectEmptyPromptCommand: ParsableCommand {
         ProgressBar.breakLine()
         for convention in EmptyPrompt.allCases {
             print(
-                "\(convention.rawValue.padding(toLength: 14, withPad: " ", startingAt: 0))loss "
+                TextTable.padded(convention.rawValue, to: 14) + "loss "
                     + String(format: "%.6f", trial.losses[convention] ?? .nan))
         }
         let certainty = String(format: "%.1f", trial.certainty)

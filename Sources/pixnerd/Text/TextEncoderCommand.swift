@@ -99,7 +99,7 @@ struct TextEncoderCommand: ParsableCommand {
             guard isFolder(captions) == false, fileExtension(captions) != "tar" else {
                 let collection = try ImageCollection.open(
                     root: captions, captions: CaptionOptions(skipsUncaptioned: true))
-                let texts = collection.captions.map { texts in (0..<texts.count).flatMap { texts[$0] } } ?? []
+                let texts = collection.captions.map { Array($0.all) } ?? []
                 guard !texts.isEmpty else { throw CommandError("\(captions) has no captions to learn from.") }
                 return texts
             }

@@ -31,6 +31,9 @@ public struct Captions: Sendable {
         return (0..<Int(span.count)).map { text(Int(span.first) + $0) }
     }
 
+    /// The captions of all images, one image after another.
+    public var all: some Sequence<String> { (0..<count).lazy.flatMap { self[$0] } }
+
     /// Number of captions of an image.
     ///
     /// - Parameter image: an index into the collection's `samples`.
