@@ -18,12 +18,12 @@ public protocol Condition: Sendable {
 }
 
 extension Condition {
-    /// This condition as the kind that a denoiser takes.
+    /// This condition as the kind that a denoiser takes, without the numbers that may come with it.
     ///
     /// - Precondition: this condition is of that kind. Loading a denoiser pairs it with a `Conditioner` of its kind.
     public func expect<Kind: Condition>(_ kind: Kind.Type, by user: String) -> Kind {
-        guard let condition = self as? Kind else {
-            preconditionFailure("\(user): the condition is a \(Self.self), not a \(kind)")
+        guard let condition = withoutNumbers as? Kind else {
+            preconditionFailure("\(user): the condition is a \(type(of: withoutNumbers)), not a \(kind)")
         }
         return condition
     }

@@ -1,3 +1,5 @@
+import PixNerdDiffusion
+
 /// The model section of a run's configuration.
 public struct DenoiserOptions: Sendable, Equatable {
     /// The head that turns the last tokens into velocity.
@@ -34,6 +36,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var textWidth = 0
     /// Number of rows of a text.
     public var textLength = 128
+    /// What the model is told besides time and condition.
+    public var numbers: [ModelNumber] = []
 
     public init() {}
 }

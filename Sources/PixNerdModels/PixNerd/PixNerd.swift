@@ -80,7 +80,8 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
                 + "\(channels) channels")
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
-        let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
+        let time = layers.numberEmbedders(
+            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), condition)
         let classes = condition.expect(ClassCondition.self, by: "PixNerd").rows(ofTableFor: architecture.classes)
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: classes)))
 

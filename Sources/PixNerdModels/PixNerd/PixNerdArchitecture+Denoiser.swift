@@ -21,7 +21,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
             "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
                 + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",
             "in_channels \(channels), \(sizes), num_classes \(classes)",
-        ]
+        ] + (numbers.summary.map { [$0] } ?? [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {

@@ -39,7 +39,7 @@ extension PixNerdArchitecture {
             hiddenSize: options.hiddenSize, heads: options.heads, blocks: options.blocks,
             conditionedBlocks: options.conditionedBlocks, patchSize: options.patchSize, channels: channels,
             head: options.head, fieldWidth: options.fieldWidth, fieldRatio: options.fieldRatio,
-            classes: options.classes)
+            classes: options.classes, numbers: options.numbers)
     }
 
     /// A published size, with patches of 16 pixels.

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
 
@@ -13,10 +14,11 @@ extension PixNerdArchitecture: Codable {
             blocks: values.decodeIfPresent(Int.self, forKey: .blocks) ?? conditioned, conditionedBlocks: conditioned,
             patchSize: size(.patchSize), channels: size(.channels), head: head,
             fieldWidth: values.decodeIfPresent(Int.self, forKey: .fieldWidth) ?? 0,
-            fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 0, classes: size(.classes))
+            fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 0, classes: size(.classes),
+            numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [])
     }
 
-    /// Encodes the sizes, without those of the field if the head is linear.
+    /// Encodes the sizes, without those of the field if the head is linear, and what the model is told, if anything.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         let sizes: [(CodingKeys, Int)] = [
@@ -26,6 +28,7 @@ extension PixNerdArchitecture: Codable {
         let fieldSizes: [(CodingKeys, Int)] = [(.fieldWidth, fieldWidth), (.fieldRatio, fieldRatio)]
         for (key, value) in sizes + (head == .field ? fieldSizes : []) { try values.encode(value, forKey: key) }
         if head != .field { try values.encode(head, forKey: .head) }
+        if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
     }
 
     /// Infers the sizes from the names and shapes of a checkpoint's tensors, without a configuration.
@@ -52,7 +55,8 @@ extension PixNerdArchitecture: Codable {
             let (channels, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
-                conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes)
+                conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes,
+                numbers: [ModelNumber](readFrom: source))
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
@@ -63,6 +67,7 @@ extension PixNerdArchitecture: Codable {
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
-            fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes)
+            fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes,
+            numbers: [ModelNumber](readFrom: source))
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
 
@@ -20,6 +21,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     /// Ratio r of the inner width of a field block to F; 0 with a linear head.
     public var fieldRatio: Int
     public var classes: Int
+    /// What the model is told besides time and class, in the order of `ModelNumber`.
+    public var numbers: [ModelNumber]
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -32,16 +35,19 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case fieldWidth = "hidden_size_x"
         case fieldRatio = "nerf_mlpratio"
         case classes = "num_classes"
+        case numbers = "told"
     }
 
     /// - Parameters:
     ///   - blocks: Number of transformer and field blocks; ignored with a linear head, which has no field blocks.
     ///   - fieldWidth: Width of the field; ignored with a linear head.
     ///   - fieldRatio: Inner width of a field block relative to `fieldWidth`; ignored with a linear head.
+    ///   - numbers: What the model is told besides time and class.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
-        head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000
+        head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000,
+        numbers: [ModelNumber] = []
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -53,6 +59,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.fieldWidth = head == .field ? fieldWidth : 0
         self.fieldRatio = head == .field ? fieldRatio : 0
         self.classes = classes
+        self.numbers = ModelNumber.allCases.filter(numbers.contains)
         try validate()
     }
 
@@ -91,7 +98,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let patchValues = count(channels) * count(patchSize) * count(patchSize)
         let embedders =
             (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (count(classes) + 1) * width
-        let transformer = count(conditionedBlocks) * block + embedders
+        let told = numbers.embedderWeights(tokenWidth: width, biases: true)
+        let transformer = count(conditionedBlocks) * block + embedders + told
         switch head {
         case .field:
             let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
@@ -111,7 +119,9 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let linear = 4 * hiddenSize * hiddenSize + 3 * hiddenSize * checked(feedForwardWidth)
         let block = tokens * linear + 2 * tokens * tokens * hiddenSize + 6 * hiddenSize * hiddenSize
         let patches = tokens * channels * pixels * hiddenSize
-        let transformer = checked(conditionedBlocks) * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize
+        let told = numbers.embedderWeights(tokenWidth: hiddenSize, biases: false)
+        let transformer =
+            checked(conditionedBlocks) * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize + told
         switch head {
         case .field:
             let fieldWidth = checked(fieldWidth)

@@ -7,6 +7,7 @@ struct PixNerdLayers: Sendable {
     let timeInput: Linear
     let timeOutput: Linear
     let classTable: Parameter
+    let numberEmbedders: NumberEmbedders
     let blocks: [DiTBlock]
     let head: Head
 
@@ -35,6 +36,7 @@ struct PixNerdLayers: Sendable {
         guard let pixelEmbedder else {
             head = .linear(LinearHead(final, width: width, patchValues: patchValues))
             blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
+            numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
             return
         }
         let finalNorm = RMSNormWeight(final / "norm", width: field)
@@ -50,6 +52,8 @@ struct PixNerdLayers: Sendable {
                         root / "blocks" / index, tokenWidth: width, fieldWidth: field,
                         fieldRatio: architecture.fieldRatio)
                 }))
+        // Last, so that the other weights of a seed do not depend on what the model is told.
+        numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
     }
 }
 

@@ -1,33 +1,36 @@
 import PixNerdDiffusion
 import PixNerdTensors
 
-/// The texts of a batch, each once. What a model computes from a text alone, and from a text and a time, it computes
-/// once for all images that share them: in guided sampling half of a batch has the same text, and all have one time.
+/// The texts of a batch, each once. What a model computes from a text alone, and from a text, a time and the
+/// numbers that it is told, it computes once for all images that share them: in guided sampling half of a batch has the
+/// same text, and all have one time.
 struct DistinctTexts {
     /// The U texts.
     let texts: [TextRows]
-    /// For each of the V pairs of a text and a time, the index of its text.
+    /// For each of the V pairs of a text and a time (with the numbers that are told), the index of its text.
     let textOfPair: [Int]
     /// For each pair the first image that has it.
     let imageOfPair: [Int]
     /// For each of the B images the index of its pair.
     let pairOfImage: [Int]
 
-    init(_ condition: TextCondition, times: [Float]) {
+    init(_ condition: any Condition, times: [Float]) {
         struct Pair: Hashable {
             let text: Int
             let time: UInt32
+            let numbers: ModelNumbers
         }
+        let all = condition.expect(TextCondition.self, by: "TextPixNerd").texts
         var (places, texts): ([ObjectIdentifier: Int], [TextRows]) = ([:], [])
         var (pairs, textOfPair, imageOfPair): ([Pair: Int], [Int], [Int]) = ([:], [], [])
-        pairOfImage = zip(condition.texts, times).enumerated().map { image, entry in
+        pairOfImage = zip(all, times).enumerated().map { image, entry in
             let identity = ObjectIdentifier(entry.0)
             let text = places[identity] ?? texts.count
             if text == texts.count {
                 places[identity] = text
                 texts.append(entry.0)
             }
-            let pair = Pair(text: text, time: entry.1.bitPattern)
+            let pair = Pair(text: text, time: entry.1.bitPattern, numbers: condition.numbers.rows(image..<image + 1))
             if let known = pairs[pair] { return known }
             pairs[pair] = textOfPair.count
             textOfPair.append(text)

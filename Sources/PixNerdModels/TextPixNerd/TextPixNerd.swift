@@ -78,9 +78,10 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns,
             across: Double(grid.rows), down: Double(grid.columns))
-        let time = layers.timeOutput(silu(layers.timeInput(timestepFeatures(times))))
+        let time = layers.numberEmbedders(
+            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), condition)
         let modulation = silu(time)
-        let texts = DistinctTexts(condition.expect(TextCondition.self, by: "TextPixNerd"), times: times)
+        let texts = DistinctTexts(condition, times: times)
         let text = refined(texts, modulation: modulation)
 
         var tokens = layers.patchEmbedder(grid.tokens(seen))

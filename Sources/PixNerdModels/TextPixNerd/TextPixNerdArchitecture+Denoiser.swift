@@ -26,7 +26,7 @@ extension TextPixNerdArchitecture: TrainableArchitecture {
             "num_text_blocks \(textBlocks), patch_size \(patchSize), in_channels \(channels), "
                 + "decoder_hidden_size \(fieldWidth), ratio \(fieldRatio),",
             "txt_embed_dim \(textWidth), txt_max_length \(textLength)",
-        ]
+        ] + (numbers.summary.map { [$0] } ?? [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {

@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
 
@@ -11,7 +12,21 @@ extension TextPixNerdArchitecture {
             decoderBlocks: size(.decoderBlocks), textBlocks: size(.textBlocks), patchSize: size(.patchSize),
             channels: size(.channels), fieldWidth: size(.fieldWidth),
             fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 2, textWidth: size(.textWidth),
-            textLength: size(.textLength))
+            textLength: size(.textLength),
+            numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [])
+    }
+
+    /// Encodes the sizes, and what the model is told, if anything.
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        let sizes: [(CodingKeys, Int)] = [
+            (.hiddenSize, hiddenSize), (.heads, heads), (.encoderBlocks, encoderBlocks),
+            (.decoderBlocks, decoderBlocks), (.textBlocks, textBlocks), (.patchSize, patchSize),
+            (.channels, channels), (.fieldWidth, fieldWidth), (.fieldRatio, fieldRatio), (.textWidth, textWidth),
+            (.textLength, textLength),
+        ]
+        for (key, value) in sizes { try values.encode(value, forKey: key) }
+        if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
     }
 
     public static func recognizes(_ source: any TensorSource) -> Bool { source.shape(of: "y_pos_embedding") != nil }
@@ -51,7 +66,8 @@ extension TextPixNerdArchitecture {
             decoderBlocks: source.blockCount(after: "blocks.") - encoderBlocks,
             textBlocks: source.blockCount(after: "text_refine_blocks."), patchSize: patch, channels: channels,
             fieldWidth: fieldWidth, fieldRatio: generated / 2 / fieldWidth / fieldWidth,
-            textWidth: shape("y_embedder.proj.weight", 2)[1], textLength: positions[1])
+            textWidth: shape("y_embedder.proj.weight", 2)[1], textLength: positions[1],
+            numbers: [ModelNumber](readFrom: source))
     }
 
     /// The sizes that a configuration asks for.
@@ -74,7 +90,8 @@ extension TextPixNerdArchitecture {
             hiddenSize: options.hiddenSize, heads: options.heads, encoderBlocks: options.conditionedBlocks,
             decoderBlocks: options.blocks - options.conditionedBlocks, textBlocks: options.textBlocks,
             patchSize: options.patchSize, channels: channels, fieldWidth: options.fieldWidth,
-            fieldRatio: options.fieldRatio, textWidth: options.textWidth, textLength: options.textLength)
+            fieldRatio: options.fieldRatio, textWidth: options.textWidth, textLength: options.textLength,
+            numbers: options.numbers)
     }
 
     /// A published size.

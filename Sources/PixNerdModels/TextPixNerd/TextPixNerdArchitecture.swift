@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
 
@@ -23,6 +24,8 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
     public var textWidth: Int
     /// Number L of rows of a text, with those of padding.
     public var textLength: Int
+    /// What the model is told besides time and text, in the order of `ModelNumber`.
+    public var numbers: [ModelNumber]
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -36,6 +39,7 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
         case fieldRatio = "nerf_mlpratio"
         case textWidth = "txt_embed_dim"
         case textLength = "txt_max_length"
+        case numbers = "told"
     }
 
     /// Sizes; the defaults are those of the published model, PixNerd-XXL/16.
@@ -52,11 +56,12 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
     ///   - fieldRatio: Inner width of a field block relative to `fieldWidth`.
     ///   - textWidth: Width E of the rows that the text encoder gives.
     ///   - textLength: Number of rows of a text.
+    ///   - numbers: What the model is told besides time and text.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int = 1536, heads: Int = 24, encoderBlocks: Int = 16, decoderBlocks: Int = 2, textBlocks: Int = 4,
         patchSize: Int = 16, channels: Int = 3, fieldWidth: Int = 64, fieldRatio: Int = 2, textWidth: Int = 2048,
-        textLength: Int = 128
+        textLength: Int = 128, numbers: [ModelNumber] = []
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -69,6 +74,7 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
         self.fieldRatio = fieldRatio
         self.textWidth = textWidth
         self.textLength = textLength
+        self.numbers = ModelNumber.allCases.filter(numbers.contains)
         try validate()
     }
 
@@ -105,7 +111,9 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
         let blocks = count(encoderBlocks) * (common + 5 * square) + count(textBlocks) * (common + 3 * square)
         let patchValues = count(channels) * count(patchSize) * count(patchSize)
         let text = length * width + (count(textWidth) + 1) * width + width
-        let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + text
+        let embedders =
+            (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + text
+            + numbers.embedderWeights(tokenWidth: width, biases: true)
         let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
         let ends = (count(channels) + 64 + 1) * field + (field + 1) * count(channels)
         return (blocks + embedders + count(decoderBlocks) * fieldBlock + ends).clamped
@@ -125,7 +133,9 @@ public struct TextPixNerdArchitecture: Sendable, Equatable, Codable {
         let block =
             tokens * linear + 2 * length * square + 2 * tokens * (tokens + length) * hidden + 6 * square
         let refine = length * linear + 2 * length * length * hidden + 6 * square
-        let ends = tokens * channels * pixels * hidden + 256 * hidden + square + length * checked(textWidth) * hidden
+        let ends =
+            tokens * channels * pixels * hidden + 256 * hidden + square + length * checked(textWidth) * hidden
+            + numbers.embedderWeights(tokenWidth: hidden, biases: false)
         let fieldWidth = checked(fieldWidth)
         let generated = 2 * fieldWidth * fieldWidth * checked(fieldRatio)
         let field =

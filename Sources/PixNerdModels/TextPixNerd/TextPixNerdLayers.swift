@@ -12,6 +12,7 @@ struct TextPixNerdLayers: Sendable {
     let textNorm: RMSNormWeight
     let blocks: [JointBlock]
     let refineBlocks: [RefineBlock]
+    let numberEmbedders: NumberEmbedders
     let head: FieldHead
 
     init(_ root: ParameterScope, _ architecture: TextPixNerdArchitecture) {
@@ -45,6 +46,8 @@ struct TextPixNerdLayers: Sendable {
         refineBlocks = (0..<architecture.textBlocks).map {
             RefineBlock(root / "text_refine_blocks" / $0, architecture)
         }
+        // Last, so that the other weights of a seed do not depend on what the model is told.
+        numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
     }
 }
 
