@@ -20,13 +20,13 @@ func neuralFieldBackward<Element: ProductFactor, Source: ProductFactor>(
             let last = min(field.patches, (chunk + 1) * patchesPerChunk)
             for patch in chunk * patchesPerChunk..<last {
                 plan.recompute(pixels, patch, base: base, generated: generated, weights)
-                plan.readOutBackward(weights, upstream.pointer + patch * field.pixelCount)
+                plan.readOutBackward(weights, upstream.pointer + patch * field.outputCount)
                 for block in generated.indices.reversed() {
                     plan.blockBackward(block, generated[block], patch, weights)
                 }
                 plan.embedBackward(
                     pixels, patch, weights,
-                    into: pixelGradient.map { $0.storage.pointer + patch * field.pixelCount })
+                    into: pixelGradient.map { $0.storage.pointer + patch * field.inputCount })
             }
         }
     }
@@ -41,7 +41,7 @@ private struct SharedFieldGradients {
     let field: FieldLayout
     /// Gradient of the embedded state, summed over patches, [Q, F].
     let state = 0
-    /// [F, C]
+    /// [F, I]
     let pixelWeight: Int
     /// [blocks, F]
     let norms: Int
@@ -56,7 +56,7 @@ private struct SharedFieldGradients {
     init(_ field: FieldLayout) {
         self.field = field
         pixelWeight = field.stateCount
-        norms = pixelWeight + field.width * field.channels
+        norms = pixelWeight + field.width * field.inputs
         finalNorm = norms + field.blocks * field.width
         finalWeight = finalNorm + field.width
         finalBias = finalWeight + field.channels * field.width
@@ -65,18 +65,18 @@ private struct SharedFieldGradients {
 
     func distribute(_ total: Tensor, positions: Tensor, weights: NeuralFieldWeights) {
         let sums = total.pointer
-        let (width, channels, features) = (field.width, field.channels, field.features)
+        let (width, inputs, channels, features) = (field.width, field.inputs, field.channels, field.features)
         weights.embedderWeight.node?.accumulate { pointer, beta in
             for row in 0..<width {
-                for channel in 0..<channels {
-                    let at = row * (channels + features) + channel
-                    pointer[at] = (beta == 0 ? 0 : pointer[at]) + sums[pixelWeight + row * channels + channel]
+                for input in 0..<inputs {
+                    let at = row * (inputs + features) + input
+                    pointer[at] = (beta == 0 ? 0 : pointer[at]) + sums[pixelWeight + row * inputs + input]
                 }
             }
             MatrixProduct.onThisThread(
                 rows: width, columns: features, inner: field.pixels,
                 Matrix(sums + state, stride: width, transposed: true), Matrix(positions.pointer, stride: features),
-                beta: beta, into: pointer + channels, stride: channels + features)
+                beta: beta, into: pointer + inputs, stride: inputs + features)
         }
         weights.embedderBias.node?.accumulateFromZero { pointer in
             pn_column_sums(field.pixels, width, width, sums + state, pointer)
@@ -251,16 +251,16 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     func embedBackward(
         _ pixels: Tensor, _ patch: Int, _ weights: NeuralFieldWeights, into gradient: UnsafeMutablePointer<Float>?
     ) {
-        let (count, width, channels) = (field.pixels, field.width, field.channels)
+        let (count, width, inputs) = (field.pixels, field.width, field.inputs)
         pn_accumulate(field.stateCount, stateGradient, shared + sums.state)
         MatrixProduct.onThisThread(
-            rows: width, columns: channels, inner: count, Matrix(stateGradient, stride: width, transposed: true),
-            Matrix(pixels.pointer + patch * field.pixelCount, stride: channels), beta: 1,
-            into: shared + sums.pixelWeight, stride: channels)
+            rows: width, columns: inputs, inner: count, Matrix(stateGradient, stride: width, transposed: true),
+            Matrix(pixels.pointer + patch * field.inputCount, stride: inputs), beta: 1,
+            into: shared + sums.pixelWeight, stride: inputs)
         guard let gradient else { return }
         MatrixProduct.onThisThread(
-            rows: count, columns: channels, inner: width, Matrix(stateGradient, stride: width),
-            Matrix(weights.embedderWeight.pointer, stride: channels + field.features), beta: 0, into: gradient,
-            stride: channels)
+            rows: count, columns: inputs, inner: width, Matrix(stateGradient, stride: width),
+            Matrix(weights.embedderWeight.pointer, stride: inputs + field.features), beta: 0, into: gradient,
+            stride: inputs)
     }
 }

@@ -9,14 +9,14 @@ extension FieldLayout {
     /// Evaluates the field for all patches.
     ///
     /// - Parameters:
-    ///   - pixels: [M, Q, C].
+    ///   - pixels: [M, Q, I].
     ///   - base: [Q, F], from `embeddedPositions`.
     ///   - generated: for each block, [M, 2 F F r].
     /// - Returns: the velocities, [M, Q, C].
     func evaluatePacked(
         _ pixels: Tensor, base: Tensor, generated: [UnsafePointer<BFloat16>], _ weights: NeuralFieldWeights
     ) -> Tensor {
-        let out = Tensor(uninitialized: pixels.shape)
+        let out = Tensor(uninitialized: outputShape)
         parallelChunks(patches, of: 4) { patches in
             withWorkspace(PackedFieldPlan.workspace(self)) { workspace in
                 let plan = PackedFieldPlan(self, workspace)
@@ -30,7 +30,7 @@ extension FieldLayout {
                         }
                         OperatorProfile.count(multiplyAdds: 2 * self.pixels * matrixCount)
                     }
-                    readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * pixelCount)
+                    readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * outputCount)
                 }
             }
         }

@@ -1,50 +1,6 @@
-import Foundation
-
-/// Cosine features of the pixel positions in a patch.
-///
-/// cos(pi x fx) cos(pi y fy) / (1 + fx fy), with frequencies fx and fy in linspace(0, 8, 8). Positions are linspace(0,
-/// 1, width) and linspace(0, 1, height), so that a patch with more pixels samples the same square more finely. Pixels
-/// are in row order; among the features, fx varies slowest.
-///
-/// - Returns: [height * width, frequencies * frequencies].
-public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Tensor {
-    let bands = (0..<frequencies).map { Float(frequencies) * Float($0) / Float(frequencies - 1) }
-    func basis(_ count: Int) -> [[Float]] {
-        (0..<count).map { place in
-            let position = count == 1 ? 0 : Float(place) / Float(count - 1)
-            return bands.map { Float(cos(Double.pi * Double(position) * Double($0))) }
-        }
-    }
-    let (along, down) = (basis(width), basis(height))
-    var values: [Float] = []
-    for y in 0..<height {
-        for x in 0..<width {
-            for (i, fx) in bands.enumerated() {
-                for (j, fy) in bands.enumerated() { values.append(along[x][i] * down[y][j] / (1 + fx * fy)) }
-            }
-        }
-    }
-    return Tensor(values, shape: [height * width, frequencies * frequencies])
-}
-
-/// Cosines of rotary angles of the pixel positions in a patch, as the published text-to-image model has them.
-///
-/// Positions are linspace(0, 16) along both axes, so that a patch with more pixels samples the same square more finely.
-/// They are multiplied by `count` / 2 rates as in `rotaryTable`; features of x and y alternate.
-///
-/// - Parameters:
-///   - height: number of pixels from top to bottom.
-///   - width: number of pixels from left to right.
-///   - count: number of features, even.
-/// - Returns: [height * width, count], pixels in row order.
-public func rotaryFieldPositions(height: Int, width: Int, count: Int = 64) -> Tensor {
-    let angles = planeAngles(width: 2 * count, rows: height, columns: width, across: 16, down: 16)
-    return Tensor(angles.map { cosf($0) }, shape: [height * width, count])
-}
-
 /// Weights of the neural field that all patches share.
 public struct NeuralFieldWeights: Sendable {
-    /// [F, C + 64], for the channels of a pixel and then its position features.
+    /// [F, I + E], for what is read of a pixel and then its position features.
     public var embedderWeight: Tensor
     /// [F]
     public var embedderBias: Tensor
@@ -85,8 +41,8 @@ public struct NeuralFieldWeights: Sendable {
 /// normalized to unit length; those of the second can be left as they are, as in the published text-to-image model.)
 ///
 /// - Parameters:
-///   - pixels: [M, Q, C], the noisy pixels of M patches.
-///   - positions: [Q, 64], identical for all patches.
+///   - pixels: [M, Q, I], what the field reads of the noisy pixels of M patches: their C channels, or more.
+///   - positions: [Q, E], identical for all patches.
 ///   - generated: for each block [M, 2 F F r]: a matrix [F, F r], then a matrix [F r, F].
 ///   - weights: weights that the patches share.
 /// - Returns: [M, Q, C].
@@ -138,8 +94,8 @@ public struct FieldGenerator: Sendable {
 /// overwrite them. Without gradients only those of some patches at a time are stored.
 ///
 /// - Parameters:
-///   - pixels: [M, Q, C], the noisy pixels of M patches.
-///   - positions: [Q, 64], identical for all patches.
+///   - pixels: [M, Q, I], what the field reads of the noisy pixels of M patches: their C channels, or more.
+///   - positions: [Q, E], identical for all patches.
 ///   - tokens: [M, D].
 ///   - generators: the generator of each block.
 ///   - weights: weights that the patches share.
@@ -153,7 +109,7 @@ public func neuralField(
     if Tape.current == nil, patches == pixels.shape[0],
         let slice = slice(patches: patches, weightsOfPatch: weightCount * generators.count)
     {
-        let out = Tensor(uninitialized: pixels.shape)
+        let out = Tensor(uninitialized: [patches, pixels.shape[1], weights.finalWeight.shape[0]])
         for first in stride(from: 0, to: patches, by: slice) {
             let range = first..<min(patches, first + slice)
             let part = neuralField(

@@ -5,6 +5,9 @@ struct FieldLayout {
     let patches: Int
     /// Q, number of pixels of a patch.
     let pixels: Int
+    /// Values that the field reads of a pixel.
+    let inputs: Int
+    /// C, values that it returns for a pixel.
     let channels: Int
     /// F, the width of the field.
     let width: Int
@@ -23,7 +26,8 @@ struct FieldLayout {
                 && weights.embedderWeight.shape[1] == pixels.shape[2] + positions.shape[1],
             "neuralField: pixels \(pixels.shape), positions \(positions.shape) and embedder "
                 + "\(weights.embedderWeight.shape) do not fit")
-        (patches, self.pixels, channels) = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+        (patches, self.pixels, inputs) = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+        channels = weights.finalWeight.shape[0]
         width = weights.embedderWeight.shape[0]
         precondition(
             weightCount % (2 * width * width) == 0,
@@ -39,8 +43,12 @@ struct FieldLayout {
     var weightCount: Int { 2 * matrixCount }
     /// Precision of the matmuls with generated weights.
     var precision: Precision { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
-    /// Elements in the pixels of one patch.
-    var pixelCount: Int { pixels * channels }
+    /// Values that the field reads of one patch.
+    var inputCount: Int { pixels * inputs }
+    /// Values that the field returns for one patch.
+    var outputCount: Int { pixels * channels }
+    /// Shape of the field's result, [M, Q, C].
+    var outputShape: [Int] { [patches, pixels, channels] }
     /// Elements in the state of one patch.
     var stateCount: Int { pixels * width }
     /// Elements in the hidden layer of one patch.
@@ -67,7 +75,7 @@ struct FieldLayout {
         }
         MatrixProduct.onThisThread(
             rows: pixels, columns: width, inner: features, Matrix(positions.pointer, stride: features),
-            Matrix(weights.embedderWeight.pointer + channels, stride: channels + features, transposed: true), beta: 1,
+            Matrix(weights.embedderWeight.pointer + inputs, stride: inputs + features, transposed: true), beta: 1,
             into: base.storage.pointer, stride: width)
         return base
     }
@@ -79,9 +87,9 @@ struct FieldLayout {
     ) {
         state.update(from: base.pointer, count: stateCount)
         MatrixProduct.onThisThread(
-            rows: self.pixels, columns: width, inner: channels,
-            Matrix(pixels.pointer + patch * pixelCount, stride: channels),
-            Matrix(weights.embedderWeight.pointer, stride: channels + features, transposed: true), beta: 1,
+            rows: self.pixels, columns: width, inner: inputs,
+            Matrix(pixels.pointer + patch * inputCount, stride: inputs),
+            Matrix(weights.embedderWeight.pointer, stride: inputs + features, transposed: true), beta: 1,
             into: state, stride: width)
     }
 
@@ -132,7 +140,7 @@ struct FieldLayout {
     /// Evaluates the field for all patches.
     ///
     /// - Parameters:
-    ///   - pixels: [M, Q, C].
+    ///   - pixels: [M, Q, I].
     ///   - base: [Q, F], from `embeddedPositions`.
     ///   - generated: for each block, [M, 2 F F r].
     /// - Returns: the velocities, [M, Q, C].
@@ -140,7 +148,7 @@ struct FieldLayout {
         _ type: Element.Type, _ pixels: Tensor, base: Tensor, generated: [UnsafePointer<Source>],
         _ weights: NeuralFieldWeights
     ) -> Tensor {
-        let out = Tensor(uninitialized: pixels.shape)
+        let out = Tensor(uninitialized: outputShape)
         parallelChunks(patches, of: 4) { patches in
             withWorkspace(forwardWorkspace) { workspace in
                 let plan = FieldForwardPlan(self, workspace)
@@ -154,7 +162,7 @@ struct FieldLayout {
                             hidden: plan.hidden, activated: plan.activated, first: plan.first, second: plan.second,
                             firstRoom: plan.first, secondRoom: plan.second)
                     }
-                    readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * pixelCount)
+                    readOut(plan.state, plan.normalized, weights, into: out.storage.pointer + patch * outputCount)
                 }
             }
         }

@@ -35,6 +35,12 @@ public struct PatchGrid: Sendable, Equatable {
         (patchHeight, patchWidth) = (shape[2] / rows, shape[3] / columns)
     }
 
+    /// A grid of as many patches over images with another number of channels.
+    public func with(channels: Int) -> PatchGrid {
+        PatchGrid(
+            shape: [batch, channels, rows * patchHeight, columns * patchWidth], rows: rows, columns: columns)
+    }
+
     /// Number of patches of all images.
     public var patches: Int { batch * rows * columns }
     public var imageShape: [Int] { [batch, channels, rows * patchHeight, columns * patchWidth] }

@@ -1,5 +1,3 @@
-import CPixNerdKernels
-
 /// Images resized by bicubic interpolation, as `torch.nn.functional.interpolate(mode="bicubic")` with half-pixel
 /// centers; without a gradient.
 ///
@@ -51,7 +49,7 @@ public enum BicubicKernel: Sendable {
     }
 
     /// The interpolation weights along an axis.
-    fileprivate func taps(from length: Int, to newLength: Int, scale: Double? = nil) -> AxisTaps {
+    func taps(from length: Int, to newLength: Int, scale: Double? = nil) -> AxisTaps {
         let cell = scale.map { 1 / $0 } ?? Double(length) / Double(newLength)
         let stretch = self == .antialiased ? max(cell, 1) : 1
         return AxisTaps(length: length, newLength: newLength) { place in
@@ -67,53 +65,4 @@ public enum BicubicKernel: Sendable {
             return zip(first..<end, weights).map { ($0, $1 / sum) }
         }
     }
-}
-
-/// The interpolation weights of each position along a new axis: equally many adjacent positions of the old axis.
-private struct AxisTaps {
-    let count: Int
-    let taps: Int
-    let starts: [Int32]
-    /// [count, taps]
-    let weights: [Float]
-
-    /// - Parameter parts: positions along the old axis, which may repeat, with their weights.
-    init(length: Int, newLength: Int, parts: (_ place: Int) -> [(source: Int, weight: Double)]) {
-        let all = (0..<newLength).map(parts)
-        let spans = all.map { part in (part.map(\.source).min()!, part.map(\.source).max()!) }
-        let taps = spans.map { $0.1 - $0.0 + 1 }.max()!
-        // Moved back where the taps would reach beyond the end.
-        let starts = spans.map { min($0.0, length - taps) }
-        var weights = [Double](repeating: 0, count: newLength * taps)
-        for (place, part) in all.enumerated() {
-            for (source, weight) in part { weights[place * taps + source - starts[place]] += weight }
-        }
-        count = newLength
-        self.taps = taps
-        self.starts = starts.map { Int32($0) }
-        self.weights = weights.map { Float($0) }
-    }
-
-    /// Interpolates along an axis whose elements are vectors of `inner` floats.
-    func run(inner: Int, _ x: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>) {
-        pn_resample_axis(count, taps, inner, starts, weights, x, out)
-    }
-}
-
-/// Resizes [P, H, W, D] to [P, H', W', D], first along the width and then along the height.
-private func resized(_ x: Tensor, rows: AxisTaps, columns: AxisTaps) -> Tensor {
-    OperatorProfile.begin("resizedBicubic")
-    defer { OperatorProfile.end() }
-    let (planes, height, width, depth) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-    let out = Tensor(uninitialized: [planes, rows.count, columns.count, depth])
-    let line = columns.count * depth
-    parallelFor(planes) { plane in
-        withWorkspace(height * line) { wide in
-            for row in 0..<height {
-                columns.run(inner: depth, x.pointer + (plane * height + row) * width * depth, into: wide + row * line)
-            }
-            rows.run(inner: line, wide, into: out.storage.pointer + plane * rows.count * line)
-        }
-    }
-    return out
 }
