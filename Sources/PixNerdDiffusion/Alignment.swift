@@ -1,6 +1,4 @@
 import PixNerdLayers
-import PixNerdOptimization
-import PixNerdTensors
 
 /// Representation alignment (REPA; Yu et al., arXiv 2410.06940): projects the tokens of a middle block and aligns them
 /// with an encoder's features of the clean image.
@@ -16,21 +14,4 @@ public struct Alignment: Sendable {
         self.layer = layer
         self.weight = weight
     }
-}
-
-/// The velocity loss plus the weighted mean of 1 - cosine between projected tokens and the batch's features.
-///
-/// - Precondition: the batch has features [B, N, E] of the projector's width.
-public func alignedLoss(
-    _ denoiser: some AlignableDenoiser, _ batch: TrainingBatch, _ alignment: Alignment
-) -> TrainingLoss {
-    guard let features = batch.features else { preconditionFailure("alignedLoss: the batch has no features") }
-    let (prediction, tokens) = denoiser.velocity(
-        FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
-        condition: batch.condition, tokensAfter: alignment.layer)
-    let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
-    let align = meanCosineDistance(alignment.projector(tokens), target: features)
-    return TrainingLoss(
-        mean: sum(flow.mean, scaled(align.mean, by: alignment.weight)),
-        pictures: PictureLosses(flow: flow.pictures, align: align.pictures))
 }

@@ -7,6 +7,8 @@ public protocol Denoiser: Sendable {
     /// Height and width of the data must be multiples of this.
     var sizeMultiple: Int { get }
     var parameters: [Parameter] { get }
+    /// Standard deviation of the noise that samples start from; 1 unless the model was trained on other noise.
+    var noiseScale: Float { get }
 
     /// The predicted velocity.
     ///
@@ -30,26 +32,33 @@ public protocol AlignableDenoiser: Denoiser {
     /// Number of transformer blocks that the tokens pass.
     var tokenBlocks: Int { get }
 
-    /// The predicted velocity, and the tokens after a block.
+    /// The predicted velocity, and the tokens after some blocks.
     ///
-    /// - Parameter block: Block number, from 1 to `tokenBlocks`.
-    /// - Returns: [B, C, H, W], and [B, N, D] with one token per patch, row by row.
+    /// - Parameter blocks: Block numbers, from 1 to `tokenBlocks`.
+    /// - Returns: [B, C, H, W], and for each block [B, N, D] with one token per patch, row by row.
     func velocity(
-        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor)
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor])
 }
 
 /// A denoiser that keeps the token grid of training and decodes each patch at more or fewer pixels.
 public protocol FieldResampledDenoiser: AlignableDenoiser {
-    /// This denoiser for a part of each patch's pixels, as in training.
+    /// The shift of the times of images of some size that has the transformer see those of the training size at the same
+    /// times as ever: above 1 for larger images, whose pixels together show more; 1 for models that do not average them.
+    func timeShift(height: Int, width: Int) -> Float
+
+    /// This denoiser for a part of each patch's pixels of one batch, as in training.
     ///
     /// - Parameters:
     ///   - pixels: Pixels of the patches at the density of the whole images.
     ///   - x: The whole noisy images, [B, C, H, W].
-    func decoding(_ pixels: PatchPixels, of x: Tensor) -> any AlignableDenoiser
+    ///   - times: B times.
+    func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser
 }
 
 extension Denoiser {
+    public var noiseScale: Float { 1 }
+
     public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? { nil }
 
     /// Number of weights.

@@ -6,7 +6,7 @@ import PixNerdTensors
 public struct TrainingBatch: Sendable {
     /// Clean data, [B, C, H, W].
     public let data: Tensor
-    /// Standard normal noise, [B, C, H, W].
+    /// Normal noise, [B, C, H, W], of the standard deviation that the model is trained on.
     public let noise: Tensor
     /// B times, after the shift.
     public let times: [Float]
@@ -30,30 +30,15 @@ public typealias FlowMatchingStep = OptimizationStep<TrainingBatch>
 extension OptimizationStep where Batch == TrainingBatch {
     /// A step that trains a model.
     ///
-    /// - Parameter optimizer: the optimizer of the model's parameters.
+    /// - Parameter optimizer: the optimizer of the model's parameters, followed by the projector's if tokens are aligned.
     public init(
-        model: some Denoiser, optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
-        exchange: GradientExchange? = nil
+        model: some AlignableDenoiser, objective: TrainingObjective = TrainingObjective(), optimizer: AdamW,
+        averages: [MovingAverage] = [], gradientClip: Double? = nil, exchange: GradientExchange? = nil
     ) {
         self.init(
             optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
             count: \.data.shape[0]
-        ) { flowMatchingLoss(model, $0) }
-    }
-
-    /// A step that trains a model whose tokens are aligned with the batches' features.
-    ///
-    /// - Parameter optimizer: the optimizer of the model's parameters followed by the projector's.
-    public init(
-        model: some AlignableDenoiser, alignment: Alignment?, optimizer: AdamW, averages: [MovingAverage] = [],
-        gradientClip: Double? = nil, exchange: GradientExchange? = nil
-    ) {
-        self.init(
-            optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
-            count: \.data.shape[0]
-        ) { batch in
-            alignment.map { alignedLoss(model, batch, $0) } ?? flowMatchingLoss(model, batch)
-        }
+        ) { objective.loss(model, $0) }
     }
 }
 
@@ -63,7 +48,5 @@ extension PictureLosses {
     /// The alignment loss of each image, without its weight; nil if nothing is aligned.
     public var align: [Float]? { self["align"] }
 
-    init(flow: [Float], align: [Float]? = nil) {
-        self.init(["flow": flow].merging(align.map { ["align": $0] } ?? [:]) { own, _ in own })
-    }
+    init(flow: [Float]) { self.init(["flow": flow]) }
 }

@@ -1,20 +1,24 @@
 import Foundation
 import PixNerdLayers
-import PixNerdOptimization
 import PixNerdTensors
 
 /// The distribution of training times before the shift.
 public enum TimeSampling: String, Sendable, CaseIterable {
     /// Uniform in [0, 1).
     case uniform
-    /// sigmoid(normal): more often in the middle (Esser et al., arXiv 2403.03206, section 3.1).
+    /// sigmoid(mean + standard deviation * normal): with mean 0 more often in the middle, with a mean below 0 nearer to
+    /// noise (Esser et al., arXiv 2403.03206, section 3.1).
     case logNormal = "lognormal"
 
     /// Draws one time from a stream.
-    public func draw(_ stream: inout RandomStream) -> Float {
+    ///
+    /// - Parameters:
+    ///   - mean: mean before the sigmoid; `uniform` ignores it.
+    ///   - deviation: standard deviation before the sigmoid; `uniform` ignores it.
+    public func draw(_ stream: inout RandomStream, mean: Float = 0, deviation: Float = 1) -> Float {
         switch self {
         case .uniform: stream.nextUniform()
-        case .logNormal: 1 / (1 + expf(-stream.nextNormalPair().0))
+        case .logNormal: 1 / (1 + expf(-(mean + deviation * stream.nextNormalPair().0)))
         }
     }
 }
@@ -52,13 +56,4 @@ public enum FlowPath {
     public static func velocity(data: Tensor, noise: Tensor) -> Tensor {
         Tensor.combination(1, data, -1, noise)
     }
-}
-
-/// The mean squared error of the velocity (Lipman et al., arXiv 2210.02747, equation 9, for the straight path).
-public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> TrainingLoss {
-    let prediction = denoiser.velocity(
-        FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
-        condition: batch.condition)
-    let flow = meanSquaredError(prediction, target: FlowPath.velocity(data: batch.data, noise: batch.noise))
-    return TrainingLoss(mean: flow.mean, pictures: PictureLosses(flow: flow.pictures))
 }

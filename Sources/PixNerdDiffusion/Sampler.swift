@@ -69,7 +69,8 @@ public func sample(
     afterStep: (_ done: Int, _ predicted: @escaping () -> Tensor) throws -> Void = { _, _ in }
 ) rethrows -> Tensor {
     let times = settings.times
-    var x = noise
+    let scale = denoiser.noiseScale
+    var x = scale == 1 ? noise : scaled(noise, by: scale)
     var solver = VelocitySolver(settings.sampler, times: times)
     for step in 0..<settings.steps {
         let (now, next) = (times[step], times[step + 1])
@@ -81,7 +82,7 @@ public func sample(
         let slope = solver.slope(step: step, x: x, isLast: isLast, velocity)
         x = Tensor.combination(1, x, next - now, slope)
         if case .stochastic = settings.sampler, !isLast {
-            x = diffused(x, from: start, slope, time: now, by: next - now, noise: stepNoise(step))
+            x = diffused(x, from: start, slope, time: now, by: next - now, noise: scaled(stepNoise(step), by: scale))
         }
         try afterStep(step + 1) { Tensor.combination(1, start, 1 - now, slope) }
     }

@@ -129,7 +129,8 @@ public struct ReferenceCheck {
             startingFrom: try checkpoint.holds(.ema)
                 ? checkpoint.load(.ema).parameters.map(\.value) : model.parameters.map(\.value))
         let step = FlowMatchingStep(
-            model: model, alignment: alignment, optimizer: AdamW(model.parameters + projected, settings: settings),
+            model: model, objective: TrainingObjective(alignment: alignment),
+            optimizer: AdamW(model.parameters + projected, settings: settings),
             averages: [average], gradientClip: gradientClip)
         let batches = try trainingBatches(model, alignment)
         var gradients: [Comparison] = []

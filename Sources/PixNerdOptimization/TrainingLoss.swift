@@ -20,6 +20,11 @@ public struct PictureLosses: Sendable {
 
     public init(_ parts: [String: [Float]]) { self.parts = parts }
 
+    /// These losses with one more part.
+    package func adding(_ name: String, _ values: [Float]) -> PictureLosses {
+        PictureLosses(parts.merging([name: values]) { $1 })
+    }
+
     /// Joins the losses of several batches, for the parts that all of them have.
     package init(_ batches: [PictureLosses]) {
         parts = batches.first?.parts ?? [:]

@@ -53,7 +53,7 @@ public struct CheckpointSampling: Sendable {
         }
         settings = try SamplingSettings(
             options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
-            trained: choice.trained, name: path)
+            choice: choice, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
         let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
         if options.guidance == nil, isGuided, let notice = conditions.notice(name: path) { notices.append(notice) }

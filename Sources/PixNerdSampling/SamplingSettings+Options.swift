@@ -9,18 +9,18 @@ extension SamplingSettings {
     /// - Parameters:
     ///   - published: The settings that models of the kind are published with.
     ///   - metadata: The checkpoint's metadata.
-    ///   - trained: Side of the training images in pixels.
+    ///   - choice: The route to the size, which shifts the run's own times.
     ///   - name: The checkpoint's name in messages.
     init(
         _ options: SamplingOptions, _ metadata: [String: String], published: SamplingSettings, size: PictureSize,
-        trained: Int?, name: String
+        choice: SizeChoice, name: String
     ) throws {
         self.init(
             sampler: options.sampler ?? published.sampler,
             steps: options.steps ?? Self.steps(metadata) ?? published.steps,
-            guidance: try Guidance(options, metadata, published: published.guidance, name: name),
-            shift: try Self.shift(
-                options.shift, metadata, published: published.shift, size: size, trained: trained, name: name),
+            guidance: try Guidance(
+                options, metadata, published: published.guidance, timeShift: choice.timeShift, name: name),
+            shift: try Self.shift(options.shift, metadata, published: published.shift, size: size, choice, name: name),
             lastStep: options.lastStep)
         if options.guidance == nil { self = TrainedConditions(metadata).applied(to: self) }
     }
@@ -30,7 +30,7 @@ extension SamplingSettings {
     }
 
     private static func shift(
-        _ choice: ShiftChoice?, _ metadata: [String: String], published: Float, size: PictureSize, trained: Int?,
+        _ asked: ShiftChoice?, _ metadata: [String: String], published: Float, size: PictureSize, _ choice: SizeChoice,
         name: String
     ) throws -> Float {
         let own = metadata["shift"].flatMap { Float($0) } ?? published
@@ -38,11 +38,11 @@ extension SamplingSettings {
             throw PixNerdError(
                 .malformed, "\(name)", found: "asks for a shift of \(own)", advice: "give \(Setting.shift)")
         }
-        switch choice {
-        case nil: return own
+        switch asked {
+        case nil: return own * choice.timeShift
         case .value(let value): return value
         case .auto:
-            guard let trained else {
+            guard let trained = choice.trained else {
                 throw PixNerdError(
                     .notFound, "\(name)",
                     found: "does not say what size it was trained at, which \(Setting.shift) auto depends on",
@@ -55,7 +55,7 @@ extension SamplingSettings {
 
 extension Guidance {
     fileprivate init(
-        _ options: SamplingOptions, _ metadata: [String: String], published: Guidance, name: String
+        _ options: SamplingOptions, _ metadata: [String: String], published: Guidance, timeShift: Float, name: String
     ) throws {
         func numbers(_ text: String) -> [Float] { text.split(separator: ",").map { Float($0) ?? .nan } }
         let scales = options.guidance ?? metadata["guidance"].map(numbers) ?? published.scales
@@ -79,7 +79,8 @@ extension Guidance {
                     + "\(scales.count) scales",
                 advice: "give one scale for each interval")
         }
-        self.init(scales: scales, times: times)
+        let shifts = options.guidanceInterval == nil && timeShift != 1
+        self.init(scales: scales, times: shifts ? times.map { shiftedTime($0, by: timeShift) } : times)
     }
 }
 

@@ -7,6 +7,8 @@ import PixNerdSupport
 /// A model prepared for a size, with the route that this takes.
 struct SizeChoice {
     let denoiser: any Denoiser
+    /// The shift of times by which larger images show the transformer what those of training do; 1 by the grid.
+    let timeShift: Float
     let size: PictureSize
     /// Side of the images of training in pixels, where the checkpoint tells.
     let trained: Int?
@@ -39,6 +41,11 @@ struct SizeChoice {
         denoiser = try Self.denoiser(loaded, route, trained: trained, name)
         size = try Self.size(options, multiple: denoiser.sizeMultiple * loaded.reduction, trained: trained, name)
         let (route, size) = (route, size)
+        let side = trained.map { $0 / loaded.reduction } ?? 1
+        timeShift =
+            route == .field
+            ? loaded.network.fieldResampled(trainedSize: side)?.timeShift(
+                height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction) ?? 1 : 1
         warning = trained.flatMap { Self.warning(route, size, trained: $0, fieldSizes, name) }
     }
 
@@ -61,7 +68,8 @@ struct SizeChoice {
         if let problem = sizeProblem(trained, multiple: loaded.model.sizeMultiple * loaded.reduction) {
             throw PixNerdError(.malformed, "\(name):", found: "the training size \(problem)")
         }
-        return loaded.model.fieldResampled(trainedSize: trained / loaded.reduction) ?? loaded.model
+        return loaded.network.fieldResampled(trainedSize: trained / loaded.reduction)?.predicting(loaded.prediction)
+            ?? loaded.model
     }
 
     private static func size(

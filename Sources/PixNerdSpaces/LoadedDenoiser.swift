@@ -5,10 +5,15 @@ import PixNerdSupport
 /// A checkpoint's model with everything needed to sample from it: its conditioner, and the autoencoder of its latents.
 public struct LoadedDenoiser: Sendable {
     public let architecture: any DenoiserArchitecture
-    public let model: any Denoiser
+    /// The network, which gives what `prediction` says.
+    public let network: any Denoiser
+    public let prediction: Prediction
     public let conditioner: any Conditioner
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: LatentAutoencoder?
+
+    /// The network as a denoiser that gives velocity.
+    public var model: any Denoiser { network.predicting(prediction) }
 
     /// Downsampling factor f of the space: pixels along a side for each number that is diffused.
     public var reduction: Int { autoencoder?.model.reduction ?? 1 }
@@ -39,23 +44,24 @@ extension DenoiserCheckpoint {
     ) throws -> LoadedDenoiser {
         let autoencoder = try LatentAutoencoder(of: self, path: path, allowsOther: allowsOther)
         let expected = autoencoder?.identity.latentChannels
-        let model = try load(kind, channels: expected)
-        if let autoencoder, model.channels != autoencoder.identity.latentChannels {
+        let network = try load(kind, channels: expected)
+        if let autoencoder, network.channels != autoencoder.identity.latentChannels {
             throw PixNerdError(
                 .mismatch, "\(self.path)",
-                found: "makes latents of \(model.channels) channels, and \(autoencoder.identity.path) has "
+                found: "makes latents of \(network.channels) channels, and \(autoencoder.identity.path) has "
                     + "\(autoencoder.identity.latentChannels)",
                 advice: "pass the autoencoder that it was trained with")
         }
-        if autoencoder == nil, model.channels != PixelSpace().channels {
+        if autoencoder == nil, network.channels != PixelSpace().channels {
             throw PixNerdError(
                 .notFound, "\(self.path)",
-                found: "makes latents of \(model.channels) channels, and does not say which autoencoder decodes them",
+                found: "makes latents of \(network.channels) channels, and does not say which autoencoder decodes them",
                 advice: "pass its path with \(Setting.autoencoder)")
         }
         let architecture = try architecture(kind, channels: expected)
         return LoadedDenoiser(
-            architecture: architecture, model: model,
+            architecture: architecture, network: network,
+            prediction: try prediction(patch: architecture.patchSize),
             conditioner: try conditioner(of: architecture, text: text(architecture)),
             autoencoder: autoencoder)
     }

@@ -48,6 +48,9 @@ public final class Trainer {
         preparation = try Self.prepared(
             configuration, communicator, allowsOtherAutoencoder: allowsOtherAutoencoder)
         if configuration.threads > 0 { Threads.count = configuration.threads }
+        if communicator.isRoot {
+            for warning in configuration.objectiveWarnings { logger.warning("\(warning)") }
+        }
         let origin = RunOrigin(isResumed: resume, step: resumedStep)
         (run, lock, task, state, exchange) = try Self.begin(preparation, communicator, origin, logger)
         try communicator.agree {

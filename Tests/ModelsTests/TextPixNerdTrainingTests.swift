@@ -31,8 +31,9 @@ import Testing
             decay: try number("ema_decay"), startingFrom: try TextPixNerdTests.model().parameters.map(\.value))
         let step = FlowMatchingStep(
             model: model,
-            alignment: Alignment(
-                projector: projector, layer: Int(try number("repa_layer")), weight: try number("repa_weight")),
+            objective: TrainingObjective(
+                alignment: Alignment(
+                    projector: projector, layer: Int(try number("repa_layer")), weight: try number("repa_weight"))),
             optimizer: AdamW(
                 model.parameters + projector.parameters,
                 settings: AdamW.Settings(

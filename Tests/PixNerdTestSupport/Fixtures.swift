@@ -22,6 +22,11 @@ public enum Fixtures {
         )
     }
 
+    /// A case of a training or sampling recipe.
+    public static func recipe(_ name: String) throws -> SafetensorsFile {
+        try SafetensorsFile(path: path("recipes/\(name).safetensors"))
+    }
+
     /// A fixture of the model.
     public static func pixnerd(_ name: String) throws -> SafetensorsFile {
         try SafetensorsFile(path: path("pixnerd/\(name).safetensors"))

@@ -112,10 +112,12 @@ import Testing
             "model.hidden_size=24",
             "model.num_groups=3", "model.num_blocks=9", "model.num_cond_blocks=7", "model.patch_size=8",
             "model.head=linear",
-            "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.num_text_blocks=1", "model.num_classes=11",
+            "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.field_positions=centers",
+            "model.field_neighbors=true", "model.told_density=true", "model.num_text_blocks=1", "model.num_classes=11",
             "data.root=c",
             "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
-            "data.crop=random", "data.flip=true", "data.fast_decode=true", "data.caption_key=i",
+            "data.crop=random", "data.flip=true", "data.augment=0.12", "data.augment_only=scale,turn",
+            "data.fast_decode=true", "data.caption_key=i",
             "data.caption_template=a {}", "data.caption_newline=true", "data.skip_uncaptioned=true",
             "text.encoder=j", "text.cache=k", "text.length=77", "text.empty_prompt=sees-padding",
             "sampling.prompts=l", "training.steps=3", "training.batch_size=5",
@@ -126,7 +128,10 @@ import Testing
             "training.beta2=0.2", "training.epsilon=1e-7", "training.weight_decay=0.3", "training.gradient_clip=0.7",
             "training.ema_decay=0.4,0.0001, 1", "training.ema_warmup=false", "training.label_dropout=0.6",
             "training.time_sampling=uniform", "training.time_shift=2.5", "training.field_sizes=16,40",
-            "training.log_every=4",
+            "training.log_every=4", "training.target=picture", "training.noise_rank=3", "training.noise_scale=2.0",
+            "training.time_mean=-0.8", "training.time_std=0.8", "training.time_weight=snr",
+            "training.frequency_weight=0.5", "training.frequency_quality=50", "dispersive.weight=0.25",
+            "dispersive.form=pixnerd", "dispersive.layer=2", "dispersive.temperature=0.5",
             "training.save_every=6", "training.preview_every=7", "repa.encoder=d", "repa.heads=6",
             "repa.features=e", "repa.layer=4", "repa.weight=0.75", "repa.projector_width=40", "repa.base_patch=4",
             "latent.vae=f", "latent.cache=g", "latent.scaling_factor=0.5", "latent.shift_factor=0.25",
@@ -141,7 +146,7 @@ import Testing
         let written = try configuration("", settings)
         #expect(written.differences(from: Configuration()).map(\.key.name) == Configuration.keys.map(\.name))
         #expect(try configuration(written.yaml) == written)
-        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 8, "a line a key and a section")
+        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 9, "a line a key and a section")
     }
 
     // The repository's own configurations

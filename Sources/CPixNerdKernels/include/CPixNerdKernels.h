@@ -9,6 +9,7 @@
 #include "distance.h"
 #include "distribution.h"
 #include "elementwise.h"
+#include "frequencies.h"
 #include "matmul.h"
 #include "normalization.h"
 #include "optimizer.h"

@@ -23,9 +23,9 @@ struct FieldHead: Sendable {
     }
 
     /// - Parameters:
-    ///   - pixels: [B N, P P, C], noisy.
+    ///   - pixels: [B N, P P, I], what the field reads of the noisy pixels.
     ///   - tokens: [B, N, D].
-    ///   - positions: Position features of the pixels in a patch, [P P, 64].
+    ///   - positions: Position features of the pixels in a patch, [P P, E].
     /// - Returns: [B N, P P, C], the velocity.
     func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
         let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])

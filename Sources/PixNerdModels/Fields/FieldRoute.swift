@@ -1,3 +1,4 @@
+import Foundation
 import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
@@ -5,55 +6,54 @@ import PixNerdTensors
 /// A model whose transformer sees one image and whose field may decode another, of other patches: other pixels of the
 /// same grid.
 protocol FieldModel: AlignableDenoiser {
-    /// Position features of the pixels of a patch, [height * width, F].
+    /// Position features of the pixels of a patch, [height * width, E].
     func positions(ofPatch height: Int, _ width: Int) -> Tensor
 
-    /// The velocity of images that the transformer sees at fewer or more pixels.
+    /// What the field reads of each pixel of noisy images [B, C, H, W]: [B, I, H, W].
+    func fieldInput(_ x: Tensor) -> Tensor
+
+    /// Whether the model is told at which density its field is decoded. The transformer then sees averages of the
+    /// pixels, at the time that their noise is worth; it otherwise sees some of the pixels.
+    var isToldDensity: Bool { get }
+
+    /// The output of the network for images that the transformer sees at fewer or more pixels.
     ///
-    /// The patch grid is that of `seen`; each patch's field is evaluated at as many pixels as the patch has in `x`.
+    /// The patch grid is that of `views.seen`; each patch's field is evaluated at as many pixels as the patch has in
+    /// `views.read`.
     ///
     /// - Parameters:
-    ///   - x: Noisy images, [B, C, H, W]; H and W are multiples of the grid's rows and columns.
-    ///   - seen: Images that the transformer sees, [B, C, h, w]; h and w are multiples of the patch size.
-    ///   - positions: Position features of a patch's pixels, [Q, F]; nil for evenly spaced pixels.
-    ///   - times: B times.
     ///   - condition: B conditions.
     ///   - afterBlock: Called with the number of each block, from 1, and its output tokens, [B, N, D].
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor?, times: [Float], condition: any Condition,
-        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
+        _ views: FieldViews, condition: any Condition, afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
     ) -> Tensor
 }
 
 extension FieldModel {
-    func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition
-    ) -> Tensor {
-        velocity(x, seen: seen, positions: positions, times: times, condition: condition) { _, _ in }
-    }
+    func fieldInput(_ x: Tensor) -> Tensor { x }
+    var isToldDensity: Bool { false }
 
-    /// The velocity of images that the transformer sees resized, and the output tokens of a block.
+    /// The output of the network, and the output tokens of some blocks.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor? = nil, times: [Float], condition: any Condition,
-        tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
+        _ views: FieldViews, condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
         precondition(
-            (1...tokenBlocks).contains(block),
-            "\(Self.self): there is no block \(block) of \(tokenBlocks) transformer blocks")
-        var kept: Tensor?
-        let velocity = velocity(x, seen: seen, positions: positions, times: times, condition: condition) {
-            number, tokens in
-            if number == block { kept = tokens }
+            blocks.allSatisfy((1...tokenBlocks).contains),
+            "\(Self.self): there is no block \(blocks) of \(tokenBlocks) transformer blocks")
+        var kept: [Int: Tensor] = [:]
+        let velocity = velocity(views, condition: condition) { number, tokens in
+            if blocks.contains(number) { kept[number] = tokens }
         }
-        return (velocity, kept!)
+        return (velocity, kept)
     }
 }
 
 /// A model that keeps the patch grid of its training size and decodes each patch at more or fewer pixels, by evaluating
 /// its field at finer or coarser positions, as the published text-to-image model does.
 ///
-/// The transformer sees the noisy image resized to the training size with nearest-neighbour interpolation, which keeps
-/// the noise level.
+/// The transformer of a published model sees the noisy image resized to the training size with nearest-neighbour
+/// interpolation, which keeps the noise level. That of a model that is told the density sees the averages of the pixels.
+/// They have less noise, so it sees them at the later time that this is worth, as images of the training size.
 struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     private let model: Model
     /// Side of the training images.
@@ -77,52 +77,81 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     /// Patches per side; the sides of images must be multiples of it.
     var sizeMultiple: Int { trainedSize / model.sizeMultiple }
 
+    func timeShift(height: Int, width: Int) -> Float {
+        model.isToldDensity ? 1 / seenNoise(height, width) : 1
+    }
+
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        model.velocity(x, seen: seen(x), times: times, condition: condition)
+        model.velocity(views(x, times), condition: condition) { _, _ in }
     }
 
     func velocity(
-        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
-        model.velocity(x, seen: seen(x), times: times, condition: condition, tokensAfter: block)
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
+        model.velocity(views(x, times), condition: condition, tokensAfter: blocks)
     }
 
-    /// A denoiser that decodes only some pixels of each patch, as in training.
-    ///
-    /// - Parameters:
-    ///   - pixels: Pixels of the patches at the density of the whole images.
-    ///   - x: The whole noisy images, [B, C, H, W].
-    func decoding(_ pixels: PatchPixels, of x: Tensor) -> any AlignableDenoiser {
+    func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser {
         PartialField(
-            model: model, seen: seen(x),
-            positions: pixels.positions(of: model.positions(ofPatch: pixels.height, pixels.width)))
+            model: model,
+            views: views(x, times, positions: pixels.positions(of: positions(of: x)), read: pixels(model.fieldInput(x)))
+        )
     }
 
-    private func seen(_ x: Tensor) -> Tensor { resizedToNearest(x, height: trainedSize, width: trainedSize) }
+    /// Standard deviation of what the transformer sees of independent noise of standard deviation 1.
+    private func seenNoise(_ height: Int, _ width: Int) -> Float {
+        noiseAveragedByArea(from: (height, width), to: (trainedSize, trainedSize))
+    }
+
+    /// Position features of the pixels of a patch of whole images.
+    private func positions(of x: Tensor) -> Tensor {
+        model.positions(ofPatch: x.shape[2] / sizeMultiple, x.shape[3] / sizeMultiple)
+    }
+
+    private func views(
+        _ x: Tensor, _ times: [Float], positions: Tensor? = nil, read: Tensor? = nil
+    ) -> FieldViews {
+        let (positions, read) = (positions ?? self.positions(of: x), read ?? model.fieldInput(x))
+        let (height, width) = (x.shape[2], x.shape[3])
+        guard model.isToldDensity else {
+            return FieldViews(
+                seen: resizedToNearest(x, height: trainedSize, width: trainedSize), times: times, read: read,
+                positions: positions, density: nil)
+        }
+        // The average is t x + (1 - t) s e, and in proportion t' x + (1 - t') e.
+        let noise = seenNoise(height, width)
+        let totals = times.map { $0 + (1 - $0) * noise }
+        let average = averagedByArea(x, height: trainedSize, width: trainedSize)
+        return FieldViews(
+            seen: noise == 1
+                ? average
+                : Tensor.combination(
+                    totals.map { 1 / $0 }, average, [Float](repeating: 0, count: times.count), average),
+            times: noise == 1 ? times : zip(times, totals).map { $0 / $1 }, read: read, positions: positions,
+            density: [height, width].map { log2f(Float($0) / Float(trainedSize)) })
+    }
 }
 
 /// A model whose transformer sees whole images and whose field decodes some pixels of each patch.
 private struct PartialField<Model: FieldModel>: AlignableDenoiser {
     let model: Model
-    /// Images that the transformer sees, [B, C, h, w].
-    let seen: Tensor
-    /// Position features of the decoded pixels of a patch, [Q, F].
-    let positions: Tensor
+    /// Views of the whole images, with the pixels that are decoded.
+    let views: FieldViews
 
     var channels: Int { model.channels }
     var parameters: [Parameter] { model.parameters }
 
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
-    var sizeMultiple: Int { seen.shape[2] / model.sizeMultiple }
+    var sizeMultiple: Int { views.seen.shape[2] / model.sizeMultiple }
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        model.velocity(x, seen: seen, positions: positions, times: times, condition: condition)
+        model.velocity(views, condition: condition) { _, _ in }
     }
 
     func velocity(
-        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
-        model.velocity(x, seen: seen, positions: positions, times: times, condition: condition, tokensAfter: block)
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
+        model.velocity(views, condition: condition, tokensAfter: blocks)
     }
 }

@@ -11,6 +11,15 @@ public struct DenoiserOptions: Sendable, Equatable {
         case linear
     }
 
+    /// The position features of the pixels that a field decodes.
+    public enum FieldPositions: String, Sendable, CaseIterable, Codable {
+        /// The published ones, from the first to the last pixel of a patch, with up to 8 half-waves over it.
+        case corners
+        /// Positions of the centers of pixels, with no more half-waves than a patch of training has pixels, so that a
+        /// point of a patch has the same features at every density and the field is smooth between those pixels.
+        case centers
+    }
+
     /// Name of a preset (a published model), whose sizes the other keys override; empty for none.
     public var preset = ""
     /// Token width D.
@@ -28,6 +37,9 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var fieldWidth = 32
     /// Inner width of a field block relative to the field's width.
     public var fieldRatio = 2
+    public var fieldPositions = FieldPositions.corners
+    /// Whether the field reads the eight pixels around each one, too.
+    public var fieldNeighbors = false
     /// Number of classes; 0 for as many as the folder has.
     public var classes = 0
     /// Number of transformer blocks over the rows of a text.
@@ -38,6 +50,12 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var textLength = 128
     /// What the model is told besides time and condition.
     public var numbers: [ModelNumber] = []
+
+    /// Whether the model is told the density at which its fields are decoded.
+    public var isToldDensity: Bool {
+        get { numbers.contains(.density) }
+        set { numbers = numbers.filter { $0 != .density } + (newValue ? [.density] : []) }
+    }
 
     public init() {}
 }

@@ -49,39 +49,49 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         architecture.head == .field ? FieldRoute(self, trainedSize: trainedSize) : nil
     }
 
-    func positions(ofPatch height: Int, _ width: Int) -> Tensor { fieldPositions(height: height, width: width) }
+    func positions(ofPatch height: Int, _ width: Int) -> Tensor {
+        switch architecture.fieldPositions {
+        case .corners: fieldPositions(height: height, width: width)
+        case .centers:
+            centeredFieldPositions(height: height, width: width, frequencies: architecture.fieldFrequencies)
+        }
+    }
+
+    func fieldInput(_ x: Tensor) -> Tensor { architecture.fieldNeighbors ? neighborhoods(x) : x }
+
+    var isToldDensity: Bool { architecture.numbers.contains(.density) }
 
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        velocity(x, seen: x, times: times, condition: condition)
+        velocity(x, times: times, condition: condition, tokensAfter: []).velocity
     }
 
     public func velocity(
-        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
-        velocity(x, seen: x, times: times, condition: condition, tokensAfter: block)
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
+        velocity(FieldViews(x, times: times, model: self), condition: condition, tokensAfter: blocks)
     }
 
     /// The velocity of images that the transformer sees at fewer or more pixels.
     ///
-    /// With a linear head `x` and `seen` have the same shape.
+    /// With a linear head all of them have the same shape.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor?, times: [Float], condition: any Condition,
-        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
+        _ views: FieldViews, condition: any Condition, afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
     ) -> Tensor {
+        let (seen, times, told) = (views.seen, views.times, views.condition(condition))
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
         precondition(
-            architecture.head == .field || seen.shape == x.shape,
+            architecture.head == .field || seen.shape == views.read.shape,
             "PixNerd: a linear head decodes at the density of the transformer's input only")
-        let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
+        let inputGrid = PatchGrid(shape: views.read.shape, rows: grid.rows, columns: grid.columns)
         precondition(
-            times.count == grid.batch && condition.count == grid.batch && fieldGrid.batch == grid.batch
-                && grid.channels == channels && fieldGrid.channels == channels,
-            "PixNerd: x \(x.shape), \(times.count) times and \(condition.count) conditions do not fit "
+            times.count == grid.batch && condition.count == grid.batch && inputGrid.batch == grid.batch
+                && grid.channels == channels && inputGrid.channels == architecture.fieldReads,
+            "PixNerd: x \(views.read.shape), \(times.count) times and \(condition.count) conditions do not fit "
                 + "\(channels) channels")
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
         let time = layers.numberEmbedders(
-            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), condition)
+            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told)
         let classes = condition.expect(ClassCondition.self, by: "PixNerd").rows(ofTableFor: architecture.classes)
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: classes)))
 
@@ -97,9 +107,8 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         switch layers.head {
         case .field(let head):
             let pixels = head(
-                fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
-                positions: positions ?? self.positions(ofPatch: fieldGrid.patchHeight, fieldGrid.patchWidth))
-            return fieldGrid.image(fromPixels: pixels)
+                inputGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens), positions: views.positions)
+            return inputGrid.with(channels: channels).image(fromPixels: pixels)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: condition))
         }

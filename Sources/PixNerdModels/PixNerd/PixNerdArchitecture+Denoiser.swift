@@ -6,7 +6,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
     public static let kind = "PixNerd"
 
     public static func recognizes(_ source: any TensorSource) -> Bool {
-        ["s_embedder.proj.weight", "x_embedder.embedder.0.weight"].contains { source.shape(of: $0) != nil }
+        ["s_embedder.proj.weight", fieldEmbedder(.corners) + ".weight"].contains { source.shape(of: $0) != nil }
             || source.shape(of: "blocks.0.mlp.w1.weight") != nil
     }
 
@@ -17,10 +17,13 @@ extension PixNerdArchitecture: TrainableArchitecture {
     public var summary: [String] {
         let sizes =
             head == .field ? "hidden_size_x \(fieldWidth), nerf_mlpratio \(fieldRatio)" : "linear head"
+        let fields =
+            (fieldPositions == .corners ? "" : ", field_positions \(fieldPositions.rawValue)")
+            + (fieldNeighbors ? ", field_neighbors" : "")
         return [
             "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
                 + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",
-            "in_channels \(channels), \(sizes), num_classes \(classes)",
+            "in_channels \(channels), \(sizes)\(fields), num_classes \(classes)",
         ] + (numbers.summary.map { [$0] } ?? [])
     }
 

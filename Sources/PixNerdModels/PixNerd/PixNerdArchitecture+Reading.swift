@@ -14,7 +14,11 @@ extension PixNerdArchitecture: Codable {
             blocks: values.decodeIfPresent(Int.self, forKey: .blocks) ?? conditioned, conditionedBlocks: conditioned,
             patchSize: size(.patchSize), channels: size(.channels), head: head,
             fieldWidth: values.decodeIfPresent(Int.self, forKey: .fieldWidth) ?? 0,
-            fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 0, classes: size(.classes),
+            fieldRatio: values.decodeIfPresent(Int.self, forKey: .fieldRatio) ?? 0,
+            fieldPositions: values.decodeIfPresent(DenoiserOptions.FieldPositions.self, forKey: .fieldPositions)
+                ?? .corners,
+            fieldNeighbors: values.decodeIfPresent(Bool.self, forKey: .fieldNeighbors) ?? false,
+            classes: size(.classes),
             numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [])
     }
 
@@ -28,7 +32,15 @@ extension PixNerdArchitecture: Codable {
         let fieldSizes: [(CodingKeys, Int)] = [(.fieldWidth, fieldWidth), (.fieldRatio, fieldRatio)]
         for (key, value) in sizes + (head == .field ? fieldSizes : []) { try values.encode(value, forKey: key) }
         if head != .field { try values.encode(head, forKey: .head) }
+        if fieldPositions != .corners { try values.encode(fieldPositions, forKey: .fieldPositions) }
+        if fieldNeighbors { try values.encode(fieldNeighbors, forKey: .fieldNeighbors) }
         if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
+    }
+
+    /// Name of the field's first layer. Models with other positions than the published ones have another name, so that
+    /// programs that do not know them refuse them.
+    static func fieldEmbedder(_ positions: DenoiserOptions.FieldPositions) -> String {
+        positions == .corners ? "x_embedder.embedder.0" : "x_embedder.centered.0"
     }
 
     /// Infers the sizes from the names and shapes of a checkpoint's tensors, without a configuration.
@@ -60,14 +72,20 @@ extension PixNerdArchitecture: Codable {
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
-        let fieldWidth = try shape("x_embedder.embedder.0.weight", 2)[0]
+        let isCentered = source.shape(of: Self.fieldEmbedder(.centers) + ".weight") != nil
+        let fieldPositions = isCentered ? DenoiserOptions.FieldPositions.centers : .corners
+        let embedder = try shape(Self.fieldEmbedder(fieldPositions) + ".weight", 2)
+        let fieldWidth = embedder[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let (_, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
-            fieldRatio: generated / 2 / fieldWidth / fieldWidth, classes: classes,
+            fieldRatio: generated / 2 / fieldWidth / fieldWidth, fieldPositions: fieldPositions,
+            // A damaged file may have fewer columns than the positions take; loading then reports its shape.
+            fieldNeighbors: embedder[1] >= 9 * channels + (isCentered ? min(8, patch) * min(8, patch) : 64),
+            classes: classes,
             numbers: [ModelNumber](readFrom: source))
     }
 }

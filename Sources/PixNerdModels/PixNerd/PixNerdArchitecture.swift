@@ -20,6 +20,10 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var fieldWidth: Int
     /// Ratio r of the inner width of a field block to F; 0 with a linear head.
     public var fieldRatio: Int
+    /// Position features of the pixels that the field decodes; `corners` with a linear head.
+    public var fieldPositions: DenoiserOptions.FieldPositions
+    /// Whether the field reads the eight pixels around each one, too; false with a linear head.
+    public var fieldNeighbors: Bool
     public var classes: Int
     /// What the model is told besides time and class, in the order of `ModelNumber`.
     public var numbers: [ModelNumber]
@@ -34,6 +38,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case head
         case fieldWidth = "hidden_size_x"
         case fieldRatio = "nerf_mlpratio"
+        case fieldPositions = "field_positions"
+        case fieldNeighbors = "field_neighbors"
         case classes = "num_classes"
         case numbers = "told"
     }
@@ -42,11 +48,14 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///   - blocks: Number of transformer and field blocks; ignored with a linear head, which has no field blocks.
     ///   - fieldWidth: Width of the field; ignored with a linear head.
     ///   - fieldRatio: Inner width of a field block relative to `fieldWidth`; ignored with a linear head.
+    ///   - fieldPositions: Position features of the field's pixels; ignored with a linear head.
+    ///   - fieldNeighbors: Whether the field reads the pixels around each one; ignored with a linear head.
     ///   - numbers: What the model is told besides time and class.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
-        head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2, classes: Int = 1000,
+        head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
+        fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, classes: Int = 1000,
         numbers: [ModelNumber] = []
     ) throws {
         self.hiddenSize = hiddenSize
@@ -58,6 +67,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.head = head
         self.fieldWidth = head == .field ? fieldWidth : 0
         self.fieldRatio = head == .field ? fieldRatio : 0
+        self.fieldPositions = head == .field ? fieldPositions : .corners
+        self.fieldNeighbors = head == .field && fieldNeighbors
         self.classes = classes
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
         try validate()
@@ -89,6 +100,13 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     /// Inner width of the gated MLP of a transformer block.
     public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
 
+    /// Number of frequencies of the position features along each axis.
+    var fieldFrequencies: Int { fieldPositions == .corners ? 8 : min(8, patchSize) }
+    /// Number of values that the field reads of a pixel, without its position.
+    var fieldReads: Int { channels * (fieldNeighbors ? 9 : 1) }
+    /// Number of values that the field's first layer reads.
+    var fieldInputs: Int { fieldReads + fieldFrequencies * fieldFrequencies }
+
     /// Number of weights of a model of these sizes.
     public var parameterCount: Int {
         func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
@@ -103,7 +121,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         switch head {
         case .field:
             let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
-            let ends = (count(channels) + 64 + 1) * field + field + (field + 1) * count(channels)
+            let ends = (count(fieldInputs) + 1) * field + field + (field + 1) * count(channels)
             return (transformer + count(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
             return (transformer + (width + 1) * (2 * width + patchValues)).clamped
@@ -127,7 +145,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
             let fieldWidth = checked(fieldWidth)
             let generated = 2 * fieldWidth * fieldWidth * checked(fieldRatio)
             let fieldBlock = tokens * (hiddenSize * generated + pixels * generated)
-            let ends = tokens * pixels * fieldWidth * (channels + 64 + channels)
+            let ends = tokens * pixels * fieldWidth * (checked(fieldInputs) + channels)
             return (transformer + checked(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
             return (transformer + patches + 2 * hiddenSize * hiddenSize).clamped

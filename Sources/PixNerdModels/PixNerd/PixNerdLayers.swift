@@ -21,9 +21,10 @@ struct PixNerdLayers: Sendable {
         let (isField, field) = (architecture.head == .field, architecture.fieldWidth)
         let patchValues = architecture.channels * architecture.patchSize * architecture.patchSize
         let embedding = Initializer.normal(standardDeviation: 0.02)
+        let fieldEmbedder = PixNerdArchitecture.fieldEmbedder(architecture.fieldPositions)
         let pixelEmbedder =
             isField
-            ? Linear(root / "x_embedder" / "embedder" / 0, inputs: architecture.channels + 64, outputs: field) : nil
+            ? Linear(root / fieldEmbedder, inputs: architecture.fieldInputs, outputs: field) : nil
         patchEmbedder = Linear(
             root / (isField ? "s_embedder" : "x_embedder") / "proj", inputs: patchValues, outputs: width,
             weightInitializer: .xavierUniform(inputs: patchValues, outputs: width), biasInitializer: .zeros)

@@ -53,35 +53,35 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
     func positions(ofPatch height: Int, _ width: Int) -> Tensor { rotaryFieldPositions(height: height, width: width) }
 
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        velocity(x, seen: x, times: times, condition: condition)
+        velocity(x, times: times, condition: condition, tokensAfter: []).velocity
     }
 
     public func velocity(
-        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter block: Int
-    ) -> (velocity: Tensor, tokens: Tensor) {
-        velocity(x, seen: x, times: times, condition: condition, tokensAfter: block)
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
+        velocity(FieldViews(x, times: times, model: self), condition: condition, tokensAfter: blocks)
     }
 
     /// The velocity of images that the transformer sees at fewer or more pixels.
     func velocity(
-        _ x: Tensor, seen: Tensor, positions: Tensor?, times: [Float], condition: any Condition,
-        afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
+        _ views: FieldViews, condition: any Condition, afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
     ) -> Tensor {
+        let (seen, times, told) = (views.seen, views.times, views.condition(condition))
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
-        let fieldGrid = PatchGrid(shape: x.shape, rows: grid.rows, columns: grid.columns)
+        let fieldGrid = PatchGrid(shape: views.read.shape, rows: grid.rows, columns: grid.columns)
         precondition(
             times.count == grid.batch && condition.count == grid.batch && fieldGrid.batch == grid.batch
                 && grid.channels == channels && fieldGrid.channels == channels,
-            "TextPixNerd: x \(x.shape), \(times.count) times and \(condition.count) conditions do not fit "
+            "TextPixNerd: x \(views.read.shape), \(times.count) times and \(condition.count) conditions do not fit "
                 + "\(channels) channels")
         // The extents of both axes are exchanged, as published; on a square grid it makes no difference.
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns,
             across: Double(grid.rows), down: Double(grid.columns))
         let time = layers.numberEmbedders(
-            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), condition)
+            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told)
         let modulation = silu(time)
-        let texts = DistinctTexts(condition, times: times)
+        let texts = DistinctTexts(told, times: times)
         let text = refined(texts, modulation: modulation)
 
         var tokens = layers.patchEmbedder(grid.tokens(seen))
@@ -95,8 +95,7 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
             afterBlock(index + 1, tokens)
         }
         let pixels = layers.head(
-            fieldGrid.pixels(x), tokens: siluOfSum(condition: time, tokens),
-            positions: positions ?? self.positions(ofPatch: fieldGrid.patchHeight, fieldGrid.patchWidth))
+            fieldGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens), positions: views.positions)
         return fieldGrid.image(fromPixels: pixels)
     }
 

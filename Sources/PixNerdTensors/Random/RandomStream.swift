@@ -18,6 +18,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case fieldSize = 12
     case latents = 13
     case captions = 14
+    case toldAugmentation = 15
     case evaluation = 20
 }
 

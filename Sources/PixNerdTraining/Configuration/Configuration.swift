@@ -22,6 +22,7 @@ public struct Configuration: Sendable, Equatable {
     public var model = DenoiserOptions()
     public var data = DataSection()
     public var training = TrainingSection()
+    public var dispersive = DispersiveSection()
     public var text = TextSection()
     public var repa = AlignmentSection()
     public var latent = LatentSection()
@@ -48,6 +49,10 @@ public struct Configuration: Sendable, Equatable {
         public var prefetchMegabytes = 512
         public var crop = CropMode.center
         public var flip = false
+        /// Probability of each transform of an image that the model is told of; 0 for none.
+        public var augment: Float = 0
+        /// The transforms to draw from.
+        public var augmentOnly = Augmentation.Kind.allCases
         /// Column or key of the captions; empty for the usual ones.
         public var captionKey = ""
         /// Caption of the images of a class folder, with {} for the name of the class; empty for captions beside the
@@ -98,6 +103,31 @@ public struct Configuration: Sendable, Equatable {
         public var previewEvery = 500
         /// Sides in pixels, besides `imageSize`, at which patches are decoded in training.
         public var fieldSizes: [Int] = []
+        /// What the network predicts.
+        public var target = Prediction.Target.velocity
+        /// Rank of the subspace of an asymmetric target.
+        public var noiseRank = 8
+        /// Standard deviation of the noise.
+        public var noiseScale: Float = 1
+        /// Mean of lognormal times before the sigmoid.
+        public var timeMean: Float = 0
+        /// Standard deviation of lognormal times before the sigmoid.
+        public var timeDeviation: Float = 1
+        public var timeWeight = TimeWeight.constant
+        /// Weight of the loss by frequency; 0 for none.
+        public var frequencyWeight: Float = 0
+        /// JPEG quality of the tables of the loss by frequency.
+        public var frequencyQuality = 85
+    }
+
+    /// The loss that keeps tokens apart, off by default.
+    public struct DispersiveSection: Sendable, Equatable {
+        /// Weight relative to the velocity loss; 0 for none.
+        public var weight: Float = 0
+        public var form = DispersiveForm.paper
+        /// Number of the block whose tokens are kept apart, counted from 1.
+        public var layer = 8
+        public var temperature: Float = 1
     }
 
     /// The texts that a denoiser is conditioned on instead of classes, off by default.

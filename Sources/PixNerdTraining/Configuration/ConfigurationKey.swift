@@ -9,8 +9,13 @@ import PixNerdTensors
 package protocol ConfigurationValue: Sendable {
     /// The expected value as a noun phrase for messages, such as "a whole number".
     static var expectation: String { get }
+    static var isList: Bool { get }
     init?(text: String)
     var text: String { get }
+}
+
+extension ConfigurationValue {
+    package static var isList: Bool { false }
 }
 
 extension Int: ConfigurationValue {
@@ -53,14 +58,15 @@ extension String: ConfigurationValue {
     package var text: String { self }
 }
 
-/// A number that may appear in a list.
-package protocol ConfigurationNumber: ConfigurationValue {}
+/// A value that may appear in a list.
+package protocol ConfigurationListItem: ConfigurationValue {}
 
-extension Int: ConfigurationNumber {}
-extension Float: ConfigurationNumber {}
+extension Int: ConfigurationListItem {}
+extension Float: ConfigurationListItem {}
 
-extension Array: ConfigurationValue where Element: ConfigurationNumber {
+extension Array: ConfigurationValue where Element: ConfigurationListItem {
     package static var expectation: String { "\(Element.expectation) or a list of them" }
+    package static var isList: Bool { true }
     package init?(text: String) {
         let parts = text.split(separator: ",").map { Element(text: $0.trimmingCharacters(in: .whitespaces)) }
         guard !parts.contains(where: { $0 == nil }) else { return nil }
@@ -79,6 +85,11 @@ extension ConfigurationWord {
 }
 
 extension TimeSampling: ConfigurationWord {}
+extension Augmentation.Kind: ConfigurationWord, ConfigurationListItem {}
+extension TimeWeight: ConfigurationWord {}
+extension Prediction.Target: ConfigurationWord {}
+extension DispersiveForm: ConfigurationWord {}
+extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}
@@ -118,7 +129,7 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
         self.help = help
         expectation = limits.isEmpty ? Value.expectation : "\(Value.expectation) \(limits)"
         isText = Value.self == String.self
-        isList = Value.self == [Float].self || Value.self == [Int].self
+        isList = Value.isList
         read = { $0[keyPath: path].text }
         write = { root, text in
             guard let value = Value(text: text), isAllowed(value) else { return false }

@@ -3,10 +3,13 @@ import PixNerdOptimization
 import PixNerdSupport
 
 extension Configuration {
-    private static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
+    static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
 
     /// All keys, in the order in which a configuration is written.
-    public static let keys: [ConfigurationKey<Configuration>] = [
+    public static let keys = runKeys + objectiveKeys + networkKeys
+
+    /// The run, its model, its data, and how it is trained.
+    private static let runKeys: [ConfigurationKey<Configuration>] = [
         ConfigurationKey(
             "name", \.name, "name of the run; its directory is directory/name",
             limits: "without slashes, not empty and not beginning with a dot"
@@ -45,6 +48,15 @@ extension Configuration {
         .count(
             "model.nerf_mlpratio", \.model.fieldRatio, 1...SizeLimits.ratio,
             "ratio of the hidden width of the field to its width"),
+        ConfigurationKey(
+            "model.field_positions", \.model.fieldPositions,
+            "positions that the field reads: corners (published), or centers (of pixels; smooth at every density)"),
+        ConfigurationKey(
+            "model.field_neighbors", \.model.fieldNeighbors,
+            "let the field read the eight pixels around each one, also across the border of its patch"),
+        ConfigurationKey(
+            "model.told_density", \.model.isToldDensity,
+            "tell the model how finely its fields are decoded, and show its transformer averages of finer pixels"),
         .count(
             "model.num_text_blocks", \.model.textBlocks, 0...SizeLimits.blocks,
             "transformer blocks over the rows of a text, in a model of captions (see text.encoder)"),
@@ -69,6 +81,14 @@ extension Configuration {
         ConfigurationKey(
             "data.crop", \.data.crop, "center (ADM's), random (ADM's), or resized (torchvision's RandomResizedCrop)"),
         ConfigurationKey("data.flip", \.data.flip, "mirror half of the images"),
+        .number(
+            "data.augment", \.data.augment, in: 0...1,
+            "probability of each transform of an image that the model is told of, such as 0.12, for small data; 0 for none"
+        ),
+        ConfigurationKey(
+            "data.augment_only", \.data.augmentOnly, "transforms to draw from",
+            limits: "without duplicates"
+        ) { !$0.isEmpty && Set($0).count == $0.count },
         ConfigurationKey(
             "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
         ConfigurationKey(
@@ -155,112 +175,13 @@ extension Configuration {
             "training.preview_every", \.training.previewEvery, 0...SizeLimits.trainingSteps,
             "steps between previews; 0 for none"
         ).harmless(),
-
-        // The same text encoder at another path changes nothing, and its hashes reveal another one.
-        .path(
-            "text.encoder", \.text.encoder,
-            "directory of a text encoder, to condition on captions; empty for classes"
-        ).harmless { !$0.text.isOn },
-        .path(
-            "text.cache", \.text.cache, "output of pixnerd encode text; empty to encode captions during training"),
-        .count(
-            "text.length", \.text.length, 1...SizeLimits.width, "number of tokens that captions are cut or padded to"),
-        ConfigurationKey(
-            "text.empty_prompt", \.text.emptyPrompt,
-            "what the rows of the empty prompt attend to: sees-nothing (transformers from 4.53) or sees-padding"),
-
-        // The same encoder at another path changes nothing, and the weights reveal another encoder.
-        .path(
-            "repa.encoder", \.repa.encoder, "DINOv2 file or directory to align tokens with; empty for no alignment"
-        ).harmless { !$0.repa.isOn },
-        .count(
-            "repa.heads", \.repa.heads, 0...SizeLimits.width,
-            "attention heads of the encoder; 0 for the number in its file, else width / 64"),
-        .path(
-            "repa.features", \.repa.features,
-            "output of pixnerd encode features; empty to run the encoder during training"),
-        .count(
-            "repa.layer", \.repa.layer, 1...SizeLimits.blocks, "number of the block whose tokens are aligned, from 1"),
-        .number(
-            "repa.weight", \.repa.weight, in: nonNegative, "weight of the alignment loss, relative to velocity"),
-        .count(
-            "repa.projector_width", \.repa.projectorWidth, 0...SizeLimits.width,
-            "width of the projector's hidden layers; 0 for the width of the tokens"),
-        .count(
-            "repa.base_patch", \.repa.basePatch, 0...SizeLimits.side,
-            "side in pixels of the image area of one encoder patch; 0 for model.patch_size"),
-
-        // The same autoencoder at another path changes nothing, and the weights reveal another autoencoder.
-        .path(
-            "latent.vae", \.latent.autoencoder,
-            "autoencoder for space latent: a diffusers directory, a file, or a run of kind autoencoder"
-        ).harmless { $0.space == .pixel },
-        .path(
-            "latent.cache", \.latent.cache, "output of pixnerd encode latents; empty to encode during training"),
-        .number(
-            "latent.scaling_factor", \.latent.scalingFactor, in: nonNegative,
-            "scaling factor, if the autoencoder's file has none; 0 for the one in the file"),
-        .number(
-            "latent.shift_factor", \.latent.shiftFactor, in: -1e3...1e3, "shift that belongs to latent.scaling_factor"),
-        ConfigurationKey(
-            "latent.check_scale", \.latent.checkScale,
-            "require that scaled latents have about mean 0 and standard deviation 1"
-        ).harmless(),
-
-        .count(
-            "autoencoder.latent_channels", \.autoencoder.latentChannels, 1...SizeLimits.channels,
-            "channels of the latents"),
-        ConfigurationKey(
-            "autoencoder.block_out_channels", \.autoencoder.widths,
-            "width of each level, finest first: three levels make f4, four f8",
-            limits: "from 1 to \(SizeLimits.width)"
-        ) { !$0.isEmpty && $0.allSatisfy { (1...SizeLimits.width).contains($0) } },
-        .count(
-            "autoencoder.layers_per_block", \.autoencoder.blocksPerLevel, 1...SizeLimits.blocksPerLevel,
-            "residual blocks per level"),
-        .count(
-            "autoencoder.norm_num_groups", \.autoencoder.groups, 1...SizeLimits.width, "groups of group normalization"),
-        ConfigurationKey(
-            "autoencoder.mid_block_add_attention", \.autoencoder.hasAttention, "attention between encoder and decoder"),
-        ConfigurationKey(
-            "autoencoder.reconstruction", \.autoencoder.reconstruction, "reconstruction loss: l1 or l2"),
-        .number(
-            "autoencoder.kl_weight", \.autoencoder.divergenceWeight, in: nonNegative,
-            "weight of the KL divergence, which is divided by the number of values per image"),
-        .path(
-            "autoencoder.perceptual", \.autoencoder.perceptual,
-            "VGG file (with LPIPS weights, if any) for a perceptual loss; empty for none"
-        ).harmless { $0.kind == .denoiser },
-        .number(
-            "autoencoder.perceptual_weight", \.autoencoder.perceptualWeight, in: nonNegative,
-            "weight of the perceptual loss"),
-
-        .count("sampling.steps", \.sampling.steps, 1...SizeLimits.samplingSteps, "sampling steps of previews")
-            .harmless(),
-        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance scale of previews; 1 for none")
-            .harmless(),
-        .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "time from which guidance is applied")
-            .harmless(),
-        .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "time up to which guidance is applied")
-            .harmless(),
-        .number("sampling.shift", \.sampling.shift, in: 1e-3...1e3, "timestep shift of previews").harmless(),
-        .path(
-            "sampling.prompts", \.sampling.prompts,
-            "file with the prompts of previews, one in each line; empty for captions of the data"
-        ).harmless(),
-        .count(
-            "sampling.classes", \.sampling.classes, 1...SizeLimits.classes, "number of classes or prompts in a preview"
-        ).harmless(),
-        .count(
-            "sampling.per_class", \.sampling.perClass, 1...SizeLimits.images, "images per class or prompt in a preview"
-        )
-        .harmless(),
     ]
 
     /// The first key of denoisers whose value is not the default, to refuse it for an autoencoder.
     var firstDenoiserKeyInUse: String? {
         let sections = ["model.", "text.", "repa.", "latent."]
-        let names = ["precision", "space", "training.field_sizes", "training.recompute"]
+        let names =
+            ["precision", "space", "training.field_sizes", "training.recompute"] + Self.objectiveKeys.map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
         }

@@ -40,6 +40,7 @@ struct DenoiserPreparation: TrainingPreparation {
         } else {
             try Self.checkClasses(&configuration, pictures)
         }
+        try configuration.addAugmentation()
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
@@ -50,6 +51,9 @@ struct DenoiserPreparation: TrainingPreparation {
             throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
         }
         try Self.checkGrid(configuration, patch: patch)
+        try configuration.checkObjective(
+            patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
+            blocks: architecture.tokenBlocks)
         features = try FeatureSource(configuration, pictures, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
@@ -165,7 +169,8 @@ struct DenoiserPreparation: TrainingPreparation {
                     inputs: model.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                     seed: configuration.seed, after: model.parameters.count))
         }
-        return DenoiserTask(self, model, try conditioner, alignment)
+        let objective = try objective(alignment) { try Self.noiseSubspace(configuration, space, pictures) }
+        return DenoiserTask(self, model, try conditioner, objective)
     }
 
     /// Converts the classes of the images to the model's condition.
@@ -191,7 +196,21 @@ struct DenoiserPreparation: TrainingPreparation {
         let alignment = try features.map { features in
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
-        return DenoiserTask(self, model, try conditioner, alignment)
+        let recorded = try checkpoint.prediction(patch: architecture.patchSize)
+        guard recorded.target == configuration.training.target,
+            recorded.noiseScale == configuration.training.noiseScale
+        else {
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found:
+                    "predicts \(recorded.target.rawValue) at noise scale \(recorded.noiseScale), and the configuration "
+                    + "asks for \(configuration.training.target.rawValue) at \(configuration.training.noiseScale)",
+                advice:
+                    "resume with the run's own training.target and training.noise_scale, or choose another name for "
+                    + "a new run")
+        }
+        let objective = try objective(alignment) { recorded.subspace! }
+        return DenoiserTask(self, model, try conditioner, objective)
     }
 
     /// Checks that a checkpoint was trained with the text encoder of the configuration.

@@ -12,6 +12,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var flow: Double?
     /// Unweighted alignment loss of a denoiser; nil without alignment.
     public var align: Double?
+    /// Unweighted loss of a denoiser by frequency; nil without that part.
+    public var frequency: Double?
+    /// Unweighted dispersive loss of a denoiser; nil without that part.
+    public var disperse: Double?
     /// Unweighted reconstruction loss of an autoencoder.
     public var reconstruction: Double?
     /// KL divergence of an autoencoder in nats per image.
@@ -39,7 +43,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
-        case step, loss, flow, align, reconstruction, divergence, perceptual, seconds
+        case step, loss, flow, align, frequency, disperse, reconstruction, divergence, perceptual, seconds
         case lossByTime = "loss_by_time"
         case gradientNorm = "gradient_norm"
         case learningRate = "learning_rate"
@@ -52,8 +56,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     }
 
     private static let partPaths: [(name: String, path: WritableKeyPath<MetricsRecord, Double?> & Sendable)] = [
-        ("flow", \.flow), ("align", \.align), ("reconstruction", \.reconstruction), ("divergence", \.divergence),
-        ("perceptual", \.perceptual),
+        ("flow", \.flow), ("align", \.align), ("frequency", \.frequency), ("disperse", \.disperse),
+        ("reconstruction", \.reconstruction), ("divergence", \.divergence), ("perceptual", \.perceptual),
     ]
 
     /// Names and values of the loss parts that are not nil.

@@ -1,0 +1,24 @@
+import PixNerdLayers
+import PixNerdTensors
+
+extension Denoiser {
+    /// This network as a denoiser that gives the velocity, which follows from what the network predicts.
+    public func predicting(_ prediction: Prediction) -> any Denoiser {
+        prediction.isPlain ? self : PredictingDenoiser(network: self, prediction: prediction)
+    }
+}
+
+/// A network that predicts something else than the velocity of standard normal noise.
+private struct PredictingDenoiser: Denoiser {
+    let network: any Denoiser
+    let prediction: Prediction
+
+    var channels: Int { network.channels }
+    var sizeMultiple: Int { network.sizeMultiple }
+    var parameters: [Parameter] { network.parameters }
+    var noiseScale: Float { prediction.noiseScale }
+
+    func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        prediction.velocity(network.velocity(x, times: times, condition: condition), of: x, times: times)
+    }
+}

@@ -1,0 +1,54 @@
+import PixNerdDiffusion
+import PixNerdSupport
+import PixNerdTensors
+
+extension DenoiserCheckpoint {
+    package static let targetKey = "prediction_target"
+    package static let noiseScaleKey = "noise_scale"
+    /// The name of the tensor with the subspace of an asymmetric target.
+    package static let noiseBasisName = "noise_basis"
+
+    /// What the model predicts, as the metadata says; the velocity of standard normal noise for a checkpoint that does
+    /// not say.
+    ///
+    /// - Parameter patch: Side of the model's patches.
+    /// - Throws: `PixNerdError` if the metadata or the subspace of the noise is damaged or missing.
+    public func prediction(patch: Int) throws -> Prediction {
+        let target = try metadata[Self.targetKey].map { text in
+            guard let target = Prediction.Target(rawValue: text) else {
+                throw damaged(
+                    "its metadata \(Self.targetKey) is '\(text)'", expected: "velocity, picture or asymmetric")
+            }
+            return target
+        }
+        let scale = try metadata[Self.noiseScaleKey].map { text in
+            guard let scale = Float(text), scale > 0, scale.isFinite else {
+                throw damaged("its metadata \(Self.noiseScaleKey) is '\(text)'", expected: "a number above 0")
+            }
+            return scale
+        }
+        let noise = if target == .asymmetric { try subspace(patch: patch) } else { nil as PatchSubspace? }
+        return Prediction(target ?? .velocity, noiseScale: scale ?? 1, subspace: noise)
+    }
+
+    private func subspace(patch: Int) throws -> PatchSubspace {
+        guard let file = files.first(where: { $0.names.contains(Self.noiseBasisName) }) else {
+            throw PixNerdError(
+                .notFound, "\(path)",
+                found: "predicts an asymmetric target but lacks \(Self.noiseBasisName), the subspace of its noise",
+                advice: "use the run's own files")
+        }
+        let basis = try file.tensor(Self.noiseBasisName)
+        guard basis.shape.count == 2, basis.shape[0] % (patch * patch) == 0, basis.shape[0] > 0, basis.isFinite else {
+            throw damaged(
+                "\(Self.noiseBasisName) has the shape \(basis.shape) for patches of \(patch), or values that are not finite"
+            )
+        }
+        return PatchSubspace(basis: basis, patch: patch)
+    }
+
+    private func damaged(_ found: ErrorText, expected: ErrorText? = nil) -> PixNerdError {
+        PixNerdError(
+            .malformed, "\(path):", found: found, expected: expected, advice: "use another copy of the checkpoint")
+    }
+}

@@ -1,0 +1,117 @@
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdTensors
+
+/// What is drawn for the images of a step. Random numbers are keyed by the step and the place of an image in the whole
+/// batch.
+extension DenoiserTask {
+    /// The random streams of a pass.
+    private struct Draws {
+        let seed: UInt64
+        let step: Int
+        /// Index of the first image of the pass in the whole batch.
+        let first: Int
+
+        func stream(_ purpose: RandomPurpose, _ index: Int) -> RandomStream {
+            RandomStream(seed: seed, purpose: purpose, step: step, index: first + index)
+        }
+
+        /// The stream that all passes of a step share.
+        func shared(_ purpose: RandomPurpose) -> RandomStream { RandomStream(seed: seed, purpose: purpose, step: step) }
+    }
+
+    /// A batch with its noise, times, dropped labels and transforms, and the denoiser that it trains.
+    ///
+    /// - Parameter first: index of the first image in the whole batch.
+    func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> Batch {
+        let draws = Draws(seed: configuration.seed, step: step, first: first)
+        var density = draws.shared(.fieldSize)
+        let transforms = augmentations(count: loaded.count, draws)
+        let data = atFieldSize(try images(loaded, transforms, draws), &density)
+        let noise = noise(data.shape, draws)
+        let times = times(of: data, draws)
+        let condition = try condition(of: loaded, transforms, draws)
+        let features = try preparation.features?.features(of: loaded)
+        func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
+            Batch(
+                pictures: TrainingBatch(
+                    data: data, noise: noise, times: times, condition: condition, features: features),
+                denoiser: denoiser)
+        }
+        guard let route else { return batch(data, noise, model) }
+        let pixels = decodedPixels(data.shape, route, &density)
+        guard pixels.isPart else { return batch(data, noise, route) }
+        let whole = FlowPath.point(data: data, noise: noise, times: times)
+        return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole, times: times))
+    }
+
+    /// The transforms of the images; nil if images stay as they are.
+    private func augmentations(count: Int, _ draws: Draws) -> [Augmentation]? {
+        let data = configuration.data
+        guard data.augment > 0 else { return nil }
+        let kinds = Set(data.augmentOnly)
+        return (0..<count).map { index in
+            var numbers = draws.stream(.toldAugmentation, index)
+            return Augmentation(probability: data.augment, kinds: kinds, &numbers)
+        }
+    }
+
+    private func images(_ loaded: LoadedBatch, _ transforms: [Augmentation]?, _ draws: Draws) throws -> Tensor {
+        let images = try preparation.space.data(of: loaded) { draws.stream(.latents, $0) }
+        return transforms.map { Augmentation.apply($0, to: images) } ?? images
+    }
+
+    private func noise(_ shape: [Int], _ draws: Draws) -> Tensor {
+        let noise = Tensor.normal(shape) { draws.stream(.noise, $0) }
+        let scale = configuration.training.noiseScale
+        return scale == 1 ? noise : scaled(noise, by: scale)
+    }
+
+    /// Times by which the transformer sees equally noisy images at every density.
+    private func times(of data: Tensor, _ draws: Draws) -> [Float] {
+        let training = configuration.training
+        let shift = training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
+        return (0..<data.shape[0]).map { index in
+            var numbers = draws.stream(.times, index)
+            let time = training.timeSampling.draw(
+                &numbers, mean: training.timeMean, deviation: training.timeDeviation)
+            return shiftedTime(time, by: shift)
+        }
+    }
+
+    private func condition(
+        of loaded: LoadedBatch, _ transforms: [Augmentation]?, _ draws: Draws
+    ) throws -> any Condition {
+        let prompts = loaded.captions.map { $0.map(Prompt.text) } ?? loaded.labels.map(Prompt.label)
+        let condition = try conditioner.condition(prompts) { index in
+            var numbers = draws.stream(.labelDropout, index)
+            return numbers.nextUniform() < configuration.training.labelDropout
+        }
+        guard let transforms else { return condition }
+        return condition.telling(ModelNumbers(augmentation: transforms.map(\.numbers)))
+    }
+
+    /// Resizes the images to the size at which this step decodes patches: height and width are drawn from the training
+    /// size and `training.field_sizes`.
+    private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
+        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
+        guard sizes.count > 1 else { return data }
+        let (height, width) = (
+            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
+        )
+        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
+        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
+    }
+
+    /// Draws the pixels to decode: per patch as many as at the training size, so that finer patches take no more time.
+    private func decodedPixels(_ shape: [Int], _ route: any FieldResampledDenoiser, _ stream: inout RandomStream)
+        -> PatchPixels
+    {
+        // Number of patches along a side.
+        let grid = route.sizeMultiple
+        return PatchPixels(
+            ofPatch: shape[2] / grid, shape[3] / grid, atMost: preparation.architecture.patchSize, &stream)
+    }
+}

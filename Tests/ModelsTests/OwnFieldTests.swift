@@ -1,0 +1,139 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdSupport
+import PixNerdTensors
+import PixNerdTestSupport
+import Testing
+
+@testable import PixNerdModels
+
+/// Fields that read other things than the published ones, and transformers that are told their density.
+@Suite struct OwnFieldTests {
+    private func architecture(
+        _ positions: DenoiserOptions.FieldPositions = .centers, neighbors: Bool = true, told: Bool = true
+    ) throws -> PixNerdArchitecture {
+        try PixNerdArchitecture(
+            hiddenSize: 16, heads: 2, blocks: 3, conditionedBlocks: 2, patchSize: 4, fieldWidth: 8,
+            fieldPositions: positions, fieldNeighbors: neighbors, classes: 3, numbers: told ? [.density] : [])
+    }
+
+    /// A model whose parts that begin at zero have weights, too.
+    private func model(_ architecture: PixNerdArchitecture) -> PixNerd {
+        let model = PixNerd(architecture, seed: 4)
+        for (index, parameter) in model.parameters.enumerated() where parameter.value.values.allSatisfy({ $0 == 0 }) {
+            parameter.value = scaled(
+                Tensor.normal(parameter.value.shape) {
+                    RandomStream(seed: 9, purpose: .test, step: index, index: $0)
+                }, by: 0.1)
+        }
+        return model
+    }
+
+    private func noise(_ shape: [Int]) -> Tensor {
+        Tensor.normal(shape) { RandomStream(seed: 3, purpose: .test, index: $0) }
+    }
+
+    @Test(arguments: DenoiserOptions.FieldPositions.allCases, [false, true])
+    func sizesAreReadOffTheTensors(positions: DenoiserOptions.FieldPositions, neighbors: Bool) throws {
+        try withTemporaryDirectory { directory in
+            let architecture = try architecture(positions, neighbors: neighbors)
+            let model = model(architecture)
+            #expect(model.parameterCount == architecture.parameterCount)
+            let path = "\(directory)/model.safetensors"
+            try SafetensorsWriter.write(model.parameters.map { ($0.name, $0.value) }, to: path)
+            let checkpoint = try DenoiserCheckpoint(path: path)
+            #expect(try checkpoint.architecture(.raw).isSame(as: architecture))
+            let (x, condition) = (noise([1, 3, 8, 8]), ClassCondition([1]))
+            #expect(
+                try checkpoint.load(.raw).velocity(x, times: [0.3], condition: condition).values
+                    == model.velocity(x, times: [0.3], condition: condition).values)
+            let json = try JSON.text(architecture)
+            #expect(JSON.value(PixNerdArchitecture.self, from: json) == architecture)
+        }
+    }
+
+    /// A pixel gets the same velocity whether some or all pixels of its patch are decoded, with neighbors beyond it.
+    @Test func somePixelsAreDecodedAsAllAre() throws {
+        let model = model(try architecture())
+        let x = noise([2, 3, 28, 36])
+        let (route, times, condition) = (
+            FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], ClassCondition([1, 0])
+        )
+        var stream = RandomStream(seed: 1, purpose: .fieldSize)
+        let pixels = PatchPixels(ofPatch: 7, 9, atMost: 4, &stream)
+        let part = route.decoding(pixels, of: x, times: times).velocity(pixels(x), times: times, condition: condition)
+        let whole = pixels(route.velocity(x, times: times, condition: condition))
+        #expect(part.shape == [2, 3, 16, 16])
+        expectClose(part, whole, .network)
+    }
+
+    /// The size of training is seen as it is, by either route.
+    @Test func theSizeOfTrainingIsNotChanged() throws {
+        let model = model(try architecture())
+        let (x, condition) = (noise([2, 3, 16, 16]), ClassCondition([1, 0]))
+        let route = FieldRoute(model, trainedSize: 16)
+        #expect(
+            route.velocity(x, times: [0.2, 0.7], condition: condition).values
+                == model.velocity(x, times: [0.2, 0.7], condition: condition).values)
+        #expect(route.timeShift(height: 16, width: 16) == 1)
+        #expect(route.timeShift(height: 32, width: 32) == 2)
+        #expect(FieldRoute(try PixNerdTests.model("tiny"), trainedSize: 16).timeShift(height: 32, width: 32) == 1)
+    }
+
+    /// Averages of finer images have the noise of the time that they are shown at, and the same data.
+    @Test func averagesAreShownAtTheTimeOfTheirNoise() throws {
+        let model = model(try architecture())
+        let (data, noise) = (noise([64, 3, 16, 16]), noise([64, 3, 32, 32]))
+        let finer = resizedToNearest(data, height: 32, width: 32)
+        let time: Float = 0.4
+        let x = Tensor.combination(time, finer, 1 - time, noise)
+        var seen: FieldViews?
+        // What the transformer sees is told by a model that only keeps it.
+        let keeper = ViewKeeper(model) { seen = $0 }
+        _ = FieldRoute(keeper, trainedSize: 16).velocity(
+            x, times: [Float](repeating: time, count: 64), condition: ClassCondition([Int?](repeating: 0, count: 64)))
+        let views = try #require(seen)
+        // Noise of half the deviation: 0.4 / (0.4 + 0.6 / 2).
+        #expect(abs(views.times[0] - 0.4 / 0.7) < 1e-6)
+        #expect(views.density == [1, 1])
+        let own = views.times[0]
+        let rest = Tensor.combination(1, views.seen, -own, data).values.map { $0 / (1 - own) }
+        let deviation = (rest.reduce(0) { $0 + $1 * $1 } / Float(rest.count)).squareRoot()
+        // 49,152 numbers: the deviation is known to 0.3 %.
+        #expect(abs(deviation - 1) < 0.02)
+    }
+}
+
+/// A model that hands on what it is shown.
+private final class ViewKeeper: FieldModel, @unchecked Sendable {
+    private let model: PixNerd
+    private let keep: (FieldViews) -> Void
+
+    init(_ model: PixNerd, keep: @escaping (FieldViews) -> Void) { (self.model, self.keep) = (model, keep) }
+
+    var channels: Int { model.channels }
+    var sizeMultiple: Int { model.sizeMultiple }
+    var parameters: [Parameter] { model.parameters }
+    var tokenWidth: Int { model.tokenWidth }
+    var tokenBlocks: Int { model.tokenBlocks }
+    var isToldDensity: Bool { model.isToldDensity }
+    func positions(ofPatch height: Int, _ width: Int) -> Tensor { model.positions(ofPatch: height, width) }
+    func fieldInput(_ x: Tensor) -> Tensor { model.fieldInput(x) }
+
+    func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        model.velocity(x, times: times, condition: condition)
+    }
+
+    func velocity(
+        _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
+    ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
+        model.velocity(x, times: times, condition: condition, tokensAfter: blocks)
+    }
+
+    func velocity(
+        _ views: FieldViews, condition: any Condition, afterBlock: (_ number: Int, _ tokens: Tensor) -> Void
+    ) -> Tensor {
+        keep(views)
+        return model.velocity(views, condition: condition, afterBlock: afterBlock)
+    }
+}
