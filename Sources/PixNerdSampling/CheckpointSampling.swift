@@ -13,6 +13,9 @@ public struct CheckpointSampling: Sendable {
     /// The file of weights, or the directory of the step, found at `path`.
     public let checkpointPath: String
     public let loaded: LoadedDenoiser
+    /// The file, or the directory of the step, of the model that guidance leads away from; nil for the model itself
+    /// without a condition.
+    public var guidePath: String? { guide?.path }
     public let size: PictureSize
     public let settings: SamplingSettings
     /// Messages about choices that were made for the user.
@@ -22,6 +25,7 @@ public struct CheckpointSampling: Sendable {
     /// Why guidance or classes may mislead, as one sentence; nil if the model was trained for them or does not say.
     public let guidanceWarning: ErrorText?
     private let denoiser: any Denoiser
+    private let guide: GuideChoice?
     private let space: any Space
     private let options: SamplingOptions
     private let weights: WeightKind
@@ -56,8 +60,13 @@ public struct CheckpointSampling: Sendable {
             choice: choice, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
         let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
-        if options.guidance == nil, isGuided, let notice = conditions.notice(name: path) { notices.append(notice) }
-        guidanceWarning = conditions.warning(settings.guidance, name: path)
+        if options.guidance == nil, options.guide == nil, isGuided, let notice = conditions.notice(name: path) {
+            notices.append(notice)
+        }
+        guidanceWarning = conditions.warning(settings.guidance, hasGuide: options.guide != nil, name: path)
+        let guided = GuidedModel(
+            name: path, checkpoint: checkpoint, weights: weights, loaded: loaded, choice: choice, settings: settings)
+        guide = try options.guide.map { try GuideChoice($0, for: guided) }
         let tiles = try Self.tiles(options, loaded, checkpoint.path)
         space = loaded.space(tiles: tiles)
         if let tiles, let tile = options.tile,
@@ -99,7 +108,8 @@ public struct CheckpointSampling: Sendable {
     public func job(_ requests: [PictureRequest]) throws -> SamplingJob {
         try expectMemory(batch: min(options.batch, requests.count))
         return SamplingJob(
-            denoiser: denoiser, conditioner: loaded.conditioner, space: space, size: size, settings: settings,
+            denoiser: denoiser, guide: guide?.denoiser, conditioner: loaded.conditioner, space: space, size: size,
+            settings: settings,
             requests: requests, batch: options.batch,
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
     }
@@ -120,7 +130,8 @@ public struct CheckpointSampling: Sendable {
     /// - Throws: `PixNerdError` if a file cannot be read.
     public func provenance() throws -> SamplingProvenance {
         try SamplingProvenance(
-            file: weightsFile, weights: weights, size: size, route: route, settings: settings, noise: options.noise,
+            file: weightsFile, guide: guide?.weightsFile, weights: weights, size: size, route: route,
+            settings: settings, noise: options.noise,
             autoencoder: loaded.autoencoder?.identity, tile: options.tile, precision: Precision.current,
             batch: options.batch, text: loaded.conditioner as? TextConditioner)
     }

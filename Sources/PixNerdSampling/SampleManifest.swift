@@ -23,6 +23,9 @@ public struct SampleManifest: Codable, Equatable, Sendable {
     public var program: String
     /// Path of the checkpoint as given by the user.
     public var checkpoint: String
+    /// The file or the directory of the saved step that guidance led away from; nil for the model itself without a
+    /// condition.
+    public var guide: String?
     public var provenance: SamplingProvenance
     public var threads: Int
     public var instructionSet: String
@@ -41,7 +44,8 @@ public struct SampleManifest: Codable, Equatable, Sendable {
 
     /// Keys in the file, where the provenance is named `knobs`.
     enum CodingKeys: String, CodingKey {
-        case program, checkpoint, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout, prompts, pictures
+        case program, checkpoint, guide, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout, prompts
+        case pictures
         case provenance = "knobs"
     }
 

@@ -11,6 +11,8 @@ import PixNerdTensors
 /// and the worker threads of `Threads`; only one should run at a time.
 public struct SamplingJob: Sendable {
     public let denoiser: any Denoiser
+    /// The worse model that guidance leads away from; nil for the model itself without a condition.
+    public let guide: (any Denoiser)?
     public let conditioner: any Conditioner
     public let space: any Space
     public let size: PictureSize
@@ -23,14 +25,18 @@ public struct SamplingJob: Sendable {
     /// A job for a model in memory.
     ///
     /// - Parameters:
+    ///   - guide: The worse model that guidance leads away from, under the same conditions; nil for the model itself
+    ///     without a condition.
     ///   - size: Size of the images; its canvas is a multiple of the denoiser's `sizeMultiple` times the space's
     ///     `reduction`.
     ///   - batch: Images per batch.
     public init(
-        denoiser: any Denoiser, conditioner: any Conditioner, space: any Space, size: PictureSize,
+        denoiser: any Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, space: any Space,
+        size: PictureSize,
         settings: SamplingSettings, requests: [PictureRequest], batch: Int, noise: NoiseSource = .philox
     ) {
         self.denoiser = denoiser
+        self.guide = guide
         self.conditioner = conditioner
         self.space = space
         self.size = size
@@ -40,9 +46,9 @@ public struct SamplingJob: Sendable {
         self.noise = noise
     }
 
-    /// Number of model evaluations per image; each step in which guidance acts takes two.
+    /// Number of model evaluations per image, those of the guide included: two for each velocity that guidance changes.
     public var evaluations: Int {
-        settings.times.dropLast().reduce(0) { $0 + (settings.guidance.scale(at: $1) == 1 ? 1 : 2) }
+        settings.evaluationTimes.reduce(0) { $0 + (settings.guidance.scale(at: $1) == 1 ? 1 : 2) }
     }
 
     /// Samples all images, batch by batch.
@@ -60,7 +66,8 @@ public struct SamplingJob: Sendable {
         receive: (_ pixels: Tensor, _ first: Int) throws -> Void
     ) throws {
         try samplePictures(
-            denoiser, conditioner: conditioner, in: space, requests, size: size, settings: settings, batchSize: batch,
+            denoiser, guide: guide, conditioner: conditioner, in: space, requests, size: size, settings: settings,
+            batchSize: batch,
             noise: noise, isDone: isDone, isCancelled: isCancelled,
             afterStep: { moment in
                 try afterStep(moment)

@@ -70,10 +70,16 @@ public struct SamplingOptions: Sendable {
     public var steps: Int?
     /// Fraction of [0, 1] covered by the last step; nil for 1 / steps.
     public var lastStep: Float?
-    /// Scale of classifier-free guidance in each interval; nil for the run's, else the published scale.
+    /// Scale of guidance in each interval; nil for the run's, else the published scale.
     public var guidance: [Float]?
     /// Bounds of the intervals in which guidance acts; nil for the run's, else the published ones.
     public var guidanceInterval: [Float]?
+    public var guidanceRule = Guidance.Rule.plain
+    /// A worse checkpoint that guidance leads away from (autoguidance): a file, a run, or a saved step as `RUN@STEP`; nil
+    /// for the model itself without a condition.
+    public var guide: String?
+    /// Number of first steps that leave the noise as it is.
+    public var zeroSteps = 0
     /// Timestep shift; nil for the run's, else the published one.
     public var shift: ShiftChoice?
     public var noise = NoiseChoice.torch

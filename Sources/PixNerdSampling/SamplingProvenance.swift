@@ -22,7 +22,7 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     /// `grid` or `field`.
     public var route: String
     public var sampler: String
-    /// Order of the Adams-Bashforth sampler; nil for the others.
+    /// Order of the samplers that have several; nil for the others.
     public var order: Int?
     public var steps: Int
     public var lastStep: Float?
@@ -30,6 +30,13 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     /// Guidance scale of each interval between `guidanceTimes`.
     public var guidance: [Float]
     public var guidanceTimes: [Float]
+    /// How the worse velocity enters the guided one; nil for the plain rule.
+    public var guidanceRule: String?
+    /// `Fingerprint` of the weights file of the model that guidance leads away from; nil for the model itself without a
+    /// condition.
+    public var guideHash: String?
+    /// Number of first steps that left the noise as it was; nil for none.
+    public var zeroSteps: Int?
     /// `torch`, `philox` or `file`.
     public var noise: String
     /// `Fingerprint` of the noise file; nil if there is none.
@@ -51,6 +58,7 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
 
     /// - Parameters:
     ///   - file: Path of the weights file.
+    ///   - guide: Path of the weights file of the guide; nil for none.
     ///   - noise: The initial noise of images.
     ///   - autoencoder: The autoencoder that decodes latents; nil for pixels.
     ///   - tile: Side in pixels of the tiles that latents are decoded in; nil for whole images.
@@ -58,7 +66,8 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     ///   - text: The conditioner of a text model; nil for a model of classes.
     /// - Throws: `PixNerdError` if a file cannot be read.
     public init(
-        file: String, weights: WeightKind, size: PictureSize, route: SizeRoute, settings: SamplingSettings,
+        file: String, guide: String? = nil, weights: WeightKind, size: PictureSize, route: SizeRoute,
+        settings: SamplingSettings,
         noise: NoiseChoice, autoencoder: AutoencoderIdentity?, tile: Int?, precision: Precision, batch: Int,
         text: TextConditioner? = nil
     ) throws {
@@ -69,6 +78,9 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         (sampler, order) = (settings.sampler.name, settings.sampler.order)
         (steps, lastStep, shift) = (settings.steps, settings.lastStep, settings.shift)
         (guidance, guidanceTimes) = (settings.guidance.scales, settings.guidance.times)
+        guidanceRule = settings.guidance.rule == .plain ? nil : settings.guidance.rule.rawValue
+        guideHash = try guide.map { try Fingerprint.text(ofFile: $0) }
+        zeroSteps = settings.zeroSteps == 0 ? nil : settings.zeroSteps
         self.noise = noise.name
         if case .file(let path) = noise { noiseHash = try Fingerprint.text(ofFile: path) }
         self.autoencoder = autoencoder.map { "\($0.fingerprint), \($0.scale.text)" }

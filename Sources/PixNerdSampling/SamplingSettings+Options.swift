@@ -15,14 +15,20 @@ extension SamplingSettings {
         _ options: SamplingOptions, _ metadata: [String: String], published: SamplingSettings, size: PictureSize,
         choice: SizeChoice, name: String
     ) throws {
+        let steps = options.steps ?? Self.steps(metadata) ?? published.steps
+        guard options.zeroSteps >= 0, options.zeroSteps < max(1, steps) else {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.zeroSteps)",
+                found: "is \(options.zeroSteps), and there are \(counted(steps, "step"))",
+                expected: "a number from 0 to \(steps - 1)")
+        }
         self.init(
-            sampler: options.sampler ?? published.sampler,
-            steps: options.steps ?? Self.steps(metadata) ?? published.steps,
+            sampler: options.sampler ?? published.sampler, steps: steps,
             guidance: try Guidance(
                 options, metadata, published: published.guidance, timeShift: choice.timeShift, name: name),
             shift: try Self.shift(options.shift, metadata, published: published.shift, size: size, choice, name: name),
-            lastStep: options.lastStep)
-        if options.guidance == nil { self = TrainedConditions(metadata).applied(to: self) }
+            lastStep: options.lastStep, zeroSteps: options.zeroSteps)
+        if options.guidance == nil, options.guide == nil { self = TrainedConditions(metadata).applied(to: self) }
     }
 
     private static func steps(_ metadata: [String: String]) -> Int? {
@@ -80,7 +86,9 @@ extension Guidance {
                 advice: "give one scale for each interval")
         }
         let shifts = options.guidanceInterval == nil && timeShift != 1
-        self.init(scales: scales, times: shifts ? times.map { shiftedTime($0, by: timeShift) } : times)
+        self.init(
+            scales: scales, times: shifts ? times.map { shiftedTime($0, by: timeShift) } : times,
+            rule: options.guidanceRule)
     }
 }
 
@@ -93,9 +101,16 @@ extension Sampler {
         case .heunExact: "heun-exact"
         case .adams: "adams"
         case .stochastic: "sde"
+        case .dpm: "dpm"
+        case .unipc: "unipc"
         }
     }
 
-    /// Number of past velocities that the Adams-Bashforth sampler uses; nil for the others.
-    public var order: Int? { if case .adams(let order) = self { order } else { nil } }
+    /// Order of the samplers that have several, Adams-Bashforth and UniPC; nil for the others.
+    public var order: Int? {
+        switch self {
+        case .adams(let order), .unipc(let order): order
+        case .euler, .heun, .heunExact, .stochastic, .dpm: nil
+        }
+    }
 }

@@ -49,7 +49,13 @@ struct SizeChoice {
         warning = trained.flatMap { Self.warning(route, size, trained: $0, fieldSizes, name) }
     }
 
-    private static func denoiser(
+    /// A model by a route.
+    ///
+    /// - Parameters:
+    ///   - route: `grid` or `field`.
+    ///   - trained: Side of the images of training in pixels, where the checkpoint tells.
+    ///   - name: The checkpoint's name in messages.
+    static func denoiser(
         _ loaded: LoadedDenoiser, _ route: SizeRoute, trained: Int?, _ name: String
     ) throws -> any Denoiser {
         guard route == .field else { return loaded.model }

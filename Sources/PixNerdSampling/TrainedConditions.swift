@@ -30,14 +30,16 @@ package struct TrainedConditions: Sendable, Equatable {
 
     /// Why guidance that was asked for misleads; nil if it does not.
     ///
-    /// - Parameter name: The checkpoint's name in messages.
-    func warning(_ guidance: Guidance, name: String) -> ErrorText? {
+    /// - Parameters:
+    ///   - hasGuide: Whether another model's velocity takes the place of that without a condition.
+    ///   - name: The checkpoint's name in messages.
+    func warning(_ guidance: Guidance, hasGuide: Bool, name: String) -> ErrorText? {
         if lacksClasses {
             return "\(name) was trained with training.label_dropout 1 and never saw a class, so its images have none."
         }
-        guard lacksNone, guidance != guidance.off else { return nil }
+        guard lacksNone, !hasGuide, guidance != guidance.off else { return nil }
         return "\(name) was trained with training.label_dropout 0 and never without a class, which guidance compares "
-            + "with, so guidance may spoil its images; use \(Setting.guidance) 1."
+            + "with, so guidance may spoil its images; use \(Setting.guidance) 1, or an earlier step as \(Setting.guide)."
     }
 
     /// Why the model is sampled without guidance where none was asked for; nil if it is not.
@@ -50,5 +52,5 @@ package struct TrainedConditions: Sendable, Equatable {
 
 extension Guidance {
     /// Guidance by a scale of 1 at the same times, which has no effect.
-    fileprivate var off: Guidance { Guidance(scales: scales.map { _ in 1 }, times: times) }
+    fileprivate var off: Guidance { Guidance(scales: scales.map { _ in 1 }, times: times, rule: rule) }
 }

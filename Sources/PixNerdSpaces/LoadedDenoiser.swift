@@ -65,4 +65,14 @@ extension DenoiserCheckpoint {
             conditioner: try conditioner(of: architecture, text: text(architecture)),
             autoencoder: autoencoder)
     }
+
+    /// The model with these weights in the space of another model, whose autoencoder it shares.
+    ///
+    /// - Throws: `PixNerdError` if the model cannot be read.
+    package func load(_ kind: WeightKind, inSpaceOf other: LoadedDenoiser) throws -> LoadedDenoiser {
+        let architecture = try architecture(kind, channels: other.model.channels)
+        return LoadedDenoiser(
+            architecture: architecture, model: try load(kind, channels: other.model.channels),
+            conditioner: try conditioner(of: architecture), autoencoder: other.autoencoder)
+    }
 }

@@ -49,6 +49,7 @@ public struct SamplingMoment {
 /// give equal bits even if some batches are skipped.
 ///
 /// - Parameters:
+///   - guide: the worse model that guidance leads away from; nil for the model itself without a condition.
 ///   - conditioner: turns the requests' prompts into the denoiser's condition.
 ///   - space: the space in which the denoiser works.
 ///   - requests: the images to sample.
@@ -62,7 +63,8 @@ public struct SamplingMoment {
 ///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped,
 ///     and the index of its first request.
 public func samplePictures(
-    _ denoiser: some Denoiser, conditioner: any Conditioner, in space: some Space, _ requests: [PictureRequest],
+    _ denoiser: some Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, in space: some Space,
+    _ requests: [PictureRequest],
     size: PictureSize,
     settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox,
     isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
@@ -83,7 +85,7 @@ public func samplePictures(
             prepared += next.count
         }
         let x = try sample(
-            denoiser, noise: source.noise(part, batch, shape: shape),
+            denoiser, guide: guide, noise: source.noise(part, batch, shape: shape),
             condition: conditioner.condition(part.map(\.prompt)), settings: settings,
             // Draw 0 of an image's stream may be its initial noise; the steps take the next ones.
             stepNoise: { philoxNoise(part, draw: $0 + 1, shape: shape) },

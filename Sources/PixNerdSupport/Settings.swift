@@ -41,8 +41,12 @@ extension Setting {
     public static let preview = Setting(rawValue: "preview")
     /// The method by which a model samples at a size other than the one it was trained at.
     public static let route = Setting(rawValue: "route")
-    /// The scale of classifier-free guidance.
+    /// The scale of guidance.
     public static let guidance = Setting(rawValue: "guidance")
+    /// The checkpoint that guidance leads away from.
+    public static let guide = Setting(rawValue: "guide")
+    /// The number of first steps that leave the noise as it is.
+    public static let zeroSteps = Setting(rawValue: "zeroSteps")
     /// The interval of times in which guidance is applied.
     public static let guidanceInterval = Setting(rawValue: "guidanceInterval")
     /// The timestep shift.

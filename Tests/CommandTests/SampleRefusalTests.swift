@@ -44,6 +44,12 @@ import Testing
         (["--batch", "0"], ["--batch is 0"]), (["--shift", "0"], ["--shift is 0"]),
         (["--guidance", "nan"], ["--guidance is nan"]), (["--guidance", "2,"], ["--guidance is 2,"]),
         (["--guidance", "2,3"], ["1 intervals", "2 scales"]),
+        (["--zero-steps", "1"], ["--zero-steps is 1", "1 step"]), (["--zero-steps=-1"], ["--zero-steps is -1"]),
+        (["--order", "5"], ["--order is 5", "from 1 to 4"]),
+        (["--sampler", "dpm", "--order", "3"], ["--order is 3", "must be 2 with --sampler dpm"]),
+        (["--sampler", "unipc", "--order", "1"], ["--order is 1", "from 2 to 3 with --sampler unipc"]),
+        // A single step is at t = 0, where guidance does not act.
+        (["--guide", "other"], ["--guide other has no effect", "leave --guide out"]),
         (["--guidance-interval", "0.1,0.5,1"], ["2 intervals", "1 scales"]),
         (["--shift", "more"], ["--shift is more", "auto"]), (["--shift", "auto"], ["--shift auto", "give a number"]),
         (["--per-class", "0"], ["--per-class is 0"]), (["--count=-1"], ["--count is -1"]),

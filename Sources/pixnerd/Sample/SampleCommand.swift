@@ -223,7 +223,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         for remark in conditioner.remarks(requests.map(\.prompt)) { logger.warning("\(remark)") }
         var manifest = SampleManifest(
             program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance())
-        (manifest.layout, manifest.prompts) = (texts.layout, texts.prompts)
+        (manifest.guide, manifest.layout, manifest.prompts) = (source.guidePath, texts.layout, texts.prompts)
         let plan = SamplePlan(
             path: out, requests: requests, conditioner: conditioner, manifest: manifest, overwrites: overwrite,
             benchmark: benchmark)
@@ -243,6 +243,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         if let preview { outputs.append(("\(Setting.preview)", preview)) }
         try expectApart(
             outputs,
-            from: [checkpoint, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts].compactMap { $0 })
+            from: [checkpoint, sampling.guide, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts]
+                .compactMap { $0 })
     }
 }

@@ -8,7 +8,18 @@ enum SamplerName: String, ExpressibleByArgument, CaseIterable {
     case heun
     case heunExact = "heun-exact"
     case adams
+    case dpm
+    case unipc
     case sde
+
+    /// The values of `--order`, which samplers without orders leave unused.
+    var orders: ClosedRange<Int> {
+        switch self {
+        case .dpm: 2...2
+        case .unipc: 2...3
+        case .euler, .heun, .heunExact, .adams, .sde: 1...4
+        }
+    }
 }
 
 /// The values of `--noise`, the source of the initial noise.
@@ -35,14 +46,21 @@ struct SamplerOptions: ParsableArguments {
             """)
     var steps: Int?
 
+    @Option(help: "Number of first steps in which the noise stays as it is, as CFG-Zero* proposes.")
+    var zeroSteps = 0
+
     @Option(
         help: """
-            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); sde (noise in each step) \
-            (default: adams for published text models, else euler).
+            euler; heun (one evaluation per step) or heun-exact (two); adams (see --order); dpm (DPM-Solver++(2M)) or \
+            unipc (see --order), for few guided steps; sde (noise in each step) (default: adams for published text \
+            models, else euler).
             """)
     var sampler: SamplerName?
 
-    @Option(help: "Order of the Adams-Bashforth sampler: the number of past velocities used, 1 to 4.")
+    @Option(
+        help: """
+            Order: the number of past velocities that adams uses, 1 to 4, or of past predictions that unipc uses, 2 or 3.
+            """)
     var order = 2
 
     @Option(help: "Fraction of [0, 1] covered by the last step (default: 1 / steps).")
@@ -66,7 +84,7 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         name: [.long, .customLong("cfg")],
         help: """
-            Classifier-free guidance (CFG) scale; 1 turns it off (default: the run's, else 3.5). A list such as \
+            Guidance scale, by default of classifier-free guidance (CFG); 1 turns it off (default: the run's, else 3.5). A list such as \
             1.5,3,2 sets the scale of each interval of --guidance-interval.
             """)
     var guidance: String?
@@ -77,6 +95,17 @@ struct SamplerOptions: ParsableArguments {
             More times, ascending, bound the intervals of a --guidance list.
             """)
     var guidanceInterval: String?
+
+    @Flag(help: "Guide by CFG-Zero*: scale the velocity without a class or prompt, image by image, to the one with it.")
+    var zeroStar = false
+
+    @Option(
+        help: """
+            Guide away from another checkpoint under the same class or prompt (autoguidance), instead of from the model \
+            without one: a smaller model, or an earlier step of the run as RUN@STEP. It takes the kind of weights that \
+            --weights chooses.
+            """)
+    var guide: String?
 
     @Option(
         help: """
@@ -89,7 +118,14 @@ struct SamplerOptions: ParsableArguments {
         if let steps, !Self.stepRange.contains(steps) {
             throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
         }
-        guard (1...4).contains(order) else { throw ValidationError("--order is \(order); it must be from 1 to 4.") }
+        let orders = (sampler ?? .adams).orders
+        guard orders.contains(order) else {
+            let bounds =
+                orders.count == 1 ? "\(orders.lowerBound)" : "from \(orders.lowerBound) to \(orders.upperBound)"
+            let use = orders == SamplerName.adams.orders ? "" : " with --sampler \((sampler ?? .adams).rawValue)"
+            throw ValidationError("--order is \(order); it must be \(bounds)\(use).")
+        }
+        try expectOption("--zero-steps", zeroSteps, in: 0...Self.stepRange.upperBound)
         if let lastStep, !(lastStep > 0 && lastStep < 1) {
             throw ValidationError("--last-step is \(lastStep); it must be greater than 0 and less than 1.")
         }
@@ -117,6 +153,9 @@ struct SamplerOptions: ParsableArguments {
         options.steps = steps
         options.sampler = solver
         options.lastStep = lastStep
+        options.zeroSteps = zeroSteps
+        options.guidanceRule = zeroStar ? .zeroStar : .plain
+        options.guide = guide
         options.guidance = guidance.map(Self.numbers)
         options.guidanceInterval = guidanceInterval.map(Self.numbers)
         options.shift = shift.map { $0 == "auto" ? .auto : .value(Float($0) ?? 1) }
@@ -130,6 +169,8 @@ struct SamplerOptions: ParsableArguments {
         case .heun: .heun
         case .heunExact: .heunExact
         case .adams: .adams(order: order)
+        case .dpm: .dpm
+        case .unipc: .unipc(order: order)
         case .sde: .stochastic
         }
     }

@@ -11,7 +11,8 @@ enum Flags {
         .otherAutoencoder: "--vae-override", .size: "--size", .heads: "--heads", .basePatch: "--base-patch",
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
-        .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .shift: "--shift", .tile: "--vae-tile",
+        .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
+        .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]

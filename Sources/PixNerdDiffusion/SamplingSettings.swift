@@ -1,0 +1,46 @@
+/// The settings of a sampler.
+public struct SamplingSettings: Sendable, Equatable {
+    public var sampler: Sampler
+    /// Number of steps, each with one evaluation of the velocity (two for `heunExact`).
+    public var steps: Int
+    public var guidance: Guidance
+    /// Timestep shift; 1 is none.
+    public var shift: Float
+    /// Length of the last step before the shift; nil for 1 / steps.
+    public var lastStep: Float?
+    /// Number of first steps that leave the noise as it is, without an evaluation; less than `steps` (Fan et al., arXiv
+    /// 2503.18886, zero-init).
+    public var zeroSteps: Int
+
+    public init(
+        sampler: Sampler = .euler, steps: Int = 100, guidance: Guidance = Guidance(), shift: Float = 1,
+        lastStep: Float? = nil, zeroSteps: Int = 0
+    ) {
+        self.sampler = sampler
+        self.steps = steps
+        self.guidance = guidance
+        self.shift = shift
+        self.lastStep = lastStep
+        self.zeroSteps = zeroSteps
+    }
+
+    /// The times of the steps, from 0 to 1: linspace(0, 1 - last step, steps) and 1, after the shift.
+    public var times: [Float] {
+        precondition(steps > 0, "SamplingSettings: \(steps) steps")
+        let last = 1 - (lastStep ?? 1 / Float(steps))
+        // Computed like torch.linspace: the first half from the start, the second from the end.
+        let spacing = steps > 1 ? last / Float(steps - 1) : 0
+        let times = (0..<steps).map {
+            $0 < steps / 2 ? spacing * Float($0) : last - spacing * Float(steps - 1 - $0)
+        }
+        // A single step begins at noise.
+        return ((steps == 1 ? [0] : times) + [1]).map { shiftedTime($0, by: shift) }
+    }
+
+    /// The times at which the guided velocity is evaluated.
+    public var evaluationTimes: [Float] {
+        let starts = times.dropLast().dropFirst(zeroSteps)
+        // Heun's two evaluations are at the start and the end of a step; the last step has only that at its start.
+        return Array(sampler == .heunExact ? starts + starts.dropFirst() : starts)
+    }
+}
