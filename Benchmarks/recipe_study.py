@@ -5,7 +5,7 @@
 
 STUDY.json holds
 
-    {"config": "configs/shapes.yaml", "minutes": 5, "seeds": [0, 1, 2], "classes": 8, "per_class": 50,
+    {"config": "configs/shapes.yaml", "minutes": 5, "seeds": [0, 1, 2], "count": 400,
      "sizes": {"32": "FOLDER", "64": "FOLDER"}, "set": {"data.root": "..."},
      "recipes": {"before": {}, "after": {"training.target": "picture"}}}
 
@@ -59,7 +59,7 @@ def measure(program, study, name, size, real, folder):
     """The measures of pictures that the run samples by its own defaults."""
     samples, result = folder / f"{name}-{size}.npz", folder / f"{name}-{size}.json"
     if not result.exists():
-        run(program, "sample", folder / name, "--size", size, "--per-class", study["per_class"], "--classes", "all",
+        run(program, "sample", folder / name, "--size", size, "--count", study["count"],
             "--batch", 32, "--out", samples, "--overwrite", log=folder / f"{name}-{size}.log")
         arguments = ["--patch", int(size) // study["patches"]] if "patches" in study else []
         text = run(program, "evaluate", real, samples, "--bootstrap", 0, "--json", *arguments,

@@ -19,6 +19,14 @@ public protocol Denoiser: Sendable {
     /// - Returns: [B, C, H, W].
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor
 
+    /// The data that a velocity predicts: x + (1 - t) v, or the network's own prediction if that is an image.
+    ///
+    /// - Parameters:
+    ///   - velocity: Velocity at the time, perhaps guided, [B, C, H, W].
+    ///   - x: Noisy data, [B, C, H, W].
+    ///   - time: Time of all images.
+    func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor
+
     /// This denoiser with the token grid of training for images of any size; nil if it has no such mode.
     ///
     /// - Parameter trainedSize: Side of the training data, in pixels or latents.
@@ -58,6 +66,10 @@ public protocol FieldResampledDenoiser: AlignableDenoiser {
 
 extension Denoiser {
     public var noiseScale: Float { 1 }
+
+    public func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
+        Tensor.combination(1, x, 1 - time, velocity)
+    }
 
     public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? { nil }
 

@@ -21,4 +21,8 @@ private struct PredictingDenoiser: Denoiser {
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         prediction.velocity(network.velocity(x, times: times, condition: condition), of: x, times: times)
     }
+
+    func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
+        prediction.data(velocity, from: x, at: time)
+    }
 }

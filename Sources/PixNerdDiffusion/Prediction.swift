@@ -91,4 +91,18 @@ public struct Prediction: Sendable {
         return weightedSum(
             ones, whole, ones, subspace.projected(weightedSum(ones, output, ones.map(-), whole)))
     }
+
+    /// The data that a velocity predicts. Where sampling divided by more than 1 - t this is still the network's own
+    /// prediction, and not x + (1 - t) v.
+    ///
+    /// - Parameters:
+    ///   - velocity: velocity from `velocity(_:of:times:)`, or a mixture of such, [B, C, H, W].
+    ///   - x: the noisy images, [B, C, H, W].
+    ///   - time: time of all images.
+    func data(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
+        let rest = target == .velocity ? 1 - time : max(1 - time, samplingFloor)
+        let whole = Tensor.combination(1, x, rest, velocity)
+        guard let subspace, rest > 1 - time else { return whole }
+        return Tensor.combination(1, whole, 1 - time - rest, subspace.projected(velocity))
+    }
 }

@@ -67,9 +67,9 @@ struct GuidedFlow<Model: Denoiser> {
         guidance.velocity(denoiser, guide: guide, x, time: time, condition: condition)
     }
 
-    /// The data that a velocity predicts: x + (1 - t) v.
+    /// The data that a velocity predicts.
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
-        Tensor.combination(1, x, 1 - time, velocity)
+        denoiser.predicted(velocity, from: x, at: time)
     }
 }
 

@@ -85,6 +85,10 @@ struct GuideChoice {
         guard guide.model.channels == own.model.channels else {
             return "it makes data of \(counted(guide.model.channels, "channel")) and not \(own.model.channels)"
         }
+        guard guide.prediction.noiseScale == own.prediction.noiseScale else {
+            return
+                "it was trained on noise of scale \(guide.prediction.noiseScale) and not \(own.prediction.noiseScale)"
+        }
         switch (guide.conditioner, own.conditioner) {
         case (let guide as ClassConditioner, let own as ClassConditioner):
             guard guide.classes == own.classes else {

@@ -70,9 +70,10 @@ extension DenoiserCheckpoint {
     ///
     /// - Throws: `PixNerdError` if the model cannot be read.
     package func load(_ kind: WeightKind, inSpaceOf other: LoadedDenoiser) throws -> LoadedDenoiser {
-        let architecture = try architecture(kind, channels: other.model.channels)
+        let architecture = try architecture(kind, channels: other.network.channels)
         return LoadedDenoiser(
-            architecture: architecture, model: try load(kind, channels: other.model.channels),
+            architecture: architecture, network: try load(kind, channels: other.network.channels),
+            prediction: try prediction(patch: architecture.patchSize),
             conditioner: try conditioner(of: architecture), autoencoder: other.autoencoder)
     }
 }

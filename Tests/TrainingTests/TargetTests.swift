@@ -68,6 +68,24 @@ import Testing
             FlowPath.velocity(data: batch.data, noise: batch.noise), .network)
     }
 
+    /// Close to data, where velocities are divided by a floor, the network's own prediction comes back.
+    @Test(arguments: [Float(0.3), 0.97])
+    func dataAreWhatTheNetworkPredicts(time: Float) throws {
+        let (output, x) = (try file().tensor("out"), try file().tensor("x"))
+        let velocity = try prediction("picture").velocity(output, of: x, times: [Float](repeating: time, count: 4))
+        expectClose(try prediction("picture").data(velocity, from: x, at: time), output, .network)
+        // The prediction x - P e lacks the part of the image that the noise hides in the subspace.
+        let asymmetric = try prediction("asymmetric")
+        let guess = asymmetric.velocity(output, of: x, times: [Float](repeating: time, count: 4))
+        let data = asymmetric.data(guess, from: x, at: time)
+        let (inside, outside) = (asymmetric.subspace!.projected(data), asymmetric.subspace!.projected(output))
+        expectClose(
+            Tensor.combination(1, data, -1, inside), Tensor.combination(1, output, -1, outside), .network)
+        expectClose(
+            inside,
+            asymmetric.subspace!.projected(Tensor.combination(1, x, 1 - time, output)), .network)
+    }
+
     @Test func theSubspaceIsThatOfTheLargestSquares() throws {
         let file = try file()
         var moments = PatchMoments(patch: 8)
