@@ -108,8 +108,8 @@ KERNEL(
                     float *restrict to = gradient + places.rows[y] + places.columns[x];
                     const float *restrict from = colours + y * side + x;
                     for (size_t c = 0; c < channels; c++) {
-                        to[c * plane] += to_ycbcr[0][c] * from[0] + to_ycbcr[1][c] * from[block]
-                            + to_ycbcr[2][c] * from[2 * block];
+                        to[c * plane] +=
+                            to_ycbcr[0][c] * from[0] + to_ycbcr[1][c] * from[block] + to_ycbcr[2][c] * from[2 * block];
                     }
                 }
             }

@@ -85,7 +85,7 @@ private func exponentialsOfPairs(_ vectors: Tensor, divisor: Double) -> [Double]
 /// scale sum_j pairs_ij (z_i - z_j) for each row i of the vectors [B, D].
 private func weightedDifferences(_ vectors: Tensor, _ pairs: [Double], scale: Double) -> Tensor {
     let (count, width) = (vectors.shape[0], vectors.shape[1])
-    let factors = (0..<count).flatMap { i in
+    let factors = (0..<count).flatMap { i -> [Float] in
         let row = pairs[i * count..<(i + 1) * count]
         let own = row.reduce(0, +)
         return row.enumerated().map { j, pair in Float(scale * (i == j ? own : -pair)) }
