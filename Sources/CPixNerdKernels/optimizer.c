@@ -1,4 +1,5 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the EMA of the weights in one pass.
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101), alone or with the EMA of the weights in one pass; the passes over
+// memory of Muon (Jordan et al., "Muon", 2024).
 #include "kernel.h"
 
 // Returns the new weight and updates both moments in place.
@@ -38,4 +39,28 @@ KERNEL(
     for (size_t i = 0; i < count; i++) {
         weight[i] = adamw_weight(c, gradient[i], weight[i], first_moment + i, second_moment + i);
     }
+}
+
+KERNEL(
+    void, pn_nesterov_momentum,
+    (size_t count, float decay, float gradient_scale, const float *restrict gradient, float *restrict momentum,
+     float *restrict direction),
+    (count, decay, gradient_scale, gradient, momentum, direction)) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        const float g = gradient[i] * gradient_scale;
+        const float m = momentum[i] + (1.0f - decay) * (g - momentum[i]);
+        momentum[i] = m;
+        direction[i] = g + decay * (m - g);
+    }
+}
+
+KERNEL(
+    void, pn_decayed_step,
+    (size_t count, float keep, float step_size, const float *restrict direction, float *restrict weight),
+    (count, keep, step_size, direction, weight)) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) weight[i] = keep * weight[i] - step_size * direction[i];
 }

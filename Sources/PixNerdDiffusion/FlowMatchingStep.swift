@@ -32,7 +32,7 @@ extension OptimizationStep where Batch == TrainingBatch {
     ///
     /// - Parameter optimizer: the optimizer of the model's parameters, followed by the projector's if tokens are aligned.
     public init(
-        model: some AlignableDenoiser, objective: TrainingObjective = TrainingObjective(), optimizer: AdamW,
+        model: some AlignableDenoiser, objective: TrainingObjective = TrainingObjective(), optimizer: any Optimizer,
         averages: [MovingAverage] = [], gradientClip: Double? = nil, exchange: GradientExchange? = nil
     ) {
         self.init(

@@ -59,10 +59,10 @@ extension Communicator {
         return data
     }
 
-    /// Sends the bytes of rank 0 to every process, in place.
-    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer) {
+    /// Sends the bytes of one process to every process, in place.
+    public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int = 0) {
         guard size > 1 else { return }
-        carryOutInParts(of: bytes.count) { pn_mpi_broadcast(bytes.baseAddress! + $0, $1, 0) }
+        carryOutInParts(of: bytes.count) { pn_mpi_broadcast(bytes.baseAddress! + $0, $1, Int32(root)) }
     }
 
     /// Sends bytes to one process, which must receive as many. Not collective.

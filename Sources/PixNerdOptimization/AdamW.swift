@@ -1,7 +1,7 @@
 import PixNerdTensors
 
 /// AdamW (Loshchilov and Hutter, arXiv 1711.05101), numerically as `torch.optim.AdamW`.
-public final class AdamW {
+public final class AdamW: Optimizer {
     public struct Settings: Sendable, Equatable {
         public var learningRate: Float
         public var beta1: Float
@@ -23,10 +23,10 @@ public final class AdamW {
 
     public let parameters: [Parameter]
     public var settings: Settings
-    /// Number of steps taken so far.
     public private(set) var step: Int
-    /// The elements that this process updates: all of them, unless processes share the update.
     public let pieces: [ParameterPiece]
+    /// Index in the EMAs of each piece.
+    private let places: [Int]
     /// First moments: running averages of the gradients, one tensor per piece.
     public private(set) var firstMoments: [Tensor]
 
@@ -34,11 +34,19 @@ public final class AdamW {
     public private(set) var secondMoments: [Tensor]
 
     /// - Parameter pieces: the elements to update, in the order of the parameters; everything if nil.
-    public init(_ parameters: [Parameter], settings: Settings, pieces: [ParameterPiece]? = nil) {
+    public convenience init(_ parameters: [Parameter], settings: Settings, pieces: [ParameterPiece]? = nil) {
+        let pieces = pieces ?? ParameterPiece.whole(parameters)
+        self.init(parameters, settings: settings, pieces: pieces, places: Array(pieces.indices))
+    }
+
+    /// - Parameters:
+    ///   - pieces: the elements to update, in the order of the parameters.
+    ///   - places: index in the EMAs of each piece.
+    init(_ parameters: [Parameter], settings: Settings, pieces: [ParameterPiece], places: [Int]) {
         self.parameters = parameters
         self.settings = settings
-        let pieces = pieces ?? ParameterPiece.whole(parameters)
         self.pieces = pieces
+        self.places = places
         step = 0
         func zeros() -> [Tensor] {
             pieces.map { piece in
@@ -49,25 +57,31 @@ public final class AdamW {
         (firstMoments, secondMoments) = (zeros(), zeros())
     }
 
-    /// Restores the state of a saved optimizer.
-    ///
-    /// - Precondition: the moments have the shapes of `pieces`.
-    public func restore(step: Int, firstMoments: [Tensor], secondMoments: [Tensor]) {
-        let shapes = self.firstMoments.map(\.shape)
-        precondition(
-            firstMoments.map(\.shape) == shapes && secondMoments.map(\.shape) == shapes,
-            "AdamW: the shapes of the restored moments are not those of the pieces")
-        self.step = step
-        self.firstMoments = firstMoments
-        self.secondMoments = secondMoments
+    public var learningRate: Float {
+        get { settings.learningRate }
+        set { settings.learningRate = newValue }
     }
 
-    /// Takes one step along the gradients that the parameters hold, and updates the EMAs of the weights.
-    ///
-    /// - Parameters:
-    ///   - gradientScale: a factor for all gradients, from clipping.
-    ///   - averages: EMAs to update, the first in the same pass over memory. They cover the first parameters only.
-    ///     Parameters trained beside a model, such as those of a projector, come after these and have no EMA.
+    /// Names of the moments in a checkpoint.
+    static let momentNames = ["first_moment", "second_moment"]
+
+    public var moments: [OptimizerMoments] {
+        zip(Self.momentNames, [firstMoments, secondMoments]).map {
+            OptimizerMoments(name: $0, parameters: parameters, values: $1)
+        }
+    }
+
+    public func restore(step: Int, moments: [[Tensor]]) {
+        let shapes = firstMoments.map(\.shape)
+        precondition(
+            moments.count == 2 && moments.allSatisfy { $0.map(\.shape) == shapes },
+            "AdamW: the shapes of the restored moments are not those of the pieces")
+        self.step = step
+        (firstMoments, secondMoments) = (moments[0], moments[1])
+    }
+
+    /// Takes one step along the gradients that the parameters hold, and updates the EMAs of the weights, the first of
+    /// them in the same pass over memory.
     public func update(gradientScale: Float = 1, averages: [MovingAverage] = []) {
         step += 1
         let coefficients = AdamWCoefficients(
@@ -79,13 +93,14 @@ public final class AdamW {
             guard let gradient = parameter.storedGradient else {
                 preconditionFailure("AdamW: no gradient for the parameter \(parameter.name)")
             }
-            let averages = averages.filter { index < $0.values.count }
+            let place = places[index]
+            let averages = averages.filter { place < $0.values.count }
             parameter.modify { weight in
                 if let average = averages.first {
                     adamWStep(
                         coefficients, gradient: gradient, weight: &weight, from: start,
                         firstMoment: &firstMoments[index], secondMoment: &secondMoments[index],
-                        average: &average.values[index])
+                        average: &average.values[place])
                 } else {
                     adamWStep(
                         coefficients, gradient: gradient, weight: &weight, from: start,
@@ -93,7 +108,7 @@ public final class AdamW {
                 }
             }
             for average in averages.dropFirst() {
-                follow(parameter.value, from: start, decay: average.decay, average: &average.values[index])
+                follow(parameter.value, from: start, decay: average.decay, average: &average.values[place])
             }
         }
     }

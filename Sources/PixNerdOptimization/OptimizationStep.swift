@@ -23,9 +23,9 @@ public struct OptimizationResult: Sendable {
     public let isSkipped: Bool
 }
 
-/// One training step: forward, backward, clipping, AdamW, and the EMAs of the weights.
+/// One training step: forward, backward, clipping, the optimizer, and the EMAs of the weights.
 public struct OptimizationStep<Batch> {
-    public let optimizer: AdamW
+    public let optimizer: any Optimizer
     /// The parameters of the optimizer. The EMAs cover the first of them.
     public var parameters: [Parameter] { optimizer.parameters }
     public let averages: [MovingAverage]
@@ -43,7 +43,7 @@ public struct OptimizationStep<Batch> {
     ///   - count: returns the number of images in a batch.
     ///   - loss: computes the mean loss over the images of a batch, on the tape.
     public init(
-        optimizer: AdamW, averages: [MovingAverage] = [], gradientClip: Double? = nil,
+        optimizer: any Optimizer, averages: [MovingAverage] = [], gradientClip: Double? = nil,
         exchange: GradientExchange? = nil, count: @escaping (Batch) -> Int, loss: @escaping (Batch) -> TrainingLoss
     ) {
         self.optimizer = optimizer

@@ -52,6 +52,14 @@ public struct MemoryEstimate: Sendable {
         }
     }
 
+    /// Accounts for Muon, which keeps one tensor instead of two of a parameter.
+    ///
+    /// - Parameter parameters: number of parameters that it trains.
+    mutating func useMuon(on parameters: Int) {
+        stateCount = stateCount - 4 * CheckedInt(parameters)
+        shareable = shareable - 4 * CheckedInt(parameters)
+    }
+
     /// Divides moments and EMAs among `ranks` processes.
     mutating func shareUpdate(by ranks: Int) {
         let share = shareable / CheckedInt(ranks)

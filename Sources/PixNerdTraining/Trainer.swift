@@ -99,7 +99,7 @@ public final class Trainer {
             }
             if state.step % training.logEvery == 0 || state.step == training.steps {
                 let record = window.record(
-                    step: state.step, learningRate: Double(state.optimizer.settings.learningRate),
+                    step: state.step, learningRate: Double(state.optimizer.learningRate),
                     skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
                     exchange: exchange?.takeTimes())
                 try keepGoing("the metrics", savesWork: true) { try journal?.write(record) }
@@ -143,7 +143,7 @@ public final class Trainer {
         let training = configuration.training
         let plan = plan
         let loaded = try plan.sizes.map { _ in try loader.next() }
-        state.optimizer.settings.learningRate = Float(
+        state.optimizer.learningRate = Float(
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
         for (average, decay) in zip(state.averages, training.emaDecay) {

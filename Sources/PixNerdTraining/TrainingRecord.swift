@@ -19,9 +19,11 @@ struct TrainingRecord: Codable {
     var text: RecordedTextEncoder?
     var autoencoder: AutoencoderIdentity?
     var perceptual: String?
+    /// The optimizer; nil for AdamW, which the first format did not name.
+    var optimizer: OptimizerKind?
 
     enum CodingKeys: String, CodingKey {
-        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual
+        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual, optimizer
         case optimizerStep = "optimizer_step"
         case configurationHash = "configuration_hash"
     }

@@ -10,7 +10,7 @@ import PixNerdTensors
 /// The state of a run: optimizer, EMAs, step, and everything else that later steps depend on.
 public struct TrainingState {
     /// Optimizer of the model's parameters, followed by the task's companions.
-    let optimizer: AdamW
+    let optimizer: any Optimizer
     /// EMAs, one for each decay; the first is used for sampling.
     let averages: [MovingAverage]
     /// Number of steps done, including skipped ones.
@@ -29,18 +29,31 @@ public struct TrainingState {
 
     private static func makeOptimizer(
         _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
-    ) -> AdamW {
-        AdamW(task.parameters + task.companions, settings: configuration.optimizer, pieces: exchange?.pieces)
+    ) -> any Optimizer {
+        let (parameters, settings) = (task.parameters + task.companions, configuration.optimizer)
+        return switch configuration.training.optimizer {
+        case .adamw: AdamW(parameters, settings: settings, pieces: exchange?.pieces)
+        case .muon:
+            Muon(
+                parameters, matrices: task.blockMatrices, settings: settings,
+                momentumDecay: configuration.training.muonMomentum, communicator: exchange?.communicator ?? .alone)
+        }
+    }
+
+    /// The tensors that the optimizer keeps: their names, and the indices of the parameters that have one.
+    private static func momentSets(
+        _ task: any TrainingTask, _ configuration: Configuration
+    ) -> [(name: String, places: [Int])] {
+        configuration.training.optimizer.moments(
+            of: task.parameters + task.companions, matrices: task.blockMatrices)
     }
 
     /// A saved state as one process reads it.
     struct Saved {
         fileprivate let record: TrainingRecord
         fileprivate let averages: [[Tensor]]
-        fileprivate let moments: [String: [Tensor]]
-
-        fileprivate static let first = "first_moment"
-        fileprivate static let second = "second_moment"
+        /// Tensors of the optimizer, in the order of `momentSets`.
+        fileprivate let moments: [[Tensor]]
 
         /// Checks that the tensor files of a step are whole and hold what was saved.
         private static func checkFiles(of directory: String) throws {
@@ -66,12 +79,15 @@ public struct TrainingState {
                         + "\(classes.count))",
                     advice: "set data.root to the run's images, or choose another name for a new run")
             }
+            try checkOptimizer(record, preparation.configuration, directory)
             let task = try preparation.load(directory, record.origins)
             let sets = preparation.configuration.weightSets
             let averages = try sets.map { try task.loadAverage($0.set, from: directory) }
             let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
-            func moments(_ prefix: String) throws -> [Tensor] {
-                try (task.parameters + task.companions).map { parameter in
+            let parameters = task.parameters + task.companions
+            let moments = try TrainingState.momentSets(task, preparation.configuration).map { prefix, places in
+                try places.map { place in
+                    let parameter = parameters[place]
                     let moment = try file.tensor("\(prefix).\(parameter.name)")
                     guard moment.shape == parameter.value.shape else {
                         throw PixNerdError(
@@ -81,10 +97,19 @@ public struct TrainingState {
                     return moment
                 }
             }
-            let saved = Saved(
-                record: record, averages: averages,
-                moments: [first: try moments(first), second: try moments(second)])
-            return (task, saved)
+            return (task, Saved(record: record, averages: averages, moments: moments))
+        }
+
+        /// Checks that a checkpoint was trained with the optimizer of the configuration.
+        private static func checkOptimizer(
+            _ record: TrainingRecord, _ configuration: Configuration, _ directory: String
+        ) throws {
+            let (recorded, own) = (record.optimizer ?? .adamw, configuration.training.optimizer)
+            guard recorded != own else { return }
+            throw PixNerdError(
+                .mismatch, "\(directory)",
+                found: "was trained with the optimizer \(recorded.rawValue), but training.optimizer is \(own.rawValue)",
+                advice: "resume with training.optimizer \(recorded.rawValue), or choose another name for a new run")
         }
     }
 
@@ -97,13 +122,13 @@ public struct TrainingState {
         let json = try saved.map { try JSONEncoder().encode($0.record) } ?? Data()
         let record = try JSONDecoder().decode(
             TrainingRecord.self, from: exchange?.communicator.broadcast { json } ?? json)
-        func spread(_ count: Int, _ tensors: @autoclosure () -> [Tensor]?) -> [Tensor] {
+        func spread(_ places: [Int], _ tensors: @autoclosure () -> [Tensor]?) -> [Tensor] {
             guard let exchange else { return tensors() ?? [] }
-            return exchange.spread(count: count) { tensors()![$0] }
+            return exchange.spread(places) { tensors()![$0] }
         }
         optimizer = Self.makeOptimizer(task, configuration, exchange)
         averages = configuration.weightSets.enumerated().map { place, set in
-            let pieces = spread(task.parameters.count, saved?.averages[place])
+            let pieces = spread(Array(task.parameters.indices), saved?.averages[place])
             return exchange == nil
                 ? MovingAverage(decay: set.decay, startingFrom: pieces)
                 : MovingAverage(decay: set.decay, pieces: pieces)
@@ -111,14 +136,14 @@ public struct TrainingState {
         outliers = record.outliers
         outliers.threshold = configuration.outlierThreshold
         step = record.step
-        let count = optimizer.parameters.count
+        let sets = Self.momentSets(task, configuration)
         optimizer.restore(
-            step: record.optimizerStep, firstMoments: spread(count, saved?.moments[Saved.first]),
-            secondMoments: spread(count, saved?.moments[Saved.second]))
+            step: record.optimizerStep,
+            moments: sets.enumerated().map { set, moments in spread(moments.places, saved?.moments[set]) })
     }
 
     /// The tensors that are sharded if processes share the update: moments, followed by EMAs.
-    private var sharedSets: [[Tensor]] { [optimizer.firstMoments, optimizer.secondMoments] + averages.map(\.values) }
+    private var sharedSets: [[Tensor]] { optimizer.moments.map(\.values) + averages.map(\.values) }
 
     /// Runs `body` on rank 0 with a function that returns whole tensors, gathered from the shards of all processes.
     ///
@@ -140,7 +165,7 @@ public struct TrainingState {
     }
 
     /// Index of an EMA in `sharedSets`.
-    static func set(ofAverage place: Int) -> Int { 2 + place }
+    func set(ofAverage place: Int) -> Int { optimizer.moments.count + place }
 
     /// Writes the state to an empty directory.
     ///
@@ -153,24 +178,24 @@ public struct TrainingState {
         try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
         for (place, (decay, set)) in configuration.weightSets.enumerated() {
             try task.save(
-                task.parameters.indices.map { parameter in { tensor(Self.set(ofAverage: place), parameter) } }, set,
+                task.parameters.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }, set,
                 metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
         }
-        let moments = [Saved.first, Saved.second].enumerated().flatMap { set, prefix in
-            optimizer.parameters.enumerated().map { place, parameter in
-                SafetensorsWriter.Item(name: "\(prefix).\(parameter.name)", shape: parameter.value.shape) {
+        let moments = optimizer.moments.enumerated().flatMap { set, moments in
+            moments.parameters.enumerated().map { place, parameter in
+                SafetensorsWriter.Item(name: "\(moments.name).\(parameter.name)", shape: parameter.value.shape) {
                     tensor(set, place)
                 }
             }
         }
         try SafetensorsWriter.write(
             moments, metadata: ["step": String(optimizer.step)], to: "\(directory)/optimizer.safetensors")
-        let origins = task.origins
+        let (origins, kind) = (task.origins, configuration.training.optimizer)
         let record = TrainingRecord(
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
             seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
             encoder: origins.encoder, text: origins.text, autoencoder: origins.autoencoder,
-            perceptual: origins.perceptual)
+            perceptual: origins.perceptual, optimizer: kind == .adamw ? nil : kind)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try encoder.encode(record)

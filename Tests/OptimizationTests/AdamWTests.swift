@@ -99,9 +99,7 @@ func setGradient(_ gradient: Tensor, of parameter: Parameter) {
         take(gradients[..<2], stopped)
         let second = Parameter(name: "weight", value: first.value.copied())
         let resumed = AdamW([second], settings: settings)
-        resumed.restore(
-            step: stopped.step, firstMoments: stopped.firstMoments.map { $0.copied() },
-            secondMoments: stopped.secondMoments.map { $0.copied() })
+        resumed.restore(step: stopped.step, moments: stopped.moments.map { $0.values.map { $0.copied() } })
         take(gradients[2...], resumed)
         #expect(resumed.step == 4)
         #expect(second.value.values == whole.value.values)

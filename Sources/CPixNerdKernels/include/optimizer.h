@@ -1,4 +1,4 @@
-// AdamW.
+// AdamW and Muon.
 #ifndef PIXNERD_KERNELS_OPTIMIZER_H
 #define PIXNERD_KERNELS_OPTIMIZER_H
 
@@ -22,5 +22,11 @@ void pn_adamw_step(
 void pn_adamw_step_without_average(
     size_t count, const struct pn_adamw_coefficients *coefficients, const float *gradient, float *weight,
     float *first_moment, float *second_moment);
+// momentum = decay momentum + (1 - decay) g and direction = decay momentum + (1 - decay) g, with g = gradient_scale
+// gradient: Nesterov's momentum.
+void pn_nesterov_momentum(
+    size_t count, float decay, float gradient_scale, const float *gradient, float *momentum, float *direction);
+// weight = keep weight - step_size direction
+void pn_decayed_step(size_t count, float keep, float step_size, const float *direction, float *weight);
 
 #endif

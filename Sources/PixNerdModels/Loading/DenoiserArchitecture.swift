@@ -62,6 +62,9 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
 /// An architecture that can be trained from scratch.
 public protocol TrainableArchitecture: DenoiserArchitecture {
+    /// Sizes of the matrices of the transformer blocks, which are `blockMatrices` of a model, in any order.
+    var blockMatrixSizes: [(rows: Int, columns: Int)] { get }
+
     /// Memory in bytes of a forward and backward pass of training.
     func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
 

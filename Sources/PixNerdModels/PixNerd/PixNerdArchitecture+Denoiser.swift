@@ -39,6 +39,14 @@ extension PixNerdArchitecture: TrainableArchitecture {
         try ClassConditioner(classes: classes, names: sources.classNames, origin: sources.origin)
     }
 
+    public var blockMatrixSizes: [(rows: Int, columns: Int)] {
+        let (width, inner) = (hiddenSize, feedForwardWidth)
+        let ofBlock: [(rows: Int, columns: Int)] = [
+            (3 * width, width), (width, width), (inner, width), (inner, width), (width, inner), (6 * width, width),
+        ]
+        return (0..<conditionedBlocks).flatMap { _ in ofBlock }
+    }
+
     public func activationBytes(
         batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision
     ) -> Int {

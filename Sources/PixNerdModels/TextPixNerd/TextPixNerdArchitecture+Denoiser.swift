@@ -41,6 +41,16 @@ extension TextPixNerdArchitecture: TrainableArchitecture {
         try TextConditioner(width: textWidth, length: textLength, sources.text, origin: sources.origin)
     }
 
+    public var blockMatrixSizes: [(rows: Int, columns: Int)] {
+        let (width, inner) = (hiddenSize, feedForwardWidth)
+        let common: [(rows: Int, columns: Int)] = [
+            (3 * width, width), (width, width), (2 * inner, width), (width, inner), (6 * width, width),
+        ]
+        let keysAndValuesOfText = (rows: 2 * width, columns: width)
+        return (0..<encoderBlocks).flatMap { _ in common + [keysAndValuesOfText] }
+            + (0..<textBlocks).flatMap { _ in common }
+    }
+
     public func activationBytes(
         batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision
     ) -> Int {

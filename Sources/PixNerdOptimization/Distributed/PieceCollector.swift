@@ -71,13 +71,14 @@ extension GradientExchange {
     /// Sends tensors of rank 0 to the processes that hold pieces of them.
     ///
     /// - Parameters:
-    ///   - count: number of parameters, from the first on.
-    ///   - tensor: returns the tensor of a parameter. It is called on rank 0 only.
+    ///   - places: indices of the parameters that the tensors belong to.
+    ///   - tensor: returns the tensor that belongs to one of them, by its index in `places`. It is called on rank 0
+    ///     only.
     /// - Returns: the pieces of this process.
-    public func spread(count: Int, _ tensor: (_ parameter: Int) throws -> Tensor) rethrows -> [Tensor] {
-        try (0..<count).flatMap { place in
+    public func spread(_ places: [Int], _ tensor: (_ index: Int) throws -> Tensor) rethrows -> [Tensor] {
+        try places.enumerated().flatMap { index, place in
             let shape = parameterShape(place)
-            var whole = communicator.isRoot ? try tensor(place) : Tensor(uninitialized: shape)
+            var whole = communicator.isRoot ? try tensor(index) : Tensor(uninitialized: shape)
             whole.withUnsafeMutableBuffer { communicator.broadcast(UnsafeMutableRawBufferPointer($0)) }
             return pieces.filter { $0.parameter == place }.map { $0.copied(from: whole) }
         }

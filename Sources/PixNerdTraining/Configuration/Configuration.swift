@@ -71,6 +71,7 @@ public struct Configuration: Sendable, Equatable {
         public var batchSize = 64
         /// Number of forward and backward passes that a batch is split into, to save memory.
         public var accumulate = 1
+        public var optimizer = OptimizerKind.adamw
         public var learningRate: Float = 1e-4
         public var warmupSteps = 0
         public var schedule = LearningRateSchedule.constant
@@ -78,6 +79,8 @@ public struct Configuration: Sendable, Equatable {
         public var beta2: Float = 0.999
         public var epsilon: Float = 1e-8
         public var weightDecay: Float = 0
+        /// Decay of Muon's momentum.
+        public var muonMomentum: Float = 0.95
         /// Largest global norm of the gradients; 0 for no clipping.
         public var gradientClip: Float = 0
         /// Decays of the EMAs of the weights; the first EMA is used for sampling.

@@ -92,6 +92,7 @@ extension DispersiveForm: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}
+extension OptimizerKind: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}
 extension DenoiserOptions.Head: ConfigurationWord {}
 extension Configuration.Kind: ConfigurationWord {}

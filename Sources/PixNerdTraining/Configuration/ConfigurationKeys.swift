@@ -111,7 +111,10 @@ extension Configuration {
         .count(
             "training.accumulate", \.training.accumulate, 1...SizeLimits.batch,
             "number of passes that a batch is split into, to save memory"),
-        .number("training.learning_rate", \.training.learningRate, in: nonNegative, "learning rate of AdamW"),
+        ConfigurationKey(
+            "training.optimizer", \.training.optimizer,
+            "adamw, or muon for the matrices of transformer blocks and AdamW for the rest"),
+        .number("training.learning_rate", \.training.learningRate, in: nonNegative, "learning rate of AdamW and Muon"),
         .count(
             "training.warmup_steps", \.training.warmupSteps, 0...SizeLimits.trainingSteps,
             "steps of linear learning rate warmup"),
@@ -119,7 +122,9 @@ extension Configuration {
         .number("training.beta1", \.training.beta1, in: 0...0.999999, "decay of AdamW's first moment"),
         .number("training.beta2", \.training.beta2, in: 0...0.999999, "decay of AdamW's second moment"),
         .number("training.epsilon", \.training.epsilon, in: 1e-20...1, "epsilon of AdamW"),
-        .number("training.weight_decay", \.training.weightDecay, in: nonNegative, "decoupled weight decay of AdamW"),
+        .number("training.weight_decay", \.training.weightDecay, in: nonNegative, "decoupled weight decay"),
+        .number(
+            "training.muon_momentum", \.training.muonMomentum, in: 0...0.999999, "decay of Muon's momentum"),
         .number(
             "training.gradient_clip", \.training.gradientClip, in: nonNegative,
             "largest global norm of the gradients; 0 for no clipping"),
@@ -181,7 +186,10 @@ extension Configuration {
     var firstDenoiserKeyInUse: String? {
         let sections = ["model.", "text.", "repa.", "latent."]
         let names =
-            ["precision", "space", "training.field_sizes", "training.recompute"] + Self.objectiveKeys.map(\.name)
+            [
+                "precision", "space", "training.field_sizes", "training.recompute", "training.optimizer",
+                "training.muon_momentum",
+            ] + Self.objectiveKeys.map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
         }

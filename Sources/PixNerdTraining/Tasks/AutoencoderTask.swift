@@ -38,10 +38,11 @@ final class AutoencoderTask: TrainingTask {
 
     var parameters: [Parameter] { model.parameters }
     var companions: [Parameter] { [] }
+    var blockMatrices: [Parameter] { [] }
     var origins: TrainingOrigins { TrainingOrigins(perceptual: preparation.perceptual?.fingerprint) }
 
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
+        optimizer: any Optimizer, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
         typealias Batch = (pictures: Tensor, noise: Tensor)
         let (model, loss, seed) = (model, loss, configuration.seed)

@@ -44,6 +44,7 @@ struct DenoiserPreparation: TrainingPreparation {
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
+        try configuration.checkOptimizer()
         space = try TrainingSpace(configuration, pictures)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
@@ -120,6 +121,7 @@ struct DenoiserPreparation: TrainingPreparation {
             architecture, averages: training.emaDecay.count, batch: batch,
             size: configuration.data.imageSize / reduction, recompute: training.recompute,
             precision: configuration.precision)
+        if training.optimizer == .muon { estimate.useMuon(on: architecture.blockMatrixParameters) }
         if let finest = training.fieldSizes.max() { estimate.addFields(side: finest, batch: batch) }
         if let features {
             let side = configuration.data.imageSize / reduction / architecture.patchSize
@@ -151,6 +153,10 @@ struct DenoiserPreparation: TrainingPreparation {
                     + (architecture.decodesFields ? "" : ", linear head")
             ),
         ]
+        if configuration.training.optimizer == .muon {
+            let step = Double(configuration.training.batchSize) * giga
+            lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
+        }
         if let text { lines.append(("text", text.description)) }
         if let text = space.description { lines.append(("latents", text)) }
         if let features {

@@ -35,6 +35,7 @@ final class DenoiserTask: TrainingTask {
 
     var parameters: [Parameter] { model.parameters }
     var companions: [Parameter] { objective.alignment?.projector.parameters ?? [] }
+    var blockMatrices: [Parameter] { model.blockMatrices }
     var origins: TrainingOrigins {
         TrainingOrigins(
             encoder: preparation.features?.fingerprint, text: preparation.text?.recorded,
@@ -48,7 +49,7 @@ final class DenoiserTask: TrainingTask {
     }
 
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
+        optimizer: any Optimizer, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
         let objective = objective
         let take = OptimizationStep<Batch>(

@@ -10,6 +10,8 @@ protocol TrainingTask: AnyObject {
     var parameters: [Parameter] { get }
     /// Parameters that are trained besides the model and have no EMA.
     var companions: [Parameter] { get }
+    /// The matrices of the model that Muon may train.
+    var blockMatrices: [Parameter] { get }
     /// Identities of the other networks, to check that a resumed run uses the same ones.
     var origins: TrainingOrigins { get }
 
@@ -17,7 +19,7 @@ protocol TrainingTask: AnyObject {
     ///
     /// - Parameter exchange: sums gradients over the processes; nil for a single process.
     func makeStepper(
-        optimizer: AdamW, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
+        optimizer: any Optimizer, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper
 
     /// A sheet of images made with the current weights.

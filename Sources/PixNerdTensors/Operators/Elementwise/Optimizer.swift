@@ -55,6 +55,34 @@ package func adamWStep(
     }
 }
 
+/// Updates a momentum by Nesterov's rule: momentum = decay momentum + (1 - decay) gradient.
+///
+/// - Parameter gradientScale: a factor for the gradient, from clipping.
+/// - Returns: decay momentum + (1 - decay) gradient, with the new momentum.
+package func nesterovStep(
+    gradient: StoredGradient, gradientScale: Float, decay: Float, momentum: inout Tensor
+) -> Tensor {
+    OperatorProfile.begin("nesterovStep")
+    defer { OperatorProfile.end() }
+    let direction = Tensor(uninitialized: momentum.shape)
+    let m = momentum.uniquePointer()
+    gradient.forEachChunk(of: momentum.count) { at, count, g in
+        pn_nesterov_momentum(count, decay, gradientScale, g, m + at, direction.storage.pointer + at)
+    }
+    return direction
+}
+
+/// weight = keep weight - stepSize direction.
+package func decayedStep(weight: inout Tensor, keep: Float, stepSize: Float, direction: Tensor) {
+    OperatorProfile.begin("decayedStep")
+    defer { OperatorProfile.end() }
+    let w = weight.uniquePointer()
+    parallelChunks(direction.count, of: elementsPerChunk) { range in
+        let at = range.lowerBound
+        pn_decayed_step(range.count, keep, stepSize, direction.pointer + at, w + at)
+    }
+}
+
 /// Updates an EMA of the elements from `start` on: average = decay average + (1 - decay) weight. For EMAs other than
 /// the one that `adamWStep` updates.
 public func follow(_ weight: Tensor, from start: Int = 0, decay: Float, average: inout Tensor) {
