@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
@@ -28,28 +29,35 @@ struct ModulatedBlock<Attention: Sendable, FeedForward: FeedForwardLayer>: Senda
     /// - Parameters:
     ///   - tokens: [B, N, D].
     ///   - condition: [B, D].
+    ///   - masks: dropout in training; nil for none.
     ///   - attend: computes the attention of normalized tokens.
     /// - Returns: [B, N, D].
     func callAsFunction(
-        _ tokens: Tensor, condition: Tensor, attend: (_ attention: Attention, _ tokens: Tensor) -> Tensor
+        _ tokens: Tensor, condition: Tensor, masks: BlockMasks? = nil,
+        attend: (_ attention: Attention, _ tokens: Tensor) -> Tensor
     ) -> Tensor {
         let modulation = modulation(condition)
         let attended = modulatedRMSNorm(
             tokens, weight: norm1.weight.tensor, modulation: modulation, shift: .attentionShift,
             scale: .attentionScale)
-        let mixed = attend(attention, attended)
+        var mixed = attend(attention, attended)
+        if let masks { mixed = dropout(mixed, masks.attention) }
         let afterAttention = gatedResidual(tokens, mixed, modulation: modulation, gate: .attentionGate)
         let fed = modulatedRMSNorm(
             afterAttention, weight: norm2.weight.tensor, modulation: modulation, shift: .feedForwardShift,
             scale: .feedForwardScale)
-        return gatedResidual(afterAttention, feedForward(fed), modulation: modulation, gate: .feedForwardGate)
+        return gatedResidual(
+            afterAttention, feedForward(fed, dropout: masks?.feedForward), modulation: modulation,
+            gate: .feedForwardGate)
     }
 }
 
 /// The MLP of a transformer block.
 protocol FeedForwardLayer: Sendable {
     /// Maps x [..., D] to [..., D].
-    func callAsFunction(_ x: Tensor) -> Tensor
+    ///
+    /// - Parameter dropout: dropout of the gated product; nil for none.
+    func callAsFunction(_ x: Tensor, dropout: DropoutMask?) -> Tensor
 }
 
 /// A gated MLP whose gate and value have matrices of their own.
@@ -64,9 +72,10 @@ struct GatedLayer: FeedForwardLayer {
         output = Linear(scope / "w2", inputs: inner, outputs: width, bias: false)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
+    func callAsFunction(_ x: Tensor, dropout: DropoutMask?) -> Tensor {
         swiGLU(
-            x, gateWeight: gate.weight.tensor, valueWeight: value.weight.tensor, outputWeight: output.weight.tensor)
+            x, gateWeight: gate.weight.tensor, valueWeight: value.weight.tensor, outputWeight: output.weight.tensor,
+            dropout: dropout)
     }
 }
 
@@ -80,7 +89,7 @@ struct StackedGatedLayer: FeedForwardLayer {
         output = Linear(scope / "w3", inputs: inner, outputs: width, bias: false)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        swiGLU(x, stackedWeight: stacked.weight.tensor, outputWeight: output.weight.tensor)
+    func callAsFunction(_ x: Tensor, dropout: DropoutMask?) -> Tensor {
+        swiGLU(x, stackedWeight: stacked.weight.tensor, outputWeight: output.weight.tensor, dropout: dropout)
     }
 }

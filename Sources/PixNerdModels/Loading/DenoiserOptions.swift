@@ -40,6 +40,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var fieldPositions = FieldPositions.corners
     /// Whether the field reads the eight pixels around each one, too.
     public var fieldNeighbors = false
+    /// Dropout in training, in the transformer blocks of the middle half. It is no part of the architecture.
+    public var dropout: Float = 0
     /// Number of classes; 0 for as many as the folder has.
     public var classes = 0
     /// Number of transformer blocks over the rows of a text.

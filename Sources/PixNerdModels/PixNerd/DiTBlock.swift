@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
@@ -18,8 +19,9 @@ struct DiTBlock: Sendable {
     ///   - tokens: [B, N, D].
     ///   - condition: [B, D], from time and class.
     ///   - table: rotary angles of the grid, [N, d / 2, 2].
+    ///   - masks: dropout in training; nil for none.
     /// - Returns: [B, N, D].
-    func callAsFunction(_ tokens: Tensor, condition: Tensor, table: Tensor) -> Tensor {
-        block(tokens, condition: condition) { $0($1, table: table) }
+    func callAsFunction(_ tokens: Tensor, condition: Tensor, table: Tensor, masks: BlockMasks?) -> Tensor {
+        block(tokens, condition: condition, masks: masks) { $0($1, table: table) }
     }
 }

@@ -95,12 +95,14 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         let classes = condition.expect(ClassCondition.self, by: "PixNerd").rows(ofTableFor: architecture.classes)
         let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: classes)))
 
+        let dropout = BlockDropout.current
         var tokens = layers.patchEmbedder(grid.tokens(seen))
         for (index, block) in layers.blocks.enumerated() {
+            let masks = dropout?.masks(block: index, of: layers.blocks.count)
             tokens =
                 recomputesBlocks
-                ? recomputed([tokens, condition]) { block($0[0], condition: $0[1], table: table) }
-                : block(tokens, condition: condition, table: table)
+                ? recomputed([tokens, condition]) { block($0[0], condition: $0[1], table: table, masks: masks) }
+                : block(tokens, condition: condition, table: table, masks: masks)
             afterBlock(index + 1, tokens)
         }
 

@@ -84,11 +84,14 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
         let texts = DistinctTexts(told, times: times)
         let text = refined(texts, modulation: modulation)
 
+        let dropout = BlockDropout.current
         var tokens = layers.patchEmbedder(grid.tokens(seen))
         for (index, block) in layers.blocks.enumerated() {
+            let masks = dropout?.masks(block: index, of: layers.blocks.count)
             func output(_ inputs: [Tensor]) -> Tensor {
                 block(
-                    inputs[0], condition: inputs[1], text: inputs[2], textOfImage: texts.pairOfImage, table: table)
+                    inputs[0], condition: inputs[1], text: inputs[2], textOfImage: texts.pairOfImage, table: table,
+                    masks: masks)
             }
             let inputs = [tokens, modulation, text]
             tokens = recomputesBlocks ? recomputed(inputs, output) : output(inputs)

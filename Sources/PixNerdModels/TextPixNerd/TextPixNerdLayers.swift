@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdTensors
 
@@ -101,11 +102,12 @@ struct JointBlock: Sendable {
     ///   - text: rows of U texts, [U, L, D]. A block reads them as they are and leaves them as they are.
     ///   - textOfImage: for each image the index of its text.
     ///   - table: rotary angles of the grid, [N, d / 2, 2].
+    ///   - masks: dropout in training; nil for none.
     /// - Returns: [B, N, D].
     func callAsFunction(
-        _ tokens: Tensor, condition: Tensor, text: Tensor, textOfImage: [Int], table: Tensor
+        _ tokens: Tensor, condition: Tensor, text: Tensor, textOfImage: [Int], table: Tensor, masks: BlockMasks?
     ) -> Tensor {
-        block(tokens, condition: condition) { attention, tokens in
+        block(tokens, condition: condition, masks: masks) { attention, tokens in
             attention.rest { queryNorm, keyNorm in
                 jointAttention(
                     attention.patches(tokens), text: attention.text(text), textOfImage: textOfImage,

@@ -19,6 +19,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case latents = 13
     case captions = 14
     case toldAugmentation = 15
+    case dropout = 16
     case evaluation = 20
 }
 
@@ -69,6 +70,15 @@ public struct RandomStream: Sendable {
         }
         defer { used += 1 }
         return words[used]
+    }
+
+    /// Moves to a place in the stream.
+    ///
+    /// - Parameter word: the number of words before it.
+    package mutating func seek(toWord word: Int) {
+        counter[0] = UInt32(truncatingIfNeeded: word / 4)
+        used = 4
+        for _ in 0..<word % 4 { _ = nextWord() }
     }
 
     /// A number in [0, 1) with 24 random bits.

@@ -60,6 +60,9 @@ extension Configuration {
         .count(
             "model.num_text_blocks", \.model.textBlocks, 0...SizeLimits.blocks,
             "transformer blocks over the rows of a text, in a model of captions (see text.encoder)"),
+        .number(
+            "model.dropout", \.model.dropout, in: 0...0.9,
+            "dropout in the middle half of the transformer blocks, in training only"),
         .count(
             "model.num_classes", \.model.classes, 0...SizeLimits.classes,
             "number of classes; 0 for the number in the data"),

@@ -45,6 +45,7 @@ struct DenoiserPreparation: TrainingPreparation {
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
         try configuration.checkOptimizer()
+        try Self.checkDropout(configuration)
         space = try TrainingSpace(configuration, pictures)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
@@ -85,6 +86,15 @@ struct DenoiserPreparation: TrainingPreparation {
                 found: "is \(configuration.model.classes), but \(pictures.root) has \(classes) classes",
                 advice: "remove it, or set it to at least \(classes)")
         }
+    }
+
+    private static func checkDropout(_ configuration: Configuration) throws {
+        let blocks = try configuration.architecture(channels: 3).tokenBlocks
+        guard configuration.model.dropout > 0, BlockDropout.blocks(of: blocks).isEmpty else { return }
+        throw PixNerdError(
+            .mismatch, "model.dropout",
+            found: "is set, but acts in the middle half of the transformer blocks, and the model has only \(blocks)",
+            expected: "at least 4 blocks", advice: "add blocks, or remove model.dropout")
     }
 
     private static func checkFieldSizes(_ configuration: Configuration) throws {

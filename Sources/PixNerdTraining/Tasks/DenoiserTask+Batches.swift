@@ -34,11 +34,13 @@ extension DenoiserTask {
         let times = times(of: data, draws)
         let condition = try condition(of: loaded, transforms, draws)
         let features = try preparation.features?.features(of: loaded)
+        let rate = configuration.model.dropout
+        let dropout = rate > 0 ? BlockDropout(rate: rate, seed: draws.seed, step: step, first: first) : nil
         func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
             Batch(
                 pictures: TrainingBatch(
                     data: data, noise: noise, times: times, condition: condition, features: features),
-                denoiser: denoiser)
+                denoiser: denoiser, dropout: dropout)
         }
         guard let route else { return batch(data, noise, model) }
         let pixels = decodedPixels(data.shape, route, &density)

@@ -46,6 +46,8 @@ final class DenoiserTask: TrainingTask {
     struct Batch {
         let pictures: TrainingBatch
         let denoiser: any AlignableDenoiser
+        /// The dropout of its pass; nil for none.
+        let dropout: BlockDropout?
     }
 
     func makeStepper(
@@ -55,7 +57,9 @@ final class DenoiserTask: TrainingTask {
         let take = OptimizationStep<Batch>(
             optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
             count: \.pictures.data.shape[0]
-        ) { objective.loss($0.denoiser, $0.pictures) }
+        ) { batch in
+            BlockDropout.$current.withValue(batch.dropout) { objective.loss(batch.denoiser, batch.pictures) }
+        }
         return { loaded, plan, step, shouldSkip in
             let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
             return TrainingStepResult(

@@ -7,17 +7,24 @@ import CPixNerdKernels
 ///   - gateWeight: `w1`, [inner, D].
 ///   - valueWeight: `w3`, [inner, D].
 ///   - outputWeight: `w2`, [D, inner].
+///   - dropout: dropout of silu(w1 x) * w3 x; nil for none.
 /// - Returns: [..., D].
-public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor) -> Tensor {
+public func swiGLU(
+    _ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputWeight: Tensor, dropout: DropoutMask? = nil
+) -> Tensor {
     precondition(
         x.shape.last == gateWeight.shape.last && valueWeight.shape == gateWeight.shape
             && outputWeight.shape.count == 2 && outputWeight.shape[1] == gateWeight.shape[0],
         "swiGLU: x \(x.shape), weights \(gateWeight.shape), \(valueWeight.shape) and \(outputWeight.shape) do not fit")
     let packed = { PackedGates(gate: PackedWeight.of(gateWeight), value: PackedWeight.of(valueWeight)) }
-    if let result = packedSwiGLU(x, inner: gateWeight.shape[0], packed, outputWeight: outputWeight) { return result }
+    if dropout == nil,
+        let result = packedSwiGLU(x, inner: gateWeight.shape[0], packed, outputWeight: outputWeight)
+    {
+        return result
+    }
     let gate = linear(x, weight: gateWeight)
     let value = linear(x, weight: valueWeight)
-    return gatedLinear([gate, value], inner: gateWeight.shape[0], weight: outputWeight)
+    return gatedLinear([gate, value], inner: gateWeight.shape[0], weight: outputWeight, dropout)
 }
 
 /// The gated MLP of a transformer block, with the weights of gate and value in one matrix.
@@ -26,16 +33,19 @@ public func swiGLU(_ x: Tensor, gateWeight: Tensor, valueWeight: Tensor, outputW
 ///   - x: [..., D].
 ///   - stackedWeight: [2 inner, D], the rows of the gate before those of the value.
 ///   - outputWeight: [D, inner].
+///   - dropout: dropout of silu(gate) * value; nil for none.
 /// - Returns: [..., D].
-public func swiGLU(_ x: Tensor, stackedWeight: Tensor, outputWeight: Tensor) -> Tensor {
+public func swiGLU(
+    _ x: Tensor, stackedWeight: Tensor, outputWeight: Tensor, dropout: DropoutMask? = nil
+) -> Tensor {
     precondition(
         x.shape.last == stackedWeight.shape.last && outputWeight.shape.count == 2
             && stackedWeight.shape[0] == 2 * outputWeight.shape[1],
         "swiGLU: x \(x.shape), weights \(stackedWeight.shape) and \(outputWeight.shape) do not fit")
     let inner = outputWeight.shape[1]
     let packed = { PackedGates(stacked: PackedWeight.of(stackedWeight)) }
-    if let result = packedSwiGLU(x, inner: inner, packed, outputWeight: outputWeight) { return result }
-    return gatedLinear([linear(x, weight: stackedWeight)], inner: inner, weight: outputWeight)
+    if dropout == nil, let result = packedSwiGLU(x, inner: inner, packed, outputWeight: outputWeight) { return result }
+    return gatedLinear([linear(x, weight: stackedWeight)], inner: inner, weight: outputWeight, dropout)
 }
 
 /// The gated MLP without gradients, in bf16 with packed weights; nil if this is not possible or not faster.
@@ -58,6 +68,8 @@ private struct GateLayout {
     let rows: Int
     let inner: Int
     let isStacked: Bool
+    /// Number of products of each image.
+    let imageSize: Int
 
     /// Calls `body` for the runs of a range of elements of silu(gate) * value whose gates and values are neighbours.
     ///
@@ -76,16 +88,20 @@ private struct GateLayout {
 
 /// (silu(gate) * value) W^T. The backward pass recomputes silu(gate) * value instead of keeping it.
 ///
-/// - Parameter inputs: gates and values, [..., inner] each; or one tensor [..., 2 inner] with both.
-private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor) -> Tensor {
+/// - Parameters:
+///   - inputs: gates and values, [..., inner] each; or one tensor [..., 2 inner] with both.
+///   - mask: dropout of silu(gate) * value; nil for none.
+private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor, _ mask: DropoutMask?) -> Tensor {
     OperatorProfile.begin("gatedLinear")
     defer { OperatorProfile.end() }
     let shape = Array(inputs[0].shape.dropLast()) + [inner]
     let count = shape.reduce(1, *)
-    let layout = GateLayout(rows: count / inner, inner: inner, isStacked: inputs.count == 1)
+    let layout = GateLayout(
+        rows: count / inner, inner: inner, isStacked: inputs.count == 1, imageSize: count / shape[0])
     func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let hidden = gatedProduct(
-            gate: inputs[0].rounded(to: Float.self), value: inputs.last!.rounded(to: Float.self), layout, as: type)
+            gate: inputs[0].rounded(to: Float.self), value: inputs.last!.rounded(to: Float.self), layout, mask, as: type
+        )
         let out = linearForward(hidden, shape: shape, weight: weight)
         let (nodes, shapes) = (inputs.map(\.node), inputs.map(\.shape))
         return Tape.record(
@@ -95,7 +111,7 @@ private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor) -> Tens
             // The gradient of silu(gate) * value; with two tensors it is replaced by the gradient of the value below.
             let hiddenGradient = layout.isStacked ? Tensor(uninitialized: shape) : gradients[1]
             let (gates, values) = (kept[0], kept[kept.count - 1])
-            let hidden = gatedProduct(gate: gates, value: values, layout, as: type)
+            let hidden = gatedProduct(gate: gates, value: values, layout, mask, as: type)
             linearBackward(
                 hidden, weight: weight, upstream: upstream.rounded(to: type), rows: layout.rows
             ) { $0(hiddenGradient.storage.pointer, 0) }
@@ -104,6 +120,7 @@ private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor) -> Tens
                     withWorkspace(3 * size) { room in
                         let ofHidden = room + 2 * size
                         ofHidden.update(from: hiddenGradient.pointer + at, count: size)
+                        mask?.apply(to: ofHidden, at..<at + size, size: layout.imageSize)
                         pn_silu_gate_backward(
                             size, type.widened(gates.pointer + gate, count: size, in: room),
                             type.widened(values.pointer + value, count: size, in: room + size), ofHidden,
@@ -121,9 +138,9 @@ private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor) -> Tens
     }
 }
 
-/// silu(gate) * value, element by element, in the type of matmul inputs.
+/// silu(gate) * value, element by element and after dropout, in the type of matmul inputs.
 private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
-    gate: Rounded<Source>, value: Rounded<Source>, _ layout: GateLayout, as type: Element.Type
+    gate: Rounded<Source>, value: Rounded<Source>, _ layout: GateLayout, _ mask: DropoutMask?, as type: Element.Type
 ) -> Rounded<Element> {
     type.computed(count: layout.rows * layout.inner) { range, out in
         layout.forEachRun(in: range) { at, size, gateAt, valueAt in
@@ -134,6 +151,7 @@ private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
                     out + (at - range.lowerBound))
             }
         }
+        mask?.apply(to: out, range, size: layout.imageSize)
     }
 }
 
