@@ -61,7 +61,7 @@ import Testing
         expectClose(moments.values[0], try file.tensor("\(matrix).momentum"), .oneOperator, "momentum")
         expectClose(
             weight.value, try file.tensor("\(matrix).bf16.adamw"),
-            Tolerance(relative: 2e-3, because: "PyTorch iterates in bf16: 2 % of steps of 0.01 each"), "bf16")
+            Tolerance(relative: 1e-4, because: "PyTorch iterates in bf16, which moves steps by 2 %"), "bf16")
     }
 
     /// The others get the bits that AdamW alone gives them, and the EMAs follow all.
