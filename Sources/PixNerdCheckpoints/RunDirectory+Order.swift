@@ -33,7 +33,7 @@ extension RunDirectory {
         }
     }
 
-    private func moveAside(_ item: String) throws -> String { try move(item, to: Self.asidePath(of: item)) }
+    func moveAside(_ item: String) throws -> String { try move(item, to: Self.asidePath(of: item)) }
 
     private func move(_ item: String, to place: String) throws -> String {
         guard rename(item, place) == 0 else {

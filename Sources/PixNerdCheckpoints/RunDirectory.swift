@@ -1,7 +1,8 @@
 import Foundation
 import PixNerdSupport
 
-/// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory per saved step, and `latest`.
+/// The directory of a run: `config.yaml`, `metrics.jsonl`, `previews/`, a directory per saved step, `latest`, and
+/// `averages/` if the length of an average is to be chosen afterwards.
 public struct RunDirectory: Sendable {
     public let path: String
 
@@ -75,7 +76,7 @@ public struct RunDirectory: Sendable {
     /// More steps than any run takes. A larger number is no saved step, and one could not be counted on from it.
     private static let mostSteps = 1_000_000_000_000
 
-    private static func stepName(_ step: Int) -> String {
+    static func stepName(_ step: Int) -> String {
         "step-" + step.zeroPadded(to: 7)
     }
 
@@ -115,13 +116,16 @@ public struct RunDirectory: Sendable {
     }
 
     /// The saved steps, in order, without unfinished saves.
-    public var savedSteps: [Int] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    public var savedSteps: [Int] { Self.steps(in: path) }
+
+    /// The steps that the entries of a directory are named after, in order.
+    static func steps(in directory: String) -> [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return names.compactMap { name in
-            guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), Self.stepName(step) == name else {
+            guard name.hasPrefix("step-"), let step = Int(name.dropFirst(5)), stepName(step) == name else {
                 return nil
             }
-            return step <= Self.mostSteps ? step : nil
+            return step <= mostSteps ? step : nil
         }.sorted()
     }
 

@@ -1,7 +1,7 @@
 import PixNerdTensors
 
 /// A method to integrate the velocity from noise to data.
-public enum Sampler: Sendable, Equatable {
+public enum Sampler: Sendable, Equatable, Codable {
     /// Euler's method.
     case euler
     /// Heun's method with one model evaluation per step: the velocity at the end of a step is reused at the start of

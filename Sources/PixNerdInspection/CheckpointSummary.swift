@@ -69,6 +69,20 @@ public struct CheckpointSummary: Encodable {
         public let parameters: Int
     }
 
+    /// Averages that a run keeps, from which averages of other lengths are computed.
+    public struct Averages: Encodable {
+        /// Lengths of those of the last step, ascending.
+        public let lengths: [Double]
+        /// The steps of which averages are kept.
+        public let steps: [Int]
+
+        init?(_ run: RunDirectory) {
+            steps = run.averagedSteps
+            guard let last = steps.last else { return nil }
+            lengths = run.averageLengths(step: last)
+        }
+    }
+
     /// The cost of one forward pass for one image.
     public struct Cost: Encodable {
         public let height: Int
@@ -105,6 +119,8 @@ public struct CheckpointSummary: Encodable {
     public let cost: Cost?
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: AutoencoderIdentity?
+    /// Averages of chosen lengths that the run of a step keeps; nil if it keeps none, or for a file.
+    public let averages: Averages?
     public let unknown: Unknown
     public let metadata: [String: String]
 
@@ -126,6 +142,9 @@ public struct CheckpointSummary: Encodable {
         bytes = files.reduce(0) { $0 + $1.size }
         metadata = checkpoint.metadata
         autoencoder = checkpoint.autoencoder
+        averages =
+            files.count == 1
+            ? nil : Averages(RunDirectory(existing: URL(fileURLWithPath: path).deletingLastPathComponent().path))
         tensors = files.flatMap(Self.lines)
         let prefixes = checkpoint.isBare ? [""] : WeightKind.allCases.filter(checkpoint.holds).map(\.prefix)
         weights = try WeightKind.allCases.filter(checkpoint.holds).prefix(prefixes.count).map {

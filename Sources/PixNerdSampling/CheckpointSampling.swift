@@ -36,11 +36,13 @@ public struct CheckpointSampling: Sendable {
 
     /// Loads a checkpoint.
     ///
-    /// - Parameter path: A run directory, a step in one, or a file of weights.
+    /// - Parameter path: A run directory, a step in one, or a file of weights. For a run directory, options that are
+    ///   nil take what was chosen for the run (`ChosenSampling`).
     /// - Throws: `PixNerdError` if model, autoencoder, size or settings are not valid or do not fit each other.
-    public init(path: String, _ options: SamplingOptions) throws {
-        let checkpoint = try DenoiserCheckpoint(path: path)
+    public init(path: String, _ asked: SamplingOptions) throws {
+        var (checkpoint, options) = (try DenoiserCheckpoint(path: path), asked)
         var notices: [String] = []
+        if let chosen = try ChosenSampling(run: path) { notices += try chosen.apply(&checkpoint, &options, run: path) }
         weights = checkpoint.preferred(options.weights)
         if options.weights == nil, weights == .raw {
             notices.append(checkpoint.noEMANotice)
@@ -103,13 +105,14 @@ public struct CheckpointSampling: Sendable {
 
     /// The job that samples images.
     ///
+    /// - Parameter settings: Other settings than those of the checkpoint and the options; nil for these.
     /// - Throws: `PixNerdError` if a noise file cannot be read or does not fit the requests, or if no machine of this size
     ///   could hold a batch.
-    public func job(_ requests: [PictureRequest]) throws -> SamplingJob {
+    public func job(_ requests: [PictureRequest], settings: SamplingSettings? = nil) throws -> SamplingJob {
         try expectMemory(batch: min(options.batch, requests.count))
         return SamplingJob(
             denoiser: denoiser, guide: guide?.denoiser, conditioner: loaded.conditioner, space: space, size: size,
-            settings: settings,
+            settings: settings ?? self.settings,
             requests: requests, batch: options.batch,
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
     }

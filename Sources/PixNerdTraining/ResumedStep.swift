@@ -27,7 +27,7 @@ struct ResumedStep {
         var damaged: [(step: Int, reason: PixNerdError)] = []
         for step in asked.map({ [$0] }) ?? steps.reversed() {
             do {
-                (task, saved) = try TrainingState.Saved.load(run.stepPath(step), preparation)
+                (task, saved) = try TrainingState.Saved.load(run, step: step, preparation)
                 (self.step, self.damaged) = (step, damaged)
                 return
             } catch let error as PixNerdError where error.isDamage {
@@ -40,6 +40,7 @@ struct ResumedStep {
 
     /// Renames the newer steps, so that they neither count as the run's latest nor are lost, and says so.
     func leaveNewerSteps(_ run: RunDirectory, _ logger: Logger) throws {
+        try run.setAsideAverages(after: step)
         let newer = run.savedSteps.filter { $0 > step }
         guard !newer.isEmpty else { return }
         try run.keepMetrics()

@@ -71,6 +71,7 @@ extension Trainer {
         }
         guard let resumed = try ResumedStep(run, asked: origin.step, preparation) else {
             logger.notice("\(path) has no saved step yet; starting from the beginning")
+            try run.setAsideAverages(after: 0)
             return (run, lock, try preparation.begin(), nil)
         }
         try reportChanges(run, configuration, logger)

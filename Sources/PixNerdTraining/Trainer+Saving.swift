@@ -19,7 +19,7 @@ extension Trainer {
                 let problem = try run.save(step: state.step) { directory in
                     try state.save(
                         task, configuration, classNames: preparation.pictures.conditionedClasses, to: directory,
-                        tensor: tensor)
+                        of: run, tensor: tensor)
                 }
                 if let problem, problem != latestProblem { logger.warning("\(problem)") }
                 latestProblem = problem

@@ -146,11 +146,7 @@ public final class Trainer {
         state.optimizer.learningRate = Float(
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
-        for (average, decay) in zip(state.averages, training.emaDecay) {
-            // The EMA follows faster in the first steps.
-            average.decay =
-                training.emaWarmup ? min(decay, Float(1 + state.step) / Float(10 + state.step)) : decay
-        }
+        state.setDecays(training)
         var outliers = state.outliers
         do {
             var result = try take(loaded, plan, state.step) { outliers.isOutlier($0) }

@@ -11,7 +11,7 @@ import PixNerdTensors
 public struct TrainingState {
     /// Optimizer of the model's parameters, followed by the task's companions.
     let optimizer: any Optimizer
-    /// EMAs, one for each decay; the first is used for sampling.
+    /// EMAs, one for each decay, of which the first is used for sampling; then averages, one for each chosen length.
     let averages: [MovingAverage]
     /// Number of steps done, including skipped ones.
     public internal(set) var step = 0
@@ -21,8 +21,8 @@ public struct TrainingState {
     init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
         optimizer = Self.makeOptimizer(task, configuration, exchange)
         let values = task.parameters.map(\.value)
-        averages = configuration.training.emaDecay.map {
-            MovingAverage(decay: $0, startingFrom: values, pieces: exchange?.pieces)
+        averages = configuration.weightSets.map { _ in
+            MovingAverage(decay: 0, startingFrom: values, pieces: exchange?.pieces)
         }
         outliers = OutlierDetector(threshold: configuration.outlierThreshold)
     }
@@ -63,12 +63,29 @@ public struct TrainingState {
             }
         }
 
-        /// Loads the task and the state of a checkpoint.
+        /// The directory of a step's averages, which holds one of a length.
+        private static func profiles(of run: RunDirectory, step: Int, _ length: Double) throws -> String {
+            let directory = run.averagesPath(step: step)
+            let path = "\(directory)/\(RunDirectory.averageName(length: length.text))"
+            guard FileManager.default.fileExists(atPath: path) else {
+                let kept = run.averageLengths(step: step)
+                throw PixNerdError(
+                    .mismatch, "training.ema_lengths",
+                    found: "holds \(length), but \(run.path) keeps no average of this length: \(path) is missing",
+                    expected: kept.isEmpty ? "an empty list" : "lengths among \(kept.text)",
+                    advice: "averages of chosen lengths follow a run from its first step on")
+            }
+            try SafetensorsFile(path: path).checkFingerprint()
+            return directory
+        }
+
+        /// Loads the task and the state of a saved step.
         ///
         /// - Throws: `PixNerdError` naming the file and the problem.
         static func load(
-            _ directory: String, _ preparation: any TrainingPreparation
+            _ run: RunDirectory, step: Int, _ preparation: any TrainingPreparation
         ) throws -> (task: any TrainingTask, saved: Saved) {
+            let directory = run.stepPath(step)
             let record = try TrainingRecord(step: directory)
             try checkFiles(of: directory)
             let classes = preparation.pictures.conditionedClasses
@@ -81,8 +98,10 @@ public struct TrainingState {
             }
             try checkOptimizer(record, preparation.configuration, directory)
             let task = try preparation.load(directory, record.origins)
-            let sets = preparation.configuration.weightSets
-            let averages = try sets.map { try task.loadAverage($0.set, from: directory) }
+            let averages = try preparation.configuration.weightSets.map { set in
+                guard case .profile(let length) = set else { return try task.loadAverage(set, from: directory) }
+                return try task.loadAverage(set, from: profiles(of: run, step: step, length))
+            }
             let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
             let parameters = task.parameters + task.companions
             let moments = try TrainingState.momentSets(task, preparation.configuration).map { prefix, places in
@@ -127,11 +146,10 @@ public struct TrainingState {
             return exchange.spread(places) { tensors()![$0] }
         }
         optimizer = Self.makeOptimizer(task, configuration, exchange)
-        averages = configuration.weightSets.enumerated().map { place, set in
+        averages = configuration.weightSets.indices.map { place in
             let pieces = spread(Array(task.parameters.indices), saved?.averages[place])
             return exchange == nil
-                ? MovingAverage(decay: set.decay, startingFrom: pieces)
-                : MovingAverage(decay: set.decay, pieces: pieces)
+                ? MovingAverage(decay: 0, startingFrom: pieces) : MovingAverage(decay: 0, pieces: pieces)
         }
         outliers = record.outliers
         outliers.threshold = configuration.outlierThreshold
@@ -140,6 +158,18 @@ public struct TrainingState {
         optimizer.restore(
             step: record.optimizerStep,
             moments: sets.enumerated().map { set, moments in spread(moments.places, saved?.moments[set]) })
+    }
+
+    /// Sets the decays of all averages for the next step.
+    func setDecays(_ training: Configuration.TrainingSection) {
+        for (average, decay) in zip(averages, training.emaDecay) {
+            // The EMA follows faster in the first steps.
+            average.decay = training.emaWarmup ? min(decay, Float(1 + step) / Float(10 + step)) : decay
+        }
+        for (average, length) in zip(averages.dropFirst(training.emaDecay.count), training.emaLengths) {
+            // Skipped steps do not count.
+            average.decay = Float(PowerProfile.decay(length: length, update: optimizer.step + 1))
+        }
     }
 
     /// The tensors that are sharded if processes share the update: moments, followed by EMAs.
@@ -169,17 +199,29 @@ public struct TrainingState {
 
     /// Writes the state to an empty directory.
     ///
-    /// - Parameter tensor: returns whole tensors; see `withWholeTensors`.
+    /// - Parameters:
+    ///   - run: the run, in whose own directory averages of chosen lengths outlive the step.
+    ///   - tensor: returns whole tensors; see `withWholeTensors`.
     func save(
         _ task: any TrainingTask, _ configuration: Configuration, classNames: [String], to directory: String,
-        tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
+        of run: RunDirectory, tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
     ) throws {
         let metadata = ["image_size": String(configuration.data.imageSize), "step": String(step)]
         try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
-        for (place, (decay, set)) in configuration.weightSets.enumerated() {
-            try task.save(
-                task.parameters.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }, set,
-                metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
+        for (place, set) in configuration.weightSets.enumerated() {
+            let weights = task.parameters.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }
+            switch set {
+            case .raw: preconditionFailure("TrainingState: the raw weights are no average")
+            case .average(let decay), .otherAverage(let decay):
+                try task.save(
+                    weights, set, metadata: metadata.merging(["ema_decay": String(decay)]) { $1 }, to: directory)
+            case .profile(let length):
+                try makeFolder(run.averagesPath(step: step))
+                try AtomicFile.syncDirectory(run.averagesPath)
+                let profile = [AverageSnapshot.lengthKey: length.text, AverageSnapshot.updatesKey: "\(optimizer.step)"]
+                try task.save(
+                    weights, set, metadata: metadata.merging(profile) { $1 }, to: run.averagesPath(step: step))
+            }
         }
         let moments = optimizer.moments.enumerated().flatMap { set, moments in
             moments.parameters.enumerated().map { place, parameter in
@@ -206,11 +248,12 @@ public struct TrainingState {
 extension Configuration {
     fileprivate var outlierThreshold: Double? { training.skipOutliers > 0 ? Double(training.skipOutliers) : nil }
 
-    /// Decays and kinds of the EMAs; the first is the default of everything that loads EMA weights.
-    fileprivate var weightSets: [(decay: Float, set: WeightSet)] {
-        training.emaDecay.enumerated().map { index, decay in
-            (decay, index == 0 ? .average(decay: decay) : .otherAverage(decay: decay))
-        }
+    /// The averages: EMAs, of which the first is the default of everything that loads EMA weights, and averages of
+    /// chosen lengths.
+    fileprivate var weightSets: [WeightSet] {
+        training.emaDecay.enumerated().map { index, decay -> WeightSet in
+            index == 0 ? .average(decay: decay) : .otherAverage(decay: decay)
+        } + training.emaLengths.map { .profile(length: $0) }
     }
 
     /// Fingerprint of the values that affect training.

@@ -21,9 +21,10 @@ struct PixNerdCommand: ParsableCommand {
             """,
         version: PixNerdVersion.current,
         subcommands: [
-            TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, VerifyCommand.self,
-            ConvertCommand.self, InfoCommand.self, EncodeCommand.self, VaeCommand.self, DatasetCommand.self,
-            TokenizeCommand.self, TextEncoderCommand.self, DetectEmptyPromptCommand.self, BenchCommand.self,
+            TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self,
+            AverageCommand.self, VerifyCommand.self, ConvertCommand.self, InfoCommand.self, EncodeCommand.self,
+            VaeCommand.self, DatasetCommand.self, TokenizeCommand.self, TextEncoderCommand.self,
+            DetectEmptyPromptCommand.self, BenchCommand.self,
         ])
 
     /// Name and version for reports and manifests.

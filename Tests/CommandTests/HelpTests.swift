@@ -9,6 +9,7 @@ import Testing
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["detect-empty-prompt"],
+        ["average"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in
@@ -53,7 +54,7 @@ import Testing
     @Test(arguments: [
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
         "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode text", "vae",
-        "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt",
+        "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt", "average",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {
         try Workplace.with { place in

@@ -119,6 +119,7 @@ BASES = {
     "text-encoder init": ["text-encoder", "init", "made", "--hidden-size", "16", "--layers", "1"],
     "detect-empty-prompt": ["detect-empty-prompt", "runs/words", "captioned/train", "--count", "2"],
     "dataset judge-shapes": ["dataset", "judge-shapes", "captioned/train"],
+    "average": ["average", "runs/tiny", "--length", "0.1"],
 }
 
 

@@ -87,6 +87,8 @@ public struct Configuration: Sendable, Equatable {
         public var emaDecay: [Float] = [0.9999]
         /// Whether the decay of the EMAs starts low and rises to `emaDecay`.
         public var emaWarmup = true
+        /// Lengths of the averages, besides the EMAs, that are kept of each save to choose a length afterwards.
+        public var emaLengths: [Double] = []
         /// Whether the backward pass recomputes activations, to save memory.
         public var recompute = false
         /// Whether each of several processes keeps only a share of the AdamW moments and EMAs.

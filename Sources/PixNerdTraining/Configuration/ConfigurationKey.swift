@@ -39,6 +39,15 @@ extension Float: ConfigurationValue {
     package var text: String { description }
 }
 
+extension Double: ConfigurationValue {
+    package static var expectation: String { "a number" }
+    package init?(text: String) {
+        guard let value = Double(text), value.isFinite else { return nil }
+        self = value
+    }
+    package var text: String { description }
+}
+
 extension Bool: ConfigurationValue {
     package static var expectation: String { "true or false" }
     package init?(text: String) {
@@ -63,6 +72,7 @@ package protocol ConfigurationListItem: ConfigurationValue {}
 
 extension Int: ConfigurationListItem {}
 extension Float: ConfigurationListItem {}
+extension Double: ConfigurationListItem {}
 
 extension Array: ConfigurationValue where Element: ConfigurationListItem {
     package static var expectation: String { "\(Element.expectation) or a list of them" }

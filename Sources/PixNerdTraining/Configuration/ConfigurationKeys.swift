@@ -139,6 +139,16 @@ extension Configuration {
         ConfigurationKey(
             "training.ema_warmup", \.training.emaWarmup,
             "raise the decay of the EMA during the first n steps: min(decay, (1+n)/(10+n))"),
+        ConfigurationKey(
+            "training.ema_lengths", \.training.emaLengths,
+            "lengths of averages to keep for pixnerd average and tune, such as [0.05, 0.10]; each takes the memory of "
+                + "an EMA, and its disk space at each save",
+            limits: "from \(PowerProfile.lengths.lowerBound) to \(PowerProfile.lengths.upperBound), without "
+                + "duplicates, at most 20, or an empty list"
+        ) { lengths in
+            lengths.count <= 20 && Set(lengths).count == lengths.count
+                && lengths.allSatisfy(PowerProfile.lengths.contains)
+        }.harmless { !$0.training.emaLengths.isEmpty },
         .number(
             "training.label_dropout", \.training.labelDropout, in: 0...1,
             "fraction of images trained without a class or text"),
@@ -190,8 +200,8 @@ extension Configuration {
         let sections = ["model.", "text.", "repa.", "latent."]
         let names =
             [
-                "precision", "space", "training.field_sizes", "training.recompute", "training.optimizer",
-                "training.muon_momentum",
+                "precision", "space", "training.ema_lengths", "training.field_sizes", "training.recompute",
+                "training.optimizer", "training.muon_momentum",
             ] + Self.objectiveKeys.map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)

@@ -119,6 +119,7 @@ final class AutoencoderTask: TrainingTask {
         case .raw: rawFile
         case .average: averageFile
         case .otherAverage(let decay): "ema-\(decay).safetensors"
+        case .profile(let length): RunDirectory.averageName(length: length.text)
         }
     }
 

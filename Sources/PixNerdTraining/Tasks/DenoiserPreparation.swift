@@ -128,7 +128,7 @@ struct DenoiserPreparation: TrainingPreparation {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
         var estimate = MemoryEstimate(
-            architecture, averages: training.emaDecay.count, batch: batch,
+            architecture, averages: training.emaDecay.count + training.emaLengths.count, batch: batch,
             size: configuration.data.imageSize / reduction, recompute: training.recompute,
             precision: configuration.precision)
         if training.optimizer == .muon { estimate.useMuon(on: architecture.blockMatrixParameters) }

@@ -153,7 +153,11 @@ final class DenoiserTask: TrainingTask {
     }
 
     private func fileName(_ set: WeightSet) -> String {
-        if case .otherAverage(let decay) = set { "ema-\(decay).safetensors" } else { set.kind.fileName }
+        switch set {
+        case .raw, .average: set.kind.fileName
+        case .otherAverage(let decay): "ema-\(decay).safetensors"
+        case .profile(let length): RunDirectory.averageName(length: length.text)
+        }
     }
 
     func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor] {

@@ -25,7 +25,7 @@ protocol TrainingTask: AnyObject {
     /// A sheet of images made with the current weights.
     func preview() throws -> RGBImage
 
-    /// Writes weights into the directory of a step.
+    /// Writes weights into a directory: that of a step, or that of a step's averages of chosen lengths.
     ///
     /// - Parameters:
     ///   - weights: one tensor per parameter, fetched when it is written.
@@ -53,6 +53,8 @@ enum WeightSet {
     /// The EMA that is used for sampling.
     case average(decay: Float)
     case otherAverage(decay: Float)
+    /// An average with a power profile, from which averages of other lengths are computed.
+    case profile(length: Double)
 }
 
 /// Identities of the networks that a run's results depend on besides images and configuration.

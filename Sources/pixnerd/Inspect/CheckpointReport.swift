@@ -35,6 +35,13 @@ struct CheckpointReport {
                 "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), read from "
                     + autoencoder.path)
         }
+        if let averages = summary.averages {
+            let lengths = averages.lengths.map { "\($0)" }.joined(separator: ", ")
+            add(
+                "averages",
+                "of length \(lengths), kept of \(counted(averages.steps.count, "step")) up to "
+                    + "\(averages.steps.last ?? 0)")
+        }
         if let cost = summary.cost {
             add(
                 "one image",

@@ -14,6 +14,7 @@ enum Flags {
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
         .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
+        .averageLength: "--length",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]
 
