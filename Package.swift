@@ -105,6 +105,12 @@ let package = Package(
             resources: ["page.mustache", "cell.mustache", "grid.mustache", "page.css"].map {
                 .embedInCode("Resources/\($0)")
             }),
+        module(
+            "Tuning",
+            [
+                "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
+                "Tensors", "Training",
+            ], [logging]),
         // The library that others import, and the program
         module(
             "Kit",
@@ -117,7 +123,7 @@ let package = Package(
             dependencies: prefixed([
                 "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "Images",
                 "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Support",
-                "Tensors", "Text", "Training",
+                "Tensors", "Text", "Training", "Tuning",
             ]) + [
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -144,6 +150,7 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Images", "Inspection", "Layers", "Models", "Optimization", "Precompute",
                 "Spaces", "Support", "Tensors",
             ], [logging, memoryLogging]),
+        tests(of: "Tuning", ["Diffusion", "Images", "Sampling", "Support", "Training"], [logging, memoryLogging]),
         tests(of: "Comparison", ["Images", "Models", "Support", "Tensors", "Training"], [logging, memoryLogging]),
         .testTarget(
             name: "CommandTests",

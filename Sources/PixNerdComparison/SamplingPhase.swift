@@ -61,16 +61,8 @@ extension PipelineComparison {
     /// - Throws: `PixNerdError` if the captions cannot be read.
     func requests(_ pipeline: Pipeline, _ conditioner: any Conditioner) throws -> [PictureRequest] {
         let count = settings.evaluation.pictures
-        let prompts = try captions(pipeline, most: count) ?? conditioner.allPrompts
+        let prompts = try pipeline.configuration.captionPrompts(most: count) ?? conditioner.allPrompts
         return RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: settings.evaluation.seed)
-    }
-
-    /// Captions from all over the data; nil for a model of classes.
-    private func captions(_ pipeline: Pipeline, most: Int) throws -> [Prompt]? {
-        guard let options = pipeline.configuration.captionOptions else { return nil }
-        let pictures = try ImageCollection.open(root: pipeline.configuration.data.root, captions: options)
-        guard let captions = pictures.captions else { return nil }
-        return pictures.evenPlaces(most).compactMap { captions[$0].first.map(Prompt.text) }
     }
 
     /// Everything that determines the samples of a step.

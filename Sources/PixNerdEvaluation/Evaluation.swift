@@ -31,7 +31,8 @@ public struct Evaluation {
         public init() {}
     }
 
-    private let real: EvaluationSource
+    /// The real images, or their statistics.
+    public let real: EvaluationSource
     private let generated: EvaluationSource
     private let extractor: (any FeatureExtractor)?
     /// The extractor for the real images, which may cache their features.
@@ -113,21 +114,35 @@ public struct Evaluation {
     /// Size at which the images are measured; nil if there are none.
     public var size: PictureExtent? { settings.size ?? generated.pictures?.size ?? real.pictures?.size }
 
+    /// What was measured of the real images, for several evaluations with the same ones.
+    public struct MeasuredReal {
+        fileprivate let side: SideMeasurement?
+    }
+
+    /// Reads and measures the real images alone.
+    ///
+    /// - Parameter unreadable: receives the reason for each image that is skipped.
+    /// - Throws: `PixNerdError` if too few images can be read.
+    public func measuredReal(unreadable: (_ reason: String) -> Void = { _ in }) throws -> MeasuredReal {
+        MeasuredReal(side: try measurement(of: real, isReal: true, { _ in }, unreadable))
+    }
+
     /// Reads the images and measures them.
     ///
     /// - Parameters:
     ///   - program: the name and version of the program, for the report.
+    ///   - measured: what an evaluation of the same real images with the same settings measured; nil to read them.
     ///   - progress: receives the number of images of both sides read so far.
     ///   - computing: receives the name of the measure that is computed next.
     ///   - unreadable: receives the reason for each image that is skipped.
     /// - Returns: the report, and the statistics of both sides if they are known.
     /// - Throws: `PixNerdError` if too few images can be read, or if there is nothing to compare.
     public func run(
-        program: String, progress: (_ pictures: Int) -> Void = { _ in },
+        program: String, real measured: MeasuredReal? = nil, progress: (_ pictures: Int) -> Void = { _ in },
         computing: (_ what: String) -> Void = { _ in },
         unreadable: (_ reason: String) -> Void = { _ in }
     ) throws -> (report: EvaluationReport, real: StoredStatistics?, generated: StoredStatistics?) {
-        let realSide = try measurement(of: real, isReal: true, progress, unreadable)
+        let realSide = try measured.map(\.side) ?? measurement(of: real, isReal: true, progress, unreadable)
         let generatedSide = try measurement(
             of: generated, isReal: false, { progress((realSide?.count ?? 0) + $0) }, unreadable)
         if extractor != nil { extraction.end() }

@@ -49,7 +49,7 @@ struct PixelComparison {
             measure(
                 "swd", "Sliced Wasserstein, mean", average,
                 interval: Bootstrap.interval(around: average, resampledMeans),
-                floor: floors.map { mean($0.map(\.value)) }, note: note)
+                floor: floors.map { mean($0.map(\.value)) }, note: note, resampled: resampledMeans)
         ]
     }
 
@@ -62,7 +62,7 @@ struct PixelComparison {
         let floor = halves.map { PowerSpectrum.distance(a.mean(counts: $0.0), a.mean(counts: $0.1)) }
         return measure(
             "spectrum", "Power spectrum", value, interval: Bootstrap.interval(around: value, resampled), floor: floor,
-            note: "dB, \(a.frequencies) frequencies" + remark)
+            note: "dB, \(a.frequencies) frequencies" + remark, resampled: resampled)
     }
 
     /// What measures of texture miss, as the end of a note.

@@ -120,6 +120,7 @@ BASES = {
     "detect-empty-prompt": ["detect-empty-prompt", "runs/words", "captioned/train", "--count", "2"],
     "dataset judge-shapes": ["dataset", "judge-shapes", "captioned/train"],
     "average": ["average", "runs/tiny", "--length", "0.1"],
+    "tune": ["tune", "runs/tiny", "--samples", "8", "--guidance", "1", "--interval", "0,1", "--sampler", "euler"],
 }
 
 

@@ -89,7 +89,8 @@ struct FeatureComparison {
             "\($0) images are too few for \(a.dimensions) features"
         }
         return measure(
-            name, title, value, interval: Bootstrap.interval(around: value, resampled ?? []), floor: floor, note: note)
+            name, title, value, interval: Bootstrap.interval(around: value, resampled ?? []), floor: floor, note: note,
+            resampled: resampled ?? [])
     }
 
     private func kernel(_ a: Tensor, _ b: Tensor) -> EvaluationReport.Measure {
@@ -175,9 +176,9 @@ struct FeatureComparison {
 
 func measure(
     _ name: String, _ title: String, _ value: Double, deviation: Double? = nil,
-    interval: ClosedRange<Double>? = nil, floor: Double? = nil, note: String? = nil
+    interval: ClosedRange<Double>? = nil, floor: Double? = nil, note: String? = nil, resampled: [Double] = []
 ) -> EvaluationReport.Measure {
     EvaluationReport.Measure(
         name: name, title: title, value: value, deviation: deviation,
-        interval: interval.map { [$0.lowerBound, $0.upperBound] }, floor: floor, note: note)
+        interval: interval.map { [$0.lowerBound, $0.upperBound] }, floor: floor, note: note, resampled: resampled)
 }

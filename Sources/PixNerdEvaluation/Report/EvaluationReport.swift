@@ -40,6 +40,18 @@ public struct EvaluationReport: Codable, Sendable {
         public let floor: Double?
         /// Remark on how the value was computed.
         public let note: String?
+        /// The value for each bootstrap resample of the generated images; empty if it has none. Not a part of the JSON.
+        public private(set) var resampled: [Double] = []
+
+        enum CodingKeys: String, CodingKey { case name, title, value, deviation, interval, floor, note }
+
+        init(
+            name: String, title: String, value: Double, deviation: Double?, interval: [Double]?, floor: Double?,
+            note: String?, resampled: [Double]
+        ) {
+            (self.name, self.title, self.value, self.deviation) = (name, title, value, deviation)
+            (self.interval, self.floor, self.note, self.resampled) = (interval, floor, note, resampled)
+        }
     }
 
     /// Mean power of the brightness of each side's images at 1, 2, ... periods along the shorter side, in squared grey

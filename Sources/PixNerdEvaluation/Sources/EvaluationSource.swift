@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdImages
 import PixNerdSupport
 
 /// One side of an evaluation: images, stored statistics, or both, as in ADM's reference files.
@@ -7,6 +8,13 @@ public struct EvaluationSource: Sendable {
     public let path: String
     public let pictures: PictureSource?
     public let statistics: StoredStatistics?
+
+    /// Images in memory, at least one and all of one size.
+    ///
+    /// - Parameter name: a name for the report and for messages.
+    public init(_ images: [RGBImage], name: String) {
+        (path, pictures, statistics) = (name, PictureSource(images, path: name), nil)
+    }
 
     /// Opens a folder of images, shards, or an `.npz` with `arr_0`, with `mu` and `sigma`, or with both.
     ///

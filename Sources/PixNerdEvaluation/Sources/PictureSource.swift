@@ -8,6 +8,7 @@ public struct PictureSource: Sendable {
     private enum Kind: Sendable {
         case collection(ImageCollection)
         case array(NpzFile)
+        case memory([RGBImage])
     }
 
     public let path: String
@@ -56,6 +57,16 @@ public struct PictureSource: Sendable {
         self.init(
             path: file.path, kind: .array(file), total: shape[0], limit: limit,
             size: PictureExtent(height: shape[1], width: shape[2]))
+    }
+
+    /// Images in memory, all of one size.
+    ///
+    /// - Parameter path: a name for messages.
+    init(_ pictures: [RGBImage], path: String) {
+        precondition(!pictures.isEmpty, "PictureSource: no images")
+        self.init(
+            path: path, kind: .memory(pictures), total: pictures.count, limit: nil,
+            size: PictureExtent(height: pictures[0].height, width: pictures[0].width))
     }
 
     private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent) {
@@ -120,6 +131,11 @@ public struct PictureSource: Sendable {
                     }
                 }
                 if let batch = PixelBatch(pictures) { try body(batch) }
+            }
+        case .memory(let pictures):
+            for first in stride(from: 0, to: pictures.count, by: batch) {
+                let some = try pictures[first..<min(first + batch, pictures.count)].map { try fitted($0, path) }
+                if let batch = PixelBatch(some) { try body(batch) }
             }
         case .array(let file):
             let rowSize = self.size.height * self.size.width * 3

@@ -20,6 +20,19 @@ enum SamplerName: String, ExpressibleByArgument, CaseIterable {
         case .euler, .heun, .heunExact, .adams, .sde: 1...4
         }
     }
+
+    /// - Parameter order: number of past velocities or predictions that a multistep sampler uses.
+    func sampler(order: Int) -> Sampler {
+        switch self {
+        case .euler: .euler
+        case .heun: .heun
+        case .heunExact: .heunExact
+        case .adams: .adams(order: order)
+        case .dpm: .dpm
+        case .unipc: .unipc(order: order)
+        case .sde: .stochastic
+        }
+    }
 }
 
 /// The values of `--noise`, the source of the initial noise.
@@ -151,7 +164,7 @@ struct SamplerOptions: ParsableArguments {
     /// Copies these options to those of sampling.
     func apply(to options: inout SamplingOptions) {
         options.steps = steps
-        options.sampler = solver
+        options.sampler = sampler.map { $0.sampler(order: order) }
         options.lastStep = lastStep
         options.zeroSteps = zeroSteps
         options.guidanceRule = zeroStar ? .zeroStar : .plain
@@ -160,18 +173,5 @@ struct SamplerOptions: ParsableArguments {
         options.guidanceInterval = guidanceInterval.map(Self.numbers)
         options.shift = shift.map { $0 == "auto" ? .auto : .value(Float($0) ?? 1) }
         options.noise = initialNoise.map { .file($0) } ?? noise.choice
-    }
-
-    private var solver: Sampler? {
-        switch sampler {
-        case nil: nil
-        case .euler: .euler
-        case .heun: .heun
-        case .heunExact: .heunExact
-        case .adams: .adams(order: order)
-        case .dpm: .dpm
-        case .unipc: .unipc(order: order)
-        case .sde: .stochastic
-        }
     }
 }

@@ -1,6 +1,7 @@
 import PixNerdDistributed
 import PixNerdSupport
 import PixNerdTraining
+import PixNerdTuning
 
 /// The command-line options of the library's settings.
 enum Flags {
@@ -14,7 +15,7 @@ enum Flags {
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
         .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
-        .averageLength: "--length",
+        .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]
 
