@@ -22,7 +22,7 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     func applied(to base: SamplingSettings) -> SamplingSettings {
         var settings = base
         (settings.sampler, settings.steps, settings.shift) = (sampler, steps, shift)
-        settings.guidance = Guidance(scales: guidance, times: times)
+        settings.guidance = Guidance(scales: guidance, times: times, rule: settings.guidance.rule)
         return settings
     }
 

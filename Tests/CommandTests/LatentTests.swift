@@ -42,6 +42,19 @@ import Testing
         #expect(output.contains("f2") && output.contains("--set latent.vae=runs/\(name)"), "\(output)")
     }
 
+    @Test func guidesAreOfTheSameSpace() throws {
+        try withRuns { place in
+            try place.succeed(Self.sample + ["--guide", "runs/latent@2", "--steps", "3"])
+            try place.succeed("train", "tiny.yaml")
+            try place.refuse(
+                "sample", "runs/tiny", "--out", "a.png", "--guide", "runs/latent",
+                naming: ["--guide runs/latent cannot guide runs/tiny", "latents and not pixels"])
+            try place.refuse(
+                "sample", "runs/latent", "--out", "a.png", "--guide", "runs/tiny",
+                naming: ["--guide runs/tiny cannot guide runs/latent", "pixels and not latents"])
+        }
+    }
+
     @Test func latentsAreEncodedAheadAndTrainedIn() throws {
         try withRuns { place in
             let encode = ["encode", "latents", "runs/vae", "shapes", "--out", "latents", "--size", "16"]
