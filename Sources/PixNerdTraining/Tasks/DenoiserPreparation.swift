@@ -225,7 +225,7 @@ struct DenoiserPreparation: TrainingPreparation {
                     "resume with the run's own training.target and training.noise_scale, or choose another name for "
                     + "a new run")
         }
-        let objective = try objective(alignment) { recorded.subspace! }
+        let objective = objective(alignment) { recorded.subspace! }
         return DenoiserTask(self, model, try conditioner, objective)
     }
 
