@@ -79,13 +79,17 @@ import Testing
             // Without the keys that came later.
             let later = [
                 "num_text_blocks", "caption_key", "caption_template", "caption_newline", "skip_uncaptioned", "prompts",
+                "field_positions", "field_neighbors", "told_density", "dropout", "augment", "augment_only",
+                "ema_lengths",
+                "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
+                "frequency_quality", "optimizer", "muon_momentum",
             ]
-            let lines = own.replacing(/\ntext:(\n  .*)+/, with: "").split(separator: "\n").filter { line in
+            let lines = own.replacing(/\n(text|dispersive):(\n  .*)+/, with: "").split(separator: "\n").filter { line in
                 !later.contains { line.hasPrefix("  \($0): ") }
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 5)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 10)
         }
     }
 }

@@ -33,7 +33,7 @@ import Testing
             }
             let isRightProcessor = Machine().instructionSet.contains("bf16")
             let obstacle =
-                isRightProcessor ? "neither libdnnl.so.3 nor libdnnl.so.2" : "wants a processor with AVX-512 BF16"
+                isRightProcessor ? "neither libdnnl.so.3 nor libdnnl.so.2" : "needs a processor with AVX-512 BF16"
             let pictures = ["dataset", "shapes", "--out", "pictures", "--per-class", "1", "--size", "16"]
             #expect(try run(pictures).status == 0)
             try place.write("data:\n  root: pictures\n  image_size: 16\nprecision: bf16\n", to: "train.yaml")

@@ -58,7 +58,9 @@ import Testing
                 try place.refuse(["tune"] + arguments, naming: needed)
             }
             try refuse("shapes", naming: ["shapes", "not a run"])
-            try refuse("runs/tiny", "--lengths", "0.1", naming: ["runs/tiny", "--lengths", "training.ema_lengths"])
+            try refuse(
+                "runs/tiny", "--reference", "shapes", "--lengths", "0.1",
+                naming: ["runs/tiny", "--lengths", "training.ema_lengths"])
             try refuse("runs/tiny", "--measure", "fid", naming: ["fid", "--weights"])
             try refuse("runs/tiny", "--reference", "none", naming: ["none"])
             try refuse("runs/tiny", "--time", "soon", naming: ["--time is 'soon'"])

@@ -115,13 +115,15 @@ final class DenoiserTask: TrainingTask {
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),
                 "sampling_steps": String(sampling.steps),
-                DenoiserCheckpoint.targetKey: objective.prediction.target.rawValue,
-                DenoiserCheckpoint.noiseScaleKey: String(objective.prediction.noiseScale),
                 TrainedConditions.key: String(configuration.training.labelDropout),
                 DenoiserCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
                     .joined(separator: ","),
             ]
         ) { own, _ in own }
+        if !objective.prediction.isPlain {
+            metadata[DenoiserCheckpoint.targetKey] = objective.prediction.target.rawValue
+            metadata[DenoiserCheckpoint.noiseScaleKey] = String(objective.prediction.noiseScale)
+        }
         if let text = preparation.text {
             metadata[RecordedTextEncoder.key] = try JSON.text(text.recorded)
         } else {
