@@ -88,6 +88,7 @@ import Testing
                 sentence {
                     try runs.train("a") {
                         $0.kind = .autoencoder
+                        $0.model = Configuration().model
                         $0.training.optimizer = .muon
                     }
                 }, naming: ["training.optimizer", "kind is autoencoder"])
