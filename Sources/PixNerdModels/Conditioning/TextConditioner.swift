@@ -79,16 +79,20 @@ public final class TextConditioner: Conditioner {
         kept.withLock { $0.merge(made) { own, _ in own } }
     }
 
-    /// The rows of prompts, of which those that are not kept are encoded together.
+    /// The rows of prompts, of which those that are not kept are encoded one by one: with some matmul kernels the last bits
+    /// of a text's rows depend on what is encoded beside it, and a run must resume with the same bits.
     private func rows(_ prompts: Set<Prompt>, isCancelled: () -> Bool) throws -> [Prompt: TextRows] {
         var found = kept.withLock { kept in kept.filter { prompts.contains($0.key) } }
         let missing = prompts.subtracting(found.keys).compactMap(\.text).sorted {
             $0.utf8.lexicographicallyPrecedes($1.utf8)
         }
         guard !missing.isEmpty else { return found }
-        let made = try expectEncoder().rows(
-            of: missing, length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
-        for (text, rows) in zip(missing, made) { found[.text(text)] = TextRows(rows) }
+        let encoder = try expectEncoder()
+        for text in missing {
+            let rows = try encoder.rows(
+                of: [text], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
+            found[.text(text)] = rows.first.map(TextRows.init)
+        }
         return found
     }
 
