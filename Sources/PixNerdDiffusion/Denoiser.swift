@@ -27,6 +27,10 @@ public protocol Denoiser: Sendable {
     ///   - time: Time of all images.
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor
 
+    /// The shift of the times of images of some size that has the transformer see those of the training size at the same
+    /// times as ever: above 1 for larger images, whose pixels together show more; 1 for models that do not average them.
+    func timeShift(height: Int, width: Int) -> Float
+
     /// This denoiser with the token grid of training for images of any size; nil if it has no such mode.
     ///
     /// - Parameter trainedSize: Side of the training data, in pixels or latents.
@@ -51,10 +55,6 @@ public protocol AlignableDenoiser: Denoiser {
 
 /// A denoiser that keeps the token grid of training and decodes each patch at more or fewer pixels.
 public protocol FieldResampledDenoiser: AlignableDenoiser {
-    /// The shift of the times of images of some size that has the transformer see those of the training size at the same
-    /// times as ever: above 1 for larger images, whose pixels together show more; 1 for models that do not average them.
-    func timeShift(height: Int, width: Int) -> Float
-
     /// This denoiser for a part of each patch's pixels of one batch, as in training.
     ///
     /// - Parameters:
@@ -66,6 +66,8 @@ public protocol FieldResampledDenoiser: AlignableDenoiser {
 
 extension Denoiser {
     public var noiseScale: Float { 1 }
+
+    public func timeShift(height: Int, width: Int) -> Float { 1 }
 
     public func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
         Tensor.combination(1, x, 1 - time, velocity)

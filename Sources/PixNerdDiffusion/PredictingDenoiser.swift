@@ -18,6 +18,8 @@ private struct PredictingDenoiser: Denoiser {
     var parameters: [Parameter] { network.parameters }
     var noiseScale: Float { prediction.noiseScale }
 
+    func timeShift(height: Int, width: Int) -> Float { network.timeShift(height: height, width: width) }
+
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         prediction.velocity(network.velocity(x, times: times, condition: condition), of: x, times: times)
     }

@@ -41,11 +41,8 @@ struct SizeChoice {
         denoiser = try Self.denoiser(loaded, route, trained: trained, name)
         size = try Self.size(options, multiple: denoiser.sizeMultiple * loaded.reduction, trained: trained, name)
         let (route, size) = (route, size)
-        let side = trained.map { $0 / loaded.reduction } ?? 1
-        timeShift =
-            route == .field
-            ? loaded.network.fieldResampled(trainedSize: side)?.timeShift(
-                height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction) ?? 1 : 1
+        timeShift = denoiser.timeShift(
+            height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction)
         warning = trained.flatMap { Self.warning(route, size, trained: $0, fieldSizes, name) }
     }
 

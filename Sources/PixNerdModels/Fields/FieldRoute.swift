@@ -94,8 +94,9 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser {
         PartialField(
             model: model,
-            views: views(x, times, positions: pixels.positions(of: positions(of: x)), read: pixels(model.fieldInput(x)))
-        )
+            views: views(
+                x, times, positions: pixels.positions(of: model.positions(ofPatch: pixels.height, pixels.width)),
+                read: pixels(model.fieldInput(x))))
     }
 
     /// Standard deviation of what the transformer sees of independent noise of standard deviation 1.
@@ -103,15 +104,10 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
         noiseAveragedByArea(from: (height, width), to: (trainedSize, trainedSize))
     }
 
-    /// Position features of the pixels of a patch of whole images.
-    private func positions(of x: Tensor) -> Tensor {
-        model.positions(ofPatch: x.shape[2] / sizeMultiple, x.shape[3] / sizeMultiple)
-    }
-
     private func views(
         _ x: Tensor, _ times: [Float], positions: Tensor? = nil, read: Tensor? = nil
     ) -> FieldViews {
-        let (positions, read) = (positions ?? self.positions(of: x), read ?? model.fieldInput(x))
+        let read = read ?? model.fieldInput(x)
         let (height, width) = (x.shape[2], x.shape[3])
         guard model.isToldDensity else {
             return FieldViews(

@@ -9,8 +9,8 @@ struct FieldViews {
     let times: [Float]
     /// What the field reads of the pixels that it decodes, [B, I, H, W], on as many patches as `seen` has.
     let read: Tensor
-    /// Position features of the pixels of a patch, [Q, E].
-    let positions: Tensor
+    /// Position features of the pixels of a patch that are decoded, [Q, E]; nil if it is all of them.
+    var positions: Tensor?
     /// The base 2 logarithms of the pixels decoded for each pixel of the training size, along height and width; nil for
     /// a model that is not told.
     var density: [Float]?
@@ -19,11 +19,10 @@ struct FieldViews {
     init(_ x: Tensor, times: [Float], model: some FieldModel) {
         (seen, self.times) = (x, times)
         read = model.fieldInput(x)
-        positions = model.positions(ofPatch: model.sizeMultiple, model.sizeMultiple)
         density = model.isToldDensity ? [0, 0] : nil
     }
 
-    init(seen: Tensor, times: [Float], read: Tensor, positions: Tensor, density: [Float]?) {
+    init(seen: Tensor, times: [Float], read: Tensor, positions: Tensor?, density: [Float]?) {
         (self.seen, self.times, self.read, self.positions) = (seen, times, read, positions)
         self.density = density
     }

@@ -109,7 +109,8 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         switch layers.head {
         case .field(let head):
             let pixels = head(
-                inputGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens), positions: views.positions)
+                inputGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens),
+                positions: views.positions ?? positions(ofPatch: inputGrid.patchHeight, inputGrid.patchWidth))
             return inputGrid.with(channels: channels).image(fromPixels: pixels)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: condition))

@@ -98,7 +98,8 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
             afterBlock(index + 1, tokens)
         }
         let pixels = layers.head(
-            fieldGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens), positions: views.positions)
+            fieldGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens),
+            positions: views.positions ?? positions(ofPatch: fieldGrid.patchHeight, fieldGrid.patchWidth))
         return fieldGrid.image(fromPixels: pixels)
     }
 
