@@ -15,6 +15,9 @@ public struct TrainingBatch: Sendable {
     /// An encoder's features of the images, [B, N, E]; nil if no tokens are aligned with them.
     public let features: Tensor?
 
+    /// The noisy data, [B, C, H, W].
+    public var point: Tensor { FlowPath.point(data: data, noise: noise, times: times) }
+
     public init(data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil) {
         self.data = data
         self.noise = noise

@@ -50,8 +50,8 @@ public struct Prediction: Sendable {
     /// The factors by which an error of the network's output counts as an error of velocity, as it enters the loss:
     /// inside and outside of the subspace.
     ///
-    /// Both are 1 for `velocity`. The others divide by max(1 - t, 0.05) instead of 1 - t, so that times near data do not
-    /// outweigh the rest.
+    /// For `velocity` every factor is 1. The other targets divide by max(1 - t, 0.05) instead of 1 - t, so that times near
+    /// data do not outweigh the rest.
     func errorFactors(_ times: [Float]) -> (inside: [Float], outside: [Float]) {
         guard target != .velocity else {
             let ones = [Float](repeating: 1, count: times.count)

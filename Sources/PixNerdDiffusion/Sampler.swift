@@ -43,13 +43,14 @@ public func sample(
     let still = settings.zeroSteps
     precondition((0..<settings.steps).contains(still), "sample: \(still) zero steps of \(settings.steps) steps")
     let scale = denoiser.noiseScale
-    let noise = scale == 1 ? noise : scaled(noise, by: scale)
+    func ofModel(_ noise: Tensor) -> Tensor { scale == 1 ? noise : scaled(noise, by: scale) }
+    let noise = ofModel(noise)
     for step in 0..<still { try afterStep(step + 1) { noise } }
     let flow = GuidedFlow(denoiser: denoiser, guide: guide, guidance: settings.guidance, condition: condition)
     var solver = settings.sampler.solver(times: Array(settings.times[still...]))
     var x = noise
     for step in still..<settings.steps {
-        let move = solver.step(step - still, from: x, flow) { scaled(stepNoise(step), by: scale) }
+        let move = solver.step(step - still, from: x, flow) { ofModel(stepNoise(step)) }
         x = move.x
         try afterStep(step + 1, move.predicted)
     }

@@ -33,7 +33,7 @@ public struct TrainingObjective: Sendable {
     /// - Parameter network: the network; what it gives as velocity is what `prediction` says.
     /// - Precondition: the batch has features [B, N, E] of the projector's width if tokens are aligned.
     public func loss(_ network: some AlignableDenoiser, _ batch: TrainingBatch) -> TrainingLoss {
-        let x = FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times)
+        let x = batch.point
         let blocks = [alignment?.layer, dispersion?.layer].compactMap(\.self)
         guard !blocks.isEmpty else {
             return flow(network.velocity(x, times: batch.times, condition: batch.condition), batch)
@@ -77,10 +77,7 @@ public struct TrainingObjective: Sendable {
 /// The mean squared error of the velocity (Lipman et al., arXiv 2210.02747, equation 9, for the straight path).
 public func flowMatchingLoss(_ denoiser: some Denoiser, _ batch: TrainingBatch) -> TrainingLoss {
     TrainingObjective().flow(
-        denoiser.velocity(
-            FlowPath.point(data: batch.data, noise: batch.noise, times: batch.times), times: batch.times,
-            condition: batch.condition),
-        batch)
+        denoiser.velocity(batch.point, times: batch.times, condition: batch.condition), batch)
 }
 
 /// The loss over the 8 x 8 discrete cosine transform of the error of velocity, in YCbCr, weighted by the quantization

@@ -8,8 +8,8 @@ import PixNerdTensors
 /// its steps are about as long as AdamW's and take the learning rate and weight decay of AdamW (Liu et al., arXiv
 /// 2502.16982, section 2.2).
 ///
-/// Of several processes, each computes the directions of some matrices and sends them to the others, so that all have
-/// the same weights.
+/// Where several processes train together, each computes the directions of some matrices and sends them to the others,
+/// so that all have the same weights.
 public final class Muon: Optimizer {
     public let parameters: [Parameter]
     public var pieces: [ParameterPiece] { ParameterPiece.whole(parameters) }

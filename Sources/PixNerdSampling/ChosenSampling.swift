@@ -104,13 +104,12 @@ public struct ChosenSampling: Codable, Sendable, Equatable {
             option = value
             filled.append(text(value))
         }
-        func list(_ numbers: [Float]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
         // There is one scale for each interval.
         if let (scales, times) = both(options.guidance ?? guidance, options.guidanceInterval ?? guidanceInterval),
             scales.count == times.count - 1
         {
-            fill(&options.guidance, guidance) { "guidance \(list($0))" }
-            fill(&options.guidanceInterval, guidanceInterval) { "its interval \(list($0))" }
+            fill(&options.guidance, guidance) { "guidance \($0.commaList)" }
+            fill(&options.guidanceInterval, guidanceInterval) { "its interval \($0.commaList)" }
         }
         if options.sampler == nil {
             fill(&options.sampler, sampler) { "sampler \($0.name)" }

@@ -72,16 +72,15 @@ extension Guidance {
         }
         // The comparison is also false if one of them is NaN.
         guard times.count >= 2, zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
-            let text = times.map { "\($0)" }.joined(separator: ",")
             throw PixNerdError(
-                .invalidValue, "\(Setting.guidanceInterval)", found: "is '\(text)'",
+                .invalidValue, "\(Setting.guidanceInterval)", found: "is '\(times.commaList)'",
                 expected: "LOW,HIGH, such as 0.1,1")
         }
         guard times.count == scales.count + 1 else {
-            let text = times.map { "\($0)" }.joined(separator: ",")
             throw PixNerdError(
                 .invalidValue, "\(Setting.guidanceInterval)",
-                found: "is '\(text)', which bounds \(times.count - 1) intervals, and \(Setting.guidance) has "
+                found:
+                    "is '\(times.commaList)', which bounds \(times.count - 1) intervals, and \(Setting.guidance) has "
                     + "\(scales.count) scales",
                 advice: "give one scale for each interval")
         }
@@ -113,4 +112,9 @@ extension Sampler {
         case .euler, .heun, .heunExact, .stochastic, .dpm: nil
         }
     }
+}
+
+extension [Float] {
+    /// The numbers with commas between them, as options take them.
+    package var commaList: String { map { "\($0)" }.joined(separator: ",") }
 }

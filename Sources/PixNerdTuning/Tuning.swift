@@ -124,7 +124,7 @@ public final class Tuning {
         if let images, firstSeed == settings.seed { keep(candidate, images) }
         let result = TuningRecord.Result(
             settings: candidate, images: count, firstSeed: firstSeed, value: measure?.value ?? .infinity,
-            floor: measure?.floor, deviation: isFinal ? measure.map { deviation($0.resampled) } : nil)
+            floor: measure?.floor, deviation: isFinal ? measure.map { Bootstrap.deviation($0.resampled) ?? 0 } : nil)
         return (result, measure?.resampled ?? [])
     }
 
@@ -143,7 +143,7 @@ public final class Tuning {
         let other = try result(best, count, firstSeed: seed, isFinal: true, isCancelled)
         // Both are resampled alike, so that what their images have in common cancels. One side of a normal distribution
         // has 5 % beyond 1.645 standard deviations.
-        let noise = 1.645 * deviation(zip(own.resampled, other.resampled).map { $0 - $1 })
+        let noise = 1.645 * (Bootstrap.deviation(zip(own.resampled, other.resampled).map { $0 - $1 }) ?? 0)
         return TuningRecord.Decision(before: own.result, best: other.result, noise: noise)
     }
 
@@ -182,11 +182,4 @@ public final class Tuning {
         (chosen.guidance, chosen.guidanceInterval) = (candidate.guidance, candidate.times)
         return chosen
     }
-}
-
-/// The standard deviation of numbers; 0 for fewer than two.
-private func deviation(_ values: [Double]) -> Double {
-    guard values.count > 1 else { return 0 }
-    let mean = values.reduce(0, +) / Double(values.count)
-    return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count - 1)).squareRoot()
 }

@@ -36,7 +36,7 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     /// The settings in a few words.
     public var description: String {
         let isGuided = guidance.contains { $0 != 1 }
-        let scales = isGuided ? "guidance \(list(guidance)) in \(list(times))" : "no guidance"
+        let scales = isGuided ? "guidance \(guidance.commaList) in \(times.commaList)" : "no guidance"
         return [
             length.map { "length \($0)" } ?? "EMA", scales, sampler.name, "\(steps) steps",
             shift == 1 ? "" : "shift \(shift)",
@@ -75,5 +75,3 @@ public enum TuningOption: Sendable, Equatable {
         return changed
     }
 }
-
-private func list(_ numbers: [Float]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }

@@ -2,7 +2,7 @@ import PixNerdTensors
 
 /// Bootstrap resamples of images, which show how much a measure depends on the choice of images (Efron and Tibshirani,
 /// "An introduction to the bootstrap", 1993).
-struct Bootstrap: Sendable {
+package struct Bootstrap: Sendable {
     /// How often each image counts, for each resample.
     let counts: [[Int]]
 
@@ -19,10 +19,15 @@ struct Bootstrap: Sendable {
     ///
     /// Percentiles would be biased: resamples repeat images, which increases distances, away from the value itself.
     static func interval(around value: Double, _ resampled: [Double]) -> ClosedRange<Double>? {
+        deviation(resampled).flatMap { interval(around: value, deviation: $0) }
+    }
+
+    /// Standard deviation of resampled values; nil for fewer than two.
+    package static func deviation(_ resampled: [Double]) -> Double? {
         guard resampled.count > 1 else { return nil }
         let mean = resampled.reduce(0, +) / Double(resampled.count)
         let squares = resampled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        return interval(around: value, deviation: (squares / Double(resampled.count - 1)).squareRoot())
+        return (squares / Double(resampled.count - 1)).squareRoot()
     }
 
     /// 95 % interval of a normal distribution with a given standard deviation.
