@@ -45,22 +45,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     @Argument(help: "Generated images, or their statistics.")
     var generated: String
 
-    @Option(
-        help: """
-            Weights of the network whose features are compared: the .pth of Inception-v3 that pytorch-fid and \
-            torch-fidelity publish, or DINOv2.
-            """)
-    var weights: String?
-
-    @Option(help: "Network of --weights: inception or dinov2.")
-    var features = FeatureNetwork.inception
-
-    @Option(
-        help: """
-            Resizing to Inception's 299 x 299. torch-fidelity: as TensorFlow 1 and the ADM evaluation, which most \
-            papers report. pytorch-fid: as PyTorch.
-            """)
-    var backend = InceptionInput.torchFidelity
+    @OptionGroup var network: FeatureNetworkOptions
 
     @Option(
         help: "Size to measure images at: HEIGHTxWIDTH, or one number for both (default: that of the generated images)."
@@ -135,18 +120,18 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         _ extractor: (any FeatureExtractor)?, _ communicator: Communicator
     ) throws -> Evaluation {
         for (option, path) in outputs {
-            guard weights != nil else {
+            guard network.weights != nil else {
                 throw CommandError("\(path) needs features to compute statistics of; give --weights of a network.")
             }
             try expectOutput(option, path, ending: "npz", overwrites: overwrite)
         }
         try expectApart(
             outputs.map { (setting: ErrorText($0.option), path: $0.path) },
-            from: [real, generated, weights].compactMap { $0 })
+            from: [real, generated, network.weights].compactMap { $0 })
         return try Evaluation(
             real: EvaluationSource(path: real, limit: limit),
             generated: EvaluationSource(path: generated, limit: limit),
-            extractor: extractor, weights: weights, communicator: communicator, settings: settings())
+            extractor: extractor, weights: network.weights, communicator: communicator, settings: settings())
     }
 
     /// The options that name a file to write, with the file.
@@ -201,12 +186,12 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     }
 
     private func openExtractor() throws -> (any FeatureExtractor)? {
-        guard let weights else {
-            guard features == .inception else {
-                throw CommandError("--features \(features.rawValue) needs the network's --weights.")
+        guard let weights = network.weights else {
+            guard network.features == .inception else {
+                throw CommandError("--features \(network.features.rawValue) needs the network's --weights.")
             }
             return nil
         }
-        return try features.extractor(path: weights, input: backend)
+        return try network.features.extractor(path: weights, input: network.backend)
     }
 }

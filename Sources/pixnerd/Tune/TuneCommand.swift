@@ -63,14 +63,7 @@ struct TuneCommand: ParsableCommand {
     @Option(help: "swd (sliced Wasserstein), spectrum, fid or sfid; the last two need --weights.")
     var measure: TuningMeasure?
 
-    @Option(help: "Weights of the network whose features are compared, as for pixnerd evaluate.")
-    var weights: String?
-
-    @Option(help: "Network of --weights: inception or dinov2.")
-    var features = FeatureNetwork.inception
-
-    @Option(help: "Resizing to Inception's 299 x 299: torch-fidelity or pytorch-fid.")
-    var backend = InceptionInput.torchFidelity
+    @OptionGroup var network: FeatureNetworkOptions
 
     @Option(help: "Images of the last round and of the final comparison.")
     var samples = 512
@@ -151,10 +144,10 @@ struct TuneCommand: ParsableCommand {
         }
         if let shift { settings.shifts = try Self.numbers("--shift", shift, in: 1e-3...1e3).map(\.float) }
         (settings.reference, settings.weights, settings.network, settings.input) = (
-            reference, weights, features, backend
+            reference, network.weights, network.features, network.backend
         )
         if let measure { settings.measure = measure }
-        guard weights == nil || settings.measure.needsFeatures else {
+        guard network.weights == nil || settings.measure.needsFeatures else {
             throw ValidationError("--weights is for --measure fid or sfid; name one of them, or leave --weights out.")
         }
         (settings.images, settings.seed, settings.batch) = (samples, seed, batch)
