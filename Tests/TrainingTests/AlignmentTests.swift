@@ -91,10 +91,8 @@ import Testing
                 configuration.training.gradientClip = 0.5
                 configuration.training.recompute = true
             }
-            let whole = try runs.train("whole", change).run
-            #expect(try !runs.train("stopped", stopAfter: step, change).isFinished)
-            let resumed = try runs.train("stopped", resume: true, change)
-            #expect(resumed.isFinished && resumed.log == [])
+            let (whole, resumed) = try runs.wholeAndResumed(stopAfter: step, change)
+            #expect(resumed.log == [])
             expectSame(try runs.files(whole), try runs.files(resumed.run))
             #expect(try runs.metrics(whole).map(\.align) == runs.metrics(resumed.run).map(\.align))
         }

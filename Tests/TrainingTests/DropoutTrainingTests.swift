@@ -13,10 +13,8 @@ import Testing
 
     @Test func aStoppedRunResumesToTheBit() throws {
         try TinyRuns.with { runs in
-            let whole = try runs.train("whole", change).run
-            #expect(try !runs.train("stopped", stopAfter: 2, change).isFinished)
-            let resumed = try runs.train("stopped", resume: true, change)
-            #expect(resumed.isFinished && resumed.log == [])
+            let (whole, resumed) = try runs.wholeAndResumed(stopAfter: 2, change)
+            #expect(resumed.log == [])
             expectSame(try runs.files(whole), try runs.files(resumed.run))
             let without = try runs.train("without") {
                 change(&$0)

@@ -37,10 +37,7 @@ import Testing
                 Self.changes[name]!(&configuration)
                 configuration.training.accumulate = 2
             }
-            let whole = try runs.train("whole", change).run
-            try runs.train("stopped", stopAfter: 4, change)
-            let resumed = try runs.train("stopped", resume: true, change)
-            #expect(resumed.isFinished)
+            let (whole, resumed) = try runs.wholeAndResumed(stopAfter: 4, change)
             expectSame(try runs.files(whole), try runs.files(resumed.run))
             #expect(try runs.metrics(whole).allSatisfy { $0.loss.isFinite })
         }

@@ -84,6 +84,17 @@ struct TinyRuns {
             log: handler.entries.map { "\($0.level): \($0.message)" })
     }
 
+    /// A run that went through, and one with the same configuration that was stopped after a step and resumed.
+    func wholeAndResumed(
+        stopAfter step: Int, _ change: (inout Configuration) -> Void, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> (whole: RunDirectory, resumed: Outcome) {
+        let whole = try train("whole", change).run
+        #expect(try !train("stopped", stopAfter: step, change).isFinished, sourceLocation: sourceLocation)
+        let resumed = try train("stopped", resume: true, change)
+        #expect(resumed.isFinished, sourceLocation: sourceLocation)
+        return (whole, resumed)
+    }
+
     /// Contents of a checkpoint's files, by name.
     func files(_ run: RunDirectory, step: Int = 6) throws -> [String: Data] {
         var files: [String: Data] = [:]

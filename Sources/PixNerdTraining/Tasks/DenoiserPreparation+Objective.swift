@@ -62,38 +62,27 @@ extension Configuration {
     ///   - blocks: number of transformer blocks.
     /// - Throws: `PixNerdError` naming the key.
     func checkObjective(patchValues: Int, blocks: Int) throws {
-        func refuse(_ key: String, _ found: String, advice: ErrorText) -> PixNerdError {
-            PixNerdError(.mismatch, "\(key)", found: "\(found)", advice: advice)
-        }
-        if training.target == .asymmetric {
-            guard training.noiseRank <= patchValues else {
-                throw refuse(
-                    "training.noise_rank", "is \(training.noiseRank), and a patch has \(patchValues) values",
-                    advice: "set it to at most \(patchValues)")
-            }
-            guard training.fieldSizes.isEmpty else {
-                throw refuse(
-                    "training.field_sizes", "is set, but the subspace of an asymmetric target has one density",
-                    advice: "remove it, or set training.target to picture")
-            }
-        }
-        if training.frequencyWeight > 0 {
-            guard space == .pixel else {
-                throw refuse(
-                    "training.frequency_weight", "is set, but latents have no colours to weigh",
-                    advice: "remove it, or set space to pixel")
-            }
-            guard training.fieldSizes.isEmpty else {
-                throw refuse(
-                    "training.frequency_weight", "is set, but with training.field_sizes only some pixels are decoded",
-                    advice: "remove one of them")
-            }
-        }
-        if dispersive.weight > 0, !(1...blocks).contains(dispersive.layer) {
-            throw refuse(
-                "dispersive.layer", "is \(dispersive.layer), and the model has \(blocks) transformer blocks",
-                advice: "set it to at most \(blocks)")
-        }
+        let (isAsymmetric, hasFields) = (training.target == .asymmetric, !training.fieldSizes.isEmpty)
+        let weighsFrequency = training.frequencyWeight > 0
+        try Self.expectNone([
+            Clash(
+                isAsymmetric && training.noiseRank > patchValues, "training.noise_rank",
+                "is \(training.noiseRank), and a patch has \(patchValues) values", "set it to at most \(patchValues)"),
+            Clash(
+                isAsymmetric && hasFields, "training.field_sizes",
+                "is set, but the subspace of an asymmetric target has one density",
+                "remove it, or set training.target to picture"),
+            Clash(
+                weighsFrequency && space == .latent, "training.frequency_weight",
+                "is set, but latents have no colours to weigh", "remove it, or set space to pixel"),
+            Clash(
+                weighsFrequency && hasFields, "training.frequency_weight",
+                "is set, but with training.field_sizes only some pixels are decoded", "remove one of them"),
+            Clash(
+                dispersive.weight > 0 && !(1...blocks).contains(dispersive.layer), "dispersive.layer",
+                "is \(dispersive.layer), and the model has \(blocks) transformer blocks",
+                "set it to at most \(blocks)"),
+        ])
     }
 
     /// Has the model told of its augmentation.
@@ -101,15 +90,35 @@ extension Configuration {
     /// - Throws: `PixNerdError` if it cannot be told, or the images cannot be transformed.
     mutating func addAugmentation() throws {
         guard data.augment > 0 else { return }
-        let obstacles: [(Bool, String, ErrorText)] = [
-            (data.flip, "data.flip is set, which mirrors images without telling the model", "remove data.flip"),
-            (space == .latent, "space is latent, and only pixels are transformed", "set space to pixel"),
-            (repa.isOn, "tokens are aligned with features of images as they are", "remove the repa section"),
-        ]
-        if let (_, reason, advice) = obstacles.first(where: { $0.0 }) {
-            throw PixNerdError(.mismatch, "data.augment", found: "is set, but \(reason)", advice: advice)
-        }
+        try Self.expectNone([
+            Clash(
+                data.flip, "data.augment",
+                "is set, but data.flip is set, which mirrors images without telling the model",
+                "remove data.flip"),
+            Clash(
+                space == .latent, "data.augment", "is set, but space is latent, and only pixels are transformed",
+                "set space to pixel"),
+            Clash(
+                repa.isOn, "data.augment", "is set, but tokens are aligned with features of images as they are",
+                "remove the repa section"),
+        ])
         model.numbers.append(.augmentation)
+    }
+
+    /// A combination of keys that cannot be trained.
+    private struct Clash {
+        /// Whether the configuration has it.
+        let isThere: Bool
+        let error: PixNerdError
+
+        init(_ isThere: Bool, _ key: ErrorText, _ found: ErrorText, _ advice: ErrorText) {
+            self.isThere = isThere
+            error = PixNerdError(.mismatch, key, found: found, advice: advice)
+        }
+    }
+
+    private static func expectNone(_ clashes: [Clash]) throws {
+        if let clash = clashes.first(where: \.isThere) { throw clash.error }
     }
 
     /// What the literature says against a combination of keys, one sentence each.
