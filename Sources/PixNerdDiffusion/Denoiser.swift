@@ -55,6 +55,9 @@ public protocol AlignableDenoiser: Denoiser {
 
 /// A denoiser that keeps the token grid of training and decodes each patch at more or fewer pixels.
 public protocol FieldResampledDenoiser: AlignableDenoiser {
+    /// The pixels around a patch of some size in pixels that its field decodes, too.
+    func margin(ofPatch height: Int, _ width: Int) -> PatchMargin
+
     /// This denoiser for a part of each patch's pixels of one batch, as in training.
     ///
     /// - Parameters:

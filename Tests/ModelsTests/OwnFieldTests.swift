@@ -10,11 +10,13 @@ import Testing
 /// Fields that read other things than the published ones, and transformers that are told their density.
 @Suite struct OwnFieldTests {
     private func architecture(
-        _ positions: DenoiserOptions.FieldPositions = .centers, neighbors: Bool = true, told: Bool = true
+        _ positions: DenoiserOptions.FieldPositions = .centers, neighbors: Bool = true, overlap: Int = 0,
+        told: Bool = true
     ) throws -> PixNerdArchitecture {
         try PixNerdArchitecture(
             hiddenSize: 16, heads: 2, blocks: 3, conditionedBlocks: 2, patchSize: 4, fieldWidth: 8,
-            fieldPositions: positions, fieldNeighbors: neighbors, classes: 3, numbers: told ? [.density] : [])
+            fieldPositions: positions, fieldNeighbors: neighbors, fieldOverlap: overlap, classes: 3,
+            numbers: told ? [.density] : [])
     }
 
     /// A model whose parts that begin at zero have weights, too.
@@ -33,10 +35,12 @@ import Testing
         Tensor.normal(shape) { RandomStream(seed: 3, purpose: .test, index: $0) }
     }
 
-    @Test(arguments: DenoiserOptions.FieldPositions.allCases, [false, true])
-    func sizesAreReadOffTheTensors(positions: DenoiserOptions.FieldPositions, neighbors: Bool) throws {
+    @Test(arguments: [(DenoiserOptions.FieldPositions.corners, 0), (.centers, 0), (.centers, 2)], [false, true])
+    func sizesAreReadOffTheTensors(
+        fields: (positions: DenoiserOptions.FieldPositions, overlap: Int), neighbors: Bool
+    ) throws {
         try withTemporaryDirectory { directory in
-            let architecture = try architecture(positions, neighbors: neighbors)
+            let architecture = try architecture(fields.positions, neighbors: neighbors, overlap: fields.overlap)
             let model = model(architecture)
             #expect(model.parameterCount == architecture.parameterCount)
             let path = "\(directory)/model.safetensors"
@@ -65,6 +69,24 @@ import Testing
         let whole = pixels(route.velocity(x, times: times, condition: condition))
         #expect(part.shape == [2, 3, 16, 16])
         expectClose(part, whole, .network)
+    }
+
+    /// Each field decodes the pixels around its patch, too, and the image is their blend.
+    @Test func overlappingFieldsAreBlended() throws {
+        let model = model(try architecture(neighbors: true, overlap: 1, told: false))
+        let x = noise([2, 3, 24, 36])
+        let (route, times, condition) = (
+            FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], ClassCondition([1, 0])
+        )
+        let margin = route.margin(ofPatch: 6, 9)
+        #expect(margin == PatchMargin(rows: 1, columns: 2))
+        let all = PatchPixels(ofPatch: 6, 9, margin: margin)
+        let decoded = route.decoding(all, of: x, times: times).velocity(all(x), times: times, condition: condition)
+        #expect(decoded.shape == [2, 3, 32, 52])
+        let grid = PatchGrid(shape: x.shape, rows: 4, columns: 4)
+        let blended = blendedPatches(
+            PatchGrid(shape: decoded.shape, rows: 4, columns: 4).pixels(decoded), grid: grid, margin: margin)
+        expectClose(route.velocity(x, times: times, condition: condition), blended, .network)
     }
 
     /// The size of training is seen as it is, by either route.

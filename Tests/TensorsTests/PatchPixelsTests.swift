@@ -48,4 +48,24 @@ import Testing
             #expect(positions[place * 64..<(place + 1) * 64] == all[source * 64..<(source + 1) * 64])
         }
     }
+
+    /// Pixels around a patch are those of its neighbours, and beyond the image those mirrored at its edge.
+    @Test func marginsReachIntoTheNeighbors() {
+        let image = Tensor((0..<6).map(Float.init), shape: [1, 1, 1, 6])
+        let all = PatchPixels(ofPatch: 1, 3, margin: PatchMargin(rows: 0, columns: 2))
+        #expect(all.isPart)
+        #expect(all(image).values == [1, 0, 0, 1, 2, 3, 4, 1, 2, 3, 4, 5, 5, 4])
+        var stream = RandomStream(seed: 1, purpose: .fieldSize)
+        let some = PatchPixels(ofPatch: 1, 3, margin: PatchMargin(rows: 0, columns: 2), atMost: 3, &stream)
+        #expect(some.columns.count == 3 && some.columns.allSatisfy { (-2..<5).contains($0) })
+        let features = centeredFieldPositions(
+            height: 1, width: 3, frequencies: 4, margin: PatchMargin(rows: 0, columns: 2), reach: 0.6)
+        #expect(features.shape == [7, 16])
+        let (values, positions) = (features.values, some.positions(of: features).values)
+        for (place, column) in some.columns.enumerated() {
+            #expect(positions[place * 16..<(place + 1) * 16] == values[(column + 2) * 16..<(column + 3) * 16])
+        }
+        // The middle of the patch is the middle of the square, where cos(pi x) is 0.
+        #expect(abs(values[3 * 16 + 4]) < 1e-6)
+    }
 }

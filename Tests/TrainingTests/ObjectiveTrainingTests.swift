@@ -28,6 +28,10 @@ import Testing
             $0.model.isToldDensity = true
             ($0.model.fieldPositions, $0.model.fieldNeighbors) = (.centers, true)
         },
+        "overlap": {
+            $0.training.fieldSizes = [24, 32]
+            ($0.model.fieldPositions, $0.model.fieldOverlap) = (.centers, 1)
+        },
     ]
 
     @Test(arguments: changes.keys.sorted())
@@ -89,6 +93,18 @@ import Testing
             refuse(["training.field_sizes", "asymmetric", "picture"]) {
                 $0.training.target = .asymmetric
                 $0.training.fieldSizes = [24]
+            }
+            refuse(["training.frequency_weight", "model.field_overlap"]) {
+                $0.training.frequencyWeight = 1
+                ($0.model.fieldPositions, $0.model.fieldOverlap) = (.centers, 1)
+            }
+            refuse(["model.field_overlap", "asymmetric"]) {
+                Self.changes["asymmetric"]!(&$0)
+                ($0.model.fieldPositions, $0.model.fieldOverlap) = (.centers, 1)
+            }
+            refuse(["field_overlap is 1", "field_positions is corners"]) { $0.model.fieldOverlap = 1 }
+            refuse(["field_overlap is 3", "at most 2"]) {
+                ($0.model.fieldPositions, $0.model.fieldOverlap) = (.centers, 3)
             }
             refuse(["training.frequency_weight", "training.field_sizes"]) {
                 $0.training.frequencyWeight = 1

@@ -9,6 +9,9 @@ protocol FieldModel: AlignableDenoiser {
     /// Position features of the pixels of a patch, [height * width, E].
     func positions(ofPatch height: Int, _ width: Int) -> Tensor
 
+    /// The pixels around a patch of some density that its field decodes, too.
+    func margin(ofPatch height: Int, _ width: Int) -> PatchMargin
+
     /// What the field reads of each pixel of noisy images [B, C, H, W]: [B, I, H, W].
     func fieldInput(_ x: Tensor) -> Tensor
 
@@ -30,6 +33,7 @@ protocol FieldModel: AlignableDenoiser {
 }
 
 extension FieldModel {
+    func margin(ofPatch height: Int, _ width: Int) -> PatchMargin { .none }
     func fieldInput(_ x: Tensor) -> Tensor { x }
     var isToldDensity: Bool { false }
 
@@ -90,6 +94,8 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
         model.velocity(views(x, times), condition: condition, tokensAfter: blocks)
     }
+
+    func margin(ofPatch height: Int, _ width: Int) -> PatchMargin { model.margin(ofPatch: height, width) }
 
     func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser {
         PartialField(

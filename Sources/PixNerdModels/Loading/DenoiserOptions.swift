@@ -40,6 +40,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var fieldPositions = FieldPositions.corners
     /// Whether the field reads the eight pixels around each one, too.
     public var fieldNeighbors = false
+    /// Number of pixels around a patch of the training size that its field decodes, too.
+    public var fieldOverlap = 0
     /// Dropout in training, in the transformer blocks of the middle half. It is no part of the architecture.
     public var dropout: Float = 0
     /// Number of classes; 0 for as many as the folder has.

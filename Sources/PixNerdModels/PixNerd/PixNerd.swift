@@ -53,8 +53,17 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         switch architecture.fieldPositions {
         case .corners: fieldPositions(height: height, width: width)
         case .centers:
-            centeredFieldPositions(height: height, width: width, frequencies: architecture.fieldFrequencies)
+            centeredFieldPositions(
+                height: height, width: width, frequencies: architecture.fieldFrequencies,
+                margin: margin(ofPatch: height, width),
+                reach: Double(architecture.fieldOverlap) / Double(architecture.patchSize))
         }
+    }
+
+    func margin(ofPatch height: Int, _ width: Int) -> PatchMargin {
+        PatchMargin(
+            rows: architecture.fieldOverlap * height / architecture.patchSize,
+            columns: architecture.fieldOverlap * width / architecture.patchSize)
     }
 
     func fieldInput(_ x: Tensor) -> Tensor { architecture.fieldNeighbors ? neighborhoods(x) : x }
@@ -108,10 +117,16 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
 
         switch layers.head {
         case .field(let head):
+            let (height, width) = (inputGrid.patchHeight, inputGrid.patchWidth)
+            // Views with positions hold the pixels to decode, those around a patch included.
+            let margin = views.positions == nil ? margin(ofPatch: height, width) : .none
+            let read =
+                margin == .none ? views.read : PatchPixels(ofPatch: height, width, margin: margin)(views.read)
             let pixels = head(
-                inputGrid.pixels(views.read), tokens: siluOfSum(condition: time, tokens),
-                positions: views.positions ?? positions(ofPatch: inputGrid.patchHeight, inputGrid.patchWidth))
-            return inputGrid.with(channels: channels).image(fromPixels: pixels)
+                PatchGrid(shape: read.shape, rows: grid.rows, columns: grid.columns).pixels(read),
+                tokens: siluOfSum(condition: time, tokens),
+                positions: views.positions ?? positions(ofPatch: height, width))
+            return blendedPatches(pixels, grid: inputGrid.with(channels: channels), margin: margin)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: condition))
         }

@@ -19,7 +19,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
             head == .field ? "hidden_size_x \(fieldWidth), nerf_mlpratio \(fieldRatio)" : "linear head"
         let fields =
             (fieldPositions == .corners ? "" : ", field_positions \(fieldPositions.rawValue)")
-            + (fieldNeighbors ? ", field_neighbors" : "")
+            + (fieldNeighbors ? ", field_neighbors" : "") + (fieldOverlap > 0 ? ", field_overlap \(fieldOverlap)" : "")
         return [
             "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
                 + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",

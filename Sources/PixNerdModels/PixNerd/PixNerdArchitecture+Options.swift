@@ -39,8 +39,8 @@ extension PixNerdArchitecture {
             hiddenSize: options.hiddenSize, heads: options.heads, blocks: options.blocks,
             conditionedBlocks: options.conditionedBlocks, patchSize: options.patchSize, channels: channels,
             head: options.head, fieldWidth: options.fieldWidth, fieldRatio: options.fieldRatio,
-            fieldPositions: options.fieldPositions, fieldNeighbors: options.fieldNeighbors, classes: options.classes,
-            numbers: options.numbers)
+            fieldPositions: options.fieldPositions, fieldNeighbors: options.fieldNeighbors,
+            fieldOverlap: options.fieldOverlap, classes: options.classes, numbers: options.numbers)
     }
 
     /// A published size, with patches of 16 pixels.

@@ -18,6 +18,7 @@ extension PixNerdArchitecture: Codable {
             fieldPositions: values.decodeIfPresent(DenoiserOptions.FieldPositions.self, forKey: .fieldPositions)
                 ?? .corners,
             fieldNeighbors: values.decodeIfPresent(Bool.self, forKey: .fieldNeighbors) ?? false,
+            fieldOverlap: values.decodeIfPresent(Int.self, forKey: .fieldOverlap) ?? 0,
             classes: size(.classes),
             numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [])
     }
@@ -34,13 +35,26 @@ extension PixNerdArchitecture: Codable {
         if head != .field { try values.encode(head, forKey: .head) }
         if fieldPositions != .corners { try values.encode(fieldPositions, forKey: .fieldPositions) }
         if fieldNeighbors { try values.encode(fieldNeighbors, forKey: .fieldNeighbors) }
+        if fieldOverlap > 0 { try values.encode(fieldOverlap, forKey: .fieldOverlap) }
         if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
     }
 
-    /// Name of the field's first layer. Models with other positions than the published ones have another name, so that
-    /// programs that do not know them refuse them.
-    static func fieldEmbedder(_ positions: DenoiserOptions.FieldPositions) -> String {
-        positions == .corners ? "x_embedder.embedder.0" : "x_embedder.centered.0"
+    /// Name of the field's first layer. Models with other positions than the published ones, or with fields that
+    /// overlap, have another name, so that programs that do not know them refuse them.
+    static func fieldEmbedder(_ positions: DenoiserOptions.FieldPositions, overlap: Int = 0) -> String {
+        positions == .corners
+            ? "x_embedder.embedder.0" : overlap == 0 ? "x_embedder.centered.0" : "x_embedder.overlap_\(overlap).0"
+    }
+
+    /// Position features and overlap of the fields of a checkpoint whose patches have side `patch`, by the name of the
+    /// first layer.
+    private static func fields(
+        _ source: any TensorSource, patch: Int
+    ) -> (positions: DenoiserOptions.FieldPositions, overlap: Int) {
+        let overlap = (0...patch / 2).first {
+            source.shape(of: fieldEmbedder(.centers, overlap: $0) + ".weight") != nil
+        }
+        return overlap.map { (.centers, $0) } ?? (.corners, 0)
     }
 
     /// Infers the sizes from the names and shapes of a checkpoint's tensors, without a configuration.
@@ -72,19 +86,19 @@ extension PixNerdArchitecture: Codable {
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
-        let isCentered = source.shape(of: Self.fieldEmbedder(.centers) + ".weight") != nil
-        let fieldPositions = isCentered ? DenoiserOptions.FieldPositions.centers : .corners
-        let embedder = try shape(Self.fieldEmbedder(fieldPositions) + ".weight", 2)
+        let (_, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
+        let (fieldPositions, overlap) = Self.fields(source, patch: patch)
+        let embedder = try shape(Self.fieldEmbedder(fieldPositions, overlap: overlap) + ".weight", 2)
         let fieldWidth = embedder[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
-        let (_, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
+        let frequencies = (fieldPositions == .centers ? min(8, patch) : 8) + 2 * overlap
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
             fieldRatio: generated / 2 / fieldWidth / fieldWidth, fieldPositions: fieldPositions,
             // A damaged file may have fewer columns than the positions take; loading then reports its shape.
-            fieldNeighbors: embedder[1] >= 9 * channels + (isCentered ? min(8, patch) * min(8, patch) : 64),
+            fieldNeighbors: embedder[1] >= 9 * channels + frequencies * frequencies, fieldOverlap: overlap,
             classes: classes,
             numbers: [ModelNumber](readFrom: source))
     }

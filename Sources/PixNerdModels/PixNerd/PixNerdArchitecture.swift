@@ -24,6 +24,9 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var fieldPositions: DenoiserOptions.FieldPositions
     /// Whether the field reads the eight pixels around each one, too; false with a linear head.
     public var fieldNeighbors: Bool
+    /// Number of pixels around a patch of the training size that its field decodes, too, so that neighbouring fields
+    /// overlap; 0 with a linear head.
+    public var fieldOverlap: Int
     public var classes: Int
     /// What the model is told besides time and class, in the order of `ModelNumber`.
     public var numbers: [ModelNumber]
@@ -40,6 +43,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case fieldRatio = "nerf_mlpratio"
         case fieldPositions = "field_positions"
         case fieldNeighbors = "field_neighbors"
+        case fieldOverlap = "field_overlap"
         case classes = "num_classes"
         case numbers = "told"
     }
@@ -50,13 +54,15 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///   - fieldRatio: Inner width of a field block relative to `fieldWidth`; ignored with a linear head.
     ///   - fieldPositions: Position features of the field's pixels; ignored with a linear head.
     ///   - fieldNeighbors: Whether the field reads the pixels around each one; ignored with a linear head.
+    ///   - fieldOverlap: Number of pixels around a patch of the training size that its field decodes, too, at most half
+    ///     the patch; needs `centers`. Ignored with a linear head.
     ///   - numbers: What the model is told besides time and class.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
-        fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, classes: Int = 1000,
-        numbers: [ModelNumber] = []
+        fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, fieldOverlap: Int = 0,
+        classes: Int = 1000, numbers: [ModelNumber] = []
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -69,6 +75,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.fieldRatio = head == .field ? fieldRatio : 0
         self.fieldPositions = head == .field ? fieldPositions : .corners
         self.fieldNeighbors = head == .field && fieldNeighbors
+        self.fieldOverlap = head == .field ? fieldOverlap : 0
         self.classes = classes
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
         try validate()
@@ -90,6 +97,12 @@ public struct PixNerdArchitecture: Sendable, Equatable {
                 .invalidValue, "hidden_size \(hiddenSize) / num_groups \(heads)",
                 found: "is not a multiple of 4, which rotary positions need for pairs along two axes")
         }
+        try require("field_overlap", fieldOverlap, in: 0...patchSize / 2)
+        guard fieldOverlap == 0 || fieldPositions == .centers else {
+            throw PixNerdError(
+                .invalidValue, "field_overlap", found: "is \(fieldOverlap), and field_positions is corners",
+                expected: "field_positions centers, which tell the pixels around a patch from those inside")
+        }
         guard head == .linear || conditionedBlocks < blocks else {
             throw PixNerdError(
                 .invalidValue, "num_cond_blocks", found: "is \(conditionedBlocks)",
@@ -101,7 +114,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
 
     /// Number of frequencies of the position features along each axis.
-    var fieldFrequencies: Int { fieldPositions == .corners ? 8 : min(8, patchSize) }
+    var fieldFrequencies: Int { fieldPositions == .corners ? 8 : min(8, patchSize) + 2 * fieldOverlap }
     /// Number of values that the field reads of a pixel, without its position.
     var fieldReads: Int { channels * (fieldNeighbors ? 9 : 1) }
     /// Number of values that the field's first layer reads.
@@ -143,9 +156,11 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         switch head {
         case .field:
             let fieldWidth = checked(fieldWidth)
+            let side = checked(patchSize) + 2 * checked(fieldOverlap)
+            let decoded = side * side
             let generated = 2 * fieldWidth * fieldWidth * checked(fieldRatio)
-            let fieldBlock = tokens * (hiddenSize * generated + pixels * generated)
-            let ends = tokens * pixels * fieldWidth * (checked(fieldInputs) + channels)
+            let fieldBlock = tokens * (hiddenSize * generated + decoded * generated)
+            let ends = tokens * decoded * fieldWidth * (checked(fieldInputs) + channels)
             return (transformer + checked(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
             return (transformer + patches + 2 * hiddenSize * hiddenSize).clamped

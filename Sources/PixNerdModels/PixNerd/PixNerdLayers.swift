@@ -21,7 +21,8 @@ struct PixNerdLayers: Sendable {
         let (isField, field) = (architecture.head == .field, architecture.fieldWidth)
         let patchValues = architecture.channels * architecture.patchSize * architecture.patchSize
         let embedding = Initializer.normal(standardDeviation: 0.02)
-        let fieldEmbedder = PixNerdArchitecture.fieldEmbedder(architecture.fieldPositions)
+        let fieldEmbedder = PixNerdArchitecture.fieldEmbedder(
+            architecture.fieldPositions, overlap: architecture.fieldOverlap)
         let pixelEmbedder =
             isField
             ? Linear(root / fieldEmbedder, inputs: architecture.fieldInputs, outputs: field) : nil

@@ -54,6 +54,9 @@ extension Configuration {
         ConfigurationKey(
             "model.field_neighbors", \.model.fieldNeighbors,
             "let the field read the eight pixels around each one, also across the border of its patch"),
+        .count(
+            "model.field_overlap", \.model.fieldOverlap, 0...SizeLimits.patch / 2,
+            "pixels around a patch that its field decodes, too; there, neighbouring fields are blended"),
         ConfigurationKey(
             "model.told_density", \.model.isToldDensity,
             "tell the model how finely its fields are decoded, and show its transformer averages of finer pixels"),

@@ -63,6 +63,7 @@ extension Configuration {
     /// - Throws: `PixNerdError` naming the key.
     func checkObjective(patchValues: Int, blocks: Int) throws {
         let (isAsymmetric, hasFields) = (training.target == .asymmetric, !training.fieldSizes.isEmpty)
+        let overlaps = model.head == .field && model.fieldOverlap > 0
         let weighsFrequency = training.frequencyWeight > 0
         try Self.expectNone([
             Clash(
@@ -72,6 +73,13 @@ extension Configuration {
                 isAsymmetric && hasFields, "training.field_sizes",
                 "is set, but the subspace of an asymmetric target has one density",
                 "remove it, or set training.target to picture"),
+            Clash(
+                isAsymmetric && overlaps, "model.field_overlap",
+                "is set, but the subspace of an asymmetric target is that of whole patches",
+                "remove it, or set training.target to picture"),
+            Clash(
+                weighsFrequency && overlaps, "training.frequency_weight",
+                "is set, but with model.field_overlap only some pixels are decoded", "remove one of them"),
             Clash(
                 weighsFrequency && space == .latent, "training.frequency_weight",
                 "is set, but latents have no colours to weigh", "remove it, or set space to pixel"),

@@ -107,13 +107,16 @@ extension DenoiserTask {
         return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
     }
 
-    /// Draws the pixels to decode: per patch as many as at the training size, so that finer patches take no more time.
+    /// Draws the pixels to decode: per patch as many as at the training size, so that finer patches and fields that
+    /// overlap take no more time.
     private func decodedPixels(_ shape: [Int], _ route: any FieldResampledDenoiser, _ stream: inout RandomStream)
         -> PatchPixels
     {
         // Number of patches along a side.
         let grid = route.sizeMultiple
+        let (height, width) = (shape[2] / grid, shape[3] / grid)
         return PatchPixels(
-            ofPatch: shape[2] / grid, shape[3] / grid, atMost: preparation.architecture.patchSize, &stream)
+            ofPatch: height, width, margin: route.margin(ofPatch: height, width),
+            atMost: preparation.architecture.patchSize, &stream)
     }
 }

@@ -60,7 +60,7 @@ struct TuneCommand: ParsableCommand {
     @Option(help: "Folder, shards or .npz of real images, best held-out ones (default: the run's training images).")
     var reference: String?
 
-    @Option(help: "swd (sliced Wasserstein), spectrum, fid or sfid; the last two need --weights.")
+    @Option(help: "swd (sliced Wasserstein), spectrum, fid or sfid; the last two need --weights (default: swd).")
     var measure: TuningMeasure?
 
     @OptionGroup var network: FeatureNetworkOptions

@@ -21,10 +21,22 @@ public func fieldPositions(height: Int, width: Int, frequencies: Int = 8) -> Ten
 /// position at every density. At a density of `frequencies` pixels these are the cosines of the discrete cosine
 /// transform; none of them varies faster than the pixels of training can show, so that between them the field is smooth.
 ///
-/// - Returns: [height * width, frequencies * frequencies].
-public func centeredFieldPositions(height: Int, width: Int, frequencies: Int) -> Tensor {
-    func places(_ count: Int) -> [Double] { (0..<count).map { (Double($0) + 0.5) / Double(count) } }
-    return cosineFeatures(down: places(height), across: places(width), bands: (0..<frequencies).map(Float.init))
+/// With a margin the square reaches `reach` patches beyond the patch on each side, so that every pixel of it has a
+/// position of its own.
+///
+/// - Parameters:
+///   - margin: number of pixels around the patch that have features, too.
+///   - reach: how far the square reaches beyond the patch, relative to its side.
+/// - Returns: [(height + 2 margin.rows) * (width + 2 margin.columns), frequencies * frequencies].
+public func centeredFieldPositions(
+    height: Int, width: Int, frequencies: Int, margin: PatchMargin = .none, reach: Double = 0
+) -> Tensor {
+    func places(_ count: Int, _ margin: Int) -> [Double] {
+        (-margin..<count + margin).map { ((Double($0) + 0.5) / Double(count) + reach) / (1 + 2 * reach) }
+    }
+    return cosineFeatures(
+        down: places(height, margin.rows), across: places(width, margin.columns),
+        bands: (0..<frequencies).map(Float.init))
 }
 
 /// Products of cosines of the positions along both axes, [down * across, bands * bands].
