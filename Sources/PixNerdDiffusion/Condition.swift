@@ -27,6 +27,14 @@ extension Condition {
         }
         return condition
     }
+
+    /// This condition as one of a kind without numbers, to be joined to others of that kind.
+    ///
+    /// - Precondition: it comes without numbers, which those that it is joined to lack.
+    func expectPlain<Kind: Condition>(_ kind: Kind.Type) -> Kind {
+        precondition(numbers.kinds.isEmpty, "\(kind): the numbers \(numbers.kinds) of a joined condition would be lost")
+        return expect(kind, by: "\(kind)")
+    }
 }
 
 /// Class labels as a condition.
@@ -46,6 +54,6 @@ public struct ClassCondition: Condition, Equatable {
     public func rows(_ range: Range<Int>) -> ClassCondition { ClassCondition(Array(labels[range])) }
 
     public func joined(with other: any Condition) -> ClassCondition {
-        ClassCondition(labels + other.expect(ClassCondition.self, by: "ClassCondition").labels)
+        ClassCondition(labels + other.expectPlain(ClassCondition.self).labels)
     }
 }

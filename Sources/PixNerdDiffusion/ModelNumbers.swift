@@ -63,6 +63,13 @@ public struct ModelNumbers: Sendable, Hashable {
         return all
     }
 
+    /// The numbers of some kinds only.
+    func only(_ kinds: [ModelNumber]) -> ModelNumbers {
+        var part = self
+        part.values = values.filter { kinds.contains($0.key) }
+        return part
+    }
+
     /// These numbers and those of another value for the same images, which replace numbers of the same kind.
     func merged(with other: ModelNumbers) -> ModelNumbers {
         var all = self
@@ -120,5 +127,19 @@ extension Condition {
     /// This condition with numbers, which join those that it has already.
     public func telling(_ numbers: ModelNumbers) -> NumberedCondition {
         NumberedCondition(base: withoutNumbers, numbers: self.numbers.merged(with: numbers))
+    }
+
+    /// This condition with those of its numbers that are of some kinds.
+    package func telling(only kinds: [ModelNumber]) -> NumberedCondition {
+        NumberedCondition(base: withoutNumbers, numbers: numbers.only(kinds))
+    }
+
+    /// The entries of some of the images, in any order.
+    ///
+    /// - Precondition: there is at least one.
+    func rows(at places: [Int]) -> any Condition {
+        precondition(!places.isEmpty, "Condition: no rows")
+        func row(_ place: Int) -> any Condition { rows(place..<place + 1) }
+        return places.dropFirst().reduce(row(places[0])) { $0.joined(with: row($1)) }
     }
 }

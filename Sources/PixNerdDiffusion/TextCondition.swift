@@ -32,6 +32,6 @@ public struct TextCondition: Condition {
     public func rows(_ range: Range<Int>) -> TextCondition { TextCondition(Array(texts[range]), nothing: nothing) }
 
     public func joined(with other: any Condition) -> TextCondition {
-        TextCondition(texts + other.expect(TextCondition.self, by: "TextCondition").texts, nothing: nothing)
+        TextCondition(texts + other.expectPlain(TextCondition.self).texts, nothing: nothing)
     }
 }

@@ -1,11 +1,12 @@
 import Foundation
 import PixNerdCheckpoints
-import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
+
+@testable import PixNerdDiffusion
 
 /// Models that are told numbers besides time and condition, against PyTorch.
 @Suite struct ModelNumbersTests {
@@ -115,5 +116,20 @@ import Testing
         #expect(both.numbers == ModelNumbers(interval: [0.1, 0.2, 0.3, 0.1, 0.2, 0.3], strength: [1, 2, 3, 1, 2, 3]))
         #expect(both.expect(ClassCondition.self, by: "test").labels == [nil, nil, nil, 0, 1, 2])
         #expect(condition.telling(ModelNumbers(strength: [5, 5, 5])).numbers[.strength] == [[5], [5], [5]])
+        let mixed = condition.rows(at: [2, 0])
+        #expect(mixed.numbers == ModelNumbers(interval: [0.3, 0.1], strength: [3, 1]))
+        #expect(mixed.expect(ClassCondition.self, by: "test").labels == [2, 0])
+        #expect(condition.telling(only: [.strength]).numbers == ModelNumbers(strength: [1, 2, 3]))
+        #expect(condition.telling(only: []).numbers.kinds.isEmpty)
+    }
+
+    /// Conditions without numbers cannot take those of others, and do not lose them silently.
+    @Test func numbersAreNotLostWhereConditionsAreJoined() async {
+        await #expect(processExitsWith: .failure) {
+            _ = ClassCondition([0]).joined(with: ClassCondition([1]).telling(ModelNumbers(strength: [2])))
+        }
+        await #expect(processExitsWith: .failure) {
+            _ = ClassCondition([0]).telling(ModelNumbers(strength: [2])).joined(with: ClassCondition([1]))
+        }
     }
 }
