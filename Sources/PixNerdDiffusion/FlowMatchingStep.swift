@@ -14,16 +14,22 @@ public struct TrainingBatch: Sendable {
     public let condition: any Condition
     /// An encoder's features of the images, [B, N, E]; nil if no tokens are aligned with them.
     public let features: Tensor?
+    /// The velocity that a model of few steps should give; nil for that of the path.
+    public let lesson: Lesson?
 
     /// The noisy data, [B, C, H, W].
     public var point: Tensor { FlowPath.point(data: data, noise: noise, times: times) }
 
-    public init(data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil) {
+    public init(
+        data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil,
+        lesson: Lesson? = nil
+    ) {
         self.data = data
         self.noise = noise
         self.times = times
         self.condition = condition
         self.features = features
+        self.lesson = lesson
     }
 }
 

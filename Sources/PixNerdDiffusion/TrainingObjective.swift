@@ -57,6 +57,10 @@ public struct TrainingObjective: Sendable {
 
     /// The error of the velocity that an output of the network means.
     func flow(_ output: Tensor, _ batch: TrainingBatch) -> TrainingLoss {
+        if let lesson = batch.lesson {
+            let part = lesson.loss(prediction.velocity(output, of: batch.point, times: batch.times))
+            return TrainingLoss(mean: part.mean, pictures: PictureLosses(flow: part.pictures))
+        }
         let wanted = prediction.wanted(data: batch.data, noise: batch.noise)
         let weights = batch.times.map { timeWeight($0) }
         guard frequency != nil || prediction.subspace != nil else {
