@@ -9,12 +9,14 @@ import PixNerdTensors
 /// section 4).
 public struct Guidance: Sendable, Equatable {
     /// How the worse velocity enters the guided one.
-    public enum Rule: String, Sendable, CaseIterable {
+    public enum Rule: String, Sendable, CaseIterable, Codable {
         /// worse + scale (better - worse).
         case plain
         /// The plain rule with the worse velocity multiplied, image by image, by the factor that brings it nearest to
         /// the better one (CFG-Zero*, the optimized scale; Fan et al., arXiv 2503.18886).
         case zeroStar = "zero-star"
+        /// The model is told the scale and gives the guided velocity by itself, at all times.
+        case told
     }
 
     /// The scale of each interval; 1 is no guidance.
@@ -32,6 +34,7 @@ public struct Guidance: Sendable, Equatable {
         precondition(
             !scales.isEmpty && times.count == scales.count + 1 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 },
             "Guidance: \(scales.count) scales between the times \(times)")
+        precondition(rule != .told || scales.count == 1, "Guidance: a model is told one scale and not \(scales.count)")
         self.scales = scales
         self.times = times
         self.rule = rule
@@ -43,12 +46,16 @@ public struct Guidance: Sendable, Equatable {
     }
 
     /// The scale at a time: 1 unless the time is strictly between the first and the last bound. The bound between two
-    /// intervals belongs to the later one.
+    /// intervals belongs to the later one. A scale that the model is told acts at all times.
     public func scale(at time: Float) -> Float {
+        guard rule != .told else { return scales[0] }
         guard times[0] < time && time < times[times.count - 1] else { return 1 }
         let begun = times.dropLast().prefix { $0 <= time }.count
         return scales[begun - 1]
     }
+
+    /// Number of model evaluations, those of a guide included, for the guided velocity at a time.
+    public func evaluations(at time: Float) -> Int { rule == .told || scale(at: time) == 1 ? 1 : 2 }
 
     /// The guided velocity.
     ///
@@ -66,6 +73,10 @@ public struct Guidance: Sendable, Equatable {
         let batch = x.shape[0]
         let times = [Float](repeating: time, count: batch)
         let scale = scale(at: time)
+        if rule == .told {
+            let told = condition.telling(ModelNumbers(strength: [Float](repeating: scale, count: batch)))
+            return denoiser.velocity(x, times: times, condition: told)
+        }
         guard scale != 1 else { return denoiser.velocity(x, times: times, condition: condition) }
         if let guide {
             return guided(
@@ -80,7 +91,7 @@ public struct Guidance: Sendable, Equatable {
 
     private func guided(_ better: Tensor, awayFrom worse: Tensor, by scale: Float) -> Tensor {
         switch rule {
-        case .plain: Tensor.combination(1 - scale, worse, scale, better)
+        case .plain, .told: Tensor.combination(1 - scale, worse, scale, better)
         case .zeroStar:
             Tensor.combination(
                 zeroStarFactors(worse, towards: better).map { (1 - scale) * $0 }, worse,

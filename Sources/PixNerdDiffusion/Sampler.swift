@@ -21,6 +21,8 @@ public enum Sampler: Sendable, Equatable, Codable {
     /// corrects each step once the image predicted at its end is known (Zhao et al., arXiv 2302.04867, sections 3.1 and
     /// 3.2).
     case unipc(order: Int)
+    /// Jumps along the mean velocity of each step, which the model gives because it is told the length of the step.
+    case jumps
 }
 
 /// Integrates the velocity from noise to data.
@@ -68,6 +70,13 @@ struct GuidedFlow<Model: Denoiser> {
         guidance.velocity(denoiser, guide: guide, x, time: time, condition: condition)
     }
 
+    /// The mean velocity from a time to a later one, of a model that is told the length of the interval.
+    func meanVelocity(_ x: Tensor, from time: Float, to end: Float) -> Tensor {
+        let lengths = [Float](repeating: end - time, count: condition.count)
+        return guidance.velocity(
+            denoiser, guide: guide, x, time: time, condition: condition.telling(ModelNumbers(interval: lengths)))
+    }
+
     /// The data that a velocity predicts.
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
         denoiser.predicted(velocity, from: x, at: time)
@@ -94,7 +103,7 @@ extension Sampler {
     /// - Parameter times: bounds of the steps, ascending to 1.
     fileprivate func solver(times: [Float]) -> any Solver {
         switch self {
-        case .euler, .heun, .heunExact, .adams, .stochastic: VelocitySolver(self, times: times)
+        case .euler, .heun, .heunExact, .adams, .stochastic, .jumps: VelocitySolver(self, times: times)
         case .dpm: PictureSolver(order: 2, corrects: false, times: times)
         case .unipc(let order): PictureSolver(order: order, corrects: true, times: times)
         }

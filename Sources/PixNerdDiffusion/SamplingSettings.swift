@@ -37,6 +37,23 @@ public struct SamplingSettings: Sendable, Equatable {
         return ((steps == 1 ? [0] : times) + [1]).map { shiftedTime($0, by: shift) }
     }
 
+    /// These settings for a model of few steps: guidance by a scale that it is told, and steps of a length that it is
+    /// told. They stay as they are for a model that is told neither.
+    ///
+    /// A model that is told lengths but no scale is not guided.
+    ///
+    /// - Parameter numbers: what the model is told.
+    public func told(_ numbers: [ModelNumber]) -> SamplingSettings {
+        var settings = self
+        if numbers.contains(.strength) {
+            settings.guidance = Guidance(scales: [guidance.scales[0]], times: [0, 1], rule: .told)
+        } else if numbers.contains(.interval) {
+            settings.guidance = Guidance(scales: [1], times: [0, 1])
+        }
+        if numbers.contains(.interval) { settings.sampler = .jumps }
+        return settings
+    }
+
     /// The times at which the guided velocity is evaluated.
     public var evaluationTimes: [Float] {
         let starts = times.dropLast().dropFirst(zeroSteps)

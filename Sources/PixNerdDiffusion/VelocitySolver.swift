@@ -43,6 +43,8 @@ struct VelocitySolver: Solver {
             return zip(weights, earlier).dropFirst().reduce(
                 Tensor.combination(Float(weights[0]), earlier[0], 0, earlier[0])
             ) { Tensor.combination(1, $0, Float($1.0), $1.1) }
+        case .jumps:
+            return flow.meanVelocity(x, from: now, to: next)
         default:
             return flow.velocity(x, at: now)
         }

@@ -26,6 +26,7 @@ public struct CheckpointSampling: Sendable {
     public let guidanceWarning: ErrorText?
     private let denoiser: any Denoiser
     private let guide: GuideChoice?
+    private let limits: FewStepLimits?
     private let space: any Space
     private let options: SamplingOptions
     private let weights: WeightKind
@@ -57,15 +58,20 @@ public struct CheckpointSampling: Sendable {
                 "\(size.height) x \(size.width) is not a multiple of \(denoiser.sizeMultiple * loaded.reduction): "
                     + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
+        limits = FewStepLimits(loaded.architecture.numbers, largestScale: checkpoint.largestScale, name: path)
+        if let limits { try limits.check(asked) } else { try FewStepLimits.checkOther(options, name: path) }
         settings = try SamplingSettings(
             options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
-            choice: choice, name: path)
+            choice: choice, limits: limits, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
         let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
-        if options.guidance == nil, options.guide == nil, isGuided, let notice = conditions.notice(name: path) {
+        if options.guidance == nil, options.guide == nil, limits == nil, isGuided,
+            let notice = conditions.notice(name: path)
+        {
             notices.append(notice)
         }
-        guidanceWarning = conditions.warning(settings.guidance, hasGuide: options.guide != nil, name: path)
+        guidanceWarning = conditions.warning(
+            settings.guidance, comparesWithNone: options.guide == nil && settings.guidance.rule != .told, name: path)
         let guided = GuidedModel(
             name: path, checkpoint: checkpoint, weights: weights, loaded: loaded, choice: choice, settings: settings)
         guide = try options.guide.map { try GuideChoice($0, for: guided) }
@@ -83,6 +89,9 @@ public struct CheckpointSampling: Sendable {
         reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
     }
+
+    /// The guidance scales that a model may be told; nil for one that is not told, whose guidance compares velocities.
+    package var toldScales: ClosedRange<Float>? { limits?.scales }
 
     /// All warnings, each as one sentence.
     public var warnings: [ErrorText] { [warning, guidanceWarning].compactMap { $0 } }

@@ -82,6 +82,9 @@ struct GuideChoice {
         _ guide: LoadedDenoiser, _ checkpoint: DenoiserCheckpoint, _ guided: GuidedModel
     ) -> ErrorText? {
         let own = guided.loaded
+        if FewStepLimits(guide.architecture.numbers, largestScale: nil, name: "") != nil {
+            return "it is a model of few steps, which guides no other"
+        }
         guard guide.model.channels == own.model.channels else {
             return "it makes data of \(counted(guide.model.channels, "channel")) and not \(own.model.channels)"
         }

@@ -46,9 +46,10 @@ public struct SamplingJob: Sendable {
         self.noise = noise
     }
 
-    /// Number of model evaluations per image, those of the guide included: two for each velocity that guidance changes.
+    /// Number of model evaluations per image, those of the guide included: two for each velocity that guidance changes,
+    /// unless the model is told the scale.
     public var evaluations: Int {
-        settings.evaluationTimes.reduce(0) { $0 + (settings.guidance.scale(at: $1) == 1 ? 1 : 2) }
+        settings.evaluationTimes.reduce(0) { $0 + settings.guidance.evaluations(at: $1) }
     }
 
     /// Samples all images, batch by batch.

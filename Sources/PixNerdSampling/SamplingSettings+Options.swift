@@ -10,10 +10,11 @@ extension SamplingSettings {
     ///   - published: The settings that models of the kind are published with.
     ///   - metadata: The checkpoint's metadata.
     ///   - choice: The route to the size, which shifts the run's own times.
+    ///   - limits: What a model of few steps may be asked for; nil for other models.
     ///   - name: The checkpoint's name in messages.
     init(
         _ options: SamplingOptions, _ metadata: [String: String], published: SamplingSettings, size: PictureSize,
-        choice: SizeChoice, name: String
+        choice: SizeChoice, limits: FewStepLimits?, name: String
     ) throws {
         let steps = options.steps ?? Self.steps(metadata) ?? published.steps
         guard options.zeroSteps >= 0, options.zeroSteps < max(1, steps) else {
@@ -28,7 +29,11 @@ extension SamplingSettings {
                 options, metadata, published: published.guidance, timeShift: choice.timeShift, name: name),
             shift: try Self.shift(options.shift, metadata, published: published.shift, size: size, choice, name: name),
             lastStep: options.lastStep, zeroSteps: options.zeroSteps)
-        if options.guidance == nil, options.guide == nil { self = TrainedConditions(metadata).applied(to: self) }
+        if let limits {
+            self = try limits.applied(to: self, isAsked: options.guidance != nil)
+        } else if options.guidance == nil, options.guide == nil {
+            self = TrainedConditions(metadata).applied(to: self)
+        }
     }
 
     private static func steps(_ metadata: [String: String]) -> Int? {
@@ -102,6 +107,7 @@ extension Sampler {
         case .stochastic: "sde"
         case .dpm: "dpm"
         case .unipc: "unipc"
+        case .jumps: "jumps"
         }
     }
 
@@ -109,7 +115,7 @@ extension Sampler {
     public var order: Int? {
         switch self {
         case .adams(let order), .unipc(let order): order
-        case .euler, .heun, .heunExact, .stochastic, .dpm: nil
+        case .euler, .heun, .heunExact, .stochastic, .dpm, .jumps: nil
         }
     }
 }

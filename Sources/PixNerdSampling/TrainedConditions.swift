@@ -12,7 +12,7 @@ package struct TrainedConditions: Sendable, Equatable {
     package init(dropout: Float) { self.dropout = dropout }
 
     /// The conditions that a checkpoint's metadata tells.
-    init(_ metadata: [String: String]) { dropout = metadata[Self.key].flatMap { Float($0) } }
+    package init(_ metadata: [String: String]) { dropout = metadata[Self.key].flatMap { Float($0) } }
 
     /// Whether guidance would follow an embedding that was never trained.
     package var forbidGuidance: Bool { lacksNone || lacksClasses }
@@ -31,13 +31,13 @@ package struct TrainedConditions: Sendable, Equatable {
     /// Why guidance that was asked for misleads; nil if it does not.
     ///
     /// - Parameters:
-    ///   - hasGuide: Whether another model's velocity takes the place of that without a condition.
+    ///   - comparesWithNone: Whether guidance compares with the velocity without a condition, and not with a guide's.
     ///   - name: The checkpoint's name in messages.
-    func warning(_ guidance: Guidance, hasGuide: Bool, name: String) -> ErrorText? {
+    func warning(_ guidance: Guidance, comparesWithNone: Bool, name: String) -> ErrorText? {
         if lacksClasses {
             return "\(name) was trained with training.label_dropout 1 and never saw a class, so its images have none."
         }
-        guard lacksNone, !hasGuide, guidance != guidance.off else { return nil }
+        guard lacksNone, comparesWithNone, guidance != guidance.off else { return nil }
         return "\(name) was trained with training.label_dropout 0 and never without a class, which guidance compares "
             + "with, so guidance may spoil its images; use \(Setting.guidance) 1, or an earlier step as \(Setting.guide)."
     }

@@ -45,6 +45,10 @@ extension Setting {
     public static let guidance = Setting(rawValue: "guidance")
     /// The checkpoint that guidance leads away from.
     public static let guide = Setting(rawValue: "guide")
+    /// The rule by which the worse velocity enters the guided one.
+    public static let guidanceRule = Setting(rawValue: "guidanceRule")
+    /// The sampler.
+    public static let sampler = Setting(rawValue: "sampler")
     /// The number of first steps that leave the noise as it is.
     public static let zeroSteps = Setting(rawValue: "zeroSteps")
     /// The interval of times in which guidance is applied.

@@ -81,10 +81,13 @@ final class CandidateMeasurement {
         }
     }
 
-    /// Whether guidance has an effect on the model.
+    /// Whether the guidance of two velocities has an effect on the model.
     var isGuided: Bool {
-        !TrainedConditions(dropout: configuration.training.labelDropout).forbidGuidance
+        before.sampler != .jumps && !TrainedConditions(dropout: configuration.training.labelDropout).forbidGuidance
     }
+
+    /// The scales that the model may be told; nil if it is not told its guidance.
+    var toldScales: ClosedRange<Float>? { loaded.source.toldScales }
 
     /// Everything that measured values depend on besides settings, number of images and first seed.
     func conditions(program: String) throws -> TuningRecord.Conditions {

@@ -14,16 +14,23 @@ struct TuningAxes {
         func add(_ own: [TuningOption], _ others: [TuningOption]) { axes.append(own + others) }
         let lengths = try Self.lengths(settings, measurement, logger)
         add([.length(before.length), .length(nil)], lengths.map { .length($0) })
-        if measurement.isGuided {
+        if let told = measurement.toldScales {
+            add(
+                before.guidance.map { .guidance($0) },
+                settings.guidance.filter(told.contains).map { .guidance($0) })
+        } else if measurement.isGuided {
             // A list of scales is tried as it is, but has no single scale.
             let own = before.guidance.count == 1 ? before.guidance.map { TuningOption.guidance($0) } : []
             add(own, settings.guidance.map { .guidance($0) })
             let (low, high) = (before.times[0], before.times[before.times.count - 1])
             add([.interval(low, high)], settings.intervals.map { .interval($0.low, $0.high) })
         } else {
-            logger.notice("guidance is not tried: the model was trained with training.label_dropout 0 or 1")
+            logger.notice(
+                before.sampler == .jumps
+                    ? "guidance is not tried: the model jumps without it"
+                    : "guidance is not tried: the model was trained with training.label_dropout 0 or 1")
         }
-        add([.sampler(before.sampler)], settings.samplers.map { .sampler($0) })
+        if before.sampler != .jumps { add([.sampler(before.sampler)], settings.samplers.map { .sampler($0) }) }
         add([.shift(before.shift)], settings.shifts.map { .shift($0) })
         add([.steps(before.steps)], settings.steps.map { .steps($0) })
         all = axes.map { options in

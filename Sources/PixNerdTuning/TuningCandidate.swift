@@ -8,6 +8,8 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     /// Guidance scale of each interval between `times`.
     public var guidance: [Float]
     public var times: [Float]
+    /// How guidance acts; nil for the rule of the run.
+    public var rule: Guidance.Rule?
     public var sampler: Sampler
     public var steps: Int
     public var shift: Float
@@ -15,6 +17,7 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     init(length: Double?, _ settings: SamplingSettings) {
         self.length = length
         (guidance, times) = (settings.guidance.scales, settings.guidance.times)
+        rule = settings.guidance.rule == .told ? .told : nil
         (sampler, steps, shift) = (settings.sampler, settings.steps, settings.shift)
     }
 
@@ -22,7 +25,7 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     func applied(to base: SamplingSettings) -> SamplingSettings {
         var settings = base
         (settings.sampler, settings.steps, settings.shift) = (sampler, steps, shift)
-        settings.guidance = Guidance(scales: guidance, times: times, rule: settings.guidance.rule)
+        settings.guidance = Guidance(scales: guidance, times: times, rule: rule ?? settings.guidance.rule)
         return settings
     }
 
@@ -30,13 +33,14 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     var evaluations: Int {
         let settings = applied(to: SamplingSettings())
         let (guidance, each) = (settings.guidance, sampler == .heunExact ? 2 : 1)
-        return settings.times.dropLast().reduce(0) { $0 + each * (guidance.scale(at: $1) == 1 ? 1 : 2) }
+        return settings.times.dropLast().reduce(0) { $0 + each * guidance.evaluations(at: $1) }
     }
 
     /// The settings in a few words.
     public var description: String {
         let isGuided = guidance.contains { $0 != 1 }
-        let scales = isGuided ? "guidance \(guidance.commaList) in \(times.commaList)" : "no guidance"
+        let interval = rule == .told ? "" : " in \(times.commaList)"
+        let scales = isGuided ? "guidance \(guidance.commaList)\(interval)" : "no guidance"
         return [
             length.map { "length \($0)" } ?? "EMA", scales, sampler.name, "\(steps) steps",
             shift == 1 ? "" : "shift \(shift)",

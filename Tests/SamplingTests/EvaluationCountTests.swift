@@ -67,4 +67,15 @@ import Testing
             #expect(model.count == 3 * settings.evaluationTimes.count && guide.count == 0)
         }
     }
+
+    /// A model that is told its guidance is evaluated once a step, and so is one that jumps.
+    @Test(arguments: [[.strength], [.interval], [.strength, .interval]] as [[ModelNumber]], [1, 2, 4])
+    func modelsOfFewStepsAreEvaluatedOnceAStep(numbers: [ModelNumber], steps: Int) throws {
+        let model = Counting()
+        let settings = SamplingSettings(steps: steps, guidance: Guidance(scale: 3)).told(numbers)
+        let job = try job(model, guide: nil, settings)
+        _ = try job.images()
+        #expect(job.evaluations == steps)
+        #expect(model.count == 3 * steps)
+    }
 }

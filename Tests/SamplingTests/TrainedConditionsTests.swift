@@ -17,22 +17,22 @@ import Testing
 
     @Test func askedForGuidanceIsWarnedOf() {
         let none = TrainedConditions(["label_dropout": "0.0"])
-        let text = none.warning(settings.guidance, hasGuide: false, name: "run")?.text(naming: \.rawValue) ?? ""
+        let text = none.warning(settings.guidance, comparesWithNone: true, name: "run")?.text(naming: \.rawValue) ?? ""
         expectSentence(text, naming: ["run", "training.label_dropout 0", "guidance 1"])
-        #expect(none.warning(Guidance(scale: 1), hasGuide: false, name: "run") == nil)
+        #expect(none.warning(Guidance(scale: 1), comparesWithNone: true, name: "run") == nil)
         #expect(none.notice(name: "run")?.contains("label_dropout 0") == true)
         let all = TrainedConditions(["label_dropout": "1.0"])
-        #expect(all.warning(Guidance(scale: 1), hasGuide: false, name: "run") != nil)
+        #expect(all.warning(Guidance(scale: 1), comparesWithNone: true, name: "run") != nil)
         // A guide takes the place of the model without a class, but gives no classes.
-        #expect(none.warning(settings.guidance, hasGuide: true, name: "run") == nil)
-        #expect(all.warning(settings.guidance, hasGuide: true, name: "run") != nil)
+        #expect(none.warning(settings.guidance, comparesWithNone: false, name: "run") == nil)
+        #expect(all.warning(settings.guidance, comparesWithNone: false, name: "run") != nil)
     }
 
     @Test(arguments: [[:], ["label_dropout": "some"], ["label_dropout": "nan"], ["label_dropout": "0.1"]])
     func checkpointsThatDoNotSayStayAsTheyAre(metadata: [String: String]) {
         let conditions = TrainedConditions(metadata)
         #expect(conditions.applied(to: settings) == settings)
-        #expect(conditions.warning(settings.guidance, hasGuide: false, name: "run") == nil)
+        #expect(conditions.warning(settings.guidance, comparesWithNone: true, name: "run") == nil)
         #expect(conditions.notice(name: "run") == nil)
     }
 }

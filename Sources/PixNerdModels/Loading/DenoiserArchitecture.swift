@@ -41,6 +41,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     /// Whether models of the kind are published for other sizes than that of training by decoding their patches at
     /// another density.
     var isPublishedForFields: Bool { get }
+    /// What models are told besides time and condition, in the order of `ModelNumber`.
+    var numbers: [ModelNumber] { get }
     /// A description of the sizes, line by line.
     var summary: [String] { get }
 
@@ -62,6 +64,7 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
 
 /// An architecture that can be trained from scratch.
 public protocol TrainableArchitecture: DenoiserArchitecture {
+    var numbers: [ModelNumber] { get set }
     /// Sizes of the matrices of the transformer blocks, which are `blockMatrices` of a model, in any order.
     var blockMatrixSizes: [(rows: Int, columns: Int)] { get }
 
@@ -78,6 +81,7 @@ extension DenoiserArchitecture {
     public var publishedSampling: SamplingSettings { SamplingSettings() }
     public var isPublishedForFields: Bool { false }
     public var takesText: Bool { false }
+    public var numbers: [ModelNumber] { [] }
 
     /// Whether another architecture is of this kind and has these sizes.
     public func isSame(as other: any DenoiserArchitecture) -> Bool { (other as? Self) == self }

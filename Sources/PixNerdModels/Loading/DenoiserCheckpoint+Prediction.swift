@@ -5,6 +5,8 @@ import PixNerdTensors
 extension DenoiserCheckpoint {
     package static let targetKey = "prediction_target"
     package static let noiseScaleKey = "noise_scale"
+    /// The metadata key of `largestScale`.
+    package static let largestScaleKey = "largest_guidance"
     /// The name of the tensor with the subspace of an asymmetric target.
     package static let noiseBasisName = "noise_basis"
 
@@ -29,6 +31,12 @@ extension DenoiserCheckpoint {
         }
         let noise = if target == .asymmetric { try subspace(patch: patch) } else { nil as PatchSubspace? }
         return Prediction(target ?? .velocity, noiseScale: scale ?? 1, subspace: noise)
+    }
+
+    /// The largest guidance scale that a model which is told the scale was trained with; nil if the checkpoint does not
+    /// say.
+    public var largestScale: Float? {
+        metadata[Self.largestScaleKey].flatMap { Float($0) }.flatMap { $0 >= 1 && $0.isFinite ? $0 : nil }
     }
 
     private func subspace(patch: Int) throws -> PatchSubspace {

@@ -13,6 +13,7 @@ enum Flags {
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
+        .guidanceRule: "--zero-star", .sampler: "--sampler",
         .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference",
