@@ -148,7 +148,7 @@ let package = Package(
             of: "Training",
             [
                 "Checkpoints", "Diffusion", "Images", "Inspection", "Layers", "Models", "Optimization", "Precompute",
-                "Spaces", "Support", "Tensors",
+                "Sampling", "Spaces", "Support", "Tensors",
             ], [logging, memoryLogging]),
         tests(of: "Tuning", ["Diffusion", "Images", "Sampling", "Support", "Training"], [logging, memoryLogging]),
         tests(of: "Comparison", ["Images", "Models", "Support", "Tensors", "Training"], [logging, memoryLogging]),

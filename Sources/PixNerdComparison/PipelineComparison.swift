@@ -34,6 +34,13 @@ public struct PipelineComparison {
         featuresHash = try Self.featuresHash(settings.evaluation)
         var classes: [String: Int] = [:]
         var pipelines = configuration.pipelines
+        for pipeline in pipelines where pipeline.configuration.fewSteps.method != .none {
+            throw PixNerdError(
+                .mismatch, "few_steps.method",
+                found: "is \(pipeline.configuration.fewSteps.method.rawValue) in \(pipeline.name), and a comparison "
+                    + "samples every pipeline with the same steps and guidance",
+                advice: "compare the runs that it was made from, and evaluate samples of it by themselves")
+        }
         for index in pipelines.indices
         where pipelines[index].configuration.model.classes == 0 && !pipelines[index].configuration.text.isOn {
             let root = pipelines[index].configuration.data.root

@@ -109,6 +109,9 @@ public struct MemoryEstimate: Sendable {
         activationCount += 4 * CheckedInt(batch) * kept * 3 / 2
     }
 
+    /// Adds the frozen teacher of a model of few steps.
+    mutating func addTeacher(parameters: Int) { stateCount += 4 * CheckedInt(parameters) }
+
     /// Adds an autoencoder whose latents a denoiser is trained in.
     ///
     /// - Parameter encodes: whether it encodes during training; otherwise it only decodes previews.

@@ -19,17 +19,19 @@ struct TrainingRecord: Codable {
     var text: RecordedTextEncoder?
     var autoencoder: AutoencoderIdentity?
     var perceptual: String?
+    var teacher: String?
     /// The optimizer; nil for AdamW, which the first format did not name.
     var optimizer: OptimizerKind?
 
     enum CodingKeys: String, CodingKey {
-        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual, optimizer
+        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual, teacher, optimizer
         case optimizerStep = "optimizer_step"
         case configurationHash = "configuration_hash"
     }
 
     var origins: TrainingOrigins {
-        TrainingOrigins(encoder: encoder, text: text, autoencoder: autoencoder, perceptual: perceptual)
+        TrainingOrigins(
+            encoder: encoder, text: text, autoencoder: autoencoder, perceptual: perceptual, teacher: teacher)
     }
 
     /// More steps than any run has, and few enough to count images in 64 bits.

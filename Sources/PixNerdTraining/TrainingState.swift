@@ -237,7 +237,7 @@ public struct TrainingState {
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
             seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
             encoder: origins.encoder, text: origins.text, autoencoder: origins.autoencoder,
-            perceptual: origins.perceptual, optimizer: kind == .adamw ? nil : kind)
+            perceptual: origins.perceptual, teacher: origins.teacher, optimizer: kind == .adamw ? nil : kind)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try encoder.encode(record)

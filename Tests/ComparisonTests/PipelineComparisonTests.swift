@@ -71,6 +71,13 @@ import Testing
         #expect(space.encodedPerSecond != nil && space.reduction == 2 && space.channels == 4)
     }
 
+    @Test func modelsOfFewStepsAreNotCompared() throws {
+        try TinyComparison.with { tiny in
+            let text = sentence { _ = try tiny.comparison(["pipelines.field.few_steps.method=meanflow"]) }
+            expectSentence(text, naming: ["few_steps.method is meanflow in field", "evaluate samples"])
+        }
+    }
+
     @Test func whatIsStoppedAnywhereComesToTheSameNumbers() throws {
         try TinyComparison.with { tiny in
             let whole = try tiny.comparison(["directory=\(tiny.directory)/whole"])

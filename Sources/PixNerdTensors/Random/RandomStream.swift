@@ -20,6 +20,8 @@ public enum RandomPurpose: UInt32, Sendable {
     case captions = 14
     case toldAugmentation = 15
     case dropout = 16
+    case guidanceScale = 17
+    case interval = 18
     case evaluation = 20
 }
 

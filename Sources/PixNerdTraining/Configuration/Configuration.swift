@@ -23,6 +23,7 @@ public struct Configuration: Sendable, Equatable {
     public var data = DataSection()
     public var training = TrainingSection()
     public var dispersive = DispersiveSection()
+    public var fewSteps = FewStepsSection()
     public var text = TextSection()
     public var repa = AlignmentSection()
     public var latent = LatentSection()

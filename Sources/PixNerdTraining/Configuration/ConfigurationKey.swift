@@ -99,6 +99,7 @@ extension Augmentation.Kind: ConfigurationWord, ConfigurationListItem {}
 extension TimeWeight: ConfigurationWord {}
 extension Prediction.Target: ConfigurationWord {}
 extension DispersiveForm: ConfigurationWord {}
+extension Configuration.FewStepsSection.Method: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}

@@ -41,5 +41,19 @@ extension Configuration {
         .number(
             "dispersive.temperature", \.dispersive.temperature, in: 1e-6...1e6,
             "temperature of the distances between tokens"),
+
+        ConfigurationKey(
+            "few_steps.method", \.fewSteps.method,
+            "for sampling in few steps: none, guidance or split (from a teacher, see pixnerd distill), meanflow or improved "
+                + "(from nothing)"),
+        .path(
+            "few_steps.teacher", \.fewSteps.teacher,
+            "teacher of guidance and split: a run, a step in one, or a file; the model begins with its weights"),
+        .number(
+            "few_steps.guidance_max", \.fewSteps.guidanceMax, in: 0.01...1000,
+            "how far above 1 the guidance scales of method guidance go"),
+        .number(
+            "few_steps.velocity_share", \.fewSteps.velocityShare, in: 0...1,
+            "fraction of images that learn the velocity, and not a mean velocity; MeanFlow's is 0.75"),
     ]
 }

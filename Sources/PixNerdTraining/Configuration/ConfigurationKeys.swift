@@ -112,7 +112,7 @@ extension Configuration {
 
         .count(
             "training.steps", \.training.steps, 1...SizeLimits.trainingSteps, "total number of optimizer steps"
-        ).harmless { $0.training.schedule == .cosine },
+        ).harmless { $0.training.schedule == .cosine || $0.fewSteps.method == .split },
         .count("training.batch_size", \.training.batchSize, 1...SizeLimits.batch, "images per step"),
         .count(
             "training.accumulate", \.training.accumulate, 1...SizeLimits.batch,

@@ -114,7 +114,7 @@ extension Configuration {
     }
 
     /// A combination of keys that cannot be trained.
-    private struct Clash {
+    struct Clash {
         /// Whether the configuration has it.
         let isThere: Bool
         let error: PixNerdError
@@ -125,7 +125,7 @@ extension Configuration {
         }
     }
 
-    private static func expectNone(_ clashes: [Clash]) throws {
+    static func expectNone(_ clashes: [Clash]) throws {
         if let clash = clashes.first(where: \.isThere) { throw clash.error }
     }
 

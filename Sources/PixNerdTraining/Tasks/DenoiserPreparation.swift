@@ -20,6 +20,8 @@ struct DenoiserPreparation: TrainingPreparation {
     let text: TextSource?
     /// The features that tokens are aligned with; nil for none.
     let features: FeatureSource?
+    /// The trained model that a model of few steps learns from; nil for none.
+    let teacher: Teacher?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Whether a run may be resumed with another autoencoder.
@@ -41,6 +43,8 @@ struct DenoiserPreparation: TrainingPreparation {
             try Self.checkClasses(&configuration, pictures)
         }
         try configuration.addAugmentation()
+        teacher = try Teacher(configuration)
+        try configuration.addFewSteps(teacher)
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
@@ -56,10 +60,13 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkObjective(
             patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
             blocks: architecture.tokenBlocks)
+        try teacher?.expectFits(configuration, architecture, space, pictures, text)
         features = try FeatureSource(configuration, pictures, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
-        memory = Self.memory(configuration, architecture, space, features, text)
+        var memory = Self.memory(configuration, architecture, space, features, text)
+        if let teacher { memory.addTeacher(parameters: teacher.architecture.parameterCount) }
+        self.memory = memory
         self.configuration = configuration
     }
 
@@ -167,6 +174,7 @@ struct DenoiserPreparation: TrainingPreparation {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
+        if let teacher { lines.append(("teacher", teacher.description)) }
         if let text { lines.append(("text", text.description)) }
         if let text = space.description { lines.append(("latents", text)) }
         if let features {
@@ -185,8 +193,16 @@ struct DenoiserPreparation: TrainingPreparation {
                     inputs: model.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                     seed: configuration.seed, after: model.parameters.count))
         }
-        let objective = try objective(alignment) { try Self.noiseSubspace(configuration, space, pictures) }
-        return DenoiserTask(self, model, try conditioner, objective)
+        try teacher?.copyWeights(to: model)
+        let objective = try objective(alignment) {
+            try teacher?.prediction.subspace ?? Self.noiseSubspace(configuration, space, pictures)
+        }
+        return DenoiserTask(self, model, try conditioner, objective, try lessons)
+    }
+
+    /// What a model of few steps learns; nil for other models.
+    private var lessons: FewStepLessons? {
+        get throws { try FewStepLessons(configuration, teacher) }
     }
 
     /// Converts the classes of the images to the model's condition.
@@ -225,8 +241,9 @@ struct DenoiserPreparation: TrainingPreparation {
                     "resume with the run's own training.target and training.noise_scale, or choose another name for "
                     + "a new run")
         }
+        try teacher?.expectSame(as: origins.teacher, directory)
         let objective = objective(alignment) { recorded.subspace! }
-        return DenoiserTask(self, model, try conditioner, objective)
+        return DenoiserTask(self, model, try conditioner, objective, try lessons)
     }
 
     /// Checks that a checkpoint was trained with the text encoder of the configuration.

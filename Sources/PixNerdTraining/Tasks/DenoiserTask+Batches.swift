@@ -8,7 +8,7 @@ import PixNerdTensors
 /// batch.
 extension DenoiserTask {
     /// The random streams of a pass.
-    private struct Draws {
+    struct Draws {
         let seed: UInt64
         let step: Int
         /// Index of the first image of the pass in the whole batch.
@@ -31,22 +31,32 @@ extension DenoiserTask {
         let transforms = augmentations(count: loaded.count, draws)
         let data = atFieldSize(try images(loaded, transforms, draws), &density)
         let noise = noise(data.shape, draws)
-        let times = times(of: data, draws)
+        let shift = timeShift(of: data)
+        let times = times(data.shape[0], shift, draws)
         let condition = try condition(of: loaded, transforms, draws)
+        if let lessons {
+            let taught = lessons.batch(
+                model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,
+                isDropped: { isDropped($0, draws) }, later: { time(&$0, shift) })
+            return Batch(pictures: taught, denoiser: model, dropout: dropout(draws))
+        }
         let features = try preparation.features?.features(of: loaded)
-        let rate = configuration.model.dropout
-        let dropout = rate > 0 ? BlockDropout(rate: rate, seed: draws.seed, step: step, first: first) : nil
         func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
             Batch(
                 pictures: TrainingBatch(
                     data: data, noise: noise, times: times, condition: condition, features: features),
-                denoiser: denoiser, dropout: dropout)
+                denoiser: denoiser, dropout: dropout(draws))
         }
         guard let route else { return batch(data, noise, model) }
         let pixels = decodedPixels(data.shape, route, &density)
         guard pixels.isPart else { return batch(data, noise, route) }
         let whole = FlowPath.point(data: data, noise: noise, times: times)
         return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole, times: times))
+    }
+
+    private func dropout(_ draws: Draws) -> BlockDropout? {
+        let rate = configuration.model.dropout
+        return rate > 0 ? BlockDropout(rate: rate, seed: draws.seed, step: draws.step, first: draws.first) : nil
     }
 
     /// The transforms of the images; nil if images stay as they are.
@@ -71,26 +81,36 @@ extension DenoiserTask {
         return scale == 1 ? noise : scaled(noise, by: scale)
     }
 
-    /// Times by which the transformer sees equally noisy images at every density.
-    private func times(of data: Tensor, _ draws: Draws) -> [Float] {
-        let training = configuration.training
-        let shift = training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
-        return (0..<data.shape[0]).map { index in
+    /// The shift of times by which the transformer sees equally noisy images at every density.
+    private func timeShift(of data: Tensor) -> Float {
+        configuration.training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
+    }
+
+    private func times(_ count: Int, _ shift: Float, _ draws: Draws) -> [Float] {
+        (0..<count).map { index in
             var numbers = draws.stream(.times, index)
-            let time = training.timeSampling.draw(
-                &numbers, mean: training.timeMean, deviation: training.timeDeviation)
-            return shiftedTime(time, by: shift)
+            return time(&numbers, shift)
         }
+    }
+
+    private func time(_ numbers: inout RandomStream, _ shift: Float) -> Float {
+        let training = configuration.training
+        let time = training.timeSampling.draw(
+            &numbers, mean: training.timeMean, deviation: training.timeDeviation)
+        return shiftedTime(time, by: shift)
+    }
+
+    /// Whether an image is trained without a class or text.
+    private func isDropped(_ index: Int, _ draws: Draws) -> Bool {
+        var numbers = draws.stream(.labelDropout, index)
+        return numbers.nextUniform() < configuration.training.labelDropout
     }
 
     private func condition(
         of loaded: LoadedBatch, _ transforms: [Augmentation]?, _ draws: Draws
     ) throws -> any Condition {
         let prompts = loaded.captions.map { $0.map(Prompt.text) } ?? loaded.labels.map(Prompt.label)
-        let condition = try conditioner.condition(prompts) { index in
-            var numbers = draws.stream(.labelDropout, index)
-            return numbers.nextUniform() < configuration.training.labelDropout
-        }
+        let condition = try conditioner.condition(prompts) { isDropped($0, draws) }
         guard let transforms else { return condition }
         return condition.telling(ModelNumbers(augmentation: transforms.map(\.numbers)))
     }

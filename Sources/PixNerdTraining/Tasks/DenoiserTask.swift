@@ -18,10 +18,12 @@ final class DenoiserTask: TrainingTask {
     /// The model on the token grid of training, with patches decoded at any density; nil if it has only one density.
     let route: (any FieldResampledDenoiser)?
     let objective: TrainingObjective
+    /// What a model of few steps learns; nil for other models.
+    let lessons: FewStepLessons?
 
     init(
         _ preparation: DenoiserPreparation, _ model: any AlignableDenoiser, _ conditioner: any Conditioner,
-        _ objective: TrainingObjective
+        _ objective: TrainingObjective, _ lessons: FewStepLessons?
     ) {
         self.preparation = preparation
         self.model = model
@@ -29,6 +31,7 @@ final class DenoiserTask: TrainingTask {
         route = model.fieldResampled(
             trainedSize: preparation.configuration.data.imageSize / preparation.space.space.reduction)
         self.objective = objective
+        self.lessons = lessons
     }
 
     var configuration: Configuration { preparation.configuration }
@@ -39,7 +42,7 @@ final class DenoiserTask: TrainingTask {
     var origins: TrainingOrigins {
         TrainingOrigins(
             encoder: preparation.features?.fingerprint, text: preparation.text?.recorded,
-            autoencoder: preparation.space.autoencoder?.identity)
+            autoencoder: preparation.space.autoencoder?.identity, teacher: preparation.teacher?.fingerprint)
     }
 
     /// A batch, and the denoiser that its step trains.
@@ -91,7 +94,8 @@ final class DenoiserTask: TrainingTask {
         // Guidance doubles the batch, so half a batch takes no more memory than training.
         let sampled = try SamplingJob(
             denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
-            size: PictureSize(height: size, width: size), settings: conditions.applied(to: sampling.settings),
+            size: PictureSize(height: size, width: size),
+            settings: conditions.applied(to: sampling.settings).told(preparation.architecture.numbers),
             requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
             batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
         ).images()
@@ -123,6 +127,9 @@ final class DenoiserTask: TrainingTask {
         if !objective.prediction.isPlain {
             metadata[DenoiserCheckpoint.targetKey] = objective.prediction.target.rawValue
             metadata[DenoiserCheckpoint.noiseScaleKey] = String(objective.prediction.noiseScale)
+        }
+        if let largest = preparation.largestScale {
+            metadata[DenoiserCheckpoint.largestScaleKey] = String(largest)
         }
         if let text = preparation.text {
             metadata[RecordedTextEncoder.key] = try JSON.text(text.recorded)

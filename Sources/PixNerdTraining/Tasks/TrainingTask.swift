@@ -67,6 +67,8 @@ struct TrainingOrigins: Codable, Equatable {
     var autoencoder: AutoencoderIdentity?
     /// Fingerprint of the network of the perceptual loss.
     var perceptual: String?
+    /// Fingerprint of the weights of the teacher of a model of few steps.
+    var teacher: String?
 }
 
 /// A tensor that is fetched when it is needed.

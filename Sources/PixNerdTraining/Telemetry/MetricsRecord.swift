@@ -8,7 +8,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var step: Int
     /// Mean loss over the steps since the last line.
     public var loss: Double
-    /// Unweighted velocity loss of a denoiser; nil if the loss has only one part.
+    /// Unweighted velocity loss of a denoiser; nil if it is the loss itself.
     public var flow: Double?
     /// Unweighted alignment loss of a denoiser; nil without alignment.
     public var align: Double?
@@ -65,9 +65,9 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         Self.partPaths.compactMap { name, path in self[keyPath: path].map { (name, $0) } }
     }
 
-    /// Sets the parts of a loss with several parts.
+    /// Sets the parts of a loss with several parts, or with one that it is not equal to but for rounding.
     fileprivate mutating func set(_ parts: [String: Double]) {
-        guard parts.count > 1 else { return }
+        guard parts.count > 1 || parts.values.contains(where: { abs($0 - loss) > 1e-4 * abs(loss) }) else { return }
         for (name, path) in Self.partPaths { self[keyPath: path] = parts[name] }
     }
 

@@ -1,0 +1,133 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdLayers
+import PixNerdModels
+import PixNerdSampling
+import PixNerdSupport
+import PixNerdTensors
+
+/// The trained model that a model of few steps learns from, and whose weights it begins with.
+struct Teacher {
+    let architecture: any DenoiserArchitecture
+    let prediction: Prediction
+    /// Fingerprint of the file of weights.
+    let fingerprint: String
+    /// The largest guidance scale that a teacher which is told the scale knows; nil if it is not told or does not say.
+    let largestScale: Float?
+    private let checkpoint: DenoiserCheckpoint
+    private let weights: WeightKind
+
+    /// Finds the teacher that a configuration names.
+    ///
+    /// - Returns: nil if the model learns without one.
+    /// - Throws: `PixNerdError` if it cannot be read.
+    init?(_ configuration: Configuration) throws {
+        let section = configuration.fewSteps
+        guard section.method.needsTeacher else {
+            guard section.teacher.isEmpty else {
+                throw PixNerdError(
+                    .mismatch, "few_steps.teacher",
+                    found: "is set, but few_steps.method is \(section.method.rawValue), which has none",
+                    advice: "set few_steps.method to guidance or split, or remove the teacher")
+            }
+            return nil
+        }
+        guard !section.teacher.isEmpty else {
+            throw PixNerdError(
+                .invalidValue, "few_steps.teacher",
+                found: "is not set, but few_steps.method is \(section.method.rawValue)",
+                expected: "the run to learn from, a step in it, or a file of weights")
+        }
+        checkpoint = try DenoiserCheckpoint(path: RunDirectory.checkpointPath(section.teacher))
+        weights = checkpoint.preferred(nil)
+        architecture = try checkpoint.architecture(weights)
+        prediction = try checkpoint.prediction(patch: architecture.patchSize)
+        fingerprint = try Fingerprint.text(ofFile: checkpoint.file(of: weights))
+        largestScale = architecture.numbers.contains(.strength) ? checkpoint.largestScale : nil
+    }
+
+    var description: String {
+        "\(weights == .ema ? "EMA" : "raw") weights of \(checkpoint.path) (\(fingerprint.prefix(8)))"
+    }
+
+    /// The network.
+    ///
+    /// - Throws: `PixNerdError` if the weights cannot be read.
+    func load() throws -> any Denoiser { try checkpoint.load(weights) }
+
+    /// Begins a student with the weights of the teacher. What only the student is told adds nothing at first.
+    ///
+    /// - Throws: `PixNerdError` if the weights cannot be read.
+    func copyWeights(to student: any Denoiser) throws {
+        let own = Dictionary(uniqueKeysWithValues: try load().parameters.map { ($0.name, $0.value) })
+        for parameter in student.parameters {
+            if let value = own[parameter.name] { parameter.value = value.copied() }
+        }
+    }
+
+    /// Checks that a resumed run has learned from the same weights.
+    ///
+    /// - Throws: `PixNerdError` naming both.
+    func expectSame(as recorded: String?, _ directory: String) throws {
+        guard recorded != fingerprint else { return }
+        let others = recorded.map { "other weights (\($0.prefix(8)))" } ?? "no teacher"
+        throw PixNerdError(
+            .mismatch, "\(directory)",
+            found: "learned from \(others), and few_steps.teacher is \(checkpoint.path) (\(fingerprint.prefix(8)))",
+            advice: "resume with the run's own teacher, or choose another name for a new run")
+    }
+
+    /// Checks that a student of this teacher can be trained as a configuration says.
+    ///
+    /// - Parameter student: the student's architecture, which differs in what it is told.
+    /// - Throws: `PixNerdError` naming what differs.
+    func expectFits(
+        _ configuration: Configuration, _ student: any TrainableArchitecture, _ space: TrainingSpace,
+        _ pictures: ImageCollection, _ text: TextSource?
+    ) throws {
+        var alike = student
+        alike.numbers = architecture.numbers
+        if let problem = try problem(configuration, alike, space, pictures, text) {
+            throw PixNerdError(
+                .mismatch, "few_steps.teacher \(checkpoint.path)", found: problem,
+                advice: "take the configuration of the teacher's run, as pixnerd distill does")
+        }
+        guard configuration.fewSteps.method == .guidance else { return }
+        if TrainedConditions(checkpoint.metadata).forbidGuidance {
+            throw PixNerdError(
+                .mismatch, "few_steps.teacher \(checkpoint.path)",
+                found: "was trained with training.label_dropout 0 or 1, so it cannot be guided",
+                advice: "set few_steps.method to split, which needs no guidance")
+        }
+    }
+
+    /// What keeps a student from being this teacher's, as a clause; nil if nothing does.
+    private func problem(
+        _ configuration: Configuration, _ alike: any TrainableArchitecture, _ space: TrainingSpace,
+        _ pictures: ImageCollection, _ text: TextSource?
+    ) throws -> ErrorText? {
+        let training = configuration.training
+        guard alike.isSame(as: architecture) else { return "has another architecture than the model section" }
+        guard prediction.target == training.target, prediction.noiseScale == training.noiseScale else {
+            return
+                "predicts \(prediction.target.rawValue) at noise scale \(prediction.noiseScale), and the configuration "
+                + "asks for \(training.target.rawValue) at \(training.noiseScale)"
+        }
+        if let size = checkpoint.imageSize, size != configuration.data.imageSize {
+            return "was trained at \(size) pixels, and data.image_size is \(configuration.data.imageSize)"
+        }
+        if let names = checkpoint.classNames, text == nil, names != pictures.classes {
+            return "was trained on other classes than \(pictures.root) has"
+        }
+        switch (checkpoint.autoencoder, space.autoencoder?.identity) {
+        case (nil, nil): break
+        case (let other?, let own?) where other.isSame(as: own): break
+        default: return "was trained in another space than the configuration's, or in latents of another autoencoder"
+        }
+        if let (other, own) = both(checkpoint.textEncoder, text?.recorded), !other.encoder.isSame(as: own.encoder) {
+            return "was trained with another text encoder, \(other.encoder.text)"
+        }
+        return nil
+    }
+}
