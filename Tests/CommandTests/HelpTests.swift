@@ -9,7 +9,7 @@ import Testing
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["detect-empty-prompt"],
-        ["average"], ["tune"],
+        ["average"], ["tune"], ["distill"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in
@@ -55,7 +55,7 @@ import Testing
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
         "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode text", "vae",
         "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt", "average",
-        "tune",
+        "tune", "distill",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {
         try Workplace.with { place in

@@ -51,6 +51,22 @@ import Testing
         }
     }
 
+    @Test func modelsOfFewStepsAreTunedByWhatTheyAreTold() throws {
+        try Workplace.with { place in
+            try place.train()
+            try place.succeed("distill", "runs/tiny", "--steps", "2")
+            for run in ["tiny-guided", "tiny-jumps"] {
+                let outcome = try place.succeed(
+                    "tune", "runs/\(run)", "--samples", "16", "--guidance", "1,2,20", "--steps", "1,2", "--sampler",
+                    "euler,heun", "--reference", "shapes")
+                #expect(outcome.output.contains("guidance 2.0, "), "\(outcome.output)")
+                #expect(!outcome.output.contains(" in 0") && !outcome.output.contains("20.0"))
+                #expect(outcome.output.contains("heun") == (run == "tiny-guided"))
+                try place.succeed("sample", "runs/\(run)", "--out", "\(run).png")
+            }
+        }
+    }
+
     @Test func refusals() throws {
         try Workplace.with { place in
             try place.train()

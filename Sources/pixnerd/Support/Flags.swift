@@ -14,6 +14,7 @@ enum Flags {
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
         .guidanceRule: "--zero-star", .sampler: "--sampler",
+        .studentName: "--name", .studentSteps: "--steps", .stage: "--stage",
         .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference",
