@@ -121,6 +121,7 @@ BASES = {
     "dataset judge-shapes": ["dataset", "judge-shapes", "captioned/train"],
     "average": ["average", "runs/tiny", "--length", "0.1"],
     "tune": ["tune", "runs/tiny", "--samples", "8", "--guidance", "1", "--interval", "0,1", "--sampler", "euler"],
+    "distill": ["distill", "runs/tiny", "--steps", "1"],
 }
 
 
