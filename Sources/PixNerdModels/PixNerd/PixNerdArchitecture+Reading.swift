@@ -91,7 +91,7 @@ extension PixNerdArchitecture: Codable {
         let embedder = try shape(Self.fieldEmbedder(fieldPositions, overlap: overlap) + ".weight", 2)
         let fieldWidth = embedder[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
-        let frequencies = (fieldPositions == .centers ? min(8, patch) : 8) + 2 * overlap
+        let frequencies = Self.fieldFrequencies(fieldPositions, patch: patch, overlap: overlap)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),

@@ -114,7 +114,11 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var feedForwardWidth: Int { 2 * (hiddenSize * 4) / 3 }
 
     /// Number of frequencies of the position features along each axis.
-    var fieldFrequencies: Int { fieldPositions == .corners ? 8 : min(8, patchSize) + 2 * fieldOverlap }
+    var fieldFrequencies: Int { Self.fieldFrequencies(fieldPositions, patch: patchSize, overlap: fieldOverlap) }
+    /// Number of frequencies of position features of a kind, for a patch of side `patch`.
+    static func fieldFrequencies(_ positions: DenoiserOptions.FieldPositions, patch: Int, overlap: Int) -> Int {
+        positions == .corners ? 8 : min(8, patch) + 2 * overlap
+    }
     /// Number of values that the field reads of a pixel, without its position.
     var fieldReads: Int { channels * (fieldNeighbors ? 9 : 1) }
     /// Number of values that the field's first layer reads.

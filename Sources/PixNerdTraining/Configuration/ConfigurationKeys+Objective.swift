@@ -45,7 +45,7 @@ extension Configuration {
         ConfigurationKey(
             "few_steps.method", \.fewSteps.method,
             "for sampling in few steps: none, guidance or split (from a teacher, see pixnerd distill), meanflow or improved "
-                + "(from nothing)"),
+                + "(from scratch)"),
         .path(
             "few_steps.teacher", \.fewSteps.teacher,
             "teacher of guidance and split: a run, a step in one, or a file; the model begins with its weights"),

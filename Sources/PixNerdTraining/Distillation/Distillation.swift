@@ -159,9 +159,8 @@ public struct Distillation {
         }
     }
 
-    /// Whether a student is there, with all of its steps or some.
-    public func state(_ stage: Stage) throws -> (isBegun: Bool, isFinished: Bool) {
-        let configuration = try configuration(stage)
+    /// Whether the student of a configuration is there, with all of its steps or some.
+    public static func state(of configuration: Configuration) -> (isBegun: Bool, isFinished: Bool) {
         let run = RunDirectory(existing: configuration.runPath)
         return (
             FileManager.default.fileExists(atPath: run.configurationPath),

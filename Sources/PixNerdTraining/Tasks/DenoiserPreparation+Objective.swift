@@ -55,6 +55,13 @@ extension DenoiserPreparation {
 }
 
 extension Configuration {
+    /// How the prediction of a network differs from what the configuration asks for, as a clause; nil if it does not.
+    func problem(with prediction: Prediction) -> ErrorText? {
+        guard prediction.target != training.target || prediction.noiseScale != training.noiseScale else { return nil }
+        return "predicts \(prediction.target.rawValue) at noise scale \(prediction.noiseScale), and the configuration "
+            + "asks for \(training.target.rawValue) at \(training.noiseScale)"
+    }
+
     /// Checks that the parts of the loss fit the model and each other.
     ///
     /// - Parameters:

@@ -193,11 +193,12 @@ struct DenoiserPreparation: TrainingPreparation {
                     inputs: model.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                     seed: configuration.seed, after: model.parameters.count))
         }
-        try teacher?.copyWeights(to: model)
+        let lessons = try lessons
+        lessons?.copyTeacher(to: model)
         let objective = try objective(alignment) {
             try teacher?.prediction.subspace ?? Self.noiseSubspace(configuration, space, pictures)
         }
-        return DenoiserTask(self, model, try conditioner, objective, try lessons)
+        return DenoiserTask(self, model, try conditioner, objective, lessons)
     }
 
     /// What a model of few steps learns; nil for other models.
@@ -229,14 +230,9 @@ struct DenoiserPreparation: TrainingPreparation {
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
         let recorded = try checkpoint.prediction(patch: architecture.patchSize)
-        guard recorded.target == configuration.training.target,
-            recorded.noiseScale == configuration.training.noiseScale
-        else {
+        if let problem = configuration.problem(with: recorded) {
             throw PixNerdError(
-                .mismatch, "\(directory)",
-                found:
-                    "predicts \(recorded.target.rawValue) at noise scale \(recorded.noiseScale), and the configuration "
-                    + "asks for \(configuration.training.target.rawValue) at \(configuration.training.noiseScale)",
+                .mismatch, "\(directory)", found: problem,
                 advice:
                     "resume with the run's own training.target and training.noise_scale, or choose another name for "
                     + "a new run")

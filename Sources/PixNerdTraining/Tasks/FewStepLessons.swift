@@ -25,6 +25,16 @@ struct FewStepLessons {
         largestScale = teacher?.largestScale ?? 1 + configuration.fewSteps.guidanceMax
     }
 
+    /// Begins a student with the weights of the teacher, if there is one. What only the student is told adds nothing at
+    /// first.
+    func copyTeacher(to student: any Denoiser) {
+        guard let teacher else { return }
+        let own = Dictionary(uniqueKeysWithValues: teacher.model.parameters.map { ($0.name, $0.value) })
+        for parameter in student.parameters {
+            if let value = own[parameter.name] { parameter.value = value.copied() }
+        }
+    }
+
     /// A batch with the velocities that the model should give.
     ///
     /// - Parameters:

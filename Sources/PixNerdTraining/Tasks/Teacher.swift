@@ -56,16 +56,6 @@ struct Teacher {
     /// - Throws: `PixNerdError` if the weights cannot be read.
     func load() throws -> any Denoiser { try checkpoint.load(weights) }
 
-    /// Begins a student with the weights of the teacher. What only the student is told adds nothing at first.
-    ///
-    /// - Throws: `PixNerdError` if the weights cannot be read.
-    func copyWeights(to student: any Denoiser) throws {
-        let own = Dictionary(uniqueKeysWithValues: try load().parameters.map { ($0.name, $0.value) })
-        for parameter in student.parameters {
-            if let value = own[parameter.name] { parameter.value = value.copied() }
-        }
-    }
-
     /// Checks that a resumed run has learned from the same weights.
     ///
     /// - Throws: `PixNerdError` naming both.
@@ -107,13 +97,8 @@ struct Teacher {
         _ configuration: Configuration, _ alike: any TrainableArchitecture, _ space: TrainingSpace,
         _ pictures: ImageCollection, _ text: TextSource?
     ) throws -> ErrorText? {
-        let training = configuration.training
         guard alike.isSame(as: architecture) else { return "has another architecture than the model section" }
-        guard prediction.target == training.target, prediction.noiseScale == training.noiseScale else {
-            return
-                "predicts \(prediction.target.rawValue) at noise scale \(prediction.noiseScale), and the configuration "
-                + "asks for \(training.target.rawValue) at \(training.noiseScale)"
-        }
+        if let problem = configuration.problem(with: prediction) { return problem }
         if let size = checkpoint.imageSize, size != configuration.data.imageSize {
             return "was trained at \(size) pixels, and data.image_size is \(configuration.data.imageSize)"
         }

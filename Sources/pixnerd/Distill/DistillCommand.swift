@@ -18,7 +18,7 @@ struct DistillCommand: ParsableCommand {
               pixnerd distill checkpoints/shapes
               pixnerd sample checkpoints/shapes-jumps --steps 4 --out images.png
 
-            Ctrl-C saves the student that is trained; the same command with --resume goes on. The losses frequency, \
+            Ctrl-C saves the student that is trained; the same command with --resume continues. The losses frequency, \
             dispersive and repa, and other field sizes, are not taken over from the run.
             """)
 
@@ -28,7 +28,7 @@ struct DistillCommand: ParsableCommand {
     @Option(help: "Do only one stage: guidance or split (default: both).")
     var stage: Distillation.Stage?
 
-    @Option(help: "Name that those of the students begin with (default: the run's).")
+    @Option(help: "Prefix of the students' names (default: the run's name).")
     var name: String?
 
     @Option(help: "Number of steps of each stage (default: a tenth of the run's, then a fifth).")
@@ -39,7 +39,7 @@ struct DistillCommand: ParsableCommand {
         help: "Override a configuration value of the students, as KEY=VALUE; can be repeated.")
     var settings: [String] = []
 
-    @Flag(help: "Go on with students that are there already.")
+    @Flag(help: "Resume the students that exist already.")
     var resume = false
 
     func validate() throws {
@@ -65,13 +65,14 @@ struct DistillCommand: ParsableCommand {
         }
     }
 
-    /// Trains the student of a stage, or goes on with it.
+    /// Trains the student of a stage, or resumes it.
     ///
     /// - Returns: whether it has taken all of its steps.
     private func train(
         _ stage: Distillation.Stage, of distillation: Distillation, _ shouldStop: @escaping () -> Bool
     ) throws -> Bool {
-        let (configuration, state) = (try distillation.configuration(stage), try distillation.state(stage))
+        let configuration = try distillation.configuration(stage)
+        let state = Distillation.state(of: configuration)
         guard !state.isFinished else {
             print("\(configuration.runPath) is finished.")
             return true
@@ -83,7 +84,7 @@ struct DistillCommand: ParsableCommand {
         let isFinished = try trainer.train(shouldStop: shouldStop)
         ProgressBar.breakLine()
         guard isFinished else {
-            print("Stopped and saved at step \(trainer.state.step). The same command with --resume goes on.")
+            print("Stopped and saved at step \(trainer.state.step). Resume with the same command and --resume.")
             return false
         }
         print("Trained \(trainer.run.path) in \(durationText(Date().timeIntervalSince(start))).")

@@ -35,6 +35,10 @@ public func blendedPatches(_ pixels: Tensor, grid: PatchGrid, margin: PatchMargi
     let down = BlendedAxis(patches: grid.rows, side: grid.patchHeight, margin: margin.rows)
     let across = BlendedAxis(patches: grid.columns, side: grid.patchWidth, margin: margin.columns)
     let (height, width, channels) = (down.count, across.count, grid.channels)
+    func pixel(_ picture: Int, _ row: BlendedAxis.Source, _ column: BlendedAxis.Source) -> Int {
+        let patch = (picture * grid.rows + row.patch) * grid.columns + column.patch
+        return (patch * rows + row.place) * columns + column.place
+    }
     let out = Tensor(uninitialized: grid.imageShape)
     parallelFor(grid.batch * height) { place in
         let (picture, y) = (place / height, place % height)
@@ -44,9 +48,8 @@ public func blendedPatches(_ pixels: Tensor, grid: PatchGrid, margin: PatchMargi
                 var sum: Float = 0
                 for row in down.sources[y] {
                     for column in across.sources[x] {
-                        let patch = (picture * grid.rows + row.patch) * grid.columns + column.patch
-                        let pixel = (patch * rows + row.place) * columns + column.place
-                        sum += row.weight * column.weight * pixels.pointer[pixel * channels + channel]
+                        let value = pixels.pointer[pixel(picture, row, column) * channels + channel]
+                        sum += row.weight * column.weight * value
                     }
                 }
                 target[x] = sum
@@ -61,10 +64,9 @@ public func blendedPatches(_ pixels: Tensor, grid: PatchGrid, margin: PatchMargi
                 for row in down.sources[y] where row.patch == patchRow {
                     for x in 0..<width {
                         for column in across.sources[x] {
-                            let patch = (picture * grid.rows + row.patch) * grid.columns + column.patch
-                            let pixel = (patch * rows + row.place) * columns + column.place
+                            let target = gradient.storage.pointer + pixel(picture, row, column) * channels
                             for channel in 0..<channels {
-                                gradient.storage.pointer[pixel * channels + channel] =
+                                target[channel] =
                                     row.weight * column.weight
                                     * upstream.pointer[((picture * channels + channel) * height + y) * width + x]
                             }
@@ -88,14 +90,13 @@ private struct BlendedAxis: Sendable {
 
     /// One or two patches for each place along the axis.
     let sources: [[Source]]
-    private let patches: Int
     private let side: Int
     private let margin: Int
 
     var count: Int { sources.count }
 
     init(patches: Int, side: Int, margin: Int) {
-        (self.patches, self.side, self.margin) = (patches, side, margin)
+        (self.side, self.margin) = (side, margin)
         sources = (0..<patches * side).map { position in
             let (patch, offset) = (position / side, position % side)
             // The other patch that decodes it, and how far inside this one's border it is.
