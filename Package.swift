@@ -53,6 +53,8 @@ let package = Package(
         .systemLibrary(
             name: "CPixNerdTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CPixNerdGIF", pkgConfig: "libgif", providers: [.apt(["libgif-dev"])]),
+        .systemLibrary(name: "CPixNerdTIFF", pkgConfig: "libtiff-4", providers: [.apt(["libtiff-dev"])]),
+        .systemLibrary(name: "CPixNerdWebP", pkgConfig: "libwebp", providers: [.apt(["libwebp-dev"])]),
         .systemLibrary(name: "CPixNerdXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
         .systemLibrary(name: "CPixNerdZip", pkgConfig: "libzip", providers: [.apt(["libzip-dev"])]),
         .target(name: "CPixNerdBLAS", cSettings: [.define("_GNU_SOURCE")]),
@@ -60,6 +62,8 @@ let package = Package(
         .target(name: "CPixNerdOneDNN"),
         .target(name: "CPixNerdKernels", cSettings: [.define("_GNU_SOURCE")]),
         .target(name: "CPixNerdPNGShim", dependencies: ["CPixNerdPNG"]),
+        .target(name: "CPixNerdTIFFShim", dependencies: ["CPixNerdTIFF"]),
+        .target(name: "CPixNerdBMP"),
         // Files, text and errors; the numeric engine and processes
         module("Support", c: ["CPixNerdXXHash"]),
         module("Text", ["Support"]),
@@ -69,8 +73,11 @@ let package = Package(
         module("Layers", ["Tensors"]),
         module("Checkpoints", ["Support", "Tensors"], c: ["CPixNerdZip"]),
         module(
-            "Images", ["Support", "Tensors"],
-            c: ["CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTurboJPEG"], [logging]),
+            "Images", ["Checkpoints", "Support", "Tensors"],
+            c: [
+                "CPixNerdBMP", "CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTIFFShim",
+                "CPixNerdTurboJPEG", "CPixNerdWebP",
+            ], [logging]),
         // Optimization, and the mathematics of diffusion
         module("Optimization", ["Distributed", "Tensors"]),
         module("Diffusion", ["Layers", "Optimization", "Tensors"]),

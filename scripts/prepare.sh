@@ -26,14 +26,16 @@ missing() {
     # By which Swift gets the packages that this one depends on.
     command -v git > /dev/null || echo git ca-certificates
     command -v pkg-config > /dev/null || echo pkg-config
-    for library in libpng:libpng-dev libturbojpeg:libturbojpeg0-dev libgif:libgif-dev libzip:libzip-dev libxxhash:libxxhash-dev; do
+    for library in libpng:libpng-dev libturbojpeg:libturbojpeg0-dev libgif:libgif-dev libtiff-4:libtiff-dev libwebp:libwebp-dev stb:libstb-dev \
+        libzip:libzip-dev libxxhash:libxxhash-dev; do
         pkg-config --exists "${library%:*}" 2> /dev/null || echo "${library#*:}"
     done
 }
 
 install_packages() {
     command -v apt-get > /dev/null || fail "Install what Debian calls $packages (Fedora: gcc-c++ git openblas pkgconf libpng-devel \
-turbojpeg-devel giflib-devel libzip-devel xxhash-devel; Arch: gcc git openblas pkgconf libpng libjpeg-turbo giflib libzip xxhash)."
+turbojpeg-devel giflib-devel libtiff-devel libwebp-devel stb-devel libzip-devel xxhash-devel; Arch: gcc git openblas pkgconf \
+libpng libjpeg-turbo giflib libtiff libwebp stb libzip xxhash)."
     if [ "$(id -u)" = 0 ]; then
         sudo=
     elif ! command -v sudo > /dev/null; then

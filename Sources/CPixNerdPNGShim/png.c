@@ -88,6 +88,18 @@ static void ask_for_rgb(png_structp png, png_infop info) {
     png_set_strip_alpha(png);
 }
 
+// Asks libpng for the stored values: palettes as colours, alpha where there is any, and 16 bits in this machine's order.
+static void ask_for_stored(png_structp png, png_infop info) {
+    png_byte color_type = png_get_color_type(png, info);
+    png_set_packing(png);
+    if (color_type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
+    if (color_type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
+    if (png_get_valid(png, info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(png);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (png_get_bit_depth(png, info) == 16) png_set_swap(png);
+#endif
+}
+
 // Functions that call setjmp have no local variable that changes after it. What must survive a longjmp, the source or
 // the sink, belongs to their callers.
 
@@ -98,16 +110,34 @@ static void read_size(png_structp png, png_infop info, uint32_t *width, uint32_t
     *height = png_get_image_height(png, info);
 }
 
-static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, uint32_t width, uint32_t height) {
+static void read_layout(png_structp png, png_infop info, pn_png_layout *layout) {
     if (setjmp(png_jmpbuf(png)) != 0) return;
     png_read_info(png, info);
-    ask_for_rgb(png, info);
+    ask_for_stored(png, info);
+    png_set_interlace_handling(png);
+    png_read_update_info(png, info);
+    layout->width = png_get_image_width(png, info);
+    layout->height = png_get_image_height(png, info);
+    layout->channels = png_get_channels(png, info);
+    layout->bits = png_get_bit_depth(png, info);
+}
+
+// Reads pixels of the given layout; as 8-bit RGB if `is_rgb`.
+static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, const pn_png_layout *layout, int is_rgb) {
+    if (setjmp(png_jmpbuf(png)) != 0) return;
+    png_read_info(png, info);
+    if (is_rgb) {
+        ask_for_rgb(png, info);
+    } else {
+        ask_for_stored(png, info);
+    }
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    size_t stride = (size_t)width * 3;
-    if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height
+    uint32_t height = layout->height;
+    size_t stride = (size_t)layout->width * layout->channels * (layout->bits / 8);
+    if (png_get_image_width(png, info) != layout->width || png_get_image_height(png, info) != height
         || png_get_rowbytes(png, info) != stride) {
-        png_error(png, "the layout of the rows is not 8-bit RGB");
+        png_error(png, "the layout of the rows is another than was told");
     }
     for (int pass = 0; pass < passes; pass++) {
         for (uint32_t row = 0; row < height; row++) png_read_row(png, pixels + row * stride, NULL);
@@ -116,19 +146,25 @@ static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, uint32
     png_read_end(png, NULL);
 }
 
-static void write_pixels(png_structp png, png_infop info, const uint8_t *pixels, uint32_t width, uint32_t height) {
+static void write_pixels(png_structp png, png_infop info, const uint8_t *pixels, const pn_png_layout *layout) {
+    static const int color_types[] = {
+        PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
     if (setjmp(png_jmpbuf(png)) != 0) return;
     png_set_IHDR(
-        png, info, width, height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-        PNG_FILTER_TYPE_DEFAULT);
+        png, info, layout->width, layout->height, (int)layout->bits, color_types[layout->channels - 1],
+        PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    for (uint32_t row = 0; row < height; row++) png_write_row(png, pixels + (size_t)row * width * 3);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (layout->bits == 16) png_set_swap(png);
+#endif
+    size_t stride = (size_t)layout->width * layout->channels * (layout->bits / 8);
+    for (uint32_t row = 0; row < layout->height; row++) png_write_row(png, pixels + row * stride);
     png_write_end(png, NULL);
 }
 
-// Reads only the size if `pixels` is NULL, else the pixels of an image of exactly the given size.
+// Reads only the layout if `pixels` is NULL, else the pixels of an image of exactly the given layout.
 static pn_png_status read_image(
-    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t *width, uint32_t *height, char *message) {
+    const uint8_t *bytes, size_t count, uint8_t *pixels, pn_png_layout *layout, int is_rgb, char *message) {
     source input = {bytes, count, PIXNERD_PNG_OK, message};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, source_failed, ignore_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
@@ -137,22 +173,39 @@ static pn_png_status read_image(
         return PIXNERD_PNG_NO_MEMORY;
     }
     png_set_read_fn(png, &input, read_bytes);
-    if (pixels == NULL) {
-        read_size(png, info, width, height);
+    if (pixels != NULL) {
+        read_pixels(png, info, pixels, layout, is_rgb);
+    } else if (is_rgb) {
+        read_size(png, info, &layout->width, &layout->height);
     } else {
-        read_pixels(png, info, pixels, *width, *height);
+        read_layout(png, info, layout);
     }
     png_destroy_read_struct(&png, &info, NULL);
     return input.status;
 }
 
 pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
-    return read_image(bytes, count, NULL, width, height, message);
+    pn_png_layout layout = {0, 0, 3, 8};
+    pn_png_status status = read_image(bytes, count, NULL, &layout, 1, message);
+    *width = layout.width;
+    *height = layout.height;
+    return status;
 }
 
 pn_png_status pn_png_decode(
     const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message) {
-    return read_image(bytes, count, pixels, &width, &height, message);
+    pn_png_layout layout = {width, height, 3, 8};
+    return read_image(bytes, count, pixels, &layout, 1, message);
+}
+
+pn_png_status pn_png_describe(const uint8_t *bytes, size_t count, pn_png_layout *layout, char *message) {
+    return read_image(bytes, count, NULL, layout, 0, message);
+}
+
+pn_png_status pn_png_decode_stored(
+    const uint8_t *bytes, size_t count, void *pixels, const pn_png_layout *layout, char *message) {
+    pn_png_layout told = *layout;
+    return read_image(bytes, count, pixels, &told, 0, message);
 }
 
 static void put_number(uint8_t *bytes, uint32_t number) {
@@ -223,7 +276,7 @@ typedef struct {
 
 // Encodes an image, or an animation that begins with it if `frames` is not NULL.
 static pn_png_status encode(
-    const uint8_t *pixels, uint32_t width, uint32_t height, const animation *frames, uint8_t **bytes, size_t *count,
+    const uint8_t *pixels, const pn_png_layout *layout, const animation *frames, uint8_t **bytes, size_t *count,
     char *message) {
     sink output = {NULL, 0, 1 << 16, PIXNERD_PNG_OK, message};
     output.bytes = malloc(output.capacity);
@@ -238,9 +291,9 @@ static pn_png_status encode(
     }
     png_set_write_fn(png, &output, write_bytes, flush_nothing);
     if (frames == NULL) {
-        write_pixels(png, info, pixels, width, height);
+        write_pixels(png, info, pixels, layout);
     } else {
-        write_animation(png, info, pixels, width, height, frames->later, frames->delays, frames->count);
+        write_animation(png, info, pixels, layout->width, layout->height, frames->later, frames->delays, frames->count);
     }
     png_destroy_write_struct(&png, &info);
     if (output.status != PIXNERD_PNG_OK) {
@@ -253,13 +306,14 @@ static pn_png_status encode(
 }
 
 pn_png_status pn_png_encode(
-    const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count, char *message) {
-    return encode(pixels, width, height, NULL, bytes, count, message);
+    const void *pixels, const pn_png_layout *layout, uint8_t **bytes, size_t *count, char *message) {
+    return encode(pixels, layout, NULL, bytes, count, message);
 }
 
 pn_png_status pn_png_encode_animation(
     const uint8_t *first, uint32_t width, uint32_t height, const pn_png_file *later, const uint16_t *delays,
     uint32_t count, uint8_t **bytes, size_t *written, char *message) {
     animation frames = {later, delays, count};
-    return encode(first, width, height, &frames, bytes, written, message);
+    pn_png_layout layout = {width, height, 3, 8};
+    return encode(first, &layout, &frames, bytes, written, message);
 }

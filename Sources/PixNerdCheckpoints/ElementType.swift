@@ -7,6 +7,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     case int64 = "I64"
     case int32 = "I32"
     case int16 = "I16"
+    case uint16 = "U16"
     case int8 = "I8"
     case uint8 = "U8"
     case bool = "BOOL"
@@ -16,7 +17,7 @@ public enum ElementType: String, Sendable, CaseIterable {
         switch self {
         case .float64, .int64: 8
         case .float32, .int32: 4
-        case .float16, .bfloat16, .int16: 2
+        case .float16, .bfloat16, .int16, .uint16: 2
         case .int8, .uint8, .bool: 1
         }
     }
@@ -24,7 +25,7 @@ public enum ElementType: String, Sendable, CaseIterable {
     public var isFloatingPoint: Bool {
         switch self {
         case .float64, .float32, .float16, .bfloat16: true
-        case .int64, .int32, .int16, .int8, .uint8, .bool: false
+        case .int64, .int32, .int16, .uint16, .int8, .uint8, .bool: false
         }
     }
 }

@@ -62,6 +62,7 @@ public struct StoredElements: @unchecked Sendable {
             case .int64: fill(Int64.self) { Float($0) }
             case .int32: fill(Int32.self) { Float($0) }
             case .int16: fill(Int16.self) { Float($0) }
+            case .uint16: fill(UInt16.self) { Float($0) }
             case .int8: fill(Int8.self) { Float($0) }
             case .uint8, .bool: fill(UInt8.self) { Float($0) }
             }
@@ -102,6 +103,7 @@ public struct StoredElements: @unchecked Sendable {
         case .int64: return read(Int64.self)
         case .int32: return read(Int32.self)
         case .int16: return read(Int16.self)
+        case .uint16: return read(UInt16.self)
         case .int8: return read(Int8.self)
         case .uint8, .bool: return read(UInt8.self)
         case .float64, .float32, .float16, .bfloat16: return nil

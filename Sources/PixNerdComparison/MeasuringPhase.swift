@@ -171,10 +171,7 @@ extension PipelineComparison {
                 .notFound, "\(reference)", found: "holds \(pictures.count) readable images", expected: "at least 2")
         }
         return stride(from: 0, to: pictures.count, by: size).map { start in
-            let part = pictures[start..<min(start + size, pictures.count)]
-            return LoadedBatch(
-                pixels: part.flatMap(\.pixels), labels: part.flatMap(\.labels), indices: part.flatMap(\.indices),
-                imageSize: side)
+            LoadedBatch(joining: Array(pictures[start..<min(start + size, pictures.count)]))
         }
     }
 }

@@ -89,7 +89,7 @@ extension PipelineComparison {
             manifest: SampleManifest(
                 program: program, checkpoint: source.checkpointPath,
                 provenance: try provenance(pipeline, step: step, guidance: guidance)),
-            overwrites: false)
+            overwrites: false, format: source.loaded.format)
         var output = try openedAnew(plan)
         let (count, fresh) = (job.requests.count, job.requests.count - output.kept)
         let start = ContinuousClock().now

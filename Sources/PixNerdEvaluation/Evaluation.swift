@@ -1,4 +1,5 @@
 import PixNerdDistributed
+import PixNerdImages
 import PixNerdSupport
 import PixNerdTensors
 
@@ -23,6 +24,9 @@ public struct Evaluation {
         /// Side in pixels of the patches that the generated images consist of; nil to look for seams at 4, 8, 16 and
         /// 32.
         public var patch: Int?
+        /// Stored values that are black and white, for images of float32 and those that use a part of their type's range;
+        /// nil for the whole range.
+        public var range: ClosedRange<Float>?
         /// Whether the sides hold the same images in the same order, such as before and after encoding.
         public var arePairs = false
         /// Precision of the network's large matrix multiplications.
@@ -39,6 +43,8 @@ public struct Evaluation {
     private let realExtractor: (any FeatureExtractor)?
     private let weights: String?
     private let settings: Settings
+    /// The channels and values in which both sides are measured.
+    private let format: PixelFormat
     private let extraction: SharedExtraction
 
     /// - Parameters:
@@ -58,6 +64,7 @@ public struct Evaluation {
             both(extractor, directory).map { KeptFeatures(of: $0, in: "\($1)/\(settings.precision.rawValue)") }
             ?? extractor
         self.settings = settings
+        format = try Self.commonFormat(real.pictures, generated.pictures, settings.range)
         try settings.precision.check()
         try checkFeatures()
         try checkCounts()
@@ -86,7 +93,8 @@ public struct Evaluation {
                 expected: "at least 2")
         }
         if settings.arePairs {
-            _ = try PairComparison(real: real, generated: generated, size: size, settings: settings)
+            _ = try PairComparison(
+                real: real, generated: generated, size: size, format: format, settings: settings)
         }
     }
 
@@ -174,7 +182,7 @@ public struct Evaluation {
         let measuresPixels = real.pictures != nil && generated.pictures != nil
         guard extractor != nil || measuresPixels else { return nil }
         var side = SideMeasurement(
-            pictures, size: size, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
+            pictures, size: size, channels: format.channelCount, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
             seed: settings.seed)
         let network = isReal ? realExtractor : extractor
         var problems: [String] = []
@@ -192,7 +200,7 @@ public struct Evaluation {
         }
         // Generated images are measured at their own size, unless another size is asked for.
         side.cropped = try pictures.forEachBatch(
-            size: size, crops: isReal || settings.size != nil, batch: settings.batch, unreadable: note
+            size: size, format: format, crops: isReal || settings.size != nil, batch: settings.batch, unreadable: note
         ) { batch in
             waiting.append(batch)
             if waiting.count == extraction.width { try take() }
@@ -217,7 +225,8 @@ public struct Evaluation {
         }
         if settings.arePairs {
             computing("pairs")
-            measures += try PairComparison(real: real, generated: generated, size: size, settings: settings)
+            measures += try PairComparison(
+                real: real, generated: generated, size: size, format: format, settings: settings)
                 .measures()
         }
         return measures

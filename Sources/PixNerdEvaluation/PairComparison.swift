@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdImages
 import PixNerdSupport
 
 /// Compares images pair by pair, such as originals with their reconstructions.
@@ -6,6 +7,7 @@ struct PairComparison {
     private let first: PictureSource
     private let second: PictureSource
     private let size: PictureExtent
+    private let format: PixelFormat
     private let settings: Evaluation.Settings
     /// Whether the names of the images say which belong together; otherwise their order does.
     private let areNamed: Bool
@@ -13,13 +15,15 @@ struct PairComparison {
     /// - Throws: `PixNerdError` unless both sides hold the same images: as many, and by the same names if they share
     ///   any.
     init(
-        real: EvaluationSource, generated: EvaluationSource, size: PictureExtent?, settings: Evaluation.Settings
+        real: EvaluationSource, generated: EvaluationSource, size: PictureExtent?, format: PixelFormat,
+        settings: Evaluation.Settings
     ) throws {
         guard let (first, second) = both(real.pictures, generated.pictures), let size else {
             throw PixNerdError(
                 .mismatch, "\(real.path) or \(generated.path)", found: "holds no images", expected: "pairs of images")
         }
         (self.first, self.second, self.size, self.settings) = (first, second, size, settings)
+        self.format = format
         areNamed = try Self.areNamed(first, second)
         guard first.count == second.count else {
             throw PixNerdError(
@@ -86,7 +90,9 @@ struct PairComparison {
     private func read(_ source: PictureSource, _ body: (PixelBatch) -> Void) throws -> Int {
         var problem: PixNerdError?
         func note(_ error: PixNerdError) { problem = problem ?? error }
-        let cropped = try source.forEachBatch(size: size, crops: true, batch: settings.batch, unreadable: note) {
+        let cropped = try source.forEachBatch(
+            size: size, format: format, crops: true, batch: settings.batch, unreadable: note
+        ) {
             // Skipping an image would shift all pairs after it.
             if let problem { throw problem }
             body($0)
@@ -146,14 +152,13 @@ private struct PairQueue {
             batch += 1
             return batches[batch - 1]
         }
-        var pixels: [UInt8] = []
+        var parts: [PixelBatch] = []
         for _ in 0..<count {
-            guard batch < batches.count else { return nil }
-            let size = batches[batch].pictureSize
-            pixels += batches[batch].pixels[picture * size..<(picture + 1) * size]
+            guard batch < batches.count, let part = batches[batch].part([picture]) else { return nil }
+            parts.append(part)
             picture += 1
             if picture == batches[batch].count { (batch, picture) = (batch + 1, 0) }
         }
-        return PixelBatch(count: count, height: batches[0].height, width: batches[0].width, pixels: pixels)
+        return PixelBatch(joining: parts)
     }
 }

@@ -185,9 +185,9 @@ extension ImageCollection {
 extension LoadedBatch {
     /// Fingerprint of each image's pixels, which shows whether stored numbers were computed from them.
     package var fingerprints: [UInt64] {
-        let size = imageSize * imageSize * 3
-        return pixels.withUnsafeBytes { pixels in
-            (0..<count).map { picture in
+        pixels.withUnsafeBytes { pixels in
+            let size = pixels.count / max(count, 1)
+            return (0..<count).map { picture in
                 var fingerprint = Fingerprint()
                 fingerprint.add(UnsafeRawBufferPointer(rebasing: pixels[picture * size..<(picture + 1) * size]))
                 return fingerprint.bits

@@ -72,7 +72,7 @@ struct GuideChoice {
         case (let autoencoder?, let own?) where !autoencoder.isSame(as: own):
             "it makes latents of another autoencoder, \(autoencoder.text)"
         case (_?, nil): "it makes latents and not pixels"
-        case (nil, _?) where checkpoint.channels == PixelSpace().channels: "it makes pixels and not latents"
+        case (nil, _?) where checkpoint.channels == guided.loaded.format.channelCount: "it makes pixels and not latents"
         default: nil
         }
     }
@@ -85,8 +85,10 @@ struct GuideChoice {
         if FewStepLimits(guide.architecture.numbers, largestScale: nil, name: "") != nil {
             return "it is a model of few steps, which guides no other"
         }
-        guard guide.model.channels == own.model.channels else {
-            return "it makes data of \(counted(guide.model.channels, "channel")) and not \(own.model.channels)"
+        guard guide.model.channels == own.model.channels, guide.format == own.format else {
+            return guide.format == own.format
+                ? "it makes data of \(counted(guide.model.channels, "channel")) and not \(own.model.channels)"
+                : "it makes images of \(guide.format), and not of \(own.format)"
         }
         guard guide.prediction.noiseScale == own.prediction.noiseScale else {
             return

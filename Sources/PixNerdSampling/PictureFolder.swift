@@ -5,7 +5,7 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
-/// A folder with a PNG for each image, such as `ring-seed3.png`, or in the layout of a benchmark, and `manifest.json`.
+/// A folder with a file for each image, such as `ring-seed3.png`, or in the layout of a benchmark, and `manifest.json`.
 ///
 /// Existing images with the same provenance are kept: an interrupted job resumes, and further requests add to the
 /// folder.
@@ -25,7 +25,7 @@ struct PictureFolder: SampleOutput {
             ?? plan.requests.map { request in
                 // A slash would begin a folder, and a null character would end the name.
                 let name = plan.fileName(of: request).map { $0 == "/" || $0 == "\0" ? "_" : $0 }
-                return "\(String(name)).png"
+                return "\(String(name)).\(plan.fileFormat.fileExtension)"
             }
         let paths = files.map { "\(plan.path)/\($0)" }
         // By bytes, as the file system does: Swift takes the two spellings of an accented letter as equal.
@@ -84,15 +84,16 @@ struct PictureFolder: SampleOutput {
     func holds(_ requests: Range<Int>) -> Bool { isThere[requests].allSatisfy { $0 } }
 
     mutating func write(_ pixels: Tensor, first: Int) throws {
-        for (place, picture) in zip(first..., roundedPictures(pixels)) where !isThere[place] {
-            let file = files[place]
-            guard plan.benchmark?.layout == .dpg else {
-                try ImageFile.writePNG(picture, to: "\(plan.path)/\(file)")
+        guard plan.benchmark?.layout == .dpg else {
+            for (place, picture) in zip(first..., storedPictures(pixels, plan.format)) where !isThere[place] {
+                try ImageFile.write(picture, as: plan.fileFormat, to: "\(plan.path)/\(files[place])")
                 isThere[place] = true
-                continue
             }
-            waiting[file, default: [:]][place] = picture
-            try writeSheet(file)
+            return
+        }
+        for (place, picture) in zip(first..., shownPictures(pixels, plan.format)) where !isThere[place] {
+            waiting[files[place], default: [:]][place] = picture
+            try writeSheet(files[place])
         }
     }
 

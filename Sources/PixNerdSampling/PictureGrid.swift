@@ -22,7 +22,7 @@ struct PictureGrid: SampleOutput {
 
     func holds(_ requests: Range<Int>) -> Bool { parts.holds(requests) }
 
-    mutating func write(_ pixels: Tensor, first: Int) throws { try parts.write(levels: pixels, first: first) }
+    mutating func write(_ pixels: Tensor, first: Int) throws { try parts.write(shown: pixels, first: first) }
 
     func finish() throws {
         let size = plan.manifest.provenance

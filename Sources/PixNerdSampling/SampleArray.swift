@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdImages
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
@@ -10,11 +11,11 @@ import PixNerdTensors
 /// Finished batches are kept beside it until it is written.
 struct SampleArray: SampleOutput {
     enum Kind: Equatable {
-        /// `.npz`: `arr_0` as uint8 [N, H, W, 3] and `arr_1` as int64 labels [N] (for texts, the place of
+        /// `.npz`: `arr_0` as [N, H, W, C] of the format's type (uint8 for most images) and `arr_1` as int64 labels [N] (for texts, the place of
         /// each among the different prompts), the rows in an order drawn from the
         /// seed, so that consecutive splits mix classes.
         case levels(rowOrderSeed: UInt64)
-        /// `.safetensors`: `samples` as float32 [N, 3, H, W] before rounding, with `labels` and `seeds`, in the order
+        /// `.safetensors`: `samples` as float32 [N, C, H, W] before rounding, with `labels` and `seeds`, in the order
         /// of the requests.
         case floats
     }
@@ -47,7 +48,7 @@ struct SampleArray: SampleOutput {
     mutating func write(_ pixels: Tensor, first: Int) throws {
         switch kind {
         case .floats: try parts.write(floats: pixels, first: first)
-        case .levels: try parts.write(levels: pixels, first: first)
+        case .levels: try parts.write(stored: pixels, first: first)
         }
     }
 
@@ -69,7 +70,7 @@ struct SampleArray: SampleOutput {
 
     private func writeFloats() throws {
         let size = plan.manifest.provenance
-        let parts = try parts.open(.float32, shape: [3, size.height, size.width])
+        let parts = try parts.open(.float32, shape: [plan.format.channelCount, size.height, size.width])
         let count = plan.requests.count
         let seeds = plan.requests.map { Int(truncatingIfNeeded: $0.seed) }
         try SafetensorsWriter.write(
@@ -87,12 +88,13 @@ struct SampleArray: SampleOutput {
 
     private func writeLevels(_ order: [Int]) throws {
         let size = plan.manifest.provenance
-        let parts = try parts.open(.uint8, shape: [size.height, size.width, 3])
+        let type = plan.format.elementType
+        let parts = try parts.open(type, shape: [size.height, size.width, plan.format.channelCount])
         let rowBytes = parts[0].shape.dropFirst().reduce(1, *)
         let file = try NpzWriter(
             path: plan.path,
             arrays: [
-                NpzWriter.Array("arr_0", .uint8, [order.count] + parts[0].shape.dropFirst()),
+                NpzWriter.Array("arr_0", type, [order.count] + parts[0].shape.dropFirst()),
                 NpzWriter.Array("arr_1", .int64, [order.count]),
             ])
         for row in order {
@@ -104,5 +106,16 @@ struct SampleArray: SampleOutput {
         let numbers = plan.numbers
         try file.append(order.map { Int64(numbers[$0]) })
         try file.finish()
+    }
+}
+
+extension PixelFormat {
+    /// The type of stored values in arrays.
+    var elementType: ElementType {
+        switch element {
+        case .uint8: .uint8
+        case .uint16: .uint16
+        case .float32: .float32
+        }
     }
 }

@@ -13,7 +13,7 @@ public protocol SampleOutput {
     var kept: Int { get }
     /// Whether the images of a batch already exist.
     func holds(_ requests: Range<Int>) -> Bool
-    /// Writes the pixels of a batch, [B, 3, H, W], whose first image is that of request `first`.
+    /// Writes the pixels of a batch, [B, C, H, W], whose first image is that of request `first`.
     mutating func write(_ pixels: Tensor, first: Int) throws
     /// Writes the final files.
     mutating func finish() throws
@@ -55,11 +55,20 @@ public struct SamplePlan {
     public let batch: Int
     /// Whether existing files may be overwritten.
     public let overwrites: Bool
+    /// The channels and values of the images.
+    public let format: PixelFormat
+    /// The format of each image's own file.
+    public let fileFormat: ImageFile.StoredFormat
 
+    /// - Parameter fileFormat: the format of each image's own file in a folder; nil for PNG, or TIFF where that cannot
+    ///   hold the images.
     public init(
         path: String, requests: [PictureRequest], conditioner: any Conditioner, manifest: SampleManifest,
-        overwrites: Bool, benchmark: BenchmarkPrompts? = nil
+        overwrites: Bool, benchmark: BenchmarkPrompts? = nil, format: PixelFormat = .rgb8,
+        fileFormat: ImageFile.StoredFormat? = nil
     ) {
+        self.format = format
+        self.fileFormat = fileFormat ?? (ImageFile.StoredFormat.png.canHold(format) ? .png : .tiff)
         self.path = path
         self.requests = requests
         self.conditioner = conditioner

@@ -62,18 +62,30 @@ struct SampleParts {
 
     func holds(_ requests: Range<Int>) -> Bool { isThere[requests.lowerBound / plan.batch] }
 
-    /// Keeps a batch as 8-bit levels, [B, H, W, 3].
-    mutating func write(levels pixels: Tensor, first: Int) throws {
-        let pictures = roundedPictures(pixels)
-        let shape = [pictures.count, pictures[0].height, pictures[0].width, 3]
-        let item = SafetensorsWriter.Item(name: Self.name, type: .uint8, shape: shape) { write in
-            for picture in pictures { try picture.pixels.withUnsafeBytes(write) }
+    /// Keeps a batch as it is shown, [B, H, W, 3] of 8 bits.
+    mutating func write(shown pixels: Tensor, first: Int) throws {
+        try write(shownPictures(pixels, plan.format).map(\.pixels), .uint8, pixels, channels: 3, first: first)
+    }
+
+    /// Keeps a batch as it is stored, [B, H, W, C] of the format's type.
+    mutating func write(stored pixels: Tensor, first: Int) throws {
+        try write(
+            storedPictures(pixels, plan.format).map(\.bytes), plan.format.elementType, pixels,
+            channels: plan.format.channelCount, first: first)
+    }
+
+    private mutating func write(
+        _ pictures: [[UInt8]], _ type: ElementType, _ pixels: Tensor, channels: Int, first: Int
+    ) throws {
+        let shape = [pictures.count, pixels.shape[2], pixels.shape[3], channels]
+        let item = SafetensorsWriter.Item(name: Self.name, type: type, shape: shape) { write in
+            for picture in pictures { try picture.withUnsafeBytes(write) }
         }
         try SafetensorsWriter.write([item], metadata: [:], to: Self.path(first, in: folder))
         isThere[first / plan.batch] = true
     }
 
-    /// Keeps a batch as floats, [B, 3, H, W].
+    /// Keeps a batch as floats, [B, C, H, W].
     mutating func write(floats pixels: Tensor, first: Int) throws {
         try SafetensorsWriter.write([(Self.name, pixels)], to: Self.path(first, in: folder))
         isThere[first / plan.batch] = true

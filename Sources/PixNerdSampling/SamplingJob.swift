@@ -58,8 +58,8 @@ public struct SamplingJob: Sendable {
     ///   - isDone: Called before each batch; returns whether to skip it because its images exist.
     ///   - isCancelled: Called after each step; returns whether to end the job with `CancellationError`.
     ///   - afterStep: Called after each step of each batch, for progress, trajectories and previews.
-    ///   - receive: Called with the pixels of each batch, [B, 3, H, W] with -1 as black and 1 as white, not clipped,
-    ///     and the index of its first request.
+    ///   - receive: Called with the pixels of each batch, [B, C, H, W] of the space's format, not clipped, and the
+    ///     index of its first request.
     /// - Throws: `CancellationError`, or the error of a closure.
     public func run(
         isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
@@ -76,12 +76,12 @@ public struct SamplingJob: Sendable {
             }, receive: receive)
     }
 
-    /// Samples all images and returns them as 8-bit RGB.
+    /// Samples all images and returns them as they are shown, in 8-bit RGB.
     ///
     /// - Throws: `CancellationError` if `isCancelled` returns true.
     public func images(isCancelled: () -> Bool = { false }) throws -> [RGBImage] {
         var images: [RGBImage] = []
-        try run(isCancelled: isCancelled) { pixels, _ in images += roundedPictures(pixels) }
+        try run(isCancelled: isCancelled) { pixels, _ in images += shownPictures(pixels, space.format) }
         return images
     }
 }

@@ -33,6 +33,8 @@ public struct LatentSpace: Space {
 
     public var channels: Int { codec.latentChannels }
     public var reduction: Int { codec.reduction }
+    /// Colours: autoencoders of other images are not diffused in.
+    public var format: PixelFormat { .rgb8 }
 
     /// Scaled latents, sampled from each image's distribution.
     public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor {

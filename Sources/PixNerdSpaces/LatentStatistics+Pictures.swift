@@ -16,17 +16,17 @@ extension LatentStatistics {
     ///   - imageSize: side of the images' central squares in pixels.
     ///   - count: maximum number of images; nil for a number that suffices for a scale.
     ///   - batch: number of images read and encoded at once.
-    ///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
+    ///   - decoding: how files are decoded.
     ///   - unreadable: called with the reason why an image is left out.
     ///   - progress: called with the number of images that are done.
     /// - Throws: `PixNerdError` if none of the images can be read.
     package init(
         of space: LatentSpace, _ pictures: ImageCollection, imageSize: Int, count: Int? = nil, batch: Int = 1,
-        fastDecode: Bool = false, unreadable: (_ reason: String) -> Void = { _ in },
+        decoding: PictureDecoding = PictureDecoding(), unreadable: (_ reason: String) -> Void = { _ in },
         progress: (_ done: Int) -> Void = { _ in }
     ) throws {
         self.init(channels: space.channels)
-        let reader = SquareReader(pictures, imageSize: imageSize, fastDecode: fastDecode)
+        let reader = SquareReader(pictures, imageSize: imageSize, decoding: decoding)
         let places = pictures.evenPlaces(count ?? Self.usualCount(imageSize: imageSize))
         for start in stride(from: 0, to: places.count, by: batch) {
             let end = min(start + batch, places.count)

@@ -1,4 +1,5 @@
 import PixNerdDiffusion
+import PixNerdImages
 import PixNerdModels
 import PixNerdSupport
 
@@ -11,6 +12,9 @@ public struct LoadedDenoiser: Sendable {
     public let conditioner: any Conditioner
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: LatentAutoencoder?
+
+    /// The channels and values of the images.
+    public let format: PixelFormat
 
     /// The network as a denoiser that gives velocity.
     public var model: any Denoiser { network.predicting(prediction) }
@@ -25,7 +29,7 @@ public struct LoadedDenoiser: Sendable {
     ///
     /// - Parameter tiles: Tiles that large latents are decoded in; nil for whole images.
     public func space(tiles: DecodingTiles? = nil) -> any Space {
-        if let autoencoder { autoencoder.space(tiles: tiles) } else { PixelSpace() }
+        if let autoencoder { autoencoder.space(tiles: tiles) } else { PixelSpace(format) }
     }
 }
 
@@ -52,7 +56,8 @@ extension DenoiserCheckpoint {
                     + "\(autoencoder.identity.latentChannels)",
                 advice: "pass the autoencoder that it was trained with")
         }
-        if autoencoder == nil, network.channels != PixelSpace().channels {
+        let format = try pixelFormat ?? .rgb8
+        if autoencoder == nil, network.channels != format.channelCount {
             throw PixNerdError(
                 .notFound, "\(self.path)",
                 found: "makes latents of \(network.channels) channels, and does not say which autoencoder decodes them",
@@ -63,7 +68,7 @@ extension DenoiserCheckpoint {
             architecture: architecture, network: network,
             prediction: try prediction(patch: architecture.patchSize),
             conditioner: try conditioner(of: architecture, text: text(architecture)),
-            autoencoder: autoencoder)
+            autoencoder: autoencoder, format: format)
     }
 
     /// The model with these weights in the space of another model, whose autoencoder it shares.
@@ -74,6 +79,6 @@ extension DenoiserCheckpoint {
         return LoadedDenoiser(
             architecture: architecture, network: try load(kind, channels: other.network.channels),
             prediction: try prediction(patch: architecture.patchSize),
-            conditioner: try conditioner(of: architecture), autoencoder: other.autoencoder)
+            conditioner: try conditioner(of: architecture), autoencoder: other.autoencoder, format: other.format)
     }
 }

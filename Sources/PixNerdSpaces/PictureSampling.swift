@@ -60,8 +60,7 @@ public struct SamplingMoment {
 ///   - isDone: called before each batch; returns whether to skip it.
 ///   - isCancelled: called while conditions are computed; returns whether to end with `CancellationError`.
 ///   - afterStep: called after each step of each batch.
-///   - receive: called with each batch's pixels, [B, 3, height, width] with -1 as black and 1 as white, not clipped,
-///     and the index of its first request.
+///   - receive: called with each batch's pixels, [B, C, height, width] of the space's format, not clipped, and the index of its first request.
 public func samplePictures(
     _ denoiser: some Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, in space: some Space,
     _ requests: [PictureRequest],
@@ -94,7 +93,7 @@ public func samplePictures(
                     SamplingMoment(
                         first: batch.lowerBound, step: step, done: place * settings.steps + step,
                         total: batches.count * settings.steps
-                    ) { roundedPictures(size.cropped(space.decode(predicted()))) })
+                    ) { shownPictures(size.cropped(space.decode(predicted())), space.format) })
             })
         try receive(size.cropped(space.decode(x)), batch.lowerBound)
     }

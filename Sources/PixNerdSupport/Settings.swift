@@ -26,6 +26,7 @@ extension Setting {
     /// The texts to sample.
     public static let prompt = Setting(rawValue: "prompt")
     /// The text whose content images shall not have.
+    public static let range = Setting(rawValue: "range")
     public static let negativePrompt = Setting(rawValue: "negativePrompt")
     /// The directory of a text encoder.
     public static let textEncoder = Setting(rawValue: "textEncoder")

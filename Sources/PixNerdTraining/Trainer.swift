@@ -136,7 +136,7 @@ public final class Trainer {
             prefetchBatches: configuration.data.prefetchBatches,
             prefetchBytes: configuration.data.prefetchMegabytes << 20,
             transform: ImageTransform(crop: configuration.data.crop, flip: configuration.data.flip),
-            fastDecode: configuration.data.fastDecode, logger: logger)
+            decoding: preparation.decoding, logger: logger)
     }
 
     private func step(_ take: TrainingStepper, _ loader: BatchLoader, _ window: inout MetricsWindow) throws {

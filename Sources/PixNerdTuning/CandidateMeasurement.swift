@@ -118,7 +118,7 @@ final class CandidateMeasurement {
             isCancelled: isCancelled, afterStep: { _ in afterStep() },
             receive: { pixels, _ in
                 isFinite = isFinite && pixels.isFinite
-                images += roundedPictures(pixels)
+                images += shownPictures(pixels, job.space.format)
             })
         return isFinite ? images : nil
     }

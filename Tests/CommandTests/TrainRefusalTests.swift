@@ -20,7 +20,7 @@ import Testing
                 "train", "tiny.yaml", "--set", "data.root=empty", naming: ["empty", "folder for each class"])
             try place.makeFolder("hollow/cats")
             try place.refuse(
-                "train", "tiny.yaml", "--set", "data.root=hollow", naming: ["hollow/cats", "no PNG or JPEG picture"])
+                "train", "tiny.yaml", "--set", "data.root=hollow", naming: ["hollow/cats", "no image"])
             try place.refuse("train", "tiny.yaml", "--set", "data.root=tiny.yaml", naming: ["tiny.yaml is a file"])
             try place.refuse("train", "tiny.yaml", "--set", "data.root=", naming: ["data.root is not set"])
         }

@@ -43,7 +43,7 @@ import Testing
                     ["narrow.npz", "set weights"]
                 ),
                 (refusal { _ = try TinyEvaluation.evaluate(path("none.npz"), path("a.npz")) }, ["none.npz"]),
-                (refusal { _ = try TinyEvaluation.evaluate(directory, path("a.npz")) }, ["no PNG or JPEG picture"]),
+                (refusal { _ = try TinyEvaluation.evaluate(directory, path("a.npz")) }, ["no image"]),
                 (
                     refusal { _ = try TinyEvaluation.evaluate(path("a.npz"), path("one.npz")) { $0.arePairs = true } },
                     ["one.npz"]

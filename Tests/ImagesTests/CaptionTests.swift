@@ -214,7 +214,7 @@ import Testing
         #expect(try captions(other) == [["a"]] && captions(other, CaptionOptions(key: "caption")) == [["json"]])
         for (name, content) in [
             ("1.json", Array("{\"text\": \"a\", \"caption\": \"b\"}".utf8)), ("1.json", Array("{".utf8)),
-            ("1.json", [0xFF]), ("1.txt", [0xFF]), ("1.webp", [0x61]),
+            ("1.json", [0xFF]), ("1.txt", [0xFF]), ("1.avif", [0x61]),
         ] as [(String, [UInt8])] {
             let broken = try folder.write(tar([("1.png", png), (name, content)]), to: "b.tar")
             #expect(throws: PixNerdError.self) { try captions(broken) }

@@ -16,7 +16,7 @@ import Testing
         for (name, members) in files {
             for member in members { try folder.write(Fixture.bytes(member), to: "\(name)/\(member)") }
         }
-        try folder.write([], to: "dogs/new.webp")
+        try folder.write([], to: "dogs/new.avif")
         return folder
     }
 
@@ -37,10 +37,11 @@ import Testing
         #expect(report.aspectRatio?.smallest == 13.0 / 11 && report.aspectRatio?.largest == 29.0 / 23)
         #expect(report.landscape == 0 && report.portrait == 0 && report.nearlySquare == 11)
         #expect(report.imageSize == 20 && report.belowImageSize == 7)
-        #expect(report.jpeg == 4 && report.png == 7)
+        #expect(report.formats == ["JPEG": 4, "PNG": 7])
+        #expect(report.usualFormat == "rgb, 8 bits" && report.turned == 0 && report.profiles == [:])
         #expect(report.grey == 3 && report.cmyk == 1 && report.palette == 1)
         #expect(report.alpha == 4 && report.sixteenBit == 2)
-        #expect(report.unsupported == ["webp": 1])
+        #expect(report.unsupported == ["avif": 1])
         let names = ["cats/bad-checksum.png", "dogs/a-gif.jpg", "eels/one-pixel.png"].map { "\(folder.path)/\($0)" }
         #expect(report.unreadable.map(\.name) == names)
         for item in report.unreadable { #expect(item.reason.contains(item.name)) }

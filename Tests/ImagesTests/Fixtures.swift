@@ -18,6 +18,20 @@ enum Fixture {
     }
 }
 
+/// Files made by Tests/Fixtures/make_stored_picture_fixtures.py.
+enum StoredFixture {
+    static func path(_ name: String) -> String { Fixture.path("../stored/\(name)") }
+    static func bytes(_ name: String) throws -> [UInt8] { try Fixture.bytes("../stored/\(name)") }
+    static func json<Value: Decodable>(_ name: String) throws -> [Value] { try Fixture.json("../stored/\(name)") }
+}
+
+extension LoadedBatch {
+    /// The pixels of a batch of 8-bit colours; empty for other batches.
+    var bytes: [UInt8] { if case .bytes(let bytes) = pixels { bytes } else { [] } }
+    /// The pixels of other batches.
+    var values: [Float] { if case .values(let values, _) = pixels { values } else { [] } }
+}
+
 /// A folder of a test's own, gone when the test is done.
 final class TemporaryFolder {
     let path: String

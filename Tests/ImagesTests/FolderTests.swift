@@ -30,7 +30,7 @@ import Testing
     @Test func leavesOutWhatIsNoPictureAndCountsOtherKinds() throws {
         let folder = try TemporaryFolder()
         for name in [
-            "cat/1.png", "cat/2.webp", "cat/3.WebP", "cat/4.gif", "cat/notes.txt", "cat/README", "cat/.hidden.png",
+            "cat/1.png", "cat/2.avif", "cat/3.AVIF", "cat/4.gif", "cat/notes.txt", "cat/README", "cat/.hidden.png",
             ".ipynb_checkpoints/1.png", "labels.csv",
         ] {
             try folder.write([], to: name)
@@ -38,7 +38,7 @@ import Testing
         let found = try ImageFolder(root: folder.path + "/")
         #expect(found.classes == ["cat"])
         #expect(found.samples == [ImageCollection.Sample(path: folder.path + "/cat/1.png", label: 0)])
-        #expect(found.unsupported == ["webp": 2, "gif": 1])
+        #expect(found.unsupported == ["avif": 2, "gif": 1])
     }
 
     @Test func followsLinksButNotInCircles() throws {
@@ -60,8 +60,8 @@ import Testing
         (["notes.txt"], "holds no folders; expected one folder for each class"),
         (["1.png"], "holds no folders but 1 picture; expected one folder for each class"),
         (["1.png", "2.gif"], "holds no folders but 2 pictures; expected"),
-        (["dog/1.png", "cat/notes.txt"], "/cat holds no PNG or JPEG picture; put pictures in it or remove it."),
-        (["cat/1.webp", "cat/2.gif"], "/cat holds no PNG or JPEG picture, only 1 .gif and 1 .webp (convert those);"),
+        (["dog/1.png", "cat/notes.txt"], "/cat holds no image; put pictures in it or remove it."),
+        (["cat/1.avif", "cat/2.gif"], "/cat holds no image, only 1 .avif and 1 .gif (convert those);"),
     ])
     func saysWhatIsWrong(files: [String], complaint: String) throws {
         let folder = try TemporaryFolder()

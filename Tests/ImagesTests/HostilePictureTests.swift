@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: ["rgb8.png", "colour420.jpg"], [true, false])
-    func orientationsAreNotedAndIgnored(name: String, little: Bool) throws {
+    func orientationsAreNotedWhereTheyAreIgnored(name: String, little: Bool) throws {
         let folder = try TemporaryFolder()
         let plain = try ImageFile.decode(Fixture.bytes(name), name: name)
         for orientation in [1, 3, 6, 8, 9] as [UInt8] {
@@ -105,7 +105,8 @@ import Testing
         #expect(DatasetReport(inspecting: collection).turned == 3)
         let keeper = LogKeeper()
         let loader = BatchLoader(
-            collection: collection, imageSize: 8, batchSize: 10, seed: 1, workers: 2, logger: keeper.logger)
+            collection: collection, imageSize: 8, batchSize: 10, seed: 1, workers: 2,
+            decoding: PictureDecoding(exif: .ignore), logger: keeper.logger)
         defer { loader.stop() }
         _ = try loader.next()
         #expect(keeper.messages.withLock { $0.count { $0.contains("EXIF says") } } == 1)

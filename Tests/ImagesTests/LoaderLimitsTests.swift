@@ -32,7 +32,7 @@ import Testing
     private func load(_ collection: ImageCollection, size: Int, crop: CropMode, fast: Bool) throws -> LoadedBatch {
         let loader = BatchLoader(
             collection: collection, imageSize: size, batchSize: collection.samples.count, seed: 1,
-            transform: ImageTransform(crop: crop), fastDecode: fast, logger: LogKeeper().logger)
+            transform: ImageTransform(crop: crop), decoding: PictureDecoding(isFast: fast), logger: LogKeeper().logger)
         defer { loader.stop() }
         return try loader.next()
     }
@@ -45,8 +45,8 @@ import Testing
             let exact = try load(collection, size: size, crop: crop, fast: false)
             let fast = try load(collection, size: size, crop: crop, fast: true)
             #expect(exact.indices == fast.indices)
-            let total = zip(exact.pixels, fast.pixels).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
-            let mean = Double(total) / Double(exact.pixels.count)
+            let total = zip(exact.bytes, fast.bytes).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+            let mean = Double(total) / Double(exact.bytes.count)
             #expect(mean < 3, "\(mean) levels at \(size)")
             #expect(fast.pixels != exact.pixels)
         }

@@ -49,7 +49,7 @@ import Testing
                 let sample = folder.samples[index]
                 let image = admCenterCrop(try ImageFile.read(sample.path), size: 16)
                 #expect(batch.labels[place] == sample.label)
-                #expect(batch.pixels[place * 768..<(place + 1) * 768].elementsEqual(image.pixels))
+                #expect(batch.bytes[place * 768..<(place + 1) * 768].elementsEqual(image.pixels))
             }
         }
     }
@@ -70,7 +70,7 @@ import Testing
         let whole = try batches(makeLoader(folder, batchSize: 1), 40)
         let resumed = try batches(makeLoader(folder, batchSize: 2, startSample: start, workers: 3), 5)
         #expect(resumed.flatMap(\.indices) == whole[start..<start + 10].flatMap(\.indices))
-        #expect(resumed.flatMap(\.pixels) == whole[start..<start + 10].flatMap(\.pixels))
+        #expect(resumed.flatMap(\.bytes) == whole[start..<start + 10].flatMap(\.bytes))
     }
 
     @Test func aSmallFolderRepeats() throws {

@@ -8,7 +8,7 @@ import Testing
     @Test func picturesOfAllFoldersAreFoundInOrder() throws {
         let folder = try TemporaryFolder()
         let png = try ImageFile.encodePNG(syntheticPicture(width: 5, height: 4, kind: 0))
-        for name in ["b.png", "a.png", "deep/er/c.png", "deep/d.png", "notes.txt", "old.webp"] {
+        for name in ["b.png", "a.png", "deep/er/c.png", "deep/d.png", "notes.txt", "old.avif"] {
             try folder.write(png, to: name)
         }
         let found = try ImageCollection.pictures(below: folder.path)
@@ -16,7 +16,7 @@ import Testing
             found.samples.map { String($0.name.dropFirst(folder.path.count + 1)) } == [
                 "a.png", "b.png", "deep/d.png", "deep/er/c.png",
             ])
-        #expect(found.unsupported == ["webp": 1])
+        #expect(found.unsupported == ["avif": 1])
         #expect(found.samples.allSatisfy { $0.label == 0 })
     }
 

@@ -84,7 +84,7 @@ import Testing
                 transform: transform, logger: LogKeeper().logger)
             defer { loader.stop() }
             let batches = try (0..<count).map { _ in try loader.next() }
-            return (batches.flatMap(\.indices), batches.flatMap(\.pixels))
+            return (batches.flatMap(\.indices), batches.flatMap(\.bytes))
         }
         let single = try load(batchSize: 1, workers: 1, count: 24)
         #expect(try load(batchSize: 6, workers: 3, count: 4) == single)

@@ -74,7 +74,7 @@ import Testing
         #expect(loader.skipped.isEmpty)
         for (place, index) in batch.indices.enumerated() {
             let expected = admCenterCrop(try decoded(collection.samples[index]), size: 32)
-            #expect(batch.pixels[place * 3072..<(place + 1) * 3072].elementsEqual(expected.pixels))
+            #expect(batch.bytes[place * 3072..<(place + 1) * 3072].elementsEqual(expected.pixels))
             #expect(batch.labels[place] == collection.samples[index].label)
         }
     }

@@ -160,7 +160,7 @@ import Testing
 @Suite struct PixelSpaceTests {
     @Test func everyLevelSurvivesARoundTrip() {
         let pixels: [UInt8] = (0..<256).flatMap { level -> [UInt8] in [UInt8(level), UInt8(255 - level), 7] }
-        let batch = LoadedBatch(pixels: pixels, labels: [0], indices: [0], imageSize: 16)
+        let batch = LoadedBatch(pixels: .bytes(pixels), labels: [0], indices: [0], imageSize: 16)
         let x = PixelSpace().encode(batch)
         #expect(x.shape == [1, 3, 16, 16])
         #expect(x.values.min() == -1 && x.values.max() == 1)

@@ -27,9 +27,24 @@ pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, u
 pn_png_status pn_png_decode(
     const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message);
 
-// Encodes 8-bit RGB as a PNG. On success `*bytes` is a buffer of `*count` bytes to be released with free().
+// The layout of interleaved pixels: 1 to 4 channels (grey, grey with alpha, RGB, RGB with alpha) of 8 or 16 bits.
+typedef struct {
+    uint32_t width;
+    uint32_t height;
+    uint32_t channels;
+    uint32_t bits;
+} pn_png_layout;
+
+// The layout of the stored values: palettes count as colours, and a transparent colour as alpha.
+pn_png_status pn_png_describe(const uint8_t *bytes, size_t count, pn_png_layout *layout, char *message);
+
+// Decodes the stored values to the layout that pn_png_describe told, 16 bits in the byte order of this machine.
+pn_png_status pn_png_decode_stored(
+    const uint8_t *bytes, size_t count, void *pixels, const pn_png_layout *layout, char *message);
+
+// Encodes pixels as a PNG. On success `*bytes` is a buffer of `*count` bytes to be released with free().
 pn_png_status pn_png_encode(
-    const uint8_t *pixels, uint32_t width, uint32_t height, uint8_t **bytes, size_t *count, char *message);
+    const void *pixels, const pn_png_layout *layout, uint8_t **bytes, size_t *count, char *message);
 
 // The bytes of a PNG file.
 typedef struct {

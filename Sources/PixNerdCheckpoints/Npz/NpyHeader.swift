@@ -4,27 +4,27 @@ import PixNerdSupport
 ///
 /// Format: the magic bytes `\x93NUMPY`, major and minor version, the length of the text (2 bytes in version 1, 4 in
 /// version 2), and the text, a Python dictionary with `descr`, `fortran_order` and `shape` (numpy.lib.format).
-struct NpyHeader {
+package struct NpyHeader {
     /// Element types by numpy's name without the byte order.
     private static let types: [String: ElementType] = [
         "f8": .float64, "f4": .float32, "f2": .float16, "i8": .int64, "i4": .int32, "i2": .int16, "i1": .int8,
-        "u1": .uint8, "b1": .bool,
+        "u2": .uint16, "u1": .uint8, "b1": .bool,
     ]
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     /// The longest text in bytes: numpy's own limit for files that it does not trust.
     private static let longestText = 10_000
     /// The longest header in bytes.
-    static let longest = 12 + longestText
+    package static let longest = 12 + longestText
 
     /// numpy's name of the element type, such as `<f4`.
-    let typeName: String
-    let isFortranOrder: Bool
-    let shape: [Int]
+    package let typeName: String
+    package let isFortranOrder: Bool
+    package let shape: [Int]
     /// Bytes before the first element.
-    let length: Int
+    package let length: Int
 
     /// The element type; nil if it is not supported.
-    var type: ElementType? {
+    package var type: ElementType? {
         guard let order = typeName.first else { return nil }
         let type = Self.types[String(typeName.dropFirst())]
         return order == "<" || order == "=" || (order == "|" && type?.size == 1) ? type : nil
@@ -36,7 +36,7 @@ struct NpyHeader {
     ///   - bytes: the first bytes of the array: `longest` of them, or all if there are fewer.
     ///   - refuse: makes an error from what is wrong and what was expected.
     /// - Throws: the error that `refuse` makes.
-    init(_ bytes: UnsafeRawBufferPointer, _ refuse: (String, ErrorText?) -> PixNerdError) throws {
+    package init(_ bytes: UnsafeRawBufferPointer, _ refuse: (String, ErrorText?) -> PixNerdError) throws {
         guard bytes.count >= 10, bytes.starts(with: Self.magic) else {
             throw refuse("it does not begin like a .npy array", nil)
         }
@@ -71,7 +71,7 @@ struct NpyHeader {
     }
 
     /// The header bytes of an array in C order, as numpy writes them: the elements begin at a multiple of 64 bytes.
-    static func bytes(type: ElementType, shape: [Int]) -> [UInt8] {
+    package static func bytes(type: ElementType, shape: [Int]) -> [UInt8] {
         let name = types.first { $0.value == type }?.key
         guard let name else { preconditionFailure("NpyHeader: numpy has no type for \(type.rawValue)") }
         let sides = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")

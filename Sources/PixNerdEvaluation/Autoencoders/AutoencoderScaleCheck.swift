@@ -57,7 +57,7 @@ public struct AutoencoderScaleCheck: Encodable, Sendable {
     ///   read.
     public init(
         _ checkpoint: AutoencoderCheckpoint, _ pictures: ImageCollection, imageSize: Int, count: Int, batch: Int,
-        fastDecode: Bool = false, unreadable: (_ reason: String) -> Void = { _ in },
+        decoding: PictureDecoding = PictureDecoding(), unreadable: (_ reason: String) -> Void = { _ in },
         progress: (_ done: Int) -> Void = { _ in }
     ) throws {
         if let problem = sizeProblem(imageSize, multiple: checkpoint.architecture.reduction) {
@@ -67,7 +67,7 @@ public struct AutoencoderScaleCheck: Encodable, Sendable {
         let autoencoder = try LatentAutoencoder(checkpoint, scale: scale)
         var left = 0
         let statistics = try LatentStatistics(
-            of: autoencoder.space, pictures, imageSize: imageSize, count: count, batch: batch, fastDecode: fastDecode,
+            of: autoencoder.space, pictures, imageSize: imageSize, count: count, batch: batch, decoding: decoding,
             unreadable: { reason in
                 left += 1
                 unreadable(reason)

@@ -21,9 +21,12 @@ struct SideMeasurement {
     private let isSecondHalf: [Bool]?
 
     /// - Parameters:
+    ///   - channels: channels of the images.
     ///   - isHalved: whether the images are split at random into two halves, for the baseline.
     ///   - measuresPixels: whether to gather what the pixel measures need.
-    init(_ source: PictureSource, size: PictureExtent, isHalved: Bool, measuresPixels: Bool, seed: UInt64) {
+    init(
+        _ source: PictureSource, size: PictureExtent, channels: Int = 3, isHalved: Bool, measuresPixels: Bool, seed: UInt64
+    ) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil
         guard measuresPixels else { return }
         levels = LevelSummary()
@@ -34,7 +37,8 @@ struct SideMeasurement {
         if SlicedWasserstein.isMeasurable(height: size.height, width: size.width) {
             patches = (0..<(isHalved ? 2 : 1)).map { half in
                 SlicedWasserstein.Descriptors(
-                    height: size.height, width: size.width, expected: source.count, seed: seed &+ UInt64(half))
+                    height: size.height, width: size.width, channels: channels, expected: source.count,
+                    seed: seed &+ UInt64(half))
             }
         }
     }
@@ -70,17 +74,6 @@ struct SideMeasurement {
         guard let isSecondHalf else { return nil }
         let rows = Array(0..<count)
         return (rows.filter { !isSecondHalf[$0] }, rows.filter { isSecondHalf[$0] })
-    }
-}
-
-extension PixelBatch {
-    /// The images at some indices; nil for none.
-    fileprivate func part(_ pictures: [Int]) -> PixelBatch? {
-        guard !pictures.isEmpty else { return nil }
-        guard pictures.count < count else { return self }
-        return PixelBatch(
-            count: pictures.count, height: height, width: width,
-            pixels: pictures.flatMap { pixels[$0 * pictureSize..<($0 + 1) * pictureSize] })
     }
 }
 

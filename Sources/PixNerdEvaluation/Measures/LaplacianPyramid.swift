@@ -4,7 +4,7 @@ import PixNerdTensors
 ///
 /// Level 0 is the detail that blurring removes, at full size; the last level is the small remainder.
 struct LaplacianPyramid {
-    /// Three channels per level. The last level is in 0 ... 255; the others have no mean.
+    /// All channels of each level. The last level is in 0 ... 255; the others have no mean.
     let levels: [[Plane]]
 
     /// Smallest side that is still halved.
@@ -20,7 +20,7 @@ struct LaplacianPyramid {
     }
 
     init(_ batch: PixelBatch, picture: Int) {
-        var level = (0..<3).map { batch.plane(picture, channel: $0) }
+        var level = (0..<batch.channels).map { batch.plane(picture, channel: $0) }
         var levels: [[Plane]] = []
         for _ in 1..<Self.levelCount(height: batch.height, width: batch.width) {
             let smaller = level.map(Self.halved)

@@ -7,6 +7,7 @@ public enum PairMeasures {
     public static func peakSignalToNoise(_ first: PixelBatch, _ second: PixelBatch) -> [Double] {
         check(first, second)
         return parallelMap(first.count) { picture in
+            guard first.isRGB8 else { return ratioOfPlanes(first, second, picture) }
             let range = picture * first.pictureSize..<(picture + 1) * first.pictureSize
             let squares = zip(first.pixels[range], second.pixels[range]).reduce(0) { sum, pair in
                 let difference = Int(pair.0) - Int(pair.1)
@@ -14,6 +15,14 @@ public enum PairMeasures {
             }
             return 10 * log10(255 * 255 * Double(first.pictureSize) / Double(squares))
         }
+    }
+
+    private static func ratioOfPlanes(_ first: PixelBatch, _ second: PixelBatch, _ picture: Int) -> Double {
+        let squares = (0..<first.channels).reduce(0.0) { sum, channel in
+            let planes = (first.plane(picture, channel: channel), second.plane(picture, channel: channel))
+            return zip(planes.0.values, planes.1.values).reduce(sum) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        }
+        return 10 * log10(255 * 255 * Double(first.channels * first.height * first.width) / squares)
     }
 
     /// Structural similarity of each pair, at most 1 (Wang et al., IEEE Transactions on Image Processing 13, 2004).
@@ -29,8 +38,9 @@ public enum PairMeasures {
             min(first.height, first.width) >= smallestSide,
             "structuralSimilarity: images of \(first.height) x \(first.width)")
         return parallelMap(first.count) { picture in
-            (0..<3).reduce(0) { sum, channel in
-                sum + similarity(first.plane(picture, channel: channel), second.plane(picture, channel: channel)) / 3
+            (0..<first.channels).reduce(0) { sum, channel in
+                sum + similarity(first.plane(picture, channel: channel), second.plane(picture, channel: channel))
+                    / Double(first.channels)
             }
         }
     }

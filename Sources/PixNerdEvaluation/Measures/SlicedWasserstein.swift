@@ -3,14 +3,14 @@ import PixNerdTensors
 /// Sliced Wasserstein distance between patches of images, for each level of their Laplacian pyramids (Karras et al.,
 /// "Progressive growing of GANs", ICLR 2018, section 5).
 ///
-/// A descriptor is a patch of 7 x 7 pixels and three channels at a random position. The channels of each side are
+/// A descriptor is a patch of 7 x 7 pixels and all channels at a random position. The channels of each side are
 /// normalized to mean 0 and variance 1. The distance is that between projections on random directions, averaged over
 /// the directions. It depends on the number of images.
 public enum SlicedWasserstein {
     /// Side of a patch in pixels.
     package static let side = 7
     /// Length of a descriptor.
-    package static let width = 3 * side * side
+    static func width(channels: Int) -> Int { channels * side * side }
 
     /// Whether images of a size are large enough for descriptors.
     public static func isMeasurable(height: Int, width: Int) -> Bool { min(height, width) >= 16 }
@@ -23,24 +23,28 @@ public enum SlicedWasserstein {
         package private(set) var levels: [[Float]]
         public let patchesPerPicture: Int
         public private(set) var pictures = 0
+        fileprivate let channels: Int
         private let seed: UInt64
 
         /// - Parameters:
+        ///   - channels: channels of the images.
         ///   - expected: the number of images to come. Each gets 128 descriptors, as in the paper, or fewer so that
         ///     there are at most 2^17 in all.
         ///   - seed: determines the positions.
-        public init(height: Int, width: Int, expected: Int, seed: UInt64) {
+        public init(height: Int, width: Int, channels: Int = 3, expected: Int, seed: UInt64) {
             precondition(SlicedWasserstein.isMeasurable(height: height, width: width), "SlicedWasserstein: too small")
             sizes = (0..<LaplacianPyramid.levelCount(height: height, width: width)).map { (height >> $0, width >> $0) }
             patchesPerPicture = min(128, max(1, (1 << 17) / max(expected, 1)))
             levels = Array(repeating: [], count: sizes.count)
             self.seed = seed
+            self.channels = channels
         }
 
         /// Adds images of size height x width.
         public mutating func add(_ batch: PixelBatch) {
             precondition(
-                batch.height == sizes[0].height && batch.width == sizes[0].width, "Descriptors: another size")
+                batch.height == sizes[0].height && batch.width == sizes[0].width && batch.channels == channels,
+                "Descriptors: another size")
             let parts = parallelMap(batch.count) { descriptors(of: batch, picture: $0) }
             for level in levels.indices {
                 for part in parts { levels[level] += part[level] }
@@ -62,7 +66,7 @@ public enum SlicedWasserstein {
             var stream = RandomStream(seed: seed, purpose: .evaluation, step: 2, index: pictures + picture)
             return LaplacianPyramid(batch, picture: picture).levels.map { planes in
                 var values: [Float] = []
-                values.reserveCapacity(patchesPerPicture * SlicedWasserstein.width)
+                values.reserveCapacity(patchesPerPicture * SlicedWasserstein.width(channels: channels))
                 for _ in 0..<patchesPerPicture {
                     let top = stream.nextInteger(below: planes[0].height - SlicedWasserstein.side + 1)
                     let left = stream.nextInteger(below: planes[0].width - SlicedWasserstein.side + 1)
@@ -98,12 +102,15 @@ public enum SlicedWasserstein {
         real: Descriptors, generated: Descriptors, directions: Int = 512, seed: UInt64, resamples: [[Int]] = []
     ) -> [Distance] {
         precondition(
-            real.sizes.elementsEqual(generated.sizes, by: ==) && real.pictures > 0 && generated.pictures > 0,
-            "SlicedWasserstein: the two sides have other sizes, or no images")
+            real.sizes.elementsEqual(generated.sizes, by: ==) && real.channels == generated.channels
+                && real.pictures > 0 && generated.pictures > 0,
+            "SlicedWasserstein: the two sides have other sizes or channels, or no images")
         return real.sizes.indices.map { level in
-            let directions = randomDirections(directions, seed: seed, level: level)
+            let directions = randomDirections(
+                directions, seed: seed, level: level, width: width(channels: real.channels))
             let (base, resampled) = distance(
-                normalized(real.levels[level]), normalized(generated.levels[level]), directions: directions,
+                normalized(real.levels[level], channels: real.channels),
+                normalized(generated.levels[level], channels: real.channels), directions: directions,
                 resamples: resamples, rowsTogether: generated.patchesPerPicture)
             return Distance(
                 height: real.sizes[level].height, width: real.sizes[level].width, value: 1000 * base,
@@ -112,7 +119,7 @@ public enum SlicedWasserstein {
     }
 
     /// Unit vectors, uniform over the sphere, [count, width].
-    private static func randomDirections(_ count: Int, seed: UInt64, level: Int) -> Tensor {
+    private static func randomDirections(_ count: Int, seed: UInt64, level: Int, width: Int) -> Tensor {
         var directions = Tensor(uninitialized: [count, width])
         directions.withUnsafeMutableBuffer { values in
             var stream = RandomStream(seed: seed, purpose: .evaluation, step: 3, index: level)
@@ -127,8 +134,8 @@ public enum SlicedWasserstein {
     }
 
     /// Descriptors with each channel normalized to mean 0 and variance 1 over all of them, [N, width].
-    package static func normalized(_ descriptors: [Float]) -> Tensor {
-        let channel = side * side
+    package static func normalized(_ descriptors: [Float], channels: Int = 3) -> Tensor {
+        let (channel, width) = (side * side, width(channels: channels))
         var tensor = Tensor(descriptors, shape: [descriptors.count / width, width])
         tensor.withUnsafeMutableBuffer { values in
             for first in stride(from: 0, to: width, by: channel) {
@@ -137,7 +144,7 @@ public enum SlicedWasserstein {
                 for start in starts {
                     for i in start..<start + channel { sum += Double(values[i]) }
                 }
-                let count = Double(values.count / 3)
+                let count = Double(values.count / channels)
                 let mean = sum / count
                 for start in starts {
                     for i in start..<start + channel {

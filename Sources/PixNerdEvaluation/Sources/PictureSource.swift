@@ -17,6 +17,8 @@ public struct PictureSource: Sendable {
     private let places: [Int]
     /// Size of the first image.
     public let size: PictureExtent
+    /// The channels and values that the images have.
+    public let format: PixelFormat
 
     /// Name of the array that holds the images.
     private static let arrayName = "arr_0"
@@ -32,13 +34,13 @@ public struct PictureSource: Sendable {
     /// - Throws: `PixNerdError` if there is no image that can be read.
     init(folder path: String, limit: Int?) throws {
         let collection = try ImageCollection.pictures(below: path)
-        let first = try collection.samples.indices.lazy.compactMap { try? collection.read([$0])[0].get() }.first
-            .orThrow(
-                PixNerdError(
-                    .malformed, "None of the \(collection.samples.count) images in \(path)", found: "can be read"))
+        guard let first = collection.firstSize else {
+            throw PixNerdError(
+                .malformed, "None of the \(collection.samples.count) images in \(path)", found: "can be read")
+        }
         self.init(
             path: path, kind: .collection(collection), total: collection.samples.count, limit: limit,
-            size: PictureExtent(height: first.height, width: first.width))
+            size: PictureExtent(height: first.height, width: first.width), format: collection.usualFormat)
     }
 
     /// Opens the images of a file; nil if it holds none.
@@ -46,17 +48,20 @@ public struct PictureSource: Sendable {
     /// - Throws: `PixNerdError` if `arr_0` is not an array of images.
     init?(_ file: NpzFile, limit: Int?) throws {
         guard let shape = file.shape(of: Self.arrayName) else { return nil }
-        guard file.elementType(of: Self.arrayName) == .uint8, shape.count == 4, shape[3] == 3,
-            shape.allSatisfy({ $0 > 0 }), shape[1] <= ImageFile.maximumPixels / shape[2]
+        let types: [ElementType: Raster.Element] = [.uint8: .uint8, .uint16: .uint16, .float32: .float32]
+        guard let element = file.elementType(of: Self.arrayName).flatMap({ types[$0] }), shape.count == 4,
+            shape.allSatisfy({ $0 > 0 }), shape[3] <= ImageFile.maximumChannels,
+            shape[1] <= ImageFile.maximumPixels / shape[2]
         else {
             throw PixNerdError(
                 .malformed, "\(file.path): arr_0",
                 found: "is \(file.elementType(of: Self.arrayName)?.rawValue ?? "") of shape \(shape)",
-                expected: "images as uint8 [N, H, W, 3]")
+                expected: "images as uint8, uint16 or float32 [N, H, W, C], where C is 3 for colours")
         }
         self.init(
             path: file.path, kind: .array(file), total: shape[0], limit: limit,
-            size: PictureExtent(height: shape[1], width: shape[2]))
+            size: PictureExtent(height: shape[1], width: shape[2]),
+            format: PixelFormat(shape[3] == 1 ? .grey : shape[3] == 3 ? .rgb : .plain(shape[3]), element))
     }
 
     /// Images in memory, all of one size.
@@ -66,12 +71,12 @@ public struct PictureSource: Sendable {
         precondition(!pictures.isEmpty, "PictureSource: no images")
         self.init(
             path: path, kind: .memory(pictures), total: pictures.count, limit: nil,
-            size: PictureExtent(height: pictures[0].height, width: pictures[0].width))
+            size: PictureExtent(height: pictures[0].height, width: pictures[0].width), format: .rgb8)
     }
 
-    private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent) {
+    private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent, format: PixelFormat) {
         let count = min(limit ?? total, total)
-        (self.path, self.kind, self.size) = (path, kind, size)
+        (self.path, self.kind, self.size, self.format) = (path, kind, size, format)
         places = (0..<count).map { $0 * total / count }
     }
 
@@ -92,6 +97,7 @@ public struct PictureSource: Sendable {
     ///
     /// - Parameters:
     ///   - size: the size of all images.
+    ///   - format: the channels and values that images are converted to.
     ///   - crops: whether images of another size are centre-cropped and resized, as for training.
     ///   - batch: images per batch; unreadable images leave a batch smaller.
     ///   - unreadable: receives the error for each image that is skipped.
@@ -99,61 +105,113 @@ public struct PictureSource: Sendable {
     /// - Throws: `PixNerdError` if an image has another size and must not or cannot be cropped; whatever `body` throws.
     @discardableResult
     func forEachBatch(
-        size: PictureExtent, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (PixelBatch) throws -> Void
     ) throws -> Int {
-        var changed = 0
-        func fitted(_ picture: RGBImage, _ name: String) throws -> RGBImage {
-            guard picture.height != size.height || picture.width != size.width else { return picture }
-            guard crops, size.height == size.width else {
-                let reason: ErrorText =
-                    crops ? "images can only be cropped to squares" : "generated images are measured at their own size"
-                throw PixNerdError(
-                    .mismatch, "\(name)", found: "has \(picture.height) x \(picture.width) pixels",
-                    expected: "\(size); \(reason)",
-                    advice: "bring all images to one size with \(Setting.size) \(min(size.height, size.width))")
-            }
-            changed += 1
-            return admCenterCrop(picture, size: size.height)
-        }
+        var fitting = Fitting(size: size, crops: crops)
         // No larger than there are images, so that sums with it do not overflow.
         let batch = min(batch, max(count, 1))
         switch kind {
         case .collection(let collection):
+            let decoding = PictureDecoding(format: format)
             for first in stride(from: 0, to: places.count, by: batch) {
-                var pictures: [RGBImage] = []
                 let some = Array(places[first..<min(first + batch, places.count)])
-                for (place, picture) in zip(some, collection.read(some)) {
-                    switch picture {
-                    case .success(let picture):
-                        pictures.append(try fitted(picture, collection.samples[place].name))
-                    case .failure(let error): unreadable(error)
+                func fitted<Picture: SizedPicture>(_ read: [Result<Picture, PixNerdError>]) throws -> [Picture] {
+                    try zip(some, read).compactMap { place, picture in
+                        switch picture {
+                        case .success(let picture): return try fitting.fitted(picture, collection.samples[place].name)
+                        case .failure(let error):
+                            unreadable(error)
+                            return nil
+                        }
                     }
                 }
-                if let batch = PixelBatch(pictures) { try body(batch) }
+                let pictures =
+                    format == .rgb8
+                    ? PixelBatch(try fitted(collection.read(some)))
+                    : PixelBatch(try fitted(collection.readValues(some, decoding: decoding)))
+                if let pictures { try body(pictures) }
             }
         case .memory(let pictures):
             for first in stride(from: 0, to: pictures.count, by: batch) {
-                let some = try pictures[first..<min(first + batch, pictures.count)].map { try fitted($0, path) }
+                let some = try pictures[first..<min(first + batch, pictures.count)].map { try fitting.fitted($0, path) }
                 if let batch = PixelBatch(some) { try body(batch) }
             }
         case .array(let file):
-            let rowSize = self.size.height * self.size.width * 3
-            var next = places[...]
-            try file.forEachRows(of: Self.arrayName, batch) { bytes, rows in
-                let taken = next.prefix { rows.contains($0) }
-                next = next.dropFirst(taken.count)
-                let pictures = try taken.map { row in
-                    let start = (row - rows.lowerBound) * rowSize
-                    let picture = RGBImage(
-                        width: self.size.width, height: self.size.height, pixels: Array(bytes[start..<start + rowSize]))
-                    return try fitted(picture, "\(file.path), row \(row)")
-                }
-                if let batch = PixelBatch(pictures) { try body(batch) }
-                file.releasePages()
-            }
+            try forEachBatch(of: file, format, batch, &fitting, body)
         }
-        return changed
+        return fitting.changed
+    }
+
+    private func forEachBatch(
+        of file: NpzFile, _ format: PixelFormat, _ batch: Int, _ fitting: inout Fitting,
+        _ body: (PixelBatch) throws -> Void
+    ) throws {
+        let (channels, element) = (self.format.channelCount, self.format.element)
+        let rowSize = size.height * size.width * channels * element.size
+        var next = places[...]
+        try file.forEachRows(of: Self.arrayName, batch) { bytes, rows in
+            let taken = next.prefix { rows.contains($0) }
+            next = next.dropFirst(taken.count)
+            func stored(_ row: Int) -> [UInt8] {
+                let start = (row - rows.lowerBound) * rowSize
+                return Array(bytes[start..<start + rowSize])
+            }
+            let pictures: PixelBatch?
+            if format == .rgb8, self.format == .rgb8 {
+                pictures = PixelBatch(
+                    try taken.map { row in
+                        try fitting.fitted(
+                            RGBImage(width: size.width, height: size.height, pixels: stored(row)),
+                            "\(file.path), row \(row)")
+                    })
+            } else {
+                pictures = PixelBatch(
+                    try taken.map { row in
+                        let name = "\(file.path), row \(row)"
+                        let raster = Raster(
+                            width: size.width, height: size.height, channels: channels, element: element,
+                            bytes: stored(row))
+                        return try fitting.fitted(ValueImage(raster, format: format, name: name), name)
+                    })
+            }
+            if let pictures { try body(pictures) }
+            file.releasePages()
+        }
+    }
+}
+
+/// An image that can be brought to a size.
+private protocol SizedPicture {
+    var height: Int { get }
+    var width: Int { get }
+    func centerCropped(size: Int) -> Self
+}
+
+extension RGBImage: SizedPicture {
+    fileprivate func centerCropped(size: Int) -> RGBImage { admCenterCrop(self, size: size) }
+}
+
+extension ValueImage: SizedPicture {}
+
+/// Brings images to one size, and counts those that had another.
+private struct Fitting {
+    let size: PictureExtent
+    let crops: Bool
+    private(set) var changed = 0
+
+    mutating func fitted<Picture: SizedPicture>(_ picture: Picture, _ name: String) throws -> Picture {
+        guard picture.height != size.height || picture.width != size.width else { return picture }
+        guard crops, size.height == size.width else {
+            let reason: ErrorText =
+                crops ? "images can only be cropped to squares" : "generated images are measured at their own size"
+            throw PixNerdError(
+                .mismatch, "\(name)", found: "has \(picture.height) x \(picture.width) pixels",
+                expected: "\(size); \(reason)",
+                advice: "bring all images to one size with \(Setting.size) \(min(size.height, size.width))")
+        }
+        changed += 1
+        return picture.centerCropped(size: size.height)
     }
 }
 
@@ -165,20 +223,4 @@ public struct PictureExtent: Sendable, Equatable, Codable, CustomStringConvertib
     public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
 
     public var description: String { "\(height) x \(width)" }
-}
-
-extension PixelBatch {
-    /// Joins images of one size; nil if there are none.
-    init?(_ pictures: [RGBImage]) {
-        guard let first = pictures.first else { return nil }
-        self.init(
-            count: pictures.count, height: first.height, width: first.width, pixels: pictures.flatMap(\.pixels))
-    }
-}
-
-extension Optional {
-    fileprivate func orThrow(_ error: any Error) throws -> Wrapped {
-        guard let self else { throw error }
-        return self
-    }
 }

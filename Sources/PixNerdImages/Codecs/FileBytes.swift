@@ -15,7 +15,7 @@ package func readBytes(ofFile path: String, most: Int = 1 << 26) throws -> [UInt
 
 /// Reads an image file, or a part of a shard.
 ///
-/// Files that do not begin as PNG or JPEG files do are read only as far as their format can be told.
+/// Files that do not begin as images do are read only as far as their format can be told.
 ///
 /// - Parameters:
 ///   - range: offset and number of bytes of the part; nil for the whole file.
@@ -25,7 +25,7 @@ package func readBytes(ofFile path: String, most: Int = 1 << 26) throws -> [UInt
 func readPicture(
     ofFile path: String, range: (offset: Int, count: Int)? = nil, into block: ByteBlock
 ) throws -> UnsafeRawBufferPointer {
-    let file = try RegularFile(path, expected: "a PNG or JPEG file")
+    let file = try RegularFile(path, expected: "an image file")
     let (offset, size) = range ?? (0, file.size)
     let signature = block.reserve(min(size, FileSignature.length))
     let begun = try file.read(

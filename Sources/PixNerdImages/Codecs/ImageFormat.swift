@@ -4,11 +4,38 @@ import PixNerdSupport
 enum ImageFormat: Equatable {
     case png
     case jpeg
+    case webp
+    case tiff
+    case bmp
+    /// A NumPy array.
+    case npy
     /// A well-known unsupported format, with its article: "a GIF".
     case other(String)
     case unknown
 
-    var isReadable: Bool { self == .png || self == .jpeg }
+    var isReadable: Bool {
+        switch self {
+        case .png, .jpeg, .webp, .tiff, .bmp, .npy: true
+        case .other, .unknown: false
+        }
+    }
+
+    /// The usual name of the format.
+    var name: String {
+        switch self {
+        case .png: "PNG"
+        case .jpeg: "JPEG"
+        case .webp: "WebP"
+        case .tiff: "TIFF"
+        case .bmp: "BMP"
+        case .npy: "NumPy"
+        case .other(let name): name
+        case .unknown: "unknown"
+        }
+    }
+
+    /// The formats that are read, for messages.
+    static let readable = "PNG, JPEG, WebP, TIFF, BMP or NumPy (.npy)"
 
     /// The error for a file of an unsupported format.
     func refusal(name: String, isEmpty: Bool) -> PixNerdError {
@@ -19,7 +46,7 @@ enum ImageFormat: Equatable {
         }
         return PixNerdError(
             .malformed, "\(name)", found: isEmpty ? "is an empty file" : "is not a picture",
-            expected: "the contents of a PNG or JPEG file")
+            expected: "the contents of a \(Self.readable) file")
     }
 
     init(signatureOf bytes: UnsafeRawBufferPointer) {
@@ -28,6 +55,14 @@ enum ImageFormat: Equatable {
             self = .png
         } else if signature.begins([0xFF, 0xD8, 0xFF]) {
             self = .jpeg
+        } else if signature.begins("RIFF") && signature.begins("WEBP", at: 8) {
+            self = .webp
+        } else if ["II*\0", "MM\0*", "II+\0", "MM\0+"].contains(where: { signature.begins($0) }) {
+            self = .tiff
+        } else if signature.begins([0x93] + Array("NUMPY".utf8)) {
+            self = .npy
+        } else if signature.begins("BM") {
+            self = .bmp
         } else if let name = Self.name(signature) {
             self = .other(name)
         } else {
@@ -37,9 +72,6 @@ enum ImageFormat: Equatable {
 
     private static func name(_ signature: FileSignature) -> String? {
         if signature.begins("GIF8") { return "a GIF" }
-        if signature.begins("RIFF") && signature.begins("WEBP", at: 8) { return "a WebP image" }
-        if signature.begins("BM") { return "a BMP" }
-        if signature.begins("II*\0") || signature.begins("MM\0*") { return "a TIFF" }
         if signature.begins("ftypavi", at: 4) { return "an AVIF image" }
         if ["ftyphei", "ftyphev", "ftypmif1", "ftypmsf1"].contains(where: { signature.begins($0, at: 4) }) {
             return "a HEIF image"

@@ -11,8 +11,10 @@ struct JPEGLayout {
     private(set) var components = 0
     /// Whether an end-of-image marker was found.
     private(set) var isComplete = false
-    /// Whether EXIF says that the picture is to be shown turned or mirrored.
-    private(set) var isTurned = false
+    /// The orientation that EXIF gives.
+    private(set) var orientation = PictureOrientation.asStored
+    /// The name of the embedded colour profile; nil for none.
+    private(set) var profile: String?
 
     init(_ bytes: UnsafeRawBufferPointer) {
         var position = 2
@@ -32,9 +34,12 @@ struct JPEGLayout {
                     size = (width: Self.word(bytes, position + 5), height: Self.word(bytes, position + 3))
                     components = Int(bytes[position + 7])
                 }
-                if marker == 0xE1 {
-                    let segment = UnsafeRawBufferPointer(rebasing: bytes[position + 2..<position + length])
-                    isTurned = isTurned || EXIF.isTurned(inSegment: segment)
+                let segment = UnsafeRawBufferPointer(rebasing: bytes[position + 2..<position + length])
+                if marker == 0xE1, orientation == .asStored {
+                    orientation = EXIF.orientation(inSegment: segment) ?? .asStored
+                }
+                if marker == 0xE2, profile == nil, FileSignature(segment).begins("ICC_PROFILE\0"), segment.count > 14 {
+                    profile = ColorProfile.name(UnsafeRawBufferPointer(rebasing: segment[14...]))
                 }
                 position += length
             }

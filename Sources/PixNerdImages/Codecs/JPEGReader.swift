@@ -50,12 +50,13 @@ final class JPEGDecoder {
     /// - Parameters:
     ///   - width: columns of the image in the file.
     ///   - height: rows of the image in the file.
+    ///   - isGrey: gives one byte a pixel, for images of one component, instead of three.
     ///   - halvings: how often the image is halved by decoding fewer frequencies, 0 ... 3.
     ///   - isQuick: takes shortcuts in DCT and chroma upsampling that change pixels by a few levels.
     ///   - output: memory for `halved(width) * halved(height) * 3` bytes.
     func decode(
-        _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, components: Int, halvings: Int = 0,
-        isQuick: Bool = false, into output: UnsafeMutablePointer<UInt8>, name: String
+        _ bytes: UnsafeRawBufferPointer, width: Int, height: Int, components: Int, isGrey: Bool = false,
+        halvings: Int = 0, isQuick: Bool = false, into output: UnsafeMutablePointer<UInt8>, name: String
     ) throws {
         // The decoder's memory is in use until the end.
         defer { withExtendedLifetime(self) {} }
@@ -64,7 +65,8 @@ final class JPEGDecoder {
         let flags = TJFLAG_LIMITSCANS | (isQuick ? TJFLAG_FASTDCT | TJFLAG_FASTUPSAMPLE : TJFLAG_ACCURATEDCT)
         guard components == 4 else {
             try decompress(
-                bytes, width: width, height: height, format: TJPF_RGB, flags: flags, into: output, name: name)
+                bytes, width: width, height: height, format: isGrey ? TJPF_GRAY : TJPF_RGB, flags: flags, into: output,
+                name: name)
             return
         }
         let stored = inks.reserve(width * height * 4)
@@ -104,20 +106,5 @@ final class JPEGDecoder {
                 output[3 * i + channel] = UInt8(black - (taken + 127) / 255)
             }
         }
-    }
-}
-
-/// Decodes a JPEG file.
-func decodeJPEG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
-    let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
-    let decoder = JPEGDecoder()
-    return try LargePictures.withRoom(width * height * 3, name: name) {
-        let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-            try decoder.decode(
-                bytes, width: width, height: height, components: layout.components, into: buffer.baseAddress!,
-                name: name)
-            count = width * height * 3
-        }
-        return RGBImage(width: width, height: height, pixels: pixels)
     }
 }

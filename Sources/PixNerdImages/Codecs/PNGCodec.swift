@@ -2,18 +2,6 @@ import CPixNerdPNGShim
 import Foundation
 import PixNerdSupport
 
-/// Decodes a PNG file to 8-bit RGB.
-func decodePNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
-    let (width, height) = try sizeOfPNG(bytes, name: name)
-    return try LargePictures.withRoom(width * height * 3, name: name) {
-        let pixels = try [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-            try decodePNG(bytes, width: width, height: height, into: buffer.baseAddress!, name: name)
-            count = width * height * 3
-        }
-        return RGBImage(width: width, height: height, pixels: pixels)
-    }
-}
-
 /// Columns and rows of a PNG file.
 func sizeOfPNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> (width: Int, height: Int) {
     var columns: UInt32 = 0
@@ -36,10 +24,40 @@ func decodePNG(
     }
 }
 
+/// Decodes a PNG file to the values that it stores, as its header told.
+func decodeStoredPNG(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: String) throws -> Raster {
+    let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
+    var layout = pn_png_layout()
+    try withMessage(name: name) { pn_png_describe(start, bytes.count, &layout, $0) }
+    // A header that says otherwise would be a mistake of this program.
+    guard Int(layout.channels) == header.channels, Int(layout.bits) == 8 * header.element.size else {
+        throw PixNerdError(
+            .unsupported, "\(name)", found: "has \(layout.channels) channels of \(layout.bits) bits",
+            expected: "\(header.channels) of \(8 * header.element.size)")
+    }
+    return try Raster(header, name: name) { pixels in
+        try withMessage(name: name) { pn_png_decode_stored(start, bytes.count, pixels, &layout, $0) }
+    }
+}
+
 /// The bytes of a PNG file.
 func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
-    try encoded(image) { pixels, bytes, count, message in
-        pn_png_encode(pixels, UInt32(image.width), UInt32(image.height), bytes, count, message)
+    try encodedPNG(
+        Raster(width: image.width, height: image.height, channels: 3, element: .uint8, bytes: image.pixels))
+}
+
+/// The bytes of a PNG file with 1 to 4 channels of 8 or 16 bits.
+func encodedPNG(_ image: Raster) throws -> [UInt8] {
+    precondition(
+        (1...4).contains(image.channels) && image.element != .float32,
+        "encodedPNG: \(image.channels) channels of \(image.element.rawValue)")
+    var layout = pn_png_layout(
+        width: UInt32(image.width), height: UInt32(image.height), channels: UInt32(image.channels),
+        bits: UInt32(8 * image.element.size))
+    return try image.bytes.withUnsafeBytes { pixels in
+        try encoded(width: image.width, height: image.height) { bytes, count, message in
+            pn_png_encode(pixels.baseAddress, &layout, bytes, count, message)
+        }
     }
 }
 
@@ -57,27 +75,26 @@ func encodedAnimatedPNG(_ animation: Animation) throws -> [UInt8] {
             files.append(pn_png_file(bytes: block.baseAddress! + start, count: file.count))
             start += file.count
         }
-        return try encoded(first) { pixels, bytes, count, message in
-            pn_png_encode_animation(
-                pixels, UInt32(first.width), UInt32(first.height), files, delays, UInt32(delays.count), bytes, count,
-                message)
+        return try first.pixels.withUnsafeBufferPointer { pixels in
+            try encoded(width: first.width, height: first.height) { bytes, count, message in
+                pn_png_encode_animation(
+                    pixels.baseAddress, UInt32(first.width), UInt32(first.height), files, delays,
+                    UInt32(delays.count), bytes, count, message)
+            }
         }
     }
 }
 
-/// Encodes an image with libpng and returns the bytes that it allocates.
+/// Calls an encoder of libpng and returns the bytes that it allocates.
 private func encoded(
-    _ image: RGBImage,
+    width: Int, height: Int,
     _ encode: (
-        UnsafePointer<UInt8>, UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>,
-        UnsafeMutablePointer<CChar>
+        UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>, UnsafeMutablePointer<Int>, UnsafeMutablePointer<CChar>
     ) -> pn_png_status
 ) throws -> [UInt8] {
     var block: UnsafeMutablePointer<UInt8>?
     var count = 0
-    try withMessage(name: "An image of \(image.width) x \(image.height) pixels") { message in
-        image.pixels.withUnsafeBufferPointer { encode($0.baseAddress!, &block, &count, message) }
-    }
+    try withMessage(name: "An image of \(width) x \(height) pixels") { encode(&block, &count, $0) }
     defer { free(block) }
     return Array(UnsafeBufferPointer(start: block, count: count))
 }

@@ -6,19 +6,19 @@ import PixNerdTensors
 ///
 /// For use by one thread at a time.
 final class PictureReader {
-    /// Whether JPEG files are decoded at 1/2, 1/4 or 1/8 of their size where that suffices.
-    private let fastDecode: Bool
+    private let decoding: PictureDecoding
     private let file = ByteBlock()
     private let pixels = ByteBlock()
+    private let turned = ByteBlock()
     private let scratch = CropScratch()
-    private let jpeg = JPEGDecoder()
-    /// Whether EXIF says that the image read last is to be shown turned or mirrored, which is ignored.
-    private(set) var isTurned = false
+    private let decoder = PictureDecoder()
+    /// The orientation that EXIF gives for the image read last.
+    private(set) var orientation = PictureOrientation.asStored
 
     // See ByteBlock.
     @inline(never)
-    init(fastDecode: Bool) {
-        self.fastDecode = fastDecode
+    init(_ decoding: PictureDecoding) {
+        self.decoding = decoding
     }
 
     /// Reads an image and transforms it to a square.
@@ -28,18 +28,34 @@ final class PictureReader {
     ///   - transform: cropping and flipping.
     ///   - size: the side of the square in pixels.
     ///   - random: the random numbers of this image.
-    ///   - output: memory for `size * size * 3` bytes.
-    /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
+    ///   - output: memory for `size * size` pixels: bytes of 8-bit RGB, or floats of other formats, from -1 to 1.
+    /// - Throws: `PixNerdError` if the image cannot be read, does not fit the format, or is only one pixel wide or high.
     func read(
         _ sample: ImageCollection.Sample, transform: ImageTransform, size: Int, random: RandomStream,
-        into output: UnsafeMutablePointer<UInt8>
+        into output: UnsafeMutableRawPointer
     ) throws {
         // Pointers into the blocks of this object are in use until the end, here and below.
         defer { withExtendedLifetime(self) {} }
-        let header = try header(bytes(of: sample), name: sample.name)
-        let plan = CropPlan(transform, width: header.width, height: header.height, size: size, random: random)
-        try withPicture(header, halvings: fastDecode ? plan.halvings : 0) { picture, halvings in
-            plan.run(picture, halved: halvings, into: output, scratch: scratch)
+        let bytes = try bytes(of: sample)
+        let header = try header(bytes, name: sample.name)
+        let (width, height) = applied(header).shown(width: header.width, height: header.height)
+        let plan = CropPlan(transform, width: width, height: height, size: size, random: random)
+        if decoding.format.isRGB8 {
+            let halvings = decoding.isFast && header.jpeg != nil ? min(plan.halvings, 3) : 0
+            try withRGB(bytes, header, halvings: halvings, name: sample.name) { picture in
+                plan.run(
+                    picture, halved: halvings, into: output.assumingMemoryBound(to: UInt8.self), scratch: scratch)
+            }
+        } else {
+            let target = output.assumingMemoryBound(to: Float.self)
+            try withValues(bytes, header, name: sample.name) { picture in
+                let mixesPixels = picture.width != size || picture.height != size
+                let pixels = UnsafeMutablePointer(mutating: picture.base)
+                if mixesPixels { decoding.format.weighByOpacity(pixels, count: width * height) }
+                plan.run(picture, into: target, scratch: scratch)
+                if mixesPixels { decoding.format.undoOpacity(target, count: size * size) }
+            }
+            for index in 0..<size * size * decoding.format.channelCount { target[index] = 2 * target[index] - 1 }
         }
     }
 
@@ -48,24 +64,47 @@ final class PictureReader {
     /// - Throws: `PixNerdError` if the image cannot be read, or is only one pixel wide or high.
     func read(_ sample: ImageCollection.Sample) throws -> RGBImage {
         defer { withExtendedLifetime(self) {} }
-        let header = try header(bytes(of: sample), name: sample.name)
+        let bytes = try bytes(of: sample)
+        let header = try header(bytes, name: sample.name)
         let size = header.width * header.height * 3
         // Decoded in place, as two copies of a large image would take gigabytes.
-        let bytes = try LargePictures.withRoom(size, name: sample.name) {
+        let stored = try LargePictures.withRoom(size, name: sample.name) {
             try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                if let memory = buffer.baseAddress { try decode(header, halvings: 0, into: memory) }
+                if let memory = buffer.baseAddress { try decoder.decode(bytes, header, into: memory, name: sample.name) }
                 count = size
             }
         }
-        return RGBImage(width: header.width, height: header.height, pixels: bytes)
+        return RGBImage(width: header.width, height: header.height, pixels: stored).turned(applied(header))
+    }
+
+    /// Reads an image at its own size, with the values of the format.
+    ///
+    /// - Throws: `PixNerdError` if the image cannot be read, does not fit the format, or is only one pixel wide or high.
+    func readValues(_ sample: ImageCollection.Sample) throws -> ValueImage {
+        defer { withExtendedLifetime(self) {} }
+        let bytes = try bytes(of: sample)
+        return try withValues(bytes, header(bytes, name: sample.name), name: sample.name) { picture in
+            ValueImage(
+                width: picture.width, height: picture.height, format: decoding.format,
+                values: UnsafeBufferPointer(
+                    start: picture.base, count: picture.width * picture.height * picture.channels
+                ).map { 2 * $0 - 1 })
+        }
     }
 
     /// Checks that the pixels of an image can be decoded, at an eighth of their size if it is a JPEG file.
     ///
+    /// - Returns: what the header says.
     /// - Throws: `PixNerdError` if they cannot.
-    func check(_ bytes: UnsafeRawBufferPointer, name: String) throws {
+    func check(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
         defer { withExtendedLifetime(self) {} }
-        try withPicture(header(bytes, name: name), halvings: 3) { _, _ in }
+        let header = try header(bytes, name: name)
+        if header.jpeg != nil {
+            try withRGB(bytes, header, halvings: 3, name: name) { _ in }
+        } else {
+            _ = try LargePictures.withRoom(header.size, name: name) { try decoder.stored(bytes, header, name: name) }
+        }
+        return header
     }
 
     /// The bytes of an image file, valid until the next one is read.
@@ -74,64 +113,75 @@ final class PictureReader {
         return try readPicture(ofFile: sample.path, range: range, into: file)
     }
 
-    /// What is known of an image before it is decoded.
-    private struct Header {
-        let bytes: UnsafeRawBufferPointer
-        let name: String
-        let width: Int
-        let height: Int
-        /// Nil for a PNG file.
-        let jpeg: JPEGLayout?
-    }
-
-    private func header(_ bytes: UnsafeRawBufferPointer, name: String) throws -> Header {
-        let header: Header
-        switch ImageFormat(signatureOf: bytes) {
-        case .jpeg:
-            let (width, height, layout) = try JPEGDecoder.layout(of: bytes, name: name)
-            header = Header(bytes: bytes, name: name, width: width, height: height, jpeg: layout)
-        case .png:
-            let (width, height) = try sizeOfPNG(bytes, name: name)
-            header = Header(bytes: bytes, name: name, width: width, height: height, jpeg: nil)
-        case let format:
-            throw format.refusal(name: name, isEmpty: bytes.isEmpty)
-        }
+    private func header(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
+        let header = try PictureHeader(bytes, name: name)
         try Self.checkSides(header.width, header.height, name: name)
-        isTurned = header.jpeg?.isTurned ?? PNGChunks.isTurned(bytes)
+        orientation = header.orientation
         return header
     }
 
-    /// Decodes an image.
+    /// The orientation that an image is turned by.
+    private func applied(_ header: PictureHeader) -> PictureOrientation {
+        decoding.exif == .apply ? header.orientation : .asStored
+    }
+
+    /// Decodes an image to 8-bit RGB and turns it.
     ///
     /// - Parameters:
-    ///   - halvings: how often a JPEG file may be halved during decoding.
-    ///   - body: receives the image, valid until the call ends, and how often it was halved.
-    private func withPicture<Result>(
-        _ header: Header, halvings: Int = 0, _ body: (PixelView, _ halvings: Int) throws -> Result
+    ///   - halvings: how often a JPEG file is halved during decoding.
+    ///   - body: receives the image, valid until the call ends.
+    private func withRGB<Result>(
+        _ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, halvings: Int = 0, name: String,
+        _ body: (PixelView<UInt8>) throws -> Result
     ) throws -> Result {
-        defer { withExtendedLifetime(self) {} }
-        let times = header.jpeg == nil ? 0 : min(halvings, 3)
-        let width = JPEGDecoder.halved(header.width, times: times)
-        let height = JPEGDecoder.halved(header.height, times: times)
+        let width = JPEGDecoder.halved(header.width, times: halvings)
+        let height = JPEGDecoder.halved(header.height, times: halvings)
         let size = width * height * 3
-        return try LargePictures.withRoom(size, name: header.name) {
+        return try LargePictures.withRoom(size, name: name) {
             let memory = pixels.reserve(size)
-            // What is huge is freed at once, not kept for the next image.
-            defer { if size > 1 << 28 { _ = pixels.reserve(0) } }
-            try decode(header, halvings: times, into: memory)
-            return try body(PixelView(memory, width: width, height: height), times)
+            defer { giveBackIfHuge(size) }
+            try decoder.decode(
+                bytes, header, halvings: halvings, isQuick: decoding.isFast, into: memory, name: name)
+            return try withTurned(memory, header, width: width, height: height, channels: 3, body)
         }
     }
 
-    private func decode(_ header: Header, halvings: Int, into memory: UnsafeMutablePointer<UInt8>) throws {
-        let (width, height) = (header.width, header.height)
-        guard let layout = header.jpeg else {
-            try decodePNG(header.bytes, width: width, height: height, into: memory, name: header.name)
-            return
+    /// Decodes an image to the values of the format, from 0 to 1, and turns it.
+    private func withValues<Result>(
+        _ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: String,
+        _ body: (PixelView<Float>) throws -> Result
+    ) throws -> Result {
+        let channels = decoding.format.channelCount
+        let count = header.width * header.height * channels
+        return try LargePictures.withRoom(header.size + 4 * count, name: name) {
+            let memory = pixels.reserve(count, of: Float.self)
+            defer { giveBackIfHuge(4 * count) }
+            try decoder.stored(bytes, header, name: name).writeValues(decoding.format, into: memory, name: name)
+            return try withTurned(memory, header, width: header.width, height: header.height, channels: channels, body)
         }
-        try jpeg.decode(
-            header.bytes, width: width, height: height, components: layout.components, halvings: halvings,
-            isQuick: fastDecode, into: memory, name: header.name)
+    }
+
+    /// Calls `body` with the image as it is to be shown.
+    private func withTurned<Value: BitwiseCopyable, Result>(
+        _ memory: UnsafeMutablePointer<Value>, _ header: PictureHeader, width: Int, height: Int, channels: Int,
+        _ body: (PixelView<Value>) throws -> Result
+    ) throws -> Result {
+        let orientation = applied(header)
+        guard orientation != .asStored else {
+            return try body(PixelView(memory, width: width, height: height, channels: channels))
+        }
+        let target = turned.reserve(width * height * channels, of: Value.self)
+        orientation.turn(
+            memory, width: width, height: height, pixelSize: channels * MemoryLayout<Value>.stride, into: target)
+        let shown = orientation.shown(width: width, height: height)
+        return try body(PixelView(target, width: shown.width, height: shown.height, channels: channels))
+    }
+
+    /// Frees what is huge at once, instead of keeping it for the next image.
+    private func giveBackIfHuge(_ size: Int) {
+        guard size > 1 << 28 else { return }
+        _ = pixels.reserve(0)
+        _ = turned.reserve(0)
     }
 
     /// Refuses single pixels and lines of pixels, which are mostly tracking pixels or rules from web pages.

@@ -1,46 +1,60 @@
-/// A view of interleaved 8-bit RGB in memory: an image or a part of one. Its creator must keep the memory alive.
-struct PixelView {
-    let base: UnsafePointer<UInt8>
+import PixNerdSupport
+
+/// A view of interleaved pixels in memory: an image or a part of one. Its creator must keep the memory alive.
+struct PixelView<Value: BitwiseCopyable> {
+    let base: UnsafePointer<Value>
     let width: Int
     let height: Int
-    /// Distance in bytes from one row to the next.
+    /// Values of a pixel.
+    let channels: Int
+    /// Distance in values from one row to the next.
     let stride: Int
 
-    init(_ base: UnsafePointer<UInt8>, width: Int, height: Int) {
-        self.init(base, width: width, height: height, stride: width * 3)
+    init(_ base: UnsafePointer<Value>, width: Int, height: Int, channels: Int) {
+        self.init(base, width: width, height: height, channels: channels, stride: width * channels)
     }
 
-    private init(_ base: UnsafePointer<UInt8>, width: Int, height: Int, stride: Int) {
+    private init(_ base: UnsafePointer<Value>, width: Int, height: Int, channels: Int, stride: Int) {
         self.base = base
         self.width = width
         self.height = height
+        self.channels = channels
         self.stride = stride
     }
 
     /// The part with the given columns and rows, which must lie inside the view.
     func part(columns: Range<Int>, rows: Range<Int>) -> PixelView {
         PixelView(
-            base + rows.lowerBound * stride + columns.lowerBound * 3, width: columns.count, height: rows.count,
-            stride: stride)
+            base + rows.lowerBound * stride + columns.lowerBound * channels, width: columns.count, height: rows.count,
+            channels: channels, stride: stride)
     }
 
     /// Copies the rows to contiguous memory.
-    func copy(to output: UnsafeMutablePointer<UInt8>) {
+    func copy(to output: UnsafeMutablePointer<Value>) {
         for row in 0..<height {
-            (output + row * width * 3).update(from: base + row * stride, count: width * 3)
+            (output + row * width * channels).update(from: base + row * stride, count: width * channels)
         }
     }
 }
 
 /// Flips an image horizontally, in place.
-func mirrorRows(_ pixels: UnsafeMutablePointer<UInt8>, width: Int, height: Int) {
+func mirrorRows<Value: BitwiseCopyable>(
+    _ pixels: UnsafeMutablePointer<Value>, width: Int, height: Int, channels: Int
+) {
     for row in 0..<height {
-        var left = pixels + row * width * 3
-        var right = left + (width - 1) * 3
+        var left = pixels + row * width * channels
+        var right = left + (width - 1) * channels
         while left < right {
-            for channel in 0..<3 { (left[channel], right[channel]) = (right[channel], left[channel]) }
-            left += 3
-            right -= 3
+            for channel in 0..<channels { (left[channel], right[channel]) = (right[channel], left[channel]) }
+            left += channels
+            right -= channels
         }
+    }
+}
+
+extension ByteBlock {
+    /// Memory for `count` values. Earlier contents may be lost.
+    func reserve<Value: BitwiseCopyable>(_ count: Int, of type: Value.Type) -> UnsafeMutablePointer<Value> {
+        UnsafeMutableRawPointer(reserve(count * MemoryLayout<Value>.stride)).assumingMemoryBound(to: type)
     }
 }

@@ -58,4 +58,15 @@ public struct RGBImage: Sendable, Equatable {
         }
         return RGBImage(width: width, height: height, pixels: bytes)
     }
+
+    /// The image as it is to be shown by an orientation.
+    func turned(_ orientation: PictureOrientation) -> RGBImage {
+        guard orientation != .asStored else { return self }
+        let bytes = [UInt8](unsafeUninitializedCapacity: pixels.count) { buffer, count in
+            orientation.turn(pixels, width: width, height: height, pixelSize: 3, into: buffer.baseAddress!)
+            count = pixels.count
+        }
+        let shown = orientation.shown(width: width, height: height)
+        return RGBImage(width: shown.width, height: shown.height, pixels: bytes)
+    }
 }

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// Reads images of a collection as centre crops, which training uses without random crops and flips. An image with several
 /// captions has its first one.
 ///
@@ -7,17 +9,19 @@ public final class SquareReader {
     /// The side of the crops in pixels.
     public let imageSize: Int
     private let reader: PictureReader
+    private let format: PixelFormat
 
     /// - Parameters:
     ///   - collection: the images.
     ///   - imageSize: the side of the crops in pixels.
-    ///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
+    ///   - decoding: how files are decoded, and to which pixels.
     // See ByteBlock.
     @inline(never)
-    public init(_ collection: ImageCollection, imageSize: Int, fastDecode: Bool = false) {
+    public init(_ collection: ImageCollection, imageSize: Int, decoding: PictureDecoding = PictureDecoding()) {
         self.collection = collection
         self.imageSize = imageSize
-        reader = PictureReader(fastDecode: fastDecode)
+        reader = PictureReader(decoding)
+        format = decoding.format
     }
 
     /// The name of an image of the collection in messages.
@@ -32,27 +36,27 @@ public final class SquareReader {
     public func read(
         _ places: some Collection<Int>, unreadable: (_ reason: String) -> Void
     ) -> LoadedBatch? {
-        let bytes = imageSize * imageSize * 3
+        let bytes = imageSize * imageSize * format.loadedSize
         var indices: [Int] = []
-        let pixels = [UInt8](unsafeUninitializedCapacity: places.count * bytes) { buffer, count in
-            buffer.initialize(repeating: 0)
-            for index in places {
-                do {
-                    try reader.read(
-                        collection.samples[index], transform: ImageTransform(), size: imageSize,
-                        random: ImageTransform.stream(seed: 0, epoch: 0, index: index),
-                        into: buffer.baseAddress! + indices.count * bytes)
-                    indices.append(index)
-                } catch {
-                    unreadable("\(error)")
-                }
+        // A block rather than an array, whose bytes need not lie as floats do.
+        let block = ByteBlock()
+        let pixels = UnsafeMutableRawPointer(block.reserve(places.count * bytes))
+        for index in places {
+            do {
+                try reader.read(
+                    collection.samples[index], transform: ImageTransform(), size: imageSize,
+                    random: ImageTransform.stream(seed: 0, epoch: 0, index: index),
+                    into: pixels + indices.count * bytes)
+                indices.append(index)
+            } catch {
+                unreadable("\(error)")
             }
-            count = indices.count * bytes
         }
         guard !indices.isEmpty else { return nil }
+        defer { withExtendedLifetime(block) {} }
         return LoadedBatch(
-            pixels: pixels, labels: indices.map { collection.samples[$0].label }, indices: indices,
-            imageSize: imageSize,
+            pixels: LoadedPixels(copying: pixels, count: indices.count * imageSize * imageSize, format: format),
+            labels: indices.map { collection.samples[$0].label }, indices: indices, imageSize: imageSize,
             captions: collection.captions.map { captions in indices.map { captions[$0].first ?? "" } })
     }
 }

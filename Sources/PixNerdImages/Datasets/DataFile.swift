@@ -92,7 +92,10 @@ enum DataFile {
 
     private static func kind(_ bytes: UnsafeRawBufferPointer) -> Kind? {
         let signature = FileSignature(bytes)
-        if ImageFormat(signatureOf: bytes) != .unknown { return .picture }
+        switch ImageFormat(signatureOf: bytes) {
+        case .unknown, .npy: break
+        default: return .picture
+        }
         if signature.begins("ustar", at: 257) { return .tar }
         if signature.begins([0xDE, 0xC0, 0xEF, 0xBE], at: 16) { return .lmdb }
         if signature.begins("PK\u{3}\u{4}") {

@@ -54,18 +54,30 @@ public struct DatasetReport: Sendable, Codable {
     public let imageSize: Int?
     /// Number of images with a side shorter than `imageSize`, which would be enlarged.
     public let belowImageSize: Int?
-    public let jpeg: Int
-    public let png: Int
+    /// Number of images by the format of their files, such as "JPEG".
+    public let formats: [String: Int]
+    /// What training takes the images as unless it is told otherwise, such as "rgb, 8 bits".
+    public let usualFormat: String
     public let grey: Int
     public let cmyk: Int
     public let palette: Int
     /// Number of images with alpha or a transparent colour.
     public let alpha: Int
     public let sixteenBit: Int
-    /// Number of images that EXIF says are to be shown turned or mirrored. They are read as they are stored.
+    /// Number of images of float32.
+    public let float: Int
+    /// Number of images by stored channels.
+    public let channels: [Int: Int]
+    /// Number of images that EXIF says are to be shown turned or mirrored.
     public let turned: Int
+    /// Number of images by the name of their embedded colour profile, which is ignored.
+    public let profiles: [String: Int]
+    /// Number of files with several images, of which the first is read.
+    public let severalPages: Int
     /// Images that training would skip, in the collection's order.
     public let unreadable: [Unreadable]
+    /// Number of images that can be read.
+    public var readable: Int { pictures - unreadable.count }
     /// Number of images left out because their format is not supported, by extension.
     public let unsupported: [String: Int]
     /// Sentences about what else is left out, about a layout that looks like a mistake, and about classes without
@@ -104,14 +116,18 @@ public struct DatasetReport: Sendable, Codable {
         nearlySquare = ratios.count - landscape - portrait
         self.imageSize = imageSize
         belowImageSize = imageSize.map { size in facts.count { min($0.width, $0.height) < size } }
-        jpeg = facts.count { $0.isJPEG }
-        png = facts.count - jpeg
+        formats = Dictionary(facts.map { ($0.format.name, 1) }, uniquingKeysWith: +)
+        usualFormat = collection.usualFormat.description
         grey = facts.count { $0.color == .grey }
         cmyk = facts.count { $0.color == .cmyk }
         palette = facts.count { $0.color == .palette }
         alpha = facts.count { $0.hasAlpha }
-        sixteenBit = facts.count { $0.isDeep }
-        turned = facts.count { $0.isTurned }
+        sixteenBit = facts.count { $0.element == .uint16 }
+        float = facts.count { $0.element == .float32 }
+        channels = Dictionary(facts.map { ($0.channels, 1) }, uniquingKeysWith: +)
+        turned = facts.count { $0.orientation != .asStored }
+        profiles = Dictionary(facts.compactMap(\.profile).map { ($0, 1) }, uniquingKeysWith: +)
+        severalPages = facts.count { $0.pages > 1 }
         unreadable = zip(collection.samples, findings).compactMap { sample, finding in
             finding.problem.map { Unreadable(name: sample.name, reason: $0) }
         }
@@ -122,7 +138,7 @@ public struct DatasetReport: Sendable, Codable {
 
     /// The result of reading one image.
     private struct Finding: Sendable {
-        let facts: PictureFacts?
+        let facts: PictureHeader?
         let problem: String?
     }
 
@@ -138,7 +154,7 @@ public struct DatasetReport: Sendable, Codable {
             DispatchQueue.concurrentPerform(iterations: workers) { worker in
                 let begin = first + worker * stretch
                 guard begin < collection.samples.count else { return }
-                let reader = PictureReader(fastDecode: true)
+                let reader = PictureReader(PictureDecoding(isFast: true))
                 let mine = collection.samples[begin..<min(begin + stretch, collection.samples.count)]
                     .map { inspect($0, reader) }
                 found.withLock { $0[worker] = mine }
@@ -152,15 +168,9 @@ public struct DatasetReport: Sendable, Codable {
     private static func inspect(_ sample: ImageCollection.Sample, _ reader: PictureReader) -> Finding {
         do {
             let bytes = try reader.bytes(of: sample)
-            let facts = PictureFacts(bytes)
-            do {
-                try reader.check(bytes, name: sample.name)
-                return Finding(facts: facts, problem: nil)
-            } catch {
-                // The size in the header of a broken file must not be counted.
-                return Finding(facts: nil, problem: "\(error)")
-            }
+            return Finding(facts: try reader.check(bytes, name: sample.name), problem: nil)
         } catch {
+            // The size in the header of a broken file must not be counted.
             return Finding(facts: nil, problem: "\(error)")
         }
     }

@@ -18,7 +18,7 @@ extension ImageCollection {
             samples += leftOut.readable(in: folder).map { Sample(path: $0, label: 0) }
         }
         guard !samples.isEmpty else {
-            throw PixNerdError(.malformed, "\(root)", found: "holds no PNG or JPEG picture\(leftOut.only)")
+            throw PixNerdError(.malformed, "\(root)", found: "holds no image\(leftOut.only)")
         }
         return ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
     }
@@ -36,26 +36,63 @@ extension ImageCollection {
         return (0..<taken).map { $0 * samples.count / taken }
     }
 
+    /// The headers of at most `count` evenly spread images, without those that cannot be read.
+    func headers(_ count: Int) -> [PictureHeader] {
+        let reader = PictureReader(PictureDecoding())
+        return evenPlaces(count).compactMap { place in
+            try? PictureHeader(reader.bytes(of: samples[place]), name: samples[place].name)
+        }
+    }
+
+    /// Height and width in pixels of the first image whose header can be read, as it is shown; nil if there is none.
+    public var firstSize: (height: Int, width: Int)? {
+        let reader = PictureReader(PictureDecoding())
+        for sample in samples {
+            guard let header = try? PictureHeader(reader.bytes(of: sample), name: sample.name),
+                (try? reader.check(reader.bytes(of: sample), name: sample.name)) != nil
+            else { continue }
+            let (width, height) = header.orientation.shown(width: header.width, height: header.height)
+            return (height, width)
+        }
+        return nil
+    }
+
     /// The median length in pixels of the shorter side, over at most 32 evenly spread images; 1 if none can be read.
     public var usualSide: Int {
-        let reader = PictureReader(fastDecode: false)
-        let sides = evenPlaces(32).compactMap { place in
-            (try? reader.bytes(of: samples[place])).flatMap(PictureFacts.init).map { min($0.width, $0.height) }
-        }
+        let sides = headers(32).map { min($0.width, $0.height) }
         return sides.isEmpty ? 1 : max(1, sides.sorted()[sides.count / 2])
     }
 
     /// Reads images at their own sizes, on all threads.
     ///
-    /// - Parameter places: indices into `samples`.
-    public func read(_ places: [Int]) -> [Result<RGBImage, PixNerdError>] {
+    /// - Parameters:
+    ///   - places: indices into `samples`.
+    ///   - decoding: how files are decoded; the format of pixels does not count.
+    public func read(
+        _ places: [Int], decoding: PictureDecoding = PictureDecoding()
+    ) -> [Result<RGBImage, PixNerdError>] {
+        read(places, decoding) { try $0.read($1) }
+    }
+
+    /// Reads images at their own sizes with the values of a format, on all threads.
+    ///
+    /// - Parameters:
+    ///   - places: indices into `samples`.
+    ///   - decoding: how files are decoded, and to which pixels.
+    public func readValues(_ places: [Int], decoding: PictureDecoding) -> [Result<ValueImage, PixNerdError>] {
+        read(places, decoding) { try $0.readValues($1) }
+    }
+
+    private func read<Picture: Sendable>(
+        _ places: [Int], _ decoding: PictureDecoding, _ read: (PictureReader, Sample) throws -> Picture
+    ) -> [Result<Picture, PixNerdError>] {
         // One stretch of images per thread, as a decoder can be reused from image to image.
         let stretch = (places.count + Threads.count - 1) / Threads.count
         let starts = Array(stride(from: 0, to: places.count, by: max(stretch, 1)))
         return parallelMap(starts.count) { index in
-            let reader = PictureReader(fastDecode: false)
+            let reader = PictureReader(decoding)
             return places[starts[index]..<min(starts[index] + stretch, places.count)].map { place in
-                Result { try reader.read(samples[place]) }.mapError {
+                Result { try read(reader, samples[place]) }.mapError {
                     $0 as? PixNerdError ?? PixNerdError(.system, "\(samples[place].name):", found: "\($0)")
                 }
             }

@@ -4,7 +4,7 @@ import PixNerdSupport
 /// A folder of labelled images, laid out as `root/class/image.jpg` like torchvision's ImageFolder.
 ///
 /// Each folder directly under the root is a class; labels number the classes in the order of their names' code points.
-/// A class contains the PNG and JPEG files in its folder and all folders below it, in sorted order. Symbolic links are
+/// A class contains the images in its folder and all folders below it, in sorted order. Symbolic links are
 /// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a
 /// notebook does not become a class.
 public struct ImageFolder: Sendable {
@@ -51,7 +51,7 @@ public struct ImageFolder: Sendable {
             if samples.count == countBefore {
                 throw PixNerdError(
                     .malformed, "The class folder \(joined(root, name))",
-                    found: "holds no PNG or JPEG picture\(own.only)",
+                    found: "holds no image\(own.only)",
                     advice: "\(folders.lazy.compactMap(Self.strangeFile).first ?? "put pictures in it or remove it")")
             }
             parts.append(SplitFolders.Part(name: name, top: folders[0]))

@@ -54,9 +54,11 @@ public struct LeftOut: Sendable, Equatable, Codable {
     /// The paths of the images in a folder that can be read; whatever else looks like an image is noted.
     mutating func readable(in folder: FolderListing) -> [String] {
         var found: [String] = []
+        // Arrays beside images are what other programs computed from them.
+        let hasImages = folder.files.contains { PictureExtension(of: $0) == .readable && !Self.isArray($0) }
         for file in folder.files {
             switch PictureExtension(of: file) {
-            case .readable: found.append(joined(folder.path, file))
+            case .readable: if !hasImages || !Self.isArray(file) { found.append(joined(folder.path, file)) }
             case .unreadable(let kind): unsupported[kind, default: 0] += 1
             case nil: if Self.isMetadata(file) { metadata.add(joined(folder.path, file)) }
             }
@@ -83,6 +85,8 @@ public struct LeftOut: Sendable, Equatable, Codable {
         }
         for name in folder.foreign { foreign.add(joined(folder.path, name)) }
     }
+
+    private static func isArray(_ file: String) -> Bool { file.lowercased().hasSuffix(".npy") }
 
     static func isMetadata(_ file: String) -> Bool {
         ["metadata.jsonl", "metadata.csv", "metadata.parquet"].contains(file.lowercased())

@@ -4,13 +4,15 @@ enum PictureExtension: Equatable {
     /// An unsupported image format, by its extension in lower case.
     case unreadable(String)
 
-    /// Extensions of PNG and JPEG files.
-    private static let readableKinds: Set = ["png", "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp"]
+    /// Extensions of formats that are read.
+    private static let readableKinds: Set = [
+        "png", "jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "webp", "tif", "tiff", "bmp", "dib", "npy",
+    ]
     /// Extensions of unsupported image formats.
     private static let unreadableKinds: Set = [
-        "apng", "arw", "avif", "bmp", "cr2", "cr3", "dds", "dib", "dng", "exr", "gif", "hdr", "heic", "heif", "hif",
+        "apng", "arw", "avif", "cr2", "cr3", "dds", "dng", "exr", "gif", "hdr", "heic", "heif", "hif",
         "ico", "j2c", "j2k", "jp2", "jpf", "jpx", "jxl", "jxr", "nef", "orf", "pbm", "pcx", "pfm", "pgm",
-        "pnm", "ppm", "psd", "qoi", "raf", "rw2", "svg", "tga", "tif", "tiff", "webp",
+        "pnm", "ppm", "psd", "qoi", "raf", "rw2", "svg", "tga",
     ]
 
     /// Nil if the extension is not that of an image.

@@ -39,7 +39,7 @@ public enum TarShards {
 
     private static func noPicture(_ root: String, _ leftOut: LeftOut, _ partner: String) -> PixNerdError {
         PixNerdError(
-            .malformed, "\(root)", found: "holds no PNG or JPEG picture\(leftOut.only)",
+            .malformed, "\(root)", found: "holds no image\(leftOut.only)",
             expected: "pairs of files such as 000017.jpg and \(partner)")
     }
 

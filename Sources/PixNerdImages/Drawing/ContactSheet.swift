@@ -21,7 +21,7 @@ public enum ContactSheet {
         var samples = [[Int]](repeating: [], count: collection.classes.count)
         for (index, sample) in collection.samples.enumerated() { samples[sample.label].append(index) }
         let filled = samples.indices.filter { !samples[$0].isEmpty }
-        let reader = PictureReader(fastDecode: true)
+        let reader = PictureReader(PictureDecoding(isFast: true))
         var rows: [(label: String?, images: [RGBImage])] = []
         for label in spread(classes, over: filled) {
             let images = spread(pictures, over: samples[label]).compactMap { index in

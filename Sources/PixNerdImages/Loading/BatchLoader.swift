@@ -31,24 +31,23 @@ public final class BatchLoader: Sendable {
     ///   - prefetchBytes: maximum bytes of prefetched images; nil for no limit. One batch is always allowed, and the
     ///     batch that `next()` returned does not count.
     ///   - transform: cropping and flipping of the images.
-    ///   - fastDecode: lets the JPEG decoder halve large images and take shortcuts, instead of decoding every pixel as
-    ///     Pillow does.
+    ///   - decoding: how files are decoded, and to which pixels.
     ///   - logger: receives the collection's remarks, and a warning for each unreadable image.
     public init(
         collection: ImageCollection, imageSize: Int, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
-        transform: ImageTransform = ImageTransform(), fastDecode: Bool = false, logger: Logger
+        transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {
         precondition(imageSize > 0, "BatchLoader: images of \(imageSize) pixels")
         precondition(startSample >= 0, "BatchLoader: the first sample is \(startSample)")
         precondition(workers > 0, "BatchLoader: \(workers) workers")
         precondition(prefetchBatches > 0, "BatchLoader: \(prefetchBatches) batches kept ready")
         precondition(prefetchBytes ?? 0 >= 0, "BatchLoader: \(prefetchBytes ?? 0) bytes kept ready")
-        let batchBytes = plan.largestBatch * imageSize * imageSize * 3
+        let batchBytes = plan.largestBatch * imageSize * imageSize * decoding.format.loadedSize
         let fitting = prefetchBytes.map { max(1, $0 / batchBytes) } ?? prefetchBatches
         work = LoaderWork(
             collection: collection, imageSize: imageSize, plan: plan, transform: transform,
-            fastDecode: fastDecode, order: SampleOrder(seed: seed, count: collection.samples.count),
+            decoding: decoding, order: SampleOrder(seed: seed, count: collection.samples.count),
             startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting), logger: logger)
         // Once where several processes share the steps.
         if plan.share.lowerBound == 0 {
@@ -67,24 +66,24 @@ public final class BatchLoader: Sendable {
     public convenience init(
         collection: ImageCollection, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
-        transform: ImageTransform = ImageTransform(), fastDecode: Bool = false, logger: Logger
+        transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {
         self.init(
             collection: collection, imageSize: imageSize, plan: BatchPlan(batchSize: batchSize), seed: seed,
             startSample: startSample, workers: workers, prefetchBatches: prefetchBatches, prefetchBytes: prefetchBytes,
-            transform: transform, fastDecode: fastDecode, logger: logger)
+            transform: transform, decoding: decoding, logger: logger)
     }
 
     /// Starts a loader of the images of a folder, with batches of one size.
     public convenience init(
         folder: ImageFolder, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0, workers: Int = 1,
         prefetchBatches: Int = 2, prefetchBytes: Int? = nil, transform: ImageTransform = ImageTransform(),
-        fastDecode: Bool = false, logger: Logger
+        decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {
         self.init(
             collection: folder.collection, imageSize: imageSize, batchSize: batchSize, seed: seed,
             startSample: startSample, workers: workers, prefetchBatches: prefetchBatches, prefetchBytes: prefetchBytes,
-            transform: transform, fastDecode: fastDecode, logger: logger)
+            transform: transform, decoding: decoding, logger: logger)
     }
 
     deinit {

@@ -10,10 +10,10 @@ final class LoaderWork: @unchecked Sendable {
     ///
     /// `@unchecked Sendable`: threads write to different images of it, each before it reports its image as read.
     private final class BatchPixels: @unchecked Sendable {
-        let base: UnsafeMutablePointer<UInt8>
+        let base: UnsafeMutableRawPointer
 
         init(bytes: Int) {
-            base = .allocate(capacity: bytes)
+            base = .allocate(byteCount: bytes, alignment: 64)
         }
 
         deinit {
@@ -44,7 +44,7 @@ final class LoaderWork: @unchecked Sendable {
     private let imageSize: Int
     private let plan: BatchPlan
     private let transform: ImageTransform
-    private let fastDecode: Bool
+    private let decoding: PictureDecoding
     private let startSample: Int
     /// Maximum number of batches in memory.
     private let prefetchBatches: Int
@@ -67,14 +67,14 @@ final class LoaderWork: @unchecked Sendable {
     private var waited: Duration = .zero
 
     init(
-        collection: ImageCollection, imageSize: Int, plan: BatchPlan, transform: ImageTransform, fastDecode: Bool,
-        order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
+        collection: ImageCollection, imageSize: Int, plan: BatchPlan, transform: ImageTransform,
+        decoding: PictureDecoding, order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
     ) {
         self.collection = collection
         self.imageSize = imageSize
         self.plan = plan
         self.transform = transform
-        self.fastDecode = fastDecode
+        self.decoding = decoding
         self.order = order
         seed = order.seed
         self.startSample = startSample
@@ -83,7 +83,7 @@ final class LoaderWork: @unchecked Sendable {
         running = workers
     }
 
-    private var pictureBytes: Int { imageSize * imageSize * 3 }
+    private var pictureBytes: Int { imageSize * imageSize * decoding.format.loadedSize }
 
     var skipped: [String] {
         condition.withLock { unreadable.map { collection.samples[$0].name } }.sorted(by: precedes)
@@ -101,11 +101,8 @@ final class LoaderWork: @unchecked Sendable {
 
     func next() throws -> LoadedBatch {
         let slot = try finishedSlot()
-        let bytes = slot.indices.count * pictureBytes
-        let pixels = [UInt8](unsafeUninitializedCapacity: bytes) { buffer, count in
-            buffer.baseAddress!.initialize(from: slot.pixels.base, count: bytes)
-            count = bytes
-        }
+        let pixels = LoadedPixels(
+            copying: slot.pixels.base, count: slot.indices.count * imageSize * imageSize, format: decoding.format)
         // Only now, so that the number of batches in memory never exceeds the limit.
         condition.withLock {
             slots.removeValue(forKey: nextBatch)
@@ -150,7 +147,7 @@ final class LoaderWork: @unchecked Sendable {
 
     /// Reads samples until the loader is stopped or fails.
     func run() {
-        let reader = PictureReader(fastDecode: fastDecode)
+        let reader = PictureReader(decoding)
         while let job = takeJob() {
             if let index = readFirstReadable(job, reader) {
                 condition.withLock { finish(job, index: index) }
@@ -208,7 +205,7 @@ final class LoaderWork: @unchecked Sendable {
                     collection.samples[index], transform: transform, size: imageSize,
                     random: ImageTransform.stream(seed: seed, epoch: job.epoch, index: index),
                     into: job.pixels.base + job.position * pictureBytes)
-                if reader.isTurned { reportTurned(index) }
+                if decoding.exif == .ignore, reader.orientation != .asStored { reportTurned(index) }
                 return index
             } catch {
                 reportUnreadable(index, reason: "\(error)")

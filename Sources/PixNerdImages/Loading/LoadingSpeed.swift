@@ -10,16 +10,17 @@ import Foundation
 ///   - imageSize: the side of the square crops in pixels, at least 1.
 ///   - seconds: duration of the measurement, more than 0.
 ///   - transform: cropping and flipping of the images.
-///   - fastDecode: lets the JPEG decoder take shortcuts, as in `BatchLoader`.
+///   - decoding: how files are decoded, and to which pixels.
 /// - Returns: images per second of one thread.
 /// - Throws: `PixNerdError` if one of the warm-up images cannot be read.
 public func measureLoading(
     collection: ImageCollection, imageSize: Int, seconds: Double, transform: ImageTransform = ImageTransform(),
-    fastDecode: Bool = false
+    decoding: PictureDecoding = PictureDecoding()
 ) throws -> Double {
     precondition(imageSize > 0 && seconds > 0, "measureLoading: \(imageSize) pixels for \(seconds) s")
-    let reader = PictureReader(fastDecode: fastDecode)
-    let output = UnsafeMutablePointer<UInt8>.allocate(capacity: imageSize * imageSize * 3)
+    let reader = PictureReader(decoding)
+    let output = UnsafeMutableRawPointer.allocate(
+        byteCount: imageSize * imageSize * decoding.format.loadedSize, alignment: 64)
     defer { output.deallocate() }
     func read(_ index: Int, epoch: Int) throws {
         try reader.read(

@@ -71,10 +71,11 @@ struct CropPlan {
     /// - Parameters:
     ///   - picture: the image, as stored or as halved by its decoder.
     ///   - times: how often the decoder halved it.
-    ///   - output: memory for `size * size * 3` bytes.
+    ///   - output: memory for `size * size` pixels.
     ///   - scratch: the scratch memory of this thread.
-    func run(
-        _ picture: PixelView, halved times: Int = 0, into output: UnsafeMutablePointer<UInt8>, scratch: CropScratch
+    func run<Value: ResampledValue>(
+        _ picture: PixelView<Value>, halved times: Int = 0, into output: UnsafeMutablePointer<Value>,
+        scratch: CropScratch
     ) {
         defer { withExtendedLifetime(scratch) {} }
         var random = random
@@ -135,21 +136,23 @@ struct CropPlan {
     private static let bandPixels = 1 << 23
 
     /// The image, halved by averaging while its shorter side has at least `limit` pixels.
-    private func halved(_ picture: PixelView, until limit: Int, _ scratch: CropScratch) -> PixelView {
+    private func halved<Value: ResampledValue>(
+        _ picture: PixelView<Value>, until limit: Int, _ scratch: CropScratch
+    ) -> PixelView<Value> {
         var result = picture
         var (target, other) = scratch.halves
         while min(result.width, result.height) >= limit {
             let (width, height) = (result.width / 2, result.height / 2)
-            let pixels = target.reserve(width * height * 3)
+            let pixels = target.reserve(width * height * result.channels, of: Value.self)
             // In bands, so that what is kept between columns and rows stays small even for the largest images.
             let band = max(1, Self.bandPixels / width)
             for top in stride(from: 0, to: height, by: band) {
                 Resampling(
                     from: (result.width, result.height), to: (width, height), filter: .box, columns: 0..<width,
                     rows: top..<min(top + band, height)
-                ).run(result, into: pixels + top * width * 3, memory: scratch.resampling)
+                ).run(result, into: pixels + top * width * result.channels, memory: scratch.resampling)
             }
-            result = PixelView(pixels, width: width, height: height)
+            result = PixelView(pixels, width: width, height: height, channels: result.channels)
             swap(&target, &other)
         }
         return result

@@ -1,4 +1,3 @@
-import CPixNerdKernels
 import PixNerdSupport
 
 /// Resizes an image, with the same bytes as Pillow 13's `Image.resize((width, height), filter)` for RGB.
@@ -28,9 +27,9 @@ public func resized(_ image: RGBImage, width: Int, height: Int, filter: Resampli
 
 extension RGBImage {
     /// Calls `body` with a view of the pixels that is valid during the call.
-    func withView<Result>(_ body: (PixelView) throws -> Result) rethrows -> Result {
+    func withView<Result>(_ body: (PixelView<UInt8>) throws -> Result) rethrows -> Result {
         try pixels.withUnsafeBufferPointer {
-            try body(PixelView($0.baseAddress!, width: width, height: height))
+            try body(PixelView($0.baseAddress!, width: width, height: height, channels: 3))
         }
     }
 }
@@ -38,7 +37,7 @@ extension RGBImage {
 /// Scratch memory for resampling, reused from image to image by one thread.
 final class ResamplingMemory {
     fileprivate let between = ByteBlock()
-    fileprivate let turned = ByteBlock()
+    let turned = ByteBlock()
 
     // See ByteBlock.
     @inline(never)
@@ -117,62 +116,43 @@ struct Resampling {
     ///   - input: an image of the size given to the initializer.
     ///   - output: memory for the columns and rows to compute.
     ///   - memory: scratch memory.
-    func run(_ input: PixelView, into output: UnsafeMutablePointer<UInt8>, memory: ResamplingMemory) {
+    func run<Value: ResampledValue>(
+        _ input: PixelView<Value>, into output: UnsafeMutablePointer<Value>, memory: ResamplingMemory
+    ) {
+        let channels = input.channels
         defer { withExtendedLifetime(memory) {} }
         guard let horizontal else {
             let part = input.part(columns: columns, rows: vertical == nil ? rows : 0..<input.height)
             if let vertical {
-                Self.blendRows(part, vertical, into: output)
+                Value.blendRows(part, vertical, into: output)
             } else {
                 part.copy(to: output)
             }
-            if isMirrored { mirrorRows(output, width: columns.count, height: rows.count) }
+            if isMirrored { mirrorRows(output, width: columns.count, height: rows.count, channels: channels) }
             return
         }
         // Columns and rows that do not contribute to the result are left out from the start.
         let usedColumns = horizontal.inputs
         let columnWeights = horizontal.withoutFirst(usedColumns.lowerBound)
         guard let vertical else {
-            Self.blendColumns(input.part(columns: usedColumns, rows: rows), columnWeights, into: output, memory)
+            Value.blendColumns(input.part(columns: usedColumns, rows: rows), columnWeights, into: output, memory)
             return
         }
         let usedRows = vertical.inputs
         let rowWeights = vertical.withoutFirst(usedRows.lowerBound)
         let used = input.part(columns: usedColumns, rows: usedRows)
         if beginsWithColumns {
-            let between = memory.between.reserve(used.width * rows.count * 3)
-            Self.blendRows(used, rowWeights, into: between)
-            Self.blendColumns(
-                PixelView(between, width: used.width, height: rows.count), columnWeights, into: output, memory)
+            let between = memory.between.reserve(used.width * rows.count * channels, of: Value.self)
+            Value.blendRows(used, rowWeights, into: between)
+            Value.blendColumns(
+                PixelView(between, width: used.width, height: rows.count, channels: channels), columnWeights,
+                into: output, memory)
         } else {
-            let between = memory.between.reserve(columns.count * used.height * 3)
-            Self.blendColumns(used, columnWeights, into: between, memory)
-            Self.blendRows(
-                PixelView(between, width: columns.count, height: used.height), rowWeights, into: output)
-        }
-    }
-
-    private static func blendColumns(
-        _ input: PixelView, _ table: ResamplingWeights, into output: UnsafeMutablePointer<UInt8>,
-        _ memory: ResamplingMemory
-    ) {
-        let width = table.starts.count
-        pn_resample_rows(
-            input.base, input.stride, input.width, output, width, input.height, table.starts, table.counts,
-            table.weights, table.taps,
-            memory.turned.reserve((input.width + width) * 3 * Int(PN_BLOCK_ROWS)))
-    }
-
-    private static func blendRows(
-        _ input: PixelView, _ table: ResamplingWeights, into output: UnsafeMutablePointer<UInt8>
-    ) {
-        let bytes = input.width * 3
-        table.weights.withUnsafeBufferPointer { weights in
-            for row in table.starts.indices {
-                pn_blend_rows(
-                    input.base + Int(table.starts[row]) * input.stride, input.stride, output + row * bytes, bytes,
-                    weights.baseAddress! + row * table.taps, Int(table.counts[row]))
-            }
+            let between = memory.between.reserve(columns.count * used.height * channels, of: Value.self)
+            Value.blendColumns(used, columnWeights, into: between, memory)
+            Value.blendRows(
+                PixelView(between, width: columns.count, height: used.height, channels: channels), rowWeights,
+                into: output)
         }
     }
 }

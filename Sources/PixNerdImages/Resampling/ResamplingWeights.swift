@@ -102,6 +102,11 @@ struct ResamplingWeights {
         }
     }
 
+    /// The weights as floats. Their last bit is worth less than a rounding of a float.
+    var floats: [Float] {
+        weights.map { Float($0) / Float(1 << PN_WEIGHT_BITS) }
+    }
+
     /// The range of input pixels that contribute to any output.
     var inputs: Range<Int> {
         var lower = Int.max

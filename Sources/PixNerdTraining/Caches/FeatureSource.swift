@@ -17,11 +17,18 @@ struct FeatureSource {
 
     /// Opens the source that a configuration names; nil if the run is not aligned.
     ///
-    /// - Parameter patch: side in pixels of a patch of the model.
+    /// - Parameters:
+    ///   - format: the pixels that images are loaded as.
+    ///   - patch: side in pixels of a patch of the model.
     /// - Throws: `PixNerdError` if the encoder or the cache cannot be read or does not fit the run.
-    init?(_ configuration: Configuration, _ pictures: ImageCollection, patch: Int) throws {
+    init?(_ configuration: Configuration, _ pictures: ImageCollection, format: PixelFormat, patch: Int) throws {
         let repa = configuration.repa
         guard repa.isOn else { return nil }
+        guard format.channels == .grey || format.channels == .rgb else {
+            throw PixNerdError(
+                .mismatch, "\(pictures.root)", found: "holds images of \(format), which encoders of colours do not take",
+                advice: "remove repa.encoder and repa.features")
+        }
         let blocks = configuration.model.conditionedBlocks
         guard repa.layer <= blocks else {
             throw PixNerdError(
@@ -91,7 +98,7 @@ struct FeatureSource {
     func features(of batch: LoadedBatch) throws -> Tensor {
         switch origin {
         case .encoder(let encoder, let basePatch):
-            return encoder.features(of: unitRange(PixelSpace().encode(batch)), basePatch: basePatch)
+            return encoder.features(of: unitRange(PixelSpace.colors(of: batch)), basePatch: basePatch)
         case .cache(let cache):
             return try cache.features(of: batch)
         }

@@ -48,6 +48,11 @@ public struct Configuration: Sendable, Equatable {
         public var workers = 1
         public var prefetchBatches = 4
         public var prefetchMegabytes = 512
+        /// `auto`, or what `PixelFormat.Channels` reads.
+        public var channels = "auto"
+        /// Stored values that become -1 and 1; empty for the whole range of the files' type.
+        public var range: [Float] = []
+        public var exif = EXIFHandling.apply
         public var crop = CropMode.center
         public var flip = false
         /// Probability of each transform of an image that the model is told of; 0 for none.

@@ -102,6 +102,7 @@ extension DispersiveForm: ConfigurationWord {}
 extension Configuration.FewStepsSection.Method: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
+extension EXIFHandling: ConfigurationWord {}
 extension LearningRateSchedule: ConfigurationWord {}
 extension OptimizerKind: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}

@@ -1,3 +1,4 @@
+import PixNerdImages
 import PixNerdModels
 import PixNerdOptimization
 import PixNerdSupport
@@ -75,6 +76,18 @@ extension Configuration {
         .count(
             "data.image_size", \.data.imageSize, 1...SizeLimits.side,
             "side in pixels that images are cropped and scaled to"),
+        ConfigurationKey(
+            "data.channels", \.data.channels,
+            "channels of the images: auto, grey, rgb, rgba, or a number of channels that are no colours",
+            limits: "that is auto, grey, rgb, rgba, or from 1 to \(ImageFile.maximumChannels)"
+        ) { $0 == "auto" || PixelFormat.Channels($0) != nil },
+        ConfigurationKey(
+            "data.range", \.data.range,
+            "stored values that become -1 and 1, such as [0, 4095]; empty for the whole range of 8 or 16 bits",
+            limits: "that is two numbers, the lower one first, or an empty list"
+        ) { $0.isEmpty || $0.count == 2 && $0.allSatisfy(\.isFinite) && $0[0] < $0[1] },
+        ConfigurationKey(
+            "data.exif", \.data.exif, "apply the orientation that EXIF gives, or ignore it"),
         .count("data.workers", \.data.workers, 1...SizeLimits.threads, "threads that decode images ahead of training")
             .harmless(),
         .count(

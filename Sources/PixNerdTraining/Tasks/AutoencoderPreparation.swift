@@ -13,6 +13,7 @@ struct AutoencoderPreparation: TrainingPreparation {
     let configuration: Configuration
     var loadedSize: Int { configuration.data.imageSize }
     let pictures: ImageCollection
+    let decoding: PictureDecoding
     let architecture: AutoencoderArchitecture
     /// The perceptual distance in the loss; nil for none.
     let perceptual: PerceptualDistance?
@@ -34,6 +35,7 @@ struct AutoencoderPreparation: TrainingPreparation {
                 advice: "set autoencoder.perceptual to a VGG file, or remove the weight")
         }
         pictures = try ImageCollection.pictures(below: configuration.data.root)
+        decoding = try configuration.decoding(of: pictures)
         do {
             architecture = try configuration.autoencoder.architecture()
         } catch let error as PixNerdError {

@@ -74,7 +74,8 @@ final class AutoencoderTask: TrainingTask {
     /// - Throws: `PixNerdError` if none of the images can be read.
     func preview() throws -> RGBImage {
         let pictures = preparation.pictures
-        let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
+        let reader = SquareReader(
+            pictures, imageSize: configuration.data.imageSize, decoding: preparation.decoding)
         var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
         for place in pictures.evenPlaces(Self.previewPictures) {
             guard let batch = reader.read([place], unreadable: { _ in }) else { continue }

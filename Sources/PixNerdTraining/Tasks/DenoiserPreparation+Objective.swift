@@ -33,7 +33,8 @@ extension DenoiserPreparation {
     static func noiseSubspace(
         _ configuration: Configuration, _ space: TrainingSpace, _ pictures: ImageCollection
     ) throws -> PatchSubspace {
-        let reader = SquareReader(pictures, imageSize: configuration.data.imageSize)
+        let reader = SquareReader(
+            pictures, imageSize: configuration.data.imageSize, decoding: try configuration.decoding(of: pictures))
         let places = pictures.evenPlaces(subspaceImages)
         var moments = PatchMoments(patch: configuration.model.patchSize)
         var isEmpty = true

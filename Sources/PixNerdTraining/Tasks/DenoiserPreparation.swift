@@ -11,6 +11,7 @@ import PixNerdTensors
 struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
     let pictures: ImageCollection
+    let decoding: PictureDecoding
     /// Side at which images are loaded: the training size, or, if patches are also decoded at larger sizes, the largest
     /// of these that the images have, because real detail is better than enlarged images. With an encoder it is the
     /// training size, which the features are computed at.
@@ -50,7 +51,8 @@ struct DenoiserPreparation: TrainingPreparation {
         try Self.checkFieldSizes(configuration)
         try configuration.checkOptimizer()
         try Self.checkDropout(configuration)
-        space = try TrainingSpace(configuration, pictures)
+        decoding = try configuration.decoding(of: pictures)
+        space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
         if let problem = sizeProblem(configuration.data.imageSize, multiple: patch) {
@@ -61,7 +63,7 @@ struct DenoiserPreparation: TrainingPreparation {
             patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
             blocks: architecture.tokenBlocks)
         try teacher?.expectFits(configuration, architecture, space, pictures, text)
-        features = try FeatureSource(configuration, pictures, patch: patch)
+        features = try FeatureSource(configuration, pictures, format: decoding.format, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
         var memory = Self.memory(configuration, architecture, space, features, text)
@@ -162,7 +164,7 @@ struct DenoiserPreparation: TrainingPreparation {
             (
                 "images",
                 "\(pictures.samples.count) \(text == nil ? "in \(pictures.classes.count) classes" : "with captions"), at "
-                    + "\(size) x \(size)"
+                    + "\(size) x \(size)" + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
             ),
             (
                 "model",
@@ -226,6 +228,7 @@ struct DenoiserPreparation: TrainingPreparation {
                 .mismatch, "\(directory)", found: "holds a model of other sizes than the configuration",
                 advice: "resume with the run's own model section, or choose another name for a new run")
         }
+        try checkFormat(try checkpoint.pixelFormat ?? .rgb8, directory)
         let alignment = try features.map { features in
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
@@ -240,6 +243,15 @@ struct DenoiserPreparation: TrainingPreparation {
         try teacher?.expectSame(as: origins.teacher, directory)
         let objective = objective(alignment) { recorded.subspace! }
         return DenoiserTask(self, model, try conditioner, objective, try lessons)
+    }
+
+    /// Checks that a checkpoint was trained on pixels of the same kind.
+    private func checkFormat(_ recorded: PixelFormat, _ directory: String) throws {
+        guard recorded != decoding.format else { return }
+        throw PixNerdError(
+            .mismatch, "\(directory)",
+            found: "was trained on images of \(recorded), and those of the configuration are \(decoding.format)",
+            advice: "resume with the run's own images, data.channels and data.range, or choose another name for a new run")
     }
 
     /// Checks that a checkpoint was trained with the text encoder of the configuration.

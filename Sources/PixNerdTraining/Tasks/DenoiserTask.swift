@@ -128,6 +128,9 @@ final class DenoiserTask: TrainingTask {
             metadata[DenoiserCheckpoint.targetKey] = objective.prediction.target.rawValue
             metadata[DenoiserCheckpoint.noiseScaleKey] = String(objective.prediction.noiseScale)
         }
+        if preparation.decoding.format != .rgb8 {
+            metadata[DenoiserCheckpoint.pixelFormatKey] = try JSON.text(preparation.decoding.format)
+        }
         if let largest = preparation.largestScale {
             metadata[DenoiserCheckpoint.largestScaleKey] = String(largest)
         }

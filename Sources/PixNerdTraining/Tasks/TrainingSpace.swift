@@ -15,8 +15,9 @@ struct TrainingSpace {
 
     /// Opens the space that a configuration names.
     ///
+    /// - Parameter format: the pixels that images are loaded as.
     /// - Throws: `PixNerdError` if the autoencoder or the cache cannot be read or does not fit the run.
-    init(_ configuration: Configuration, _ pictures: ImageCollection) throws {
+    init(_ configuration: Configuration, _ pictures: ImageCollection, format: PixelFormat) throws {
         let latent = configuration.latent
         guard configuration.space == .latent else {
             if let key = configuration.firstKeyInUse(of: "latent") {
@@ -24,7 +25,7 @@ struct TrainingSpace {
                     .mismatch, "\(key)", found: "is set, but space is pixel",
                     advice: "set space to latent, or remove \(key)")
             }
-            (space, autoencoder, cache) = (PixelSpace(), nil, nil)
+            (space, autoencoder, cache) = (PixelSpace(format), nil, nil)
             return
         }
         guard !latent.autoencoder.isEmpty else {
@@ -66,7 +67,9 @@ struct TrainingSpace {
         guard let autoencoder, configuration.latent.checkScale else { return }
         let statistics =
             try cache?.statistics(in: autoencoder.space)
-            ?? LatentStatistics(of: autoencoder.space, pictures, imageSize: configuration.data.imageSize)
+            ?? LatentStatistics(
+                of: autoencoder.space, pictures, imageSize: configuration.data.imageSize,
+                decoding: configuration.decoding(of: pictures))
         let verdict = statistics.verdict(
             scale: autoencoder.identity.scale, architecture: autoencoder.model.architecture)
         guard !verdict.isNear else { return }

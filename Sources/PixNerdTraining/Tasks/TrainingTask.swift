@@ -94,6 +94,8 @@ protocol TrainingPreparation {
     /// The configuration, with automatic values filled in.
     var configuration: Configuration { get }
     var pictures: ImageCollection { get }
+    /// How images are decoded.
+    var decoding: PictureDecoding { get }
     /// Side in pixels at which images are loaded.
     var loadedSize: Int { get }
     var memory: MemoryEstimate { get }

@@ -98,16 +98,22 @@ struct DatasetInspectCommand: ParsableCommand {
     }
 
     private static func kindLines(_ report: DatasetReport) -> [String] {
-        let kinds: [(String, Int, String?)] = [
-            ("JPEG", report.jpeg, nil), ("PNG", report.png, nil), ("grey", report.grey, "read as colour"),
-            ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
-            ("alpha", report.alpha, "transparency is dropped"),
-            ("16 bits per value", report.sixteenBit, "the upper 8 are kept"),
-            ("to be turned (EXIF)", report.turned, "read as they are stored: turn them first"),
-        ]
-        return kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
+        let others = report.channels.filter { !(1...4).contains($0.key) }.sorted { $0.key < $1.key }
+        let kinds: [(String, Int, String?)] =
+            report.formats.sorted { $0.key < $1.key }.map { ($0.key, $0.value, nil) } + [
+                ("grey", report.grey, report.grey == report.readable ? nil : "read as colour among colours"),
+                ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
+                ("alpha", report.alpha, "dropped, unless data.channels is rgba"),
+                ("16 bits per value", report.sixteenBit, "the upper 8 are kept if others have 8"),
+                ("float32", report.float, "need data.range"),
+            ] + others.map { ("\($0.key) channels", $0.value, nil) } + [
+                ("to be turned (EXIF)", report.turned, "turned as they are shown, unless data.exif is ignore"),
+                ("several pages", report.severalPages, "the first is read"),
+            ] + report.profiles.sorted { $0.key < $1.key }
+            .map { ("profile \(printable($0.key))", $0.value, "colours are read as they are stored") }
+        return ["  " + padded("trained as").dropFirst(2) + report.usualFormat] + kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }
-            .map { line(".\($0.key)", $0.value, "skipped: convert them to PNG or JPEG") }
+            .map { line(".\($0.key)", $0.value, "skipped: convert them to PNG") }
     }
 
     private static func problemLines(_ report: DatasetReport) -> [String] {

@@ -52,6 +52,13 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     )
     var size: String?
 
+    @Option(
+        help: """
+            Stored values that are black and white, such as 0,4095 (default: the whole range of 8 or 16 bits). Images \
+            of float32 need it.
+            """)
+    var range: String?
+
     @Option(help: "Maximum number of images per side (sampled evenly).")
     var limit: Int?
 
@@ -173,6 +180,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         settings.patch = patch
         settings.arePairs = pairs
         settings.precision = precision
+        settings.range = try range.map(Self.range)
         if let size {
             let (height, width) = try sides(of: size)
             guard min(height, width) >= 2 else {
@@ -183,6 +191,14 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
             settings.size = PictureExtent(height: height, width: width)
         }
         return settings
+    }
+
+    private static func range(_ text: String) throws -> ClosedRange<Float> {
+        let bounds = text.split(separator: ",", omittingEmptySubsequences: false).map { Float($0) ?? .nan }
+        guard bounds.count == 2, bounds.allSatisfy(\.isFinite), bounds[0] < bounds[1] else {
+            throw CommandError("--range is '\(text)'; expected two numbers, the lower one first, such as 0,4095.")
+        }
+        return bounds[0]...bounds[1]
     }
 
     private func openExtractor() throws -> (any FeatureExtractor)? {

@@ -4,6 +4,7 @@ import Logging
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdDistributed
+import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
 import PixNerdSampling
@@ -11,6 +12,8 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
+
+extension ImageFile.StoredFormat: ExpressibleByArgument {}
 
 struct SampleCommand: ParsableCommand, RankedCommand {
     static let configuration = CommandConfiguration(
@@ -40,7 +43,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @Option(
         help: """
             Output path: a .png file for a sheet with a row for each class; a folder (end its name with / if it has a \
-            dot) for a PNG of each image; a .npz file for arr_0 as the ADM evaluation reads it, with shuffled rows; a \
+            dot) for a file of each image; a .npz file for arr_0 as the ADM evaluation reads it, with shuffled rows; a \
             .safetensors file for floats before rounding. A manifest is written to manifest.json in the folder, or \
             else beside the file.
             """)
@@ -67,6 +70,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     @Option(help: "Save the images predicted so far to a .png file, rewritten every few steps.")
     var preview: String?
+
+    @Option(
+        help: """
+            Format of the images in a folder: png, tiff or npy (default: png, or tiff for float32 or more than four \
+            channels). Each keeps all channels and bits.
+            """)
+    var fileFormat: ImageFile.StoredFormat?
 
     @Option(help: "Number of steps between updates of --preview.")
     var previewEvery = 5
@@ -108,7 +118,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let (lock, remark) = try communicator.agree { communicator.isRoot ? try plan.lock() : (nil, nil) }
         defer { withExtendedLifetime(lock) {} }
         var output = try RankedOutput(
-            communicator, plan, shape: [3, job.size.height, job.size.width],
+            communicator, plan, shape: [job.space.format.channelCount, job.size.height, job.size.width],
             isNeeded: { trajectory?.needs($0) == true }, open: { try plan.open(rowOrderSeed: rowOrderSeed) })
         // An error is printed alone, so warnings come after everything that can be refused.
         if communicator.isRoot {
@@ -226,7 +236,11 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         (manifest.guide, manifest.layout, manifest.prompts) = (source.guidePath, texts.layout, texts.prompts)
         let plan = SamplePlan(
             path: out, requests: requests, conditioner: conditioner, manifest: manifest, overwrites: overwrite,
-            benchmark: benchmark)
+            benchmark: benchmark, format: source.loaded.format, fileFormat: fileFormat)
+        if let fileFormat, !fileFormat.canHold(source.loaded.format) {
+            throw CommandError(
+                "--file-format is \(fileFormat.rawValue), which cannot hold images of \(source.loaded.format); use tiff or npy.")
+        }
         if let remark = plan.captionRemark { logger.notice("\(remark)") }
         return (try source.job(requests), plan, source.warnings)
     }

@@ -29,7 +29,7 @@ struct CaptionFolders {
             folders.append((listing, first..<samples.count))
         }
         guard !samples.isEmpty else {
-            throw PixNerdError(.malformed, "\(root)", found: "holds no PNG or JPEG picture\(leftOut.only)")
+            throw PixNerdError(.malformed, "\(root)", found: "holds no image\(leftOut.only)")
         }
         leftOut.metadata = LeftOut.Files()
         try readTables()

@@ -1,0 +1,350 @@
+#include "CPixNerdTIFFShim.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tiffio.h>
+
+// A file in memory, read or growing, and the first error about it.
+typedef struct {
+    uint8_t *bytes;
+    size_t count;
+    size_t capacity;
+    size_t position;
+    char *message;
+    int is_out_of_memory;
+} memory_file;
+
+static void store_message(memory_file *file, const char *format, va_list arguments) {
+    if (file != NULL && file->message != NULL && file->message[0] == '\0') {
+        vsnprintf(file->message, PIXNERD_TIFF_MESSAGE_SIZE, format, arguments);
+    }
+}
+
+static void handle_error(thandle_t handle, const char *module, const char *format, va_list arguments) {
+    (void)module;
+    store_message((memory_file *)handle, format, arguments);
+}
+
+static void set_handlers(void) {
+    TIFFSetErrorHandler(NULL);
+    TIFFSetWarningHandler(NULL);
+    TIFFSetErrorHandlerExt(handle_error);
+}
+
+static pthread_once_t handlers_are_set = PTHREAD_ONCE_INIT;
+
+static tmsize_t read_some(thandle_t handle, void *destination, tmsize_t size) {
+    memory_file *file = (memory_file *)handle;
+    if (size < 0 || file->position > file->count) return 0;
+    size_t left = file->count - file->position;
+    size_t taken = (size_t)size < left ? (size_t)size : left;
+    memcpy(destination, file->bytes + file->position, taken);
+    file->position += taken;
+    return (tmsize_t)taken;
+}
+
+static tmsize_t write_some(thandle_t handle, void *source, tmsize_t size) {
+    memory_file *file = (memory_file *)handle;
+    if (size < 0) return -1;
+    size_t end = file->position + (size_t)size;
+    if (end > file->capacity) {
+        size_t capacity = file->capacity * 2 < end ? end : file->capacity * 2;
+        uint8_t *grown = realloc(file->bytes, capacity);
+        if (grown == NULL) {
+            file->is_out_of_memory = 1;
+            return -1;
+        }
+        file->bytes = grown;
+        file->capacity = capacity;
+    }
+    // A gap after a seek beyond the end.
+    if (file->position > file->count) memset(file->bytes + file->count, 0, file->position - file->count);
+    memcpy(file->bytes + file->position, source, (size_t)size);
+    file->position = end;
+    if (end > file->count) file->count = end;
+    return size;
+}
+
+static toff_t seek_to(thandle_t handle, toff_t offset, int whence) {
+    memory_file *file = (memory_file *)handle;
+    toff_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? file->position : file->count;
+    file->position = (size_t)(base + offset);
+    return file->position;
+}
+
+static int close_nothing(thandle_t handle) {
+    (void)handle;
+    return 0;
+}
+
+static toff_t size_of(thandle_t handle) { return ((memory_file *)handle)->count; }
+
+static int map_all(thandle_t handle, void **base, toff_t *size) {
+    memory_file *file = (memory_file *)handle;
+    *base = file->bytes;
+    *size = file->count;
+    return 1;
+}
+
+static void unmap_nothing(thandle_t handle, void *base, toff_t size) {
+    (void)handle;
+    (void)base;
+    (void)size;
+}
+
+static TIFF *open_bytes(memory_file *file, const uint8_t *bytes, size_t count, char *message) {
+    pthread_once(&handlers_are_set, set_handlers);
+    // Only read through; libtiff's type has no const.
+    *file = (memory_file){(uint8_t *)(uintptr_t)bytes, count, count, 0, message, 0};
+    message[0] = '\0';
+    return TIFFClientOpen(
+        "picture", "r", (thandle_t)file, read_some, write_some, seek_to, close_nothing, size_of, map_all, unmap_nothing);
+}
+
+static pn_tiff_status refused(char *message, const char *format, unsigned number) {
+    snprintf(message, PIXNERD_TIFF_MESSAGE_SIZE, format, number);
+    return PIXNERD_TIFF_UNSUPPORTED;
+}
+
+// The layout of the stored values.
+typedef struct {
+    uint16_t samples;
+    uint16_t bits;
+    uint16_t format;
+    uint16_t photometric;
+    uint16_t planes;
+} layout;
+
+static layout layout_of(TIFF *tiff) {
+    layout stored = {1, 1, SAMPLEFORMAT_UINT, PHOTOMETRIC_MINISBLACK, PLANARCONFIG_CONTIG};
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLESPERPIXEL, &stored.samples);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_BITSPERSAMPLE, &stored.bits);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_SAMPLEFORMAT, &stored.format);
+    TIFFGetField(tiff, TIFFTAG_PHOTOMETRIC, &stored.photometric);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &stored.planes);
+    if (stored.format == SAMPLEFORMAT_VOID) stored.format = SAMPLEFORMAT_UINT;
+    return stored;
+}
+
+static int is_plain(layout stored) {
+    return stored.photometric == PHOTOMETRIC_MINISBLACK || stored.photometric == PHOTOMETRIC_MINISWHITE
+        || stored.photometric == PHOTOMETRIC_RGB;
+}
+
+static pn_tiff_status describe(TIFF *tiff, pn_tiff_picture *picture, char *message) {
+    layout stored = layout_of(tiff);
+    memset(picture, 0, sizeof *picture);
+    uint16_t orientation = 1;
+    TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &picture->width);
+    TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &picture->height);
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
+    picture->orientation = orientation;
+    uint32_t profile = 0;
+    void *data = NULL;
+    picture->has_profile = TIFFGetField(tiff, TIFFTAG_ICCPROFILE, &profile, &data);
+    uint16_t extra = 0;
+    uint16_t *kinds = NULL;
+    TIFFGetFieldDefaulted(tiff, TIFFTAG_EXTRASAMPLES, &extra, &kinds);
+    picture->has_alpha =
+        extra == 1 && kinds != NULL && (kinds[0] == EXTRASAMPLE_UNASSALPHA || kinds[0] == EXTRASAMPLE_ASSOCALPHA);
+    if (!is_plain(stored) || (stored.bits < 8 && stored.samples == 1)) {
+        char reason[1024] = "";
+        if (!TIFFRGBAImageOK(tiff, reason)) {
+            snprintf(message, PIXNERD_TIFF_MESSAGE_SIZE, "colours that cannot be converted (%s)", reason);
+            return PIXNERD_TIFF_UNSUPPORTED;
+        }
+        picture->is_converted = 1;
+        picture->bits = 8;
+        picture->channels = picture->has_alpha ? 4 : 3;
+        return PIXNERD_TIFF_OK;
+    }
+    picture->bits = stored.bits;
+    picture->channels = stored.samples;
+    if (stored.format == SAMPLEFORMAT_UINT && (stored.bits == 8 || stored.bits == 16)) return PIXNERD_TIFF_OK;
+    if (stored.format == SAMPLEFORMAT_IEEEFP && stored.bits == 32) return PIXNERD_TIFF_OK;
+    if (stored.format == SAMPLEFORMAT_INT) return refused(message, "signed integers of %u bits", stored.bits);
+    if (stored.format == SAMPLEFORMAT_IEEEFP) return refused(message, "floats of %u bits", stored.bits);
+    if (stored.format == SAMPLEFORMAT_UINT) return refused(message, "unsigned integers of %u bits", stored.bits);
+    return refused(message, "complex numbers of %u bits", stored.bits);
+}
+
+pn_tiff_status pn_tiff_describe(const uint8_t *bytes, size_t count, pn_tiff_picture *picture, char *message) {
+    memory_file file;
+    TIFF *tiff = open_bytes(&file, bytes, count, message);
+    if (tiff == NULL) return PIXNERD_TIFF_BROKEN;
+    pn_tiff_status status = describe(tiff, picture, message);
+    // Counted by following links through the file, which may lie: more than some thousand are not counted.
+    picture->pages = 1;
+    while (status == PIXNERD_TIFF_OK && picture->pages < 4096 && TIFFReadDirectory(tiff)) picture->pages++;
+    TIFFClose(tiff);
+    if (status == PIXNERD_TIFF_OK) message[0] = '\0';
+    return status;
+}
+
+// Copies a tile or strip of one plane, or of all channels, to its place.
+static void place(
+    const uint8_t *block, uint32_t block_width, uint32_t block_height, size_t sample_bytes, uint8_t *pixels,
+    const pn_tiff_picture *picture, uint32_t x, uint32_t y, uint32_t first, uint32_t samples) {
+    size_t pixel_bytes = sample_bytes * picture->channels;
+    uint32_t columns = picture->width - x < block_width ? picture->width - x : block_width;
+    uint32_t rows = picture->height - y < block_height ? picture->height - y : block_height;
+    for (uint32_t row = 0; row < rows; row++) {
+        const uint8_t *source = block + (size_t)row * block_width * samples * sample_bytes;
+        uint8_t *target = pixels + ((size_t)(y + row) * picture->width + x) * pixel_bytes + first * sample_bytes;
+        if (samples == picture->channels) {
+            memcpy(target, source, (size_t)columns * pixel_bytes);
+        } else {
+            for (uint32_t column = 0; column < columns; column++) {
+                memcpy(target + column * pixel_bytes, source + column * sample_bytes, sample_bytes);
+            }
+        }
+    }
+}
+
+static pn_tiff_status decode_blocks(TIFF *tiff, layout stored, const pn_tiff_picture *picture, uint8_t *pixels) {
+    int is_tiled = TIFFIsTiled(tiff);
+    uint32_t width = picture->width, height = picture->height;
+    if (is_tiled) {
+        TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
+        TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
+    } else {
+        TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &height);
+        if (height > picture->height) height = picture->height;
+    }
+    if (width == 0 || height == 0) return PIXNERD_TIFF_BROKEN;
+    uint32_t passes = stored.planes == PLANARCONFIG_SEPARATE ? picture->channels : 1;
+    uint32_t samples = passes > 1 ? 1 : picture->channels;
+    size_t sample_bytes = picture->bits / 8;
+    tmsize_t size = is_tiled ? TIFFTileSize(tiff) : TIFFStripSize(tiff);
+    // What `place` reads must be there, whatever the header says.
+    if (size <= 0 || (double)width * height * samples * (double)sample_bytes > (double)size) return PIXNERD_TIFF_BROKEN;
+    uint8_t *block = calloc(1, (size_t)size);
+    if (block == NULL) return PIXNERD_TIFF_NO_MEMORY;
+    pn_tiff_status status = PIXNERD_TIFF_OK;
+    for (uint32_t pass = 0; pass < passes && status == PIXNERD_TIFF_OK; pass++) {
+        for (uint32_t y = 0; y < picture->height && status == PIXNERD_TIFF_OK; y += height) {
+            for (uint32_t x = 0; x < picture->width && status == PIXNERD_TIFF_OK; x += width) {
+                uint32_t rows = picture->height - y < height ? picture->height - y : height;
+                // The last strip has only the rows that are left.
+                tmsize_t wanted = is_tiled ? size : (tmsize_t)((size_t)rows * width * samples * sample_bytes);
+                tmsize_t got = is_tiled
+                    ? TIFFReadEncodedTile(tiff, TIFFComputeTile(tiff, x, y, 0, (uint16_t)pass), block, size)
+                    : TIFFReadEncodedStrip(tiff, TIFFComputeStrip(tiff, y, (uint16_t)pass), block, wanted);
+                if (got < wanted) {
+                    status = PIXNERD_TIFF_BROKEN;
+                } else {
+                    place(block, width, rows < height && !is_tiled ? rows : height, sample_bytes, pixels, picture, x, y,
+                          pass, samples);
+                }
+                if (picture->width - x <= width) break;
+            }
+            if (picture->height - y <= height) break;
+        }
+    }
+    free(block);
+    return status;
+}
+
+// White is stored as 0.
+static void invert(uint8_t *pixels, const pn_tiff_picture *picture) {
+    size_t count = (size_t)picture->width * picture->height, channels = picture->channels;
+    for (size_t i = 0; i < count; i++) {
+        if (picture->bits == 8) {
+            pixels[i * channels] = 255 - pixels[i * channels];
+        } else if (picture->bits == 16) {
+            uint16_t *words = (uint16_t *)(void *)pixels;
+            words[i * channels] = 65535 - words[i * channels];
+        }
+    }
+}
+
+static pn_tiff_status decode_converted(TIFF *tiff, const pn_tiff_picture *picture, uint8_t *pixels) {
+    size_t count = (size_t)picture->width * picture->height;
+    uint32_t *raster = malloc(count * sizeof *raster);
+    if (raster == NULL) return PIXNERD_TIFF_NO_MEMORY;
+    // As it is stored: the caller turns pictures, or does not.
+    TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+    int is_read = TIFFReadRGBAImageOriented(tiff, picture->width, picture->height, raster, ORIENTATION_TOPLEFT, 1);
+    for (size_t i = 0; is_read && i < count; i++) {
+        uint8_t color[4] = {TIFFGetR(raster[i]), TIFFGetG(raster[i]), TIFFGetB(raster[i]), TIFFGetA(raster[i])};
+        memcpy(pixels + i * picture->channels, color, picture->channels);
+    }
+    free(raster);
+    return is_read ? PIXNERD_TIFF_OK : PIXNERD_TIFF_BROKEN;
+}
+
+pn_tiff_status pn_tiff_decode(const uint8_t *bytes, size_t count, void *pixels, char *message) {
+    memory_file file;
+    TIFF *tiff = open_bytes(&file, bytes, count, message);
+    if (tiff == NULL) return PIXNERD_TIFF_BROKEN;
+    pn_tiff_picture picture;
+    pn_tiff_status status = describe(tiff, &picture, message);
+    if (status == PIXNERD_TIFF_OK) {
+        layout stored = layout_of(tiff);
+        if (picture.is_converted) {
+            status = decode_converted(tiff, &picture, pixels);
+        } else {
+            status = decode_blocks(tiff, stored, &picture, pixels);
+            if (status == PIXNERD_TIFF_OK && stored.photometric == PHOTOMETRIC_MINISWHITE) invert(pixels, &picture);
+        }
+    }
+    TIFFClose(tiff);
+    return status;
+}
+
+static int write_picture(
+    TIFF *tiff, const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha) {
+    int is_color = channels == 3 || (channels == 4 && has_alpha);
+    uint32_t extra = channels - (is_color ? 3 : 1);
+    TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, width);
+    TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, height);
+    TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, channels);
+    TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, bits);
+    TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, bits == 32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
+    TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, is_color ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
+    TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
+    TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
+    TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE);
+    if (extra > 0) {
+        uint16_t kinds[UINT8_MAX + 1] = {0};
+        kinds[0] = has_alpha ? EXTRASAMPLE_UNASSALPHA : EXTRASAMPLE_UNSPECIFIED;
+        TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, (int)extra, kinds);
+    }
+    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, TIFFDefaultStripSize(tiff, 0));
+    size_t stride = (size_t)width * channels * (bits / 8);
+    // libtiff may change the row in place.
+    uint8_t *row = malloc(stride);
+    int is_written = row != NULL;
+    for (uint32_t y = 0; is_written && y < height; y++) {
+        memcpy(row, pixels + y * stride, stride);
+        is_written = TIFFWriteScanline(tiff, row, y, 0) >= 0;
+    }
+    free(row);
+    return is_written && TIFFFlush(tiff);
+}
+
+pn_tiff_status pn_tiff_encode(
+    const void *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha, uint8_t **file,
+    size_t *size, char *message) {
+    pthread_once(&handlers_are_set, set_handlers);
+    message[0] = '\0';
+    memory_file output = {malloc(1 << 16), 0, 1 << 16, 0, message, 0};
+    TIFF *tiff = output.bytes == NULL || channels == 0 || channels > UINT8_MAX
+        ? NULL
+        : TIFFClientOpen(
+              "picture", "w", (thandle_t)&output, read_some, write_some, seek_to, close_nothing, size_of, map_all,
+              unmap_nothing);
+    int is_written = tiff != NULL && write_picture(tiff, pixels, width, height, channels, bits, has_alpha);
+    if (tiff != NULL) TIFFClose(tiff);
+    if (!is_written || output.is_out_of_memory) {
+        free(output.bytes);
+        return output.bytes == NULL || output.is_out_of_memory ? PIXNERD_TIFF_NO_MEMORY : PIXNERD_TIFF_BROKEN;
+    }
+    *file = output.bytes;
+    *size = output.count;
+    return PIXNERD_TIFF_OK;
+}

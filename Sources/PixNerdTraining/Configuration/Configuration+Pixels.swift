@@ -1,0 +1,35 @@
+import PixNerdImages
+import PixNerdSupport
+
+extension Configuration {
+    /// How the images of a run are decoded.
+    ///
+    /// - Throws: `PixNerdError` if the channels are not decided and the images do not decide them.
+    func decoding(of pictures: ImageCollection) throws -> PictureDecoding {
+        PictureDecoding(isFast: data.fastDecode, exif: data.exif, format: try pixelFormat(of: pictures))
+    }
+
+    /// The pixels that the images of a run are converted to: those of the configuration, and what it leaves open as a
+    /// sample of the images has it.
+    private func pixelFormat(of pictures: ImageCollection) throws -> PixelFormat {
+        let asked = PixelFormat.Channels(data.channels)
+        guard kind == .denoiser, space == .pixel else {
+            if asked ?? .rgb != .rgb || !data.range.isEmpty {
+                let key = asked ?? .rgb == .rgb ? "data.range" : "data.channels"
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but autoencoders and latents are of 8-bit colours",
+                    advice: "remove it")
+            }
+            return .rgb8
+        }
+        let found = pictures.usualFormat
+        let range = data.range.isEmpty ? nil : data.range[0]...data.range[1]
+        let format = PixelFormat(asked ?? found.channels, found.element, range: range)
+        guard format.element != .float32 || range != nil else {
+            throw PixNerdError(
+                .notFound, "\(pictures.root)", found: "holds images of float32, which do not say what is black and white",
+                advice: "set data.range to these two values")
+        }
+        return format
+    }
+}
