@@ -182,7 +182,8 @@ public struct Evaluation {
         let measuresPixels = real.pictures != nil && generated.pictures != nil
         guard extractor != nil || measuresPixels else { return nil }
         var side = SideMeasurement(
-            pictures, size: size, channels: format.channelCount, isHalved: isReal && pictures.count >= 4, measuresPixels: measuresPixels,
+            pictures, size: size, channels: format.channelCount, isHalved: isReal && pictures.count >= 4,
+            measuresPixels: measuresPixels,
             seed: settings.seed)
         let network = isReal ? realExtractor : extractor
         var problems: [String] = []
@@ -226,8 +227,9 @@ public struct Evaluation {
         if settings.arePairs {
             computing("pairs")
             measures += try PairComparison(
-                real: real, generated: generated, size: size, format: format, settings: settings)
-                .measures()
+                real: real, generated: generated, size: size, format: format, settings: settings
+            )
+            .measures()
         }
         return measures
     }

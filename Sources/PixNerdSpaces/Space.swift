@@ -135,7 +135,8 @@ private func eachPicture<Picture>(
     _ make: (_ width: Int, _ height: Int, _ value: (_ channel: Int, _ place: Int) -> Float) -> Picture
 ) -> [Picture] {
     precondition(
-        pixels.shape.count == 4 && pixels.shape[1] == format.channelCount, "\(pixels.shape) are not images of \(format)")
+        pixels.shape.count == 4 && pixels.shape[1] == format.channelCount, "\(pixels.shape) are not images of \(format)"
+    )
     let (height, width) = (pixels.shape[2], pixels.shape[3])
     let (area, channels) = (height * width, format.channelCount)
     return pixels.withUnsafeBuffer { x in

@@ -104,7 +104,8 @@ import Testing
         let nan = (0..<16).flatMap { withUnsafeBytes(of: $0 == 7 ? Float.nan : 0, Array.init) }
         try FileManager.default.createDirectory(atPath: "\(folder.path)/a", withIntermediateDirectories: true)
         try ImageFile.write(
-            Raster(width: 4, height: 4, channels: 1, element: .float32, bytes: nan), as: .npy, to: "\(folder.path)/a/x.npy")
+            Raster(width: 4, height: 4, channels: 1, element: .float32, bytes: nan), as: .npy,
+            to: "\(folder.path)/a/x.npy")
         let reader = SquareReader(
             try ImageCollection.open(root: folder.path), imageSize: 4,
             decoding: PictureDecoding(format: PixelFormat(.grey, .float32, range: 0...1)))
@@ -145,7 +146,9 @@ import Testing
 
     @Test func loadersGiveValuesWhateverTheirThreads() throws {
         let folder = try TemporaryFolder()
-        for name in ["1x16.png", "grey16-big-endian.tif"] { try folder.write(StoredFixture.bytes(name), to: "a/\(name)") }
+        for name in ["1x16.png", "grey16-big-endian.tif"] {
+            try folder.write(StoredFixture.bytes(name), to: "a/\(name)")
+        }
         let collection = try ImageCollection.open(root: folder.path)
         let batches = try [1, 3].map { workers in
             let loader = BatchLoader(

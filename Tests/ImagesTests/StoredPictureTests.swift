@@ -76,7 +76,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a.tif", "TIFF", "II*\0\u{8}\0\0\0"), ("a.webp", "WebP", "RIFF\u{10}\0\0\0WEBPVP8 "), ("a.bmp", "BMP", "BMxxxx"),
+        ("a.tif", "TIFF", "II*\0\u{8}\0\0\0"), ("a.webp", "WebP", "RIFF\u{10}\0\0\0WEBPVP8 "),
+        ("a.bmp", "BMP", "BMxxxx"),
         ("a.npy", ".npy", ""),
     ])
     func aDamagedFileIsNamed(name: String, format: String, text: String) throws {

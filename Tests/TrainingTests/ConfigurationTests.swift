@@ -117,7 +117,7 @@ import Testing
             "model.num_text_blocks=1", "model.num_classes=11",
             "data.root=c",
             "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
-            "data.crop=random", "data.flip=true", "data.augment=0.12", "data.augment_only=scale,turn",
+            "data.channels=grey", "data.range=0,4095", "data.exif=ignore", "data.crop=random", "data.flip=true", "data.augment=0.12", "data.augment_only=scale,turn",
             "data.fast_decode=true", "data.caption_key=i",
             "data.caption_template=a {}", "data.caption_newline=true", "data.skip_uncaptioned=true",
             "text.encoder=j", "text.cache=k", "text.length=77", "text.empty_prompt=sees-padding",

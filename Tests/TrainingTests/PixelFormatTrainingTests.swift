@@ -103,14 +103,14 @@ import Testing
         }
     }
 
-    @Test func autoencodersAndLatentsTakeColors() throws {
+    @Test func latentsTakeColors() throws {
         try TinyRuns.with { runs in
             let root = try write(runs, PixelFormat(.grey), as: .png)
             expectSentence(
                 sentence {
                     try runs.train("a") {
                         $0.data.root = root
-                        $0.kind = .autoencoder
+                        $0.space = .latent
                         $0.data.channels = "grey"
                     }
                 }, naming: ["data.channels", "8-bit colours"])
@@ -121,7 +121,7 @@ import Testing
         try TinyRuns.with { runs in
             let root = try write(runs, PixelFormat(.grey), as: .png)
             let run = try runs.train("a") { $0.data.root = root }.run
-            let path = "\(run.stepPath(6))/ema.safetensors"
+            let path = "\(run.stepPath(6))/denoiser.safetensors"
             var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
             let text = Data(#"\"channels\":\"grey\""#.utf8)
             let place = try #require(bytes.range(of: text))

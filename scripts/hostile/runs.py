@@ -202,6 +202,25 @@ def one_image(bench, folder, random):
     ])
 
 
+def one_stored_image(bench, folder, random):
+    """An image of another format than PNG and JPEG, or of more channels or bits, changed or not."""
+    files = [file for file in (FIXTURES / "stored").iterdir() if file.suffix in (".tif", ".webp", ".bmp", ".npy", ".png")]
+    images = folder / "stored" / "a"
+    images.mkdir(parents=True)
+    for number in range(random.choice([1, 2, 3])):
+        source = random.choice(sorted(files))
+        image = images / f"{number}{source.suffix}"
+        shutil.copy(source, image)
+        if random.random() < 0.8:
+            change(image, inputs.npy if source.suffix == ".npy" else inputs.changed_bytes, random)
+    settings = ["--set", f"data.channels={random.choice(['auto', 'auto', 'grey', 'rgb', 'rgba', '2', '7'])}"]
+    settings += ["--set", "data.range=0,200"] if random.random() < 0.3 else []
+    return random.choice([
+        ["dataset", "inspect", "stored"], ["train", "tiny.yaml", "--set", "name=other", "--set", "data.root=stored", *settings],
+        ["evaluate", "stored", "stored", "--bootstrap", "0", "--size", "16", "--range", "0,255"],
+    ])
+
+
 def one_yaml(bench, folder, random):
     text = inputs.yaml(random, CONFIGURATION.replace("name: tiny", "name: other"))
     (folder / "tiny.yaml").write_text(text, errors="replace")
@@ -330,7 +349,7 @@ def one_text_run(bench, folder, random):
 
 KINDS = {
     "keys": one_of_keys, "options": one_of_options, "safetensors": one_safetensors, "reference": one_reference,
-    "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "yaml": one_yaml, "run": one_run,
+    "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "stored image": one_stored_image, "yaml": one_yaml, "run": one_run,
     "vae": one_autoencoder, "tokenizer": one_tokenizer, "text encoder": one_text_encoder, "caption": one_caption,
     "text cache": one_text_cache, "prompt": one_prompt, "text run": one_text_run,
 }

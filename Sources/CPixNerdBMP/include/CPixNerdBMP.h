@@ -9,8 +9,8 @@
 // not read; `*reason` then says why in a word or two.
 int pn_bmp_size(const uint8_t *bytes, int count, int *width, int *height, int *channels, const char **reason);
 
-// The pixels of the BMP at `bytes` as `channels` (3 or 4) interleaved bytes, to be released with pn_bmp_release; NULL if
-// it is damaged, with the reason.
+// The pixels of the BMP at `bytes` as `channels` (3 or 4) interleaved bytes, to be released with pn_bmp_release; NULL
+// if it is damaged, with the reason.
 uint8_t *pn_bmp_decode(const uint8_t *bytes, int count, int channels, int *width, int *height, const char **reason);
 
 void pn_bmp_release(uint8_t *pixels);

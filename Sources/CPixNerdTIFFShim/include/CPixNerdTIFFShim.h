@@ -1,5 +1,5 @@
-// libtiff behind plain functions that return a status: its fields are read through a function of variable arguments, and
-// its errors go to a handler of the whole process.
+// libtiff behind plain functions that return a status: its fields are read through a function of variable arguments,
+// and its errors go to a handler of the whole process.
 #ifndef PIXNERD_TIFF_H
 #define PIXNERD_TIFF_H
 
@@ -39,14 +39,14 @@ typedef struct {
 // Reads the header of the first page.
 pn_tiff_status pn_tiff_describe(const uint8_t *bytes, size_t count, pn_tiff_picture *picture, char *message);
 
-// Decodes the first page to width x height x channels x bits / 8 bytes, as pn_tiff_describe told them, in the byte order
-// of this machine and as it is stored, whatever its orientation.
+// Decodes the first page to width x height x channels x bits / 8 bytes, as pn_tiff_describe told them, in the byte
+// order of this machine and as it is stored, whatever its orientation.
 pn_tiff_status pn_tiff_decode(const uint8_t *bytes, size_t count, void *pixels, char *message);
 
 // Encodes a picture as a TIFF file with deflate. On success `*file` is a buffer of `*size` bytes to be released with
 // free(). `bits` is 8, 16, or 32 for float; a fourth channel is alpha if `has_alpha`.
 pn_tiff_status pn_tiff_encode(
-    const void *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha, uint8_t **file,
-    size_t *size, char *message);
+    const void *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha,
+    uint8_t **file, size_t *size, char *message);
 
 #endif

@@ -25,7 +25,8 @@ struct SideMeasurement {
     ///   - isHalved: whether the images are split at random into two halves, for the baseline.
     ///   - measuresPixels: whether to gather what the pixel measures need.
     init(
-        _ source: PictureSource, size: PictureExtent, channels: Int = 3, isHalved: Bool, measuresPixels: Bool, seed: UInt64
+        _ source: PictureSource, size: PictureExtent, channels: Int = 3, isHalved: Bool, measuresPixels: Bool,
+        seed: UInt64
     ) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil
         guard measuresPixels else { return }

@@ -57,7 +57,8 @@ struct PictureHeader: Sendable {
     }
 
     init(
-        format: ImageFormat, width: Int, height: Int, channels: Int, element: Raster.Element = .uint8, color: Color? = nil,
+        format: ImageFormat, width: Int, height: Int, channels: Int, element: Raster.Element = .uint8,
+        color: Color? = nil,
         hasAlpha: Bool = false, orientation: PictureOrientation = .asStored
     ) {
         self.format = format

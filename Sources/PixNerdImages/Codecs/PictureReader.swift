@@ -70,7 +70,9 @@ final class PictureReader {
         // Decoded in place, as two copies of a large image would take gigabytes.
         let stored = try LargePictures.withRoom(size, name: sample.name) {
             try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-                if let memory = buffer.baseAddress { try decoder.decode(bytes, header, into: memory, name: sample.name) }
+                if let memory = buffer.baseAddress {
+                    try decoder.decode(bytes, header, into: memory, name: sample.name)
+                }
                 count = size
             }
         }

@@ -75,7 +75,8 @@ extension Raster {
     private func sources(_ wanted: PixelFormat.Channels) -> [Source]? {
         let colors = channels - (hasAlpha ? 1 : 0)
         let rgb: [Source]? =
-            colors == 1 ? [.channel(0), .channel(0), .channel(0)]
+            colors == 1
+            ? [.channel(0), .channel(0), .channel(0)]
             : colors == 3 || channels == 4 ? [.channel(0), .channel(1), .channel(2)] : nil
         switch wanted {
         case .plain(let count): return count == channels ? (0..<count).map { .channel($0) } : nil

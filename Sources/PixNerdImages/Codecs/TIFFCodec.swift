@@ -33,7 +33,8 @@ func decodeTIFF(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: 
 func encodedTIFF(_ image: Raster) throws -> [UInt8] {
     var block: UnsafeMutablePointer<UInt8>?
     var count = 0
-    try withMessage(name: "An image of \(image.width) x \(image.height) pixels", "cannot be written as TIFF") { message in
+    try withMessage(name: "An image of \(image.width) x \(image.height) pixels", "cannot be written as TIFF") {
+        message in
         image.bytes.withUnsafeBytes {
             pn_tiff_encode(
                 $0.baseAddress, UInt32(image.width), UInt32(image.height), UInt32(image.channels),
@@ -59,7 +60,8 @@ private func withMessage(
                 .unsupported, "\(name)", found: "is a TIFF file with \(reason)",
                 expected: "unsigned integers of 8 or 16 bits, or floats of 32 bits")
         case PIXNERD_TIFF_NO_MEMORY:
-            throw PixNerdError(.system, "\(name)", found: "cannot be held: there is not enough memory for the TIFF file")
+            throw PixNerdError(
+                .system, "\(name)", found: "cannot be held: there is not enough memory for the TIFF file")
         default:
             let said = reason.isEmpty ? "" : ": libtiff says \"\(reason)\""
             throw PixNerdError(.malformed, "\(name)", found: "\(problem)\(said)")

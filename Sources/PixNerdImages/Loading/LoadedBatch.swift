@@ -99,7 +99,8 @@ public struct LoadedBatch: Sendable, Equatable {
             captions == nil || captions?.count == labels.count,
             "LoadedBatch: \(captions?.count ?? 0) captions for \(labels.count) images")
         precondition(
-            indices.count == labels.count && pixels.count == labels.count * imageSize * imageSize * pixels.format.channelCount,
+            indices.count == labels.count
+                && pixels.count == labels.count * imageSize * imageSize * pixels.format.channelCount,
             "LoadedBatch: \(pixels.count) values, \(labels.count) labels and \(indices.count) indices do not fit"
                 + " images of \(imageSize) x \(imageSize)")
         self.pixels = pixels

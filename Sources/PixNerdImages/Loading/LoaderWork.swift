@@ -68,7 +68,8 @@ final class LoaderWork: @unchecked Sendable {
 
     init(
         collection: ImageCollection, imageSize: Int, plan: BatchPlan, transform: ImageTransform,
-        decoding: PictureDecoding, order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
+        decoding: PictureDecoding, order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int,
+        logger: Logger
     ) {
         self.collection = collection
         self.imageSize = imageSize

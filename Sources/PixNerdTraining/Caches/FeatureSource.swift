@@ -26,7 +26,8 @@ struct FeatureSource {
         guard repa.isOn else { return nil }
         guard format.channels == .grey || format.channels == .rgb else {
             throw PixNerdError(
-                .mismatch, "\(pictures.root)", found: "holds images of \(format), which encoders of colours do not take",
+                .mismatch, "\(pictures.root)",
+                found: "holds images of \(format), which encoders of colours do not take",
                 advice: "remove repa.encoder and repa.features")
         }
         let blocks = configuration.model.conditionedBlocks

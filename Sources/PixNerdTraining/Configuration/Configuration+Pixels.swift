@@ -27,7 +27,8 @@ extension Configuration {
         let format = PixelFormat(asked ?? found.channels, found.element, range: range)
         guard format.element != .float32 || range != nil else {
             throw PixNerdError(
-                .notFound, "\(pictures.root)", found: "holds images of float32, which do not say what is black and white",
+                .notFound, "\(pictures.root)",
+                found: "holds images of float32, which do not say what is black and white",
                 advice: "set data.range to these two values")
         }
         return format

@@ -98,7 +98,8 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     private func measureLoader(_ root: String) throws {
         let pictures = try ImageCollection.open(root: root)
         let exact = try measureLoading(collection: pictures, imageSize: 256, seconds: 4)
-        let fast = try measureLoading(collection: pictures, imageSize: 256, seconds: 4, decoding: PictureDecoding(isFast: true))
+        let fast = try measureLoading(
+            collection: pictures, imageSize: 256, seconds: 4, decoding: PictureDecoding(isFast: true))
         if json {
             try printJSON(["images_per_second": exact, "fast_images_per_second": fast])
         } else {

@@ -104,14 +104,18 @@ struct DatasetInspectCommand: ParsableCommand {
                 ("grey", report.grey, report.grey == report.readable ? nil : "read as colour among colours"),
                 ("CMYK", report.cmyk, "converted to RGB"), ("palette", report.palette, "read as colour"),
                 ("alpha", report.alpha, "dropped, unless data.channels is rgba"),
-                ("16 bits per value", report.sixteenBit, "the upper 8 are kept if others have 8"),
+                (
+                    "16 bits per value", report.sixteenBit,
+                    report.sixteenBit == report.readable ? nil : "the upper 8 are kept, as others have 8"
+                ),
                 ("float32", report.float, "need data.range"),
             ] + others.map { ("\($0.key) channels", $0.value, nil) } + [
                 ("to be turned (EXIF)", report.turned, "turned as they are shown, unless data.exif is ignore"),
                 ("several pages", report.severalPages, "the first is read"),
-            ] + report.profiles.sorted { $0.key < $1.key }
+            ]
+            + report.profiles.sorted { $0.key < $1.key }
             .map { ("profile \(printable($0.key))", $0.value, "colours are read as they are stored") }
-        return ["  " + padded("trained as").dropFirst(2) + report.usualFormat] + kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
+        return [padded("  trained as") + report.usualFormat] + kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }
             .map { line(".\($0.key)", $0.value, "skipped: convert them to PNG") }
     }

@@ -239,7 +239,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             benchmark: benchmark, format: source.loaded.format, fileFormat: fileFormat)
         if let fileFormat, !fileFormat.canHold(source.loaded.format) {
             throw CommandError(
-                "--file-format is \(fileFormat.rawValue), which cannot hold images of \(source.loaded.format); use tiff or npy.")
+                "--file-format is \(fileFormat.rawValue), which cannot hold images of \(source.loaded.format); use tiff or npy."
+            )
         }
         if let remark = plan.captionRemark { logger.notice("\(remark)") }
         return (try source.job(requests), plan, source.warnings)

@@ -62,7 +62,8 @@ struct VaeCheckCommand: ParsableCommand {
         let collection = try ImageCollection.pictures(below: pictures)
         let progress = ProgressBar(total: min(count, collection.samples.count))
         let found = try AutoencoderScaleCheck(
-            checkpoint, collection, imageSize: size, count: count, batch: batch, decoding: PictureDecoding(isFast: fastDecode),
+            checkpoint, collection, imageSize: size, count: count, batch: batch,
+            decoding: PictureDecoding(isFast: fastDecode),
             unreadable: { logger.warning("Skipping an unreadable image: \($0)") },
             progress: { progress.show($0, "images") })
         ProgressBar.breakLine()

@@ -1,108 +1,13 @@
-#include "CPixNerdTIFFShim.h"
+#include "memory_file.h"
 
-#include <limits.h>
-#include <pthread.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <tiffio.h>
-
-// A file in memory, read or growing, and the first error about it.
-typedef struct {
-    uint8_t *bytes;
-    size_t count;
-    size_t capacity;
-    size_t position;
-    char *message;
-    int is_out_of_memory;
-} memory_file;
-
-static void store_message(memory_file *file, const char *format, va_list arguments) {
-    if (file != NULL && file->message != NULL && file->message[0] == '\0') {
-        vsnprintf(file->message, PIXNERD_TIFF_MESSAGE_SIZE, format, arguments);
-    }
-}
-
-static void handle_error(thandle_t handle, const char *module, const char *format, va_list arguments) {
-    (void)module;
-    store_message((memory_file *)handle, format, arguments);
-}
-
-static void set_handlers(void) {
-    TIFFSetErrorHandler(NULL);
-    TIFFSetWarningHandler(NULL);
-    TIFFSetErrorHandlerExt(handle_error);
-}
-
-static pthread_once_t handlers_are_set = PTHREAD_ONCE_INIT;
-
-static tmsize_t read_some(thandle_t handle, void *destination, tmsize_t size) {
-    memory_file *file = (memory_file *)handle;
-    if (size < 0 || file->position > file->count) return 0;
-    size_t left = file->count - file->position;
-    size_t taken = (size_t)size < left ? (size_t)size : left;
-    memcpy(destination, file->bytes + file->position, taken);
-    file->position += taken;
-    return (tmsize_t)taken;
-}
-
-static tmsize_t write_some(thandle_t handle, void *source, tmsize_t size) {
-    memory_file *file = (memory_file *)handle;
-    if (size < 0) return -1;
-    size_t end = file->position + (size_t)size;
-    if (end > file->capacity) {
-        size_t capacity = file->capacity * 2 < end ? end : file->capacity * 2;
-        uint8_t *grown = realloc(file->bytes, capacity);
-        if (grown == NULL) {
-            file->is_out_of_memory = 1;
-            return -1;
-        }
-        file->bytes = grown;
-        file->capacity = capacity;
-    }
-    // A gap after a seek beyond the end.
-    if (file->position > file->count) memset(file->bytes + file->count, 0, file->position - file->count);
-    memcpy(file->bytes + file->position, source, (size_t)size);
-    file->position = end;
-    if (end > file->count) file->count = end;
-    return size;
-}
-
-static toff_t seek_to(thandle_t handle, toff_t offset, int whence) {
-    memory_file *file = (memory_file *)handle;
-    toff_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? file->position : file->count;
-    file->position = (size_t)(base + offset);
-    return file->position;
-}
-
-static int close_nothing(thandle_t handle) {
-    (void)handle;
-    return 0;
-}
-
-static toff_t size_of(thandle_t handle) { return ((memory_file *)handle)->count; }
-
-static int map_all(thandle_t handle, void **base, toff_t *size) {
-    memory_file *file = (memory_file *)handle;
-    *base = file->bytes;
-    *size = file->count;
-    return 1;
-}
-
-static void unmap_nothing(thandle_t handle, void *base, toff_t size) {
-    (void)handle;
-    (void)base;
-    (void)size;
-}
 
 static TIFF *open_bytes(memory_file *file, const uint8_t *bytes, size_t count, char *message) {
-    pthread_once(&handlers_are_set, set_handlers);
     // Only read through; libtiff's type has no const.
     *file = (memory_file){(uint8_t *)(uintptr_t)bytes, count, count, 0, message, 0};
-    message[0] = '\0';
-    return TIFFClientOpen(
-        "picture", "r", (thandle_t)file, read_some, write_some, seek_to, close_nothing, size_of, map_all, unmap_nothing);
+    return pn_open_memory(file, "r");
 }
 
 static pn_tiff_status refused(char *message, const char *format, unsigned number) {
@@ -237,8 +142,9 @@ static pn_tiff_status decode_blocks(TIFF *tiff, layout stored, const pn_tiff_pic
                 if (got < wanted) {
                     status = PIXNERD_TIFF_BROKEN;
                 } else {
-                    place(block, width, rows < height && !is_tiled ? rows : height, sample_bytes, pixels, picture, x, y,
-                          pass, samples);
+                    place(
+                        block, width, rows < height && !is_tiled ? rows : height, sample_bytes, pixels, picture, x, y,
+                        pass, samples);
                 }
                 if (picture->width - x <= width) break;
             }
@@ -294,57 +200,4 @@ pn_tiff_status pn_tiff_decode(const uint8_t *bytes, size_t count, void *pixels, 
     }
     TIFFClose(tiff);
     return status;
-}
-
-static int write_picture(
-    TIFF *tiff, const uint8_t *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha) {
-    int is_color = channels == 3 || (channels == 4 && has_alpha);
-    uint32_t extra = channels - (is_color ? 3 : 1);
-    TIFFSetField(tiff, TIFFTAG_IMAGEWIDTH, width);
-    TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, height);
-    TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, channels);
-    TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, bits);
-    TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, bits == 32 ? SAMPLEFORMAT_IEEEFP : SAMPLEFORMAT_UINT);
-    TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, is_color ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
-    TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-    TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
-    TIFFSetField(tiff, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE);
-    if (extra > 0) {
-        uint16_t kinds[UINT8_MAX + 1] = {0};
-        kinds[0] = has_alpha ? EXTRASAMPLE_UNASSALPHA : EXTRASAMPLE_UNSPECIFIED;
-        TIFFSetField(tiff, TIFFTAG_EXTRASAMPLES, (int)extra, kinds);
-    }
-    TIFFSetField(tiff, TIFFTAG_ROWSPERSTRIP, TIFFDefaultStripSize(tiff, 0));
-    size_t stride = (size_t)width * channels * (bits / 8);
-    // libtiff may change the row in place.
-    uint8_t *row = malloc(stride);
-    int is_written = row != NULL;
-    for (uint32_t y = 0; is_written && y < height; y++) {
-        memcpy(row, pixels + y * stride, stride);
-        is_written = TIFFWriteScanline(tiff, row, y, 0) >= 0;
-    }
-    free(row);
-    return is_written && TIFFFlush(tiff);
-}
-
-pn_tiff_status pn_tiff_encode(
-    const void *pixels, uint32_t width, uint32_t height, uint32_t channels, uint32_t bits, int has_alpha, uint8_t **file,
-    size_t *size, char *message) {
-    pthread_once(&handlers_are_set, set_handlers);
-    message[0] = '\0';
-    memory_file output = {malloc(1 << 16), 0, 1 << 16, 0, message, 0};
-    TIFF *tiff = output.bytes == NULL || channels == 0 || channels > UINT8_MAX
-        ? NULL
-        : TIFFClientOpen(
-              "picture", "w", (thandle_t)&output, read_some, write_some, seek_to, close_nothing, size_of, map_all,
-              unmap_nothing);
-    int is_written = tiff != NULL && write_picture(tiff, pixels, width, height, channels, bits, has_alpha);
-    if (tiff != NULL) TIFFClose(tiff);
-    if (!is_written || output.is_out_of_memory) {
-        free(output.bytes);
-        return output.bytes == NULL || output.is_out_of_memory ? PIXNERD_TIFF_NO_MEMORY : PIXNERD_TIFF_BROKEN;
-    }
-    *file = output.bytes;
-    *size = output.count;
-    return PIXNERD_TIFF_OK;
 }
