@@ -94,19 +94,28 @@ final class PictureReader {
         }
     }
 
-    /// Checks that the pixels of an image can be decoded, at an eighth of their size if it is a JPEG file.
+    /// Checks that the pixels of an image can be decoded: a large JPEG file at a half to an eighth of its size.
     ///
-    /// - Returns: what the header says.
+    /// - Returns: what the header says, and what is kept to find the image again.
     /// - Throws: `PixNerdError` if they cannot.
-    func check(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
+    func check(
+        _ bytes: UnsafeRawBufferPointer, name: String
+    ) throws -> (header: PictureHeader, trace: ImageTrace) {
         defer { withExtendedLifetime(self) {} }
         let header = try header(bytes, name: name)
-        if header.jpeg != nil {
-            try withRGB(bytes, header, halvings: 3, name: name) { _ in }
-        } else {
-            _ = try LargePictures.withRoom(header.size, name: name) { try decoder.stored(bytes, header, name: name) }
+        guard header.jpeg != nil else {
+            let stored = try LargePictures.withRoom(header.size, name: name) {
+                try decoder.stored(bytes, header, name: name)
+            }
+            return (header, stored.trace(file: bytes))
         }
-        return header
+        let halvings = (0..<3).prefix { min(header.width, header.height) >> ($0 + 1) >= 4 * ImageTrace.side }.count
+        let trace = try withRGB(bytes, header, halvings: halvings, name: name) { picture in
+            ImageTrace(file: bytes, width: picture.width, height: picture.height) { x, y, color in
+                Float(picture.base[y * picture.stride + 3 * x + color])
+            }
+        }
+        return (header, trace)
     }
 
     /// The bytes of an image file, valid until the next one is read.

@@ -64,6 +64,17 @@ public struct Raster: Sendable, Equatable {
             hasAlpha: header.hasAlpha, bytes: bytes)
     }
 
+    /// What is kept of the image to find it again.
+    func trace(file: UnsafeRawBufferPointer) -> ImageTrace {
+        let range = element.fullRange
+        let colors = channels - (hasAlpha ? 1 : 0)
+        return bytes.withUnsafeBytes { bytes in
+            ImageTrace(file: file, width: width, height: height) { x, y, color in
+                value((y * width + x) * channels + (colors < 3 ? 0 : color), bytes) * 255 / range.upperBound
+            }
+        }
+    }
+
     /// The value of a channel of a pixel.
     ///
     /// - Parameter index: the place among all values, row by row and interleaved.

@@ -83,6 +83,8 @@ public struct DatasetReport: Sendable, Codable {
     /// Sentences about what else is left out, about a layout that looks like a mistake, and about classes without
     /// images.
     public let remarks: [String]
+    /// Images that are there more than once.
+    public let duplicates: DuplicateReport
     /// The captions of the images; nil if they were not looked at.
     public let captions: CaptionReport?
 
@@ -133,6 +135,7 @@ public struct DatasetReport: Sendable, Codable {
         }
         unsupported = collection.unsupported
         remarks = collection.otherRemarks
+        duplicates = DuplicateReport(findings.map(\.trace), collection.samples)
         self.captions = captions
     }
 
@@ -140,6 +143,7 @@ public struct DatasetReport: Sendable, Codable {
     private struct Finding: Sendable {
         let facts: PictureHeader?
         let problem: String?
+        let trace: ImageTrace?
     }
 
     private static func read(_ collection: ImageCollection, _ progress: (Int) -> Void) -> [Finding] {
@@ -168,10 +172,11 @@ public struct DatasetReport: Sendable, Codable {
     private static func inspect(_ sample: ImageCollection.Sample, _ reader: PictureReader) -> Finding {
         do {
             let bytes = try reader.bytes(of: sample)
-            return Finding(facts: try reader.check(bytes, name: sample.name), problem: nil)
+            let (header, trace) = try reader.check(bytes, name: sample.name)
+            return Finding(facts: header, problem: nil, trace: trace)
         } catch {
             // The size in the header of a broken file must not be counted.
-            return Finding(facts: nil, problem: "\(error)")
+            return Finding(facts: nil, problem: "\(error)", trace: nil)
         }
     }
 }

@@ -31,10 +31,18 @@ extension Configuration: KeyedConfiguration {
     }
 
     /// The complete configuration as YAML.
-    public var yaml: String {
+    public var yaml: String { yaml(of: Self.keys) }
+
+    /// YAML text with the keys alone whose values are not the defaults.
+    public var changedYAML: String {
+        let defaults = Configuration()
+        return yaml(of: Self.keys.filter { $0.read(self) != $0.read(defaults) })
+    }
+
+    private func yaml(of keys: [ConfigurationKey<Configuration>]) -> String {
         var top: [(Node, Node)] = []
         var sections: [(name: String, pairs: [(Node, Node)])] = []
-        for key in Self.keys {
+        for key in keys {
             let parts = key.name.split(separator: ".").map(String.init)
             // Text is quoted, so that a name such as `on` or `1e3` stays text.
             let style: Node.Scalar.Style = key.isText ? .singleQuoted : .plain

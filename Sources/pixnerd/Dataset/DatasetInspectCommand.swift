@@ -2,6 +2,8 @@ import ArgumentParser
 import Foundation
 import PixNerdImages
 import PixNerdSupport
+import PixNerdTensors
+import PixNerdTraining
 
 struct DatasetInspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -12,6 +14,7 @@ struct DatasetInspectCommand: ParsableCommand {
                 --contact-sheet sheet.png
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
               pixnerd dataset inspect datasets/captioned --captions
+              pixnerd dataset inspect datasets/mine --suggest --hours 2 > mine.yaml
             """)
 
     @Argument(
@@ -26,6 +29,16 @@ struct DatasetInspectCommand: ParsableCommand {
     @Option(help: "Draw a few images of up to twelve classes to this .png.")
     var contactSheet: String?
 
+    @Flag(
+        help: """
+            Print a configuration that suits the images and this machine instead, with the time that it takes; some \
+            steps are trained to measure it.
+            """)
+    var suggest = false
+
+    @Option(help: "Hours that the run of --suggest may take.")
+    var hours = 1.0
+
     @Flag(help: "Overwrite an existing contact sheet.")
     var overwrite = false
 
@@ -34,9 +47,19 @@ struct DatasetInspectCommand: ParsableCommand {
 
     func validate() throws {
         try expectOption("--image-size", imageSize, in: 1...SizeLimits.side)
+        guard hours >= 0.01, hours <= 10_000 else {
+            throw ValidationError("--hours is \(hours); it must be from 0.01 to 10000.")
+        }
+        if suggest, json || contactSheet != nil || captions.options != nil {
+            throw ValidationError("--suggest prints a configuration alone; leave the other options out.")
+        }
     }
 
     func run() throws {
+        guard !suggest else {
+            print(try suggestion(), terminator: "")
+            return
+        }
         if let contactSheet { try expectOutput("--contact-sheet", contactSheet, overwrites: overwrite) }
         let survey = try captions.options.map { try CaptionSurvey(root: root, options: $0) }
         let collection = try survey?.collection ?? ImageCollection.open(root: root)
@@ -60,6 +83,18 @@ struct DatasetInspectCommand: ParsableCommand {
         }
     }
 
+    /// The configuration as YAML, with its time.
+    private func suggestion() throws -> String {
+        let found = try DatasetSuggestion(for: ImageCollection.open(root: root), imageSize: imageSize, hours: hours)
+        return """
+            # For \(root), on \(Machine().processor).
+            # Takes about \(durationText(found.seconds)): each image is seen \(String(format: "%.0f", found.epochs)) times.
+            #
+            #   pixnerd train mine.yaml
+
+            """ + found.configuration.changedYAML
+    }
+
     private static func text(_ report: DatasetReport) -> String {
         let classes = counted(report.classes.count, "class", plural: "classes")
         var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(classes)"]
@@ -81,6 +116,7 @@ struct DatasetInspectCommand: ParsableCommand {
         }
         lines += ["", "kinds"] + kindLines(report)
         if !report.remarks.isEmpty { lines += ["", "remarks"] + report.remarks.map { "  " + printable($0) } }
+        lines += DuplicateText.lines(report.duplicates, line: line)
         lines += problemLines(report)
         return lines.joined(separator: "\n")
     }
