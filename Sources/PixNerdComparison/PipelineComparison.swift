@@ -43,15 +43,18 @@ public struct PipelineComparison {
         }
         for index in pipelines.indices
         where pipelines[index].configuration.model.classes == 0 && !pipelines[index].configuration.text.isOn {
-            let root = pipelines[index].configuration.data.root
+            let (root, labels) = (
+                pipelines[index].configuration.data.root, pipelines[index].configuration.labelOptions
+            )
             guard !root.isEmpty else {
                 throw PixNerdError(
                     .invalidValue, "data.root", found: "is not set",
                     expected: "a folder with one folder of images per class",
                     advice: "set it, for example with \(Setting.overrides) data.root=datasets/shapes")
             }
-            let count = try classes[root] ?? ImageCollection.open(root: root).classes.count
-            classes[root] = count
+            let source = "\(root) \(labels)"
+            let count = try classes[source] ?? ImageCollection.open(root: root, labels: labels).classes.count
+            classes[source] = count
             pipelines[index].configuration.model.classes = count
         }
         self.pipelines = pipelines

@@ -32,6 +32,8 @@ public struct DatasetReport: Sendable, Codable {
 
     /// The location of the images, as given.
     public let root: String
+    /// What the classes are, such as "labels of the class folders".
+    public let labelling: String
     /// Number of images in supported formats, including unreadable ones.
     public let pictures: Int
     /// The classes, by label.
@@ -90,6 +92,7 @@ public struct DatasetReport: Sendable, Codable {
         let findings = Self.read(collection, progress)
         let facts = findings.compactMap(\.facts)
         root = collection.root
+        labelling = collection.labelling
         pictures = collection.samples.count
         var counts = [Int](repeating: 0, count: collection.classes.count)
         for sample in collection.samples { counts[sample.label] += 1 }

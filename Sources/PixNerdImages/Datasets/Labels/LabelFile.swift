@@ -1,0 +1,121 @@
+import Foundation
+import PixNerdSupport
+
+/// Files with the labels of images: tables, and lists in JSON.
+enum LabelFile {
+    /// The list of labels that EDM and StyleGAN keep beside their images.
+    static let usualList = "dataset.json"
+
+    /// What a list in JSON holds.
+    enum List {
+        /// The paths of images with their labels.
+        case labels([(fileName: String, value: TableValue)])
+        /// A list that says that there are no labels.
+        case none
+        /// JSON of another kind.
+        case other
+    }
+
+    /// Reads a list: `{"labels": [["00000/img.png", 3], ...]}`, or `{"labels": null}`, or `{"a.png": "cat"}`.
+    ///
+    /// - Parameters:
+    ///   - path: the name of the file in errors.
+    ///   - isNamed: whether the file was asked for, so that an object without `labels` is one of paths and labels.
+    /// - Throws: `PixNerdError` if the text is not JSON, or if the labels are laid out differently.
+    static func list(_ bytes: UnsafeRawBufferPointer, _ path: String, isNamed: Bool) throws -> List {
+        let decoder = JSONDecoder()
+        decoder.userInfo[.isNamed] = isNamed
+        do {
+            return try decoder.decode(LabelList.self, from: Data(bytes)).list
+        } catch {
+            throw PixNerdError(
+                .malformed, "\(path)", found: "is not JSON that lists labels, or damaged",
+                expected: "{\"labels\": [[\"00000/image.png\", 3], ...]}"
+                    + (isNamed ? " or {\"image.png\": \"cat\", ...}" : ""),
+                advice: isNamed ? nil : "correct or remove it, or set \(Setting.labels) to folders")
+        }
+    }
+
+    /// Reads the labels of a file.
+    ///
+    /// - Parameters:
+    ///   - path: the path of the file, by whose ending its kind is told.
+    ///   - keys: the columns of a table that may have the labels.
+    ///   - isNamed: whether the file was asked for.
+    ///   - body: receives the path of an image, its label, if it has one, and the name of the place in errors.
+    /// - Returns: whether labels were looked for in vain: there is no such column, or a list of none.
+    /// - Throws: `PixNerdError` if the file is damaged or its labels are of another kind.
+    static func forEachLabel(
+        _ bytes: UnsafeRawBufferPointer, _ path: String, keys: [String], isNamed: Bool,
+        _ body: (_ fileName: String, _ label: FoundLabel?, _ number: Int) throws -> Void
+    ) throws {
+        guard fileExtension(path) == "json" else {
+            var key: String?
+            let columns = PictureTable.Columns(names: isNamed ? TableNames.all : TableNames.usual, keys: keys)
+            try PictureTable.forEachRow(bytes, name: path, columns) { row, fileName, line in
+                key = try row.key(after: key, in: path, of: "labels", .labelKey)
+                let label = try key.flatMap { try FoundLabel(row.value(under: $0), in: "\(path), line \(line),") }
+                try body(fileName, label, line)
+                return true
+            }
+            return
+        }
+        guard case .labels(let labels) = try list(bytes, path, isNamed: isNamed) else { return }
+        for (number, entry) in labels.enumerated() {
+            try body(entry.fileName, FoundLabel(entry.value, in: place(path, number + 1)), number + 1)
+        }
+    }
+
+    /// The name of a place in a file in errors.
+    static func place(_ path: String, _ number: Int) -> String {
+        fileExtension(path) == "json" ? "\(path), entry \(number)," : "\(path), line \(number),"
+    }
+
+    /// Whether the first row of a table has one of the keys.
+    static func hasColumn(_ bytes: UnsafeRawBufferPointer, _ path: String, _ keys: [String]) throws -> Bool {
+        var found = false
+        try PictureTable.forEachRow(bytes, name: path, PictureTable.Columns(keys: keys)) { row, _, _ in
+            found = !row.values.isEmpty
+            return false
+        }
+        return found
+    }
+}
+
+extension CodingUserInfoKey {
+    fileprivate static let isNamed = CodingUserInfoKey(rawValue: "isNamed")!
+}
+
+/// The JSON of a list of labels.
+private struct LabelList: Decodable {
+    let list: LabelFile.List
+
+    init(from decoder: any Decoder) throws {
+        let object = try decoder.container(keyedBy: JSONKey.self)
+        let key = JSONKey(stringValue: "labels")
+        guard object.contains(key) else {
+            let isNamed = decoder.userInfo[.isNamed] as? Bool ?? false
+            list = isNamed ? .labels(try Self.labels(object)) : .other
+            return
+        }
+        if try object.decodeNil(forKey: key) {
+            list = .none
+        } else if var pairs = try? object.nestedUnkeyedContainer(forKey: key) {
+            var labels: [(fileName: String, value: TableValue)] = []
+            while !pairs.isAtEnd {
+                var pair = try pairs.nestedUnkeyedContainer()
+                labels.append((try pair.decode(String.self), try pair.decode(TableValue.self)))
+            }
+            list = .labels(labels)
+        } else {
+            list = .labels(try Self.labels(object.nestedContainer(keyedBy: JSONKey.self, forKey: key)))
+        }
+    }
+
+    private static func labels(
+        _ object: KeyedDecodingContainer<JSONKey>
+    ) throws -> [(fileName: String, value: TableValue)] {
+        try object.allKeys.sorted { precedes($0.stringValue, $1.stringValue) }
+            .map { ($0.stringValue, try object.decode(TableValue.self, forKey: $0)) }
+    }
+}

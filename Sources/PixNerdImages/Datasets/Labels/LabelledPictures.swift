@@ -1,0 +1,188 @@
+import PixNerdSupport
+
+/// Images below a root whose classes stand in a file.
+struct LabelledPictures {
+    private var pictures: PictureIndex
+    private let options: LabelOptions
+    /// The files that have the labels.
+    private let files: [String]
+    /// The label of each image, and where it stands.
+    private var labels: [FoundLabel?]
+    private var places: [(file: Int, number: Int)]
+    /// Whether a list says that there are no labels.
+    private var areNone = false
+    private var unmatched = LeftOut.Files()
+    private var outside = LeftOut.Files()
+    private var repeated = LeftOut.Files()
+
+    /// Reads the labels of a root.
+    ///
+    /// - Returns: nil if no file has labels and none was asked for.
+    /// - Throws: `PixNerdError` if there are no images, if a file is damaged, or if an image has two labels.
+    init?(_ tree: PictureTree, _ options: LabelOptions) throws {
+        guard let files = try Self.files(tree, options) else { return nil }
+        self.options = options
+        self.files = files
+        pictures = try PictureIndex(tree)
+        labels = Array(repeating: nil, count: pictures.samples.count)
+        places = Array(repeating: (0, 0), count: pictures.samples.count)
+        for number in files.indices { try read(number) }
+        // What is read is not left out.
+        let metadata = try tree.listing().files.map { joined(tree.top, $0) }
+            .filter { LeftOut.isMetadata($0) && !files.contains($0) }
+        pictures.leftOut.metadata = LeftOut.Files()
+        for file in metadata { pictures.leftOut.metadata.add(file) }
+    }
+
+    private var isNamed: Bool {
+        if case .file = options.source { true } else { false }
+    }
+
+    /// The files with labels; nil if there are none and none was asked for.
+    private static func files(_ tree: PictureTree, _ options: LabelOptions) throws -> [String]? {
+        if case .file(let name) = options.source {
+            let path = name.hasPrefix("/") ? name : joined(tree.top, name)
+            guard ["csv", "json", "jsonl"].contains(fileExtension(path)) else {
+                let advice = DataFile.advice(forName: path).map { "\($0)" as ErrorText }
+                throw PixNerdError(
+                    .unsupported, "\(Setting.labels)", found: "is \(path)",
+                    expected: "a .csv, .jsonl or .json file with the labels of images", advice: advice)
+            }
+            return [path]
+        }
+        let listing = try tree.listing()
+        // Says what is there instead of images.
+        guard !listing.folders.isEmpty || listing.files.contains(where: { PictureExtension(of: $0) == .readable })
+        else {
+            return nil
+        }
+        let list = joined(tree.top, LabelFile.usualList)
+        if options.key == nil, listing.files.contains(LabelFile.usualList),
+            try tree.withBytes(
+                ofFile: list, kind: "a list of labels",
+                { bytes in
+                    if case .other = try LabelFile.list(bytes, list, isNamed: false) { false } else { true }
+                })
+        {
+            return [list]
+        }
+        let tables = try listing.files.filter { LeftOut.isMetadata($0) && fileExtension($0) != "parquet" }
+            .map { joined(tree.top, $0) }.filter { try hasLabels($0, tree, options, else: listing) }
+        guard tables.isEmpty else { return tables }
+        guard let key = options.key else { return nil }
+        throw PixNerdError(
+            .notFound, "\(Setting.labelKey)",
+            found: "is '\(key)', but no metadata.jsonl or metadata.csv in \(tree.top) has it",
+            advice: "name the file with \(Setting.labels)")
+    }
+
+    /// Whether a table that nobody asked for has labels.
+    ///
+    /// A damaged one is refused only if there are no class folders, which would do as well.
+    private static func hasLabels(
+        _ path: String, _ tree: PictureTree, _ options: LabelOptions, else listing: FolderListing
+    ) throws -> Bool {
+        do {
+            return try tree.withBytes(ofFile: path, kind: "a table of labels") {
+                try LabelFile.hasColumn($0, path, options.keysUnasked)
+            }
+        } catch let error as PixNerdError {
+            guard listing.folders.isEmpty else { return false }
+            throw PixNerdError(
+                error.kind, error.subject, found: error.found, expected: error.expected,
+                advice: "correct it, or set \(Setting.labels) to none for one class without labels")
+        }
+    }
+
+    private mutating func read(_ file: Int) throws {
+        let (path, tree) = (files[file], pictures.tree)
+        let keys = isNamed ? options.keys : options.keysUnasked
+        try tree.withBytes(ofFile: path, kind: "a file with labels") { bytes in
+            if fileExtension(path) == "json", case .none = try LabelFile.list(bytes, path, isNamed: isNamed) {
+                areNone = true
+            }
+            try LabelFile.forEachLabel(bytes, path, keys: keys, isNamed: isNamed) { fileName, label, number in
+                try take(fileName, label, file, number)
+            }
+        }
+    }
+
+    private mutating func take(_ fileName: String, _ label: FoundLabel?, _ file: Int, _ number: Int) throws {
+        let row = "\(fileName) (\(LabelFile.place(files[file], number).dropLast()))"
+        switch pictures.place(of: fileName, in: pictures.tree.top) {
+        case .nothing: unmatched.add(row)
+        case .outside: outside.add(row)
+        case .image(let image):
+            guard let label else { return }
+            if let before = labels[image] {
+                guard before.isSame(as: label) else {
+                    throw PixNerdError(
+                        .malformed, "\(LabelFile.place(files[file], number))",
+                        found: "has the label \(label.text) for \(fileName), and \(place(of: image)) \(before.text)",
+                        expected: "one class for each image")
+                }
+                repeated.add(row)
+            }
+            labels[image] = label
+            places[image] = (file, number)
+        }
+    }
+
+    private func place(of image: Int) -> String { LabelFile.place(files[places[image].file], places[image].number) }
+
+    private var source: String { files.joined(separator: " and ") }
+
+    /// The images that have a label.
+    ///
+    /// - Throws: `PixNerdError` if none has, or if labels are out of bounds or of two kinds.
+    func collection() throws -> ImageCollection {
+        let tree = pictures.tree
+        guard !areNone else {
+            return pictures.collection(ofClass: tree.name).with(
+                labelling: "no labels, as \(source) says", remarks: [])
+        }
+        guard labels.contains(where: { $0 != nil }) else { throw noLabel }
+        let named = try ClassLabels(labels, source: source, place: place(of:)) { count in
+            let listing = try tree.listing().files
+            let file = ClassNames.files.first { listing.contains($0) }.map { joined(tree.top, $0) }
+            return try ClassNames.names(
+                count: count, in: file ?? "", "\(source) has",
+                bytes: file.map { try tree.bytes(ofFile: $0, most: 1 << 26) })
+        }
+        var samples: [ImageCollection.Sample] = []
+        var without = LeftOut.Files()
+        for (sample, label) in zip(pictures.samples, named.labels) {
+            if let label { samples.append(sample.with(label: label)) } else { without.add(sample.name) }
+        }
+        return ImageCollection(
+            root: tree.root, classes: named.classes, samples: samples, leftOut: pictures.leftOut,
+            labelling: "labels of \(source)", remarks: remarks(without))
+    }
+
+    private var noLabel: PixNerdError {
+        let example = pictures.samples[0].name.utf8.dropFirst(joined(pictures.tree.top, "").utf8.count)
+        let rows = unmatched.count + outside.count
+        let columns = options.keys.map { "'\($0)'" }.joined(separator: " or ")
+        var found: ErrorText = "has a label in \(source)"
+        if rows > 0 {
+            found = found + ", whose rows name other files: \(unmatched.count > 0 ? unmatched.list : outside.list)"
+        }
+        return PixNerdError(
+            .mismatch, "None of the \(counted(pictures.samples.count, "picture")) in \(pictures.tree.root)",
+            found: found,
+            expected: "paths relative to \(pictures.tree.top), such as \(Substring(example)), and a column \(columns)")
+    }
+
+    /// Sentences about labels that look like mistakes.
+    private func remarks(_ without: LeftOut.Files) -> [String] {
+        func note(_ files: LeftOut.Files, _ one: String, _ many: String) -> String? {
+            files.count == 0 ? nil : "\(files.count) \(files.count == 1 ? one : many): \(files.list)."
+        }
+        return [
+            note(without, "image has no label and is left out", "images have no label and are left out"),
+            note(unmatched, "label is that of no image", "labels are those of no images"),
+            note(outside, "label is that of a file outside the root", "labels are those of files outside the root"),
+            note(repeated, "label is given twice", "labels are given twice"),
+        ].compactMap { $0 }
+    }
+}

@@ -1,0 +1,35 @@
+import PixNerdImages
+import PixNerdSupport
+
+/// The images that a denoiser is trained on.
+extension Configuration {
+    /// The images, with captions if the model is conditioned on them.
+    func pictures() throws -> ImageCollection {
+        guard let captions = captionOptions else {
+            if let key = firstCaptionKeyInUse {
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but neither text.encoder nor text.cache is",
+                    advice: "set one of them to condition on captions, or remove the key")
+            }
+            return try ImageCollection.open(root: data.root, labels: labelOptions)
+        }
+        if captions.template == nil, let key = firstLabelKeyInUse {
+            throw PixNerdError(
+                .mismatch, "\(key)", found: "is set, but the model is conditioned on captions and not on classes",
+                advice: "remove it, or make captions of the classes with data.caption_template")
+        }
+        return try ImageCollection.open(root: data.root, captions: captions, labels: labelOptions)
+    }
+
+    /// Sets the number of classes to that of the images, or checks that it suffices.
+    mutating func checkClasses(_ pictures: ImageCollection) throws {
+        let classes = pictures.classes.count
+        if model.classes == 0 { model.classes = classes }
+        guard model.classes >= classes else {
+            throw PixNerdError(
+                .mismatch, "model.num_classes",
+                found: "is \(model.classes), but \(pictures.root) has \(classes) classes",
+                advice: "remove it, or set it to at least \(classes)")
+        }
+    }
+}
