@@ -214,6 +214,9 @@ import Testing
         #expect(message("mixed.jsonl").contains("both numbers, such as 3, and names, such as x, as labels"))
         #expect(message("neither.csv").contains("and a column 'label' or 'class'"))
         #expect(message("lost.csv").contains("ROOT/lost.csv cannot be opened: No such file or directory"))
+        try folder.write(Array(#"{"1.png": 3}"#.utf8), to: "root/l.json")
+        #expect(
+            complaint(folder, LabelOptions(labels: "l.json", key: "x")).contains("l.json is a list, which has no keys"))
         #expect(message("a.tsv").contains("labels is ROOT/a.tsv; expected a .csv, .jsonl or .json file"))
         #expect(message("a.parquet").contains("a Parquet table; write its images as files"))
         let (path, list) = (folder.path + "/root/fifo.csv", LabelOptions(labels: "fifo.csv"))

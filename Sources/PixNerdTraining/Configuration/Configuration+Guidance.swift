@@ -11,10 +11,15 @@ extension Configuration {
     /// Decides what is left to the images: with a single class there is nothing for guidance to compare with.
     ///
     /// - Parameter classes: number of classes of the images; nil if they have captions.
-    mutating func decideGuidance(classes: Int?) {
+    package mutating func decideGuidance(classes: Int?) {
         let isSingle = classes == 1
         training.labelDropout = training.labelDropout ?? (isSingle ? 0 : Self.usualLabelDropout)
         sampling.guidance = sampling.guidance ?? (isSingle ? 1 : SamplingSection.usualGuidance)
+    }
+
+    /// Whether something depends on the number of classes of the images.
+    package var leavesToImages: Bool {
+        model.classes == 0 || training.labelDropout == nil || sampling.guidance == nil
     }
 
     /// A sentence about what the images have decided otherwise than usual; nil if nothing.

@@ -13,25 +13,25 @@ enum FoundLabel: Sendable, Equatable {
     /// - Parameter place: the name of the place in errors, such as "labels.csv, line 3,".
     /// - Returns: nil if the value is that of an image without a label.
     /// - Throws: `PixNerdError` if the value is neither text nor the number of a class.
-    init?(_ value: TableValue, in place: String) throws {
+    init?(_ value: TableValue, in place: @autoclosure () -> String) throws {
         switch value {
         case .nothing, .text(""): return nil
         case .text(let name): self = .name(name)
         case .cell(let text): self = .cell(text)
         case .number(let number):
-            try Self.check(number, in: place)
+            try Self.check(number, in: place())
             self = .number(number)
         case .texts, .other:
             throw PixNerdError(
-                .unsupported, "\(place)", found: "has something other than a name or a whole number as its label",
+                .unsupported, "\(place())", found: "has something other than a name or a whole number as its label",
                 expected: "one class for each image")
         }
     }
 
-    static func check(_ number: Int, in place: String) throws {
+    static func check(_ number: Int, in place: @autoclosure () -> String) throws {
         guard !(0..<largestCount).contains(number) else { return }
         throw PixNerdError(
-            .malformed, "\(place)", found: "has the label \(number)",
+            .malformed, "\(place())", found: "has the label \(number)",
             expected: "the number of a class, from 0 to \(largestCount - 1)")
     }
 

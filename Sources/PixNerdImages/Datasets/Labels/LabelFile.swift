@@ -36,33 +36,25 @@ enum LabelFile {
         }
     }
 
-    /// Reads the labels of a file.
+    /// Reads the labels of a table.
     ///
     /// - Parameters:
     ///   - path: the path of the file, by whose ending its kind is told.
-    ///   - keys: the columns of a table that may have the labels.
-    ///   - isNamed: whether the file was asked for.
-    ///   - body: receives the path of an image, its label, if it has one, and the name of the place in errors.
-    /// - Returns: whether labels were looked for in vain: there is no such column, or a list of none.
+    ///   - keys: the columns that may have the labels.
+    ///   - isNamed: whether the file was asked for, so that more names of columns are known.
+    ///   - body: receives the path of an image, its label, if it has one, and the number of the line.
     /// - Throws: `PixNerdError` if the file is damaged or its labels are of another kind.
-    static func forEachLabel(
+    static func forEachRow(
         _ bytes: UnsafeRawBufferPointer, _ path: String, keys: [String], isNamed: Bool,
-        _ body: (_ fileName: String, _ label: FoundLabel?, _ number: Int) throws -> Void
+        _ body: (_ fileName: String, _ label: FoundLabel?, _ line: Int) throws -> Void
     ) throws {
-        guard fileExtension(path) == "json" else {
-            var key: String?
-            let columns = PictureTable.Columns(names: isNamed ? TableNames.all : TableNames.usual, keys: keys)
-            try PictureTable.forEachRow(bytes, name: path, columns) { row, fileName, line in
-                key = try row.key(after: key, in: path, of: "labels", .labelKey)
-                let label = try key.flatMap { try FoundLabel(row.value(under: $0), in: "\(path), line \(line),") }
-                try body(fileName, label, line)
-                return true
-            }
-            return
-        }
-        guard case .labels(let labels) = try list(bytes, path, isNamed: isNamed) else { return }
-        for (number, entry) in labels.enumerated() {
-            try body(entry.fileName, FoundLabel(entry.value, in: place(path, number + 1)), number + 1)
+        var key: String?
+        let columns = PictureTable.Columns(names: isNamed ? TableNames.all : TableNames.usual, keys: keys)
+        try PictureTable.forEachRow(bytes, name: path, columns) { row, fileName, line in
+            key = try row.key(after: key, in: path, of: "labels", .labelKey)
+            let label = try key.flatMap { try FoundLabel(row.value(under: $0), in: place(path, line)) }
+            try body(fileName, label, line)
+            return true
         }
     }
 

@@ -4,8 +4,15 @@ import PixNerdSupport
 struct LabelledPictures {
     private var pictures: PictureIndex
     private let options: LabelOptions
-    /// The files that have the labels.
-    private let files: [String]
+
+    /// A file that has labels.
+    private struct File {
+        let path: String
+        /// What a file of JSON holds; nil for a table.
+        let list: LabelFile.List?
+    }
+
+    private let files: [File]
     /// The label of each image, and where it stands.
     private var labels: [FoundLabel?]
     private var places: [(file: Int, number: Int)]
@@ -29,7 +36,7 @@ struct LabelledPictures {
         for number in files.indices { try read(number) }
         // What is read is not left out.
         let metadata = try tree.listing().files.map { joined(tree.top, $0) }
-            .filter { LeftOut.isMetadata($0) && !files.contains($0) }
+            .filter { path in LeftOut.isMetadata(path) && !files.contains { $0.path == path } }
         pictures.leftOut.metadata = LeftOut.Files()
         for file in metadata { pictures.leftOut.metadata.add(file) }
     }
@@ -39,7 +46,7 @@ struct LabelledPictures {
     }
 
     /// The files with labels; nil if there are none and none was asked for.
-    private static func files(_ tree: PictureTree, _ options: LabelOptions) throws -> [String]? {
+    private static func files(_ tree: PictureTree, _ options: LabelOptions) throws -> [File]? {
         if case .file(let name) = options.source {
             let path = name.hasPrefix("/") ? name : joined(tree.top, name)
             guard ["csv", "json", "jsonl"].contains(fileExtension(path)) else {
@@ -48,7 +55,11 @@ struct LabelledPictures {
                     .unsupported, "\(Setting.labels)", found: "is \(path)",
                     expected: "a .csv, .jsonl or .json file with the labels of images", advice: advice)
             }
-            return [path]
+            let found = try file(path, tree, isNamed: true)
+            guard let key = options.key, found.list != nil else { return [found] }
+            throw PixNerdError(
+                .mismatch, "\(Setting.labelKey)", found: "is '\(key)', but \(path) is a list, which has no keys",
+                advice: "leave it out, or name a .csv or .jsonl file")
         }
         let listing = try tree.listing()
         // Says what is there instead of images.
@@ -57,23 +68,25 @@ struct LabelledPictures {
             return nil
         }
         let list = joined(tree.top, LabelFile.usualList)
-        if options.key == nil, listing.files.contains(LabelFile.usualList),
-            try tree.withBytes(
-                ofFile: list, kind: "a list of labels",
-                { bytes in
-                    if case .other = try LabelFile.list(bytes, list, isNamed: false) { false } else { true }
-                })
-        {
-            return [list]
+        if options.key == nil, listing.files.contains(LabelFile.usualList) {
+            let found = try file(list, tree, isNamed: false)
+            if case .other = found.list {} else { return [found] }
         }
         let tables = try listing.files.filter { LeftOut.isMetadata($0) && fileExtension($0) != "parquet" }
             .map { joined(tree.top, $0) }.filter { try hasLabels($0, tree, options, else: listing) }
-        guard tables.isEmpty else { return tables }
+        guard tables.isEmpty else { return tables.map { File(path: $0, list: nil) } }
         guard let key = options.key else { return nil }
         throw PixNerdError(
             .notFound, "\(Setting.labelKey)",
             found: "is '\(key)', but no metadata.jsonl or metadata.csv in \(tree.top) has it",
             advice: "name the file with \(Setting.labels)")
+    }
+
+    private static func file(_ path: String, _ tree: PictureTree, isNamed: Bool) throws -> File {
+        guard fileExtension(path) == "json" else { return File(path: path, list: nil) }
+        return try tree.withBytes(ofFile: path, kind: "a list of labels") {
+            File(path: path, list: try LabelFile.list($0, path, isNamed: isNamed))
+        }
     }
 
     /// Whether a table that nobody asked for has labels.
@@ -95,20 +108,26 @@ struct LabelledPictures {
     }
 
     private mutating func read(_ file: Int) throws {
-        let (path, tree) = (files[file], pictures.tree)
-        let keys = isNamed ? options.keys : options.keysUnasked
-        try tree.withBytes(ofFile: path, kind: "a file with labels") { bytes in
-            if fileExtension(path) == "json", case .none = try LabelFile.list(bytes, path, isNamed: isNamed) {
-                areNone = true
+        let path = files[file].path
+        switch files[file].list {
+        case .labels(let labels):
+            for (number, entry) in labels.enumerated() {
+                let label = try FoundLabel(entry.value, in: LabelFile.place(path, number + 1))
+                try take(entry.fileName, label, file, number + 1)
             }
-            try LabelFile.forEachLabel(bytes, path, keys: keys, isNamed: isNamed) { fileName, label, number in
-                try take(fileName, label, file, number)
+        case .some: areNone = true
+        case nil:
+            let keys = isNamed ? options.keys : options.keysUnasked
+            try pictures.tree.withBytes(ofFile: path, kind: "a table of labels") { bytes in
+                try LabelFile.forEachRow(bytes, path, keys: keys, isNamed: isNamed) { fileName, label, line in
+                    try take(fileName, label, file, line)
+                }
             }
         }
     }
 
     private mutating func take(_ fileName: String, _ label: FoundLabel?, _ file: Int, _ number: Int) throws {
-        let row = "\(fileName) (\(LabelFile.place(files[file], number).dropLast()))"
+        var row: String { "\(fileName) (\(LabelFile.place(files[file].path, number).dropLast()))" }
         switch pictures.place(of: fileName, in: pictures.tree.top) {
         case .nothing: unmatched.add(row)
         case .outside: outside.add(row)
@@ -117,7 +136,7 @@ struct LabelledPictures {
             if let before = labels[image] {
                 guard before.isSame(as: label) else {
                     throw PixNerdError(
-                        .malformed, "\(LabelFile.place(files[file], number))",
+                        .malformed, "\(LabelFile.place(files[file].path, number))",
                         found: "has the label \(label.text) for \(fileName), and \(place(of: image)) \(before.text)",
                         expected: "one class for each image")
                 }
@@ -128,9 +147,11 @@ struct LabelledPictures {
         }
     }
 
-    private func place(of image: Int) -> String { LabelFile.place(files[places[image].file], places[image].number) }
+    private func place(of image: Int) -> String {
+        LabelFile.place(files[places[image].file].path, places[image].number)
+    }
 
-    private var source: String { files.joined(separator: " and ") }
+    private var source: String { files.map(\.path).joined(separator: " and ") }
 
     /// The images that have a label.
     ///
