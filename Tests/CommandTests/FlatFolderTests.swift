@@ -49,6 +49,21 @@ import Testing
         }
     }
 
+    /// A configuration that sets guidance for several classes serves for one as well.
+    @Test func guidanceOfAFileForSeveralClasses() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try flatten(place, into: "mine")
+            try place.write(tinyConfiguration + "\nsampling:\n  guidance: 2.5\n", to: "tiny.yaml")
+            let trained = try place.succeed("train", "tiny.yaml", "--set", "data.root=mine")
+            #expect(trained.errors.contains("which guidance has nothing to compare with: training.label_dropout is 0"))
+            let sampled = try place.succeed("sample", "runs/tiny", "--steps", "2", "--seeds", "1", "--out", "a.png")
+            #expect(!sampled.errors.contains("guidance"), "\(sampled.errors)")
+            let manifest = String(decoding: try place.bytes("a.png.json"), as: UTF8.self)
+            #expect(manifest.contains(/"guidance" : \[\s*1\s*\]/), "\(manifest)")
+        }
+    }
+
     @Test func whatIsSetStays() throws {
         try Workplace.with { place in
             try place.prepareTraining()

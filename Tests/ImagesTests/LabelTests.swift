@@ -210,6 +210,12 @@ import Testing
                     + "{\"file\":\"2.png\",\"label\":\"x\"}", "neither.csv": "file_name,kind\n1.png,a\n",
             ], pictures: ["1.png", "2.png"])
         func message(_ file: String) -> String { complaint(folder, LabelOptions(labels: file)) }
+        let long = String(repeating: "\u{E9}", count: 128)
+        try folder.write(Array("path,label\n1.png,\(long)\n".utf8), to: "root/long.csv")
+        #expect(
+            message("long.csv").contains("long.csv, line 2, has a label of 256 bytes; expected the name of a class"))
+        try folder.write(Array("path,label\n1.png,\(long.dropLast())\n".utf8), to: "root/long.csv")
+        #expect(try labels(folder, LabelOptions(labels: "long.csv")) == ["1.png": String(long.dropLast())])
         #expect(message("both.csv").contains("has labels under 'label' and 'class'; choose one of them with labelKey"))
         #expect(message("mixed.jsonl").contains("both numbers, such as 3, and names, such as x, as labels"))
         #expect(message("neither.csv").contains("and a column 'label' or 'class'"))

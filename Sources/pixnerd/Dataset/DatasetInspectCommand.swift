@@ -140,6 +140,7 @@ struct DatasetInspectCommand: ParsableCommand {
     }
 
     private static func padded(_ name: String) -> String {
+        let name = printable(name)
         let shown = name.count > nameWidth ? name.prefix(nameWidth - 3) + "..." : name[...]
         return TextTable.padded(String(shown), to: nameWidth)
     }

@@ -9,6 +9,8 @@ enum FoundLabel: Sendable, Equatable {
 
     /// Numbers of classes from this one on are considered a mistake.
     static let largestCount = 1_000_000
+    /// The bytes that the name of a class may have, as many as that of a class folder.
+    static let longestName = 255
 
     /// - Parameter place: the name of the place in errors, such as "labels.csv, line 3,".
     /// - Returns: nil if the value is that of an image without a label.
@@ -16,8 +18,13 @@ enum FoundLabel: Sendable, Equatable {
     init?(_ value: TableValue, in place: @autoclosure () -> String) throws {
         switch value {
         case .nothing, .text(""): return nil
-        case .text(let name): self = .name(name)
-        case .cell(let text): self = .cell(text)
+        case .text(let text), .cell(let text):
+            guard text.utf8.count <= Self.longestName else {
+                throw PixNerdError(
+                    .malformed, "\(place())", found: "has a label of \(text.utf8.count) bytes",
+                    expected: "the name of a class, of at most \(Self.longestName) bytes")
+            }
+            if case .cell = value { self = .cell(text) } else { self = .name(text) }
         case .number(let number):
             try Self.check(number, in: place())
             self = .number(number)
