@@ -101,6 +101,14 @@ import Testing
             #expect(json.contains("\"labelling\" : \"labels of "))
             try place.refuse(
                 "dataset", "inspect", Fixtures.path("datasets/deflated.zip"), naming: ["6 of its 6 images", "zip -0"])
+            try flatten(place, into: "mine")
+            let first = try place.pictureNames(in: "mine")[0]
+            try place.write("{\"file_name\":\"\(first)\",\"label\":[\"a\",\"b\"]}\n", to: "mine/metadata.jsonl")
+            let several = try place.succeed("dataset", "inspect", "mine").output
+            #expect(several.contains("1 picture in 2 classes") && several.contains("classes per image"))
+            try place.refuse(
+                "train", "tiny.yaml", "--set", "data.root=mine",
+                naming: ["mine has 1 image with several classes", first])
             try place.refuse(
                 "train", "tiny.yaml", "--set", "data.labels=lost.csv", naming: ["shapes/lost.csv", "No such file"])
             try place.refuse(

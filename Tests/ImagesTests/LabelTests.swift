@@ -163,7 +163,7 @@ import Testing
         ),
         ("metadata.jsonl", "{\"file_name\":\"1.png\",\"label\":-3}", "line 1, has the label -3"),
         (
-            "metadata.jsonl", "{\"file_name\":\"1.png\",\"label\":[1,0]}",
+            "metadata.jsonl", "{\"file_name\":\"1.png\",\"label\":[1,\"a\"]}",
             "line 1, has something other than a name or a whole"
         ),
         (
@@ -184,7 +184,7 @@ import Testing
         ("dataset.json", "{\"labels\": 3}", "dataset.json is not JSON that lists labels"),
         (
             "dataset.json", "{\"labels\": [[\"1.png\", [0, 1]]]}",
-            "dataset.json, entry 1, has something other than a name"
+            "dataset.json, entry 1, has a vector as its label; expected the number"
         ),
         ("dataset.json", "{\"labels\": [[\"1.png\", 1000000]]}", "dataset.json, entry 1, has the label 1000000"),
         (
@@ -228,6 +228,44 @@ import Testing
         let (path, list) = (folder.path + "/root/fifo.csv", LabelOptions(labels: "fifo.csv"))
         #expect(mkfifo(path, 0o600) == 0)
         #expect(complaint(folder, list).contains("is not a regular file but a FIFO"))
+    }
+
+    @Test func severalClassesOfAnImage() throws {
+        let rows = [
+            #"{"file_name":"1.png","label":["cat","dog","cat"],"n":[4,0]}"#,
+            #"{"file_name":"2.png","label":"dog","n":2}"#,
+            #"{"file_name":"3.png","label":[],"n":[]}"#, #"{"file_name":"4.png","label":["ant"],"n":[0,0]}"#,
+            #"{"file_name":"1.png","label":["dog","cat"],"n":[0,4]}"#,
+        ]
+        let folder = try makeFolder(
+            ["metadata.jsonl": rows.joined(separator: "\n")], pictures: ["1.png", "2.png", "3.png", "4.png"])
+        let found = try ImageCollection.open(root: folder.path + "/root")
+        #expect(found.classes == ["ant", "cat", "dog"] && found.samples.map(\.label) == [1, 2, 0])
+        let sets = try #require(found.labelSets)
+        #expect((0..<sets.count).map { sets[$0] } == [[1, 2], [2], [0]])
+        #expect(found.remarks.count == 2 && found.remarks[0].hasPrefix("1 image has no label and is left out: "))
+        #expect(found.remarks[1].hasPrefix("1 label is given twice: 1.png ("))
+        let report = DatasetReport(inspecting: found)
+        #expect(report.classes.map(\.pictures) == [1, 1, 2])
+        #expect(report.classesPerPicture?.smallest == 1 && report.classesPerPicture?.largest == 2)
+        let numbers = try ImageCollection.open(root: folder.path + "/root", labels: LabelOptions(labels: "", key: "n"))
+        #expect(numbers.classes == ["0", "1", "2", "3", "4"] && numbers.samples.map(\.label) == [0, 2, 0])
+        #expect(numbers.labelSets?[0] == [0, 4] && numbers.labelSets?[2] == [0])
+        // Lists of one class each are classes like any other.
+        try folder.write(Array(rows[3].utf8), to: "root/metadata.jsonl")
+        #expect(try ImageCollection.open(root: folder.path + "/root").labelSets == nil)
+        try folder.write(
+            Array((rows[0] + "\n" + rows[0].replacing("dog", with: "eel")).utf8), to: "root/metadata.jsonl")
+        #expect(
+            complaint(folder).contains(
+                "has the label cat, eel, cat for 1.png, and ROOT/metadata.jsonl, line 1, cat, dog"))
+        let path = try folder.write(
+            tar([
+                ("1.png", png), ("1.json", Array(#"{"label": ["b", "a"]}"#.utf8)), ("2.png", png),
+                ("2.json", Array(#"{"label": "b"}"#.utf8)),
+            ]), to: "a.tar")
+        let shard = try ImageCollection.open(root: path)
+        #expect(shard.classes == ["a", "b"] && shard.labelSets?[0] == [0, 1] && shard.labelSets?[1] == [1])
     }
 
     /// Files of that name that other programs make are no labels, and class folders need none.

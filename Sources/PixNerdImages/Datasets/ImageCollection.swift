@@ -38,6 +38,9 @@ public struct ImageCollection: Sendable {
     public let samples: [Sample]
     /// Files that are left out although they look like images, and what in the layout looks like a mistake.
     public let leftOut: LeftOut
+    /// All classes of the images, in the order of `samples`, if some have several; the label of a sample is the lowest.
+    /// Nil if each image has one class.
+    public let labelSets: LabelSets?
     /// The captions of the images, in the order of `samples`; nil if they were not asked for.
     public let captions: Captions?
     /// What the classes are, such as "labels of the class folders" or "no labels: no class folders".
@@ -65,8 +68,8 @@ public struct ImageCollection: Sendable {
     }
 
     init(
-        root: String, classes: [String], samples: [Sample], leftOut: LeftOut, captions: Captions? = nil,
-        labelling: String, remarks: [String]
+        root: String, classes: [String], samples: [Sample], leftOut: LeftOut, labelSets: LabelSets? = nil,
+        captions: Captions? = nil, labelling: String, remarks: [String]
     ) {
         precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
@@ -79,10 +82,16 @@ public struct ImageCollection: Sendable {
             captions == nil || captions?.count == samples.count,
             "ImageCollection: \(captions?.count ?? 0) captions for \(samples.count) images of \(root)")
         self.leftOut = leftOut
+        self.labelSets = labelSets
         self.captions = captions
         self.labelling = labelling
         ownRemarks = remarks
     }
+
+    /// The classes of an image; one, unless there are `labelSets`.
+    ///
+    /// - Parameter image: an index into `samples`.
+    func labels(of image: Int) -> [Int] { labelSets?[image] ?? [samples[image].label] }
 
     /// Sentences for a person about what is left out, whether the layout looks like a mistake, and classes without
     /// images. Empty for a sound dataset.
@@ -91,7 +100,9 @@ public struct ImageCollection: Sendable {
     /// The remarks without that about unsupported formats.
     var otherRemarks: [String] {
         var isEmpty = [Bool](repeating: true, count: classes.count)
-        for sample in samples { isEmpty[sample.label] = false }
+        for image in samples.indices {
+            for label in labels(of: image) { isEmpty[label] = false }
+        }
         let empty = isEmpty.indices.filter { isEmpty[$0] }
         guard !empty.isEmpty else { return leftOut.otherRemarks + ownRemarks }
         let names = empty.prefix(5).map { classes[$0] }.joined(separator: ", ") + (empty.count > 5 ? ", ..." : "")
@@ -105,22 +116,22 @@ public struct ImageCollection: Sendable {
     /// The images with another account of their classes, and with more remarks.
     func with(labelling: String, remarks: [String]) -> ImageCollection {
         ImageCollection(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions, labelling: labelling,
-            remarks: ownRemarks + remarks)
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
+            labelling: labelling, remarks: ownRemarks + remarks)
     }
 
     /// The images with captions, and with more remarks.
     func with(_ captions: Captions, remarks: [String]) -> ImageCollection {
         ImageCollection(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions, labelling: labelling,
-            remarks: ownRemarks + remarks)
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
+            labelling: labelling, remarks: ownRemarks + remarks)
     }
 
     /// Some of the images with captions, and with more remarks.
     func with(_ captions: Captions, only places: [Int], remarks: [String]) -> ImageCollection {
         ImageCollection(
-            root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut, captions: captions,
-            labelling: labelling, remarks: ownRemarks + remarks)
+            root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut,
+            labelSets: labelSets?.of(places), captions: captions, labelling: labelling, remarks: ownRemarks + remarks)
     }
 
     /// Finds the images of a folder, of a zip archive or of shards, and their classes.

@@ -12,7 +12,7 @@ struct TarShard {
 
     private(set) var samples: [ImageCollection.Sample] = []
     /// The classes of the samples; empty if they are not asked for.
-    private(set) var labels: [FoundLabel] = []
+    private(set) var labels: [[FoundLabel]] = []
     /// The captions of the samples; empty if they are not asked for.
     private(set) var captions: [FoundCaption] = []
     private(set) var leftOut = LeftOut()
@@ -105,15 +105,16 @@ struct TarShard {
             return
         case .labels(let key):
             if let picture = group.picture {
-                let own = key == nil ? group.label : nil
-                guard let label = try own ?? group.json.flatMap({ try label($0, of: archive, under: key) }) else {
+                let own = (key == nil ? group.label : nil).map { [$0] }
+                let found = try own ?? group.json.map { try labels($0, of: archive, under: key) } ?? []
+                guard !found.isEmpty else {
                     throw PixNerdError(
                         .malformed, "The picture \(picture.name) in the shard \(path)", found: "has no class",
                         expected: key.map { "\(group.key).json with '\($0)' next to it" }
                             ?? "\(group.key).cls with a number next to it, or \(group.key).json with 'label'",
                         advice: key == nil ? "set \(Setting.labels) to none for one class without labels" : nil)
                 }
-                labels.append(label)
+                labels.append(found)
                 return
             }
             guard group.label == nil || group.otherKind != nil else {
@@ -154,8 +155,8 @@ struct TarShard {
         }
     }
 
-    /// The class in a .json file; nil if it has none.
-    private func label(_ entry: TarFile.Entry, of archive: TarFile, under key: String?) throws -> FoundLabel? {
+    /// The classes in a .json file.
+    private func labels(_ entry: TarFile.Entry, of archive: TarFile, under key: String?) throws -> [FoundLabel] {
         let name = "\(path)/\(entry.name)"
         guard let bytes = try archive.contents(of: entry, most: Self.mostJSONBytes) else {
             throw PixNerdError(
@@ -165,7 +166,7 @@ struct TarShard {
         do {
             let key = key ?? "label"
             let row = try TableRow(json: bytes, keys: [key])
-            return try FoundLabel(row.value(under: key), in: name)
+            return try FoundLabel.all(row.value(under: key), in: name)
         } catch let problem as TableRow.Problem {
             throw PixNerdError(.malformed, "\(name)", found: problem.found)
         }

@@ -36,13 +36,16 @@ public enum TarShards {
         guard case .labels = reading else {
             return ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
         }
+        let labels = shards.flatMap(\.labels)
+        var further: [Int: [FoundLabel]] = [:]
+        for (image, labels) in labels.enumerated() where labels.count > 1 { further[image] = Array(labels.dropFirst()) }
         let named = try ClassLabels(
-            shards.flatMap(\.labels), source: root, place: { samples[$0].name },
+            labels.map(\.first), further: further, source: root, place: { samples[$0].name },
             names: { try classNames(beside: paths[0], count: $0) })
-        let labelled = zip(samples, named.labels).map { sample, label in label.map { sample.with(label: $0) } }
         return ImageCollection(
-            root: root, classes: named.classes, samples: labelled.compactMap { $0 }, leftOut: leftOut,
-            labelling: "labels of the shards", remarks: [])
+            root: root, classes: named.classes,
+            samples: samples.indices.map { samples[$0].with(label: named.labels[$0]!) }, leftOut: leftOut,
+            labelSets: named.sets(of: Array(samples.indices)), labelling: "labels of the shards", remarks: [])
     }
 
     /// Reads the headers of shards and the captions in them, instead of classes.

@@ -71,6 +71,7 @@ struct DatasetInspectCommand: ParsableCommand {
         var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(classes) (\(report.labelling))"]
         lines += ["", row("", ["smallest", "median", "largest"])]
         lines.append(row("images per class", report.picturesPerClass) { "\($0)" })
+        if let classes = report.classesPerPicture { lines.append(row("classes per image", classes) { "\($0)" }) }
         if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
             lines.append(row("width in pixels", width) { "\($0)" })
             lines.append(row("height in pixels", height) { "\($0)" })

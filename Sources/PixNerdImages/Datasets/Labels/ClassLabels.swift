@@ -12,26 +12,32 @@ enum FoundLabel: Sendable, Equatable {
     /// The bytes that the name of a class may have, as many as that of a class folder.
     static let longestName = 255
 
+    /// The labels that a value stands for: none, one, or several.
+    ///
     /// - Parameter place: the name of the place in errors, such as "labels.csv, line 3,".
-    /// - Returns: nil if the value is that of an image without a label.
-    /// - Throws: `PixNerdError` if the value is neither text nor the number of a class.
-    init?(_ value: TableValue, in place: @autoclosure () -> String) throws {
+    /// - Throws: `PixNerdError` if the value is neither text, nor the number of a class, nor a list of them.
+    static func all(_ value: TableValue, in place: @autoclosure () -> String) throws -> [FoundLabel] {
+        func name(_ text: String) throws -> String {
+            guard text.utf8.count > longestName else { return text }
+            throw PixNerdError(
+                .malformed, "\(place())", found: "has a label of \(text.utf8.count) bytes",
+                expected: "the name of a class, of at most \(longestName) bytes")
+        }
         switch value {
-        case .nothing, .text(""): return nil
-        case .text(let text), .cell(let text):
-            guard text.utf8.count <= Self.longestName else {
-                throw PixNerdError(
-                    .malformed, "\(place())", found: "has a label of \(text.utf8.count) bytes",
-                    expected: "the name of a class, of at most \(Self.longestName) bytes")
-            }
-            if case .cell = value { self = .cell(text) } else { self = .name(text) }
+        case .nothing, .text(""): return []
+        case .text(let text): return [.name(try name(text))]
+        case .cell(let text): return [.cell(try name(text))]
+        case .texts(let texts): return try texts.filter { !$0.isEmpty }.map { .name(try name($0)) }
         case .number(let number):
-            try Self.check(number, in: place())
-            self = .number(number)
-        case .texts, .other:
+            try check(number, in: place())
+            return [.number(number)]
+        case .numbers(let numbers):
+            for number in numbers { try check(number, in: place()) }
+            return numbers.map { .number($0) }
+        case .other:
             throw PixNerdError(
                 .unsupported, "\(place())", found: "has something other than a name or a whole number as its label",
-                expected: "one class for each image")
+                expected: "a class, or a list of classes")
         }
     }
 
@@ -62,28 +68,35 @@ enum FoundLabel: Sendable, Equatable {
         }
     }
 
-    /// By bytes: Swift takes two spellings of a letter as equal.
-    func isSame(as other: FoundLabel) -> Bool { text.utf8.elementsEqual(other.text.utf8) }
+    /// Whether two images' labels are the same, in any order. By bytes: Swift takes two spellings of a letter as equal.
+    static func areSame(_ labels: [FoundLabel], _ others: [FoundLabel]) -> Bool {
+        let (one, other) = (sortedOnce(labels.map(\.text)), sortedOnce(others.map(\.text)))
+        return one.elementsEqual(other) { $0.utf8.elementsEqual($1.utf8) }
+    }
 }
 
-/// Classes with their names, and the class of each image.
+/// Classes with their names, and the classes of each image.
 struct ClassLabels {
     let classes: [String]
-    /// The classes of the images; nil for an image without a label.
+    /// The classes of the images, the lowest of several; nil for an image without a label.
     let labels: [Int?]
+    /// All classes of the images that have several, ascending.
+    let several: [Int: [Int]]
 
     /// Numbers stay what they are; names are numbered in the order of their code points.
     ///
     /// - Parameters:
-    ///   - found: the label of each image; nil for none. At least one is there.
+    ///   - first: the first label of each image; nil for none. At least one is there.
+    ///   - further: the other labels of images that have several.
     ///   - source: the name of the file in errors.
     ///   - place: the name of the place of an image's label in errors.
     ///   - names: returns the names of at least a number of classes.
     /// - Throws: `PixNerdError` if a number is out of bounds, or if some labels are names and others numbers.
     init(
-        _ found: [FoundLabel?], source: String, place: (Int) -> String, names: (_ count: Int) throws -> [String]
+        _ first: [FoundLabel?], further: [Int: [FoundLabel]], source: String, place: (Int) -> String,
+        names: (_ count: Int) throws -> [String]
     ) throws {
-        let present = found.lazy.compactMap { $0 }
+        let present = first.compactMap { $0 } + further.sorted { $0.key < $1.key }.flatMap(\.value)
         let name = present.first {
             if case .name = $0 { true } else { false }
         }
@@ -97,7 +110,14 @@ struct ClassLabels {
                 found: "has both numbers, such as \(number.text), and names, such as \(word.text), as labels",
                 expected: "one kind of them")
         }
-        guard word == nil else {
+        let label: (FoundLabel) -> Int
+        if word == nil {
+            for (image, found) in first.enumerated() {
+                if let number = found?.number { try FoundLabel.check(number, in: place(image)) }
+            }
+            classes = try names((present.compactMap(\.number).max() ?? 0) + 1)
+            label = { $0.number! }
+        } else {
             let sorted = sortedOnce(present.map(\.text))
             guard sorted.count <= FoundLabel.largestCount else {
                 throw PixNerdError(
@@ -105,16 +125,24 @@ struct ClassLabels {
                     expected: "at most \(FoundLabel.largestCount)")
             }
             classes = sorted
-            labels = found.map { label in
-                label.map { label in index(of: label.text, count: sorted.count) { sorted[$0] }! }
-            }
-            return
+            label = { found in index(of: found.text, count: sorted.count) { sorted[$0] }! }
         }
-        for (image, label) in found.enumerated() {
-            if let number = label?.number { try FoundLabel.check(number, in: place(image)) }
+        var labels = first.map { $0.map(label) }
+        var several: [Int: [Int]] = [:]
+        for (image, others) in further {
+            let all = Set([labels[image]].compactMap { $0 } + others.map(label)).sorted()
+            labels[image] = all.first
+            if all.count > 1 { several[image] = all }
         }
-        classes = try names((present.compactMap(\.number).max() ?? 0) + 1)
-        labels = found.map { $0?.number }
+        (self.labels, self.several) = (labels, several)
+    }
+
+    /// All classes of some images, of which each has one at least; nil if none has several.
+    ///
+    /// - Parameter images: indices of the images.
+    func sets(of images: [Int]) -> LabelSets? {
+        guard !several.isEmpty else { return nil }
+        return LabelSets(images.map { several[$0] ?? [labels[$0]!] })
     }
 }
 

@@ -8,8 +8,8 @@ enum LabelFile {
 
     /// What a list in JSON holds.
     enum List {
-        /// The paths of images with their labels.
-        case labels([(fileName: String, value: TableValue)])
+        /// The paths of images with their labels, which are vectors where they are lists of numbers in pairs.
+        case labels([(fileName: String, value: TableValue)], arePairs: Bool)
         /// A list that says that there are no labels.
         case none
         /// JSON of another kind.
@@ -42,18 +42,18 @@ enum LabelFile {
     ///   - path: the path of the file, by whose ending its kind is told.
     ///   - keys: the columns that may have the labels.
     ///   - isNamed: whether the file was asked for, so that more names of columns are known.
-    ///   - body: receives the path of an image, its label, if it has one, and the number of the line.
+    ///   - body: receives the path of an image, its labels, and the number of the line.
     /// - Throws: `PixNerdError` if the file is damaged or its labels are of another kind.
     static func forEachRow(
         _ bytes: UnsafeRawBufferPointer, _ path: String, keys: [String], isNamed: Bool,
-        _ body: (_ fileName: String, _ label: FoundLabel?, _ line: Int) throws -> Void
+        _ body: (_ fileName: String, _ labels: [FoundLabel], _ line: Int) throws -> Void
     ) throws {
         var key: String?
         let columns = PictureTable.Columns(names: isNamed ? TableNames.all : TableNames.usual, keys: keys)
         try PictureTable.forEachRow(bytes, name: path, columns) { row, fileName, line in
             key = try row.key(after: key, in: path, of: "labels", .labelKey)
-            let label = try key.flatMap { try FoundLabel(row.value(under: $0), in: place(path, line)) }
-            try body(fileName, label, line)
+            let labels = try key.map { try FoundLabel.all(row.value(under: $0), in: place(path, line)) }
+            try body(fileName, labels ?? [], line)
             return true
         }
     }
@@ -87,7 +87,7 @@ private struct LabelList: Decodable {
         let key = JSONKey(stringValue: "labels")
         guard object.contains(key) else {
             let isNamed = decoder.userInfo[.isNamed] as? Bool ?? false
-            list = isNamed ? .labels(try Self.labels(object)) : .other
+            list = isNamed ? .labels(try Self.labels(object), arePairs: false) : .other
             return
         }
         if try object.decodeNil(forKey: key) {
@@ -98,9 +98,9 @@ private struct LabelList: Decodable {
                 var pair = try pairs.nestedUnkeyedContainer()
                 labels.append((try pair.decode(String.self), try pair.decode(TableValue.self)))
             }
-            list = .labels(labels)
+            list = .labels(labels, arePairs: true)
         } else {
-            list = .labels(try Self.labels(object.nestedContainer(keyedBy: JSONKey.self, forKey: key)))
+            list = try .labels(Self.labels(object.nestedContainer(keyedBy: JSONKey.self, forKey: key)), arePairs: false)
         }
     }
 

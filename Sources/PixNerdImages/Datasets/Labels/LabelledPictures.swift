@@ -13,8 +13,10 @@ struct LabelledPictures {
     }
 
     private let files: [File]
-    /// The label of each image, and where it stands.
+    /// The first label of each image, and where it stands.
     private var labels: [FoundLabel?]
+    /// The other labels of images that have several.
+    private var further: [Int: [FoundLabel]] = [:]
     private var places: [(file: Int, number: Int)]
     /// Whether a list says that there are no labels.
     private var areNone = false
@@ -110,39 +112,49 @@ struct LabelledPictures {
     private mutating func read(_ file: Int) throws {
         let path = files[file].path
         switch files[file].list {
-        case .labels(let labels):
+        case .labels(let labels, let arePairs):
             for (number, entry) in labels.enumerated() {
-                let label = try FoundLabel(entry.value, in: LabelFile.place(path, number + 1))
-                try take(entry.fileName, label, file, number + 1)
+                if arePairs, case .numbers = entry.value {
+                    throw PixNerdError(
+                        .unsupported, "\(LabelFile.place(path, number + 1))", found: "has a vector as its label",
+                        expected: "the number of a class")
+                }
+                let labels = try FoundLabel.all(entry.value, in: LabelFile.place(path, number + 1))
+                try take(entry.fileName, labels, file, number + 1)
             }
         case .some: areNone = true
         case nil:
             let keys = isNamed ? options.keys : options.keysUnasked
             try pictures.tree.withBytes(ofFile: path, kind: "a table of labels") { bytes in
-                try LabelFile.forEachRow(bytes, path, keys: keys, isNamed: isNamed) { fileName, label, line in
-                    try take(fileName, label, file, line)
+                try LabelFile.forEachRow(bytes, path, keys: keys, isNamed: isNamed) { fileName, labels, line in
+                    try take(fileName, labels, file, line)
                 }
             }
         }
     }
 
-    private mutating func take(_ fileName: String, _ label: FoundLabel?, _ file: Int, _ number: Int) throws {
+    private mutating func take(_ fileName: String, _ found: [FoundLabel], _ file: Int, _ number: Int) throws {
         var row: String { "\(fileName) (\(LabelFile.place(files[file].path, number).dropLast()))" }
         switch pictures.place(of: fileName, in: pictures.tree.top) {
         case .nothing: unmatched.add(row)
         case .outside: outside.add(row)
         case .image(let image):
-            guard let label else { return }
+            guard let label = found.first else { return }
             if let before = labels[image] {
-                guard before.isSame(as: label) else {
+                let all = [before] + (further[image] ?? [])
+                guard FoundLabel.areSame(all, found) else {
+                    func text(_ labels: [FoundLabel]) -> String {
+                        listed(labels.prefix(3).map(\.text), of: labels.count)
+                    }
                     throw PixNerdError(
                         .malformed, "\(LabelFile.place(files[file].path, number))",
-                        found: "has the label \(label.text) for \(fileName), and \(place(of: image)) \(before.text)",
-                        expected: "one class for each image")
+                        found: "has the label \(text(found)) for \(fileName), and \(place(of: image)) \(text(all))",
+                        expected: "one row for each image")
                 }
                 repeated.add(row)
             }
             labels[image] = label
+            further[image] = found.count > 1 ? Array(found.dropFirst()) : nil
             places[image] = (file, number)
         }
     }
@@ -163,21 +175,22 @@ struct LabelledPictures {
                 labelling: "no labels, as \(source) says", remarks: [])
         }
         guard labels.contains(where: { $0 != nil }) else { throw noLabel }
-        let named = try ClassLabels(labels, source: source, place: place(of:)) { count in
+        let named = try ClassLabels(labels, further: further, source: source, place: place(of:)) { count in
             let listing = try tree.listing().files
             let file = ClassNames.files.first { listing.contains($0) }.map { joined(tree.top, $0) }
             return try ClassNames.names(
                 count: count, in: file ?? "", "\(source) has",
                 bytes: file.map { try tree.bytes(ofFile: $0, most: 1 << 26) })
         }
-        var samples: [ImageCollection.Sample] = []
+        var images: [Int] = []
         var without = LeftOut.Files()
-        for (sample, label) in zip(pictures.samples, named.labels) {
-            if let label { samples.append(sample.with(label: label)) } else { without.add(sample.name) }
+        for image in labels.indices {
+            if labels[image] == nil { without.add(pictures.samples[image].name) } else { images.append(image) }
         }
         return ImageCollection(
-            root: tree.root, classes: named.classes, samples: samples, leftOut: pictures.leftOut,
-            labelling: "labels of \(source)", remarks: remarks(without))
+            root: tree.root, classes: named.classes,
+            samples: images.map { pictures.samples[$0].with(label: named.labels[$0]!) }, leftOut: pictures.leftOut,
+            labelSets: named.sets(of: images), labelling: "labels of \(source)", remarks: remarks(without))
     }
 
     private var noLabel: PixNerdError {

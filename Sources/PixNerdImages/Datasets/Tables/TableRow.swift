@@ -11,6 +11,7 @@ enum TableValue: Sendable, Equatable {
     case cell(String)
     case number(Int)
     case texts([String])
+    case numbers([Int])
     /// A value of JSON of another kind.
     case other
 }
@@ -138,6 +139,8 @@ extension TableValue: Decodable {
             self = .number(number)
         } else if let texts = try? value.decode([String].self) {
             self = .texts(texts)
+        } else if let numbers = try? value.decode([Int].self) {
+            self = .numbers(numbers)
         } else {
             self = .other
         }
