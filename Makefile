@@ -79,6 +79,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_image_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_stored_picture_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_dataset_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_torch_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_autoencoder_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_npz_fixtures.py

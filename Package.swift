@@ -67,13 +67,14 @@ let package = Package(
         // Files, text and errors; the numeric engine and processes
         module("Support", c: ["CPixNerdXXHash"]),
         module("Text", ["Support"]),
+        module("Zip", ["Support"], c: ["CPixNerdZip"]),
         module("Tensors", ["Support"], c: ["CPixNerdBLAS", "CPixNerdKernels", "CPixNerdOneDNN"]),
         module("Distributed", ["Support"], c: ["CPixNerdKernels", "CPixNerdMPI"]),
         // Layers, file formats, images
         module("Layers", ["Tensors"]),
-        module("Checkpoints", ["Support", "Tensors"], c: ["CPixNerdZip"]),
+        module("Checkpoints", ["Support", "Tensors", "Zip"], c: ["CPixNerdZip"]),
         module(
-            "Images", ["Checkpoints", "Support", "Tensors"],
+            "Images", ["Checkpoints", "Support", "Tensors", "Zip"],
             c: [
                 "CPixNerdBMP", "CPixNerdGIF", "CPixNerdKernels", "CPixNerdPNGShim", "CPixNerdTIFFShim",
                 "CPixNerdTurboJPEG", "CPixNerdWebP",

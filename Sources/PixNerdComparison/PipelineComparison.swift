@@ -41,22 +41,30 @@ public struct PipelineComparison {
                     + "samples every pipeline with the same steps and guidance",
                 advice: "compare the runs that it was made from, and evaluate samples of it by themselves")
         }
-        for index in pipelines.indices
-        where pipelines[index].configuration.model.classes == 0 && !pipelines[index].configuration.text.isOn {
-            let root = pipelines[index].configuration.data.root
-            guard !root.isEmpty else {
-                throw PixNerdError(
-                    .invalidValue, "data.root", found: "is not set",
-                    expected: "a folder with one folder of images per class",
-                    advice: "set it, for example with \(Setting.overrides) data.root=datasets/shapes")
-            }
-            let count = try classes[root] ?? ImageCollection.open(root: root).classes.count
-            classes[root] = count
-            pipelines[index].configuration.model.classes = count
-        }
+        for index in pipelines.indices { try Self.decide(&pipelines[index].configuration, &classes) }
         self.pipelines = pipelines
         equality = Equality(pipelines)
         for pipeline in pipelines { try checkSteps(pipeline) }
+    }
+
+    /// Decides what a configuration leaves to the images, as training will.
+    ///
+    /// - Parameter classes: the numbers of classes that are known already.
+    private static func decide(_ configuration: inout Configuration, _ classes: inout [String: Int]) throws {
+        guard !configuration.text.isOn else { return configuration.decideGuidance(classes: nil) }
+        guard configuration.leavesToImages else { return }
+        let (root, labels) = (configuration.data.root, configuration.labelOptions)
+        guard !root.isEmpty else {
+            throw PixNerdError(
+                .invalidValue, "data.root", found: "is not set",
+                expected: "a folder of images, or with one folder of images per class",
+                advice: "set it, for example with \(Setting.overrides) data.root=datasets/shapes")
+        }
+        let source = "\(root) \(labels)"
+        let count = try classes[source] ?? ImageCollection.open(root: root, labels: labels).classes.count
+        classes[source] = count
+        if configuration.model.classes == 0 { configuration.model.classes = count }
+        configuration.decideGuidance(classes: count)
     }
 
     private func checkSteps(_ pipeline: Pipeline) throws {

@@ -64,7 +64,9 @@ public struct CheckpointSampling: Sendable {
             options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
             choice: choice, limits: limits, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
-        let isGuided = checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
+        // With one class nobody expects any.
+        let isGuided =
+            checkpoint.classNames?.count != 1 && checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
         if options.guidance == nil, options.guide == nil, limits == nil, isGuided,
             let notice = conditions.notice(name: path)
         {

@@ -58,6 +58,10 @@ extension Setting {
     public static let shift = Setting(rawValue: "shift")
     /// The side in pixels of the tiles that latents are decoded in.
     public static let tile = Setting(rawValue: "tile")
+    /// The file of the labels of images, or another source of them.
+    public static let labels = Setting(rawValue: "labels")
+    /// The column or key of labels in a table or in JSON.
+    public static let labelKey = Setting(rawValue: "labelKey")
     /// The key of captions in JSON, or the column of a table.
     public static let captionKey = Setting(rawValue: "key")
     /// The text that makes captions from the names of classes.

@@ -99,7 +99,7 @@ extension Trainer {
             throw PixNerdError(
                 .invalidValue, "data.root", found: "is not set",
                 expected: configuration.text.isOn
-                    ? "a folder of images with captions" : "a folder with one folder of images per class",
+                    ? "a folder of images with captions" : "a folder of images, or with one folder of images per class",
                 advice: "set it with \(Setting.overrides) data.root=PATH")
         }
         let training = configuration.training

@@ -50,6 +50,9 @@ public final class Trainer {
         if configuration.threads > 0 { Threads.count = configuration.threads }
         if communicator.isRoot {
             for warning in configuration.objectiveWarnings { logger.warning("\(warning)") }
+            if let notice = preparation.configuration.guidanceNotice(asked: configuration) {
+                logger.notice("\(notice)")
+            }
         }
         let origin = RunOrigin(isResumed: resume, step: resumedStep)
         (run, lock, task, state, exchange) = try Self.begin(preparation, communicator, origin, logger)

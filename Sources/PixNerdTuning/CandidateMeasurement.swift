@@ -83,7 +83,7 @@ final class CandidateMeasurement {
 
     /// Whether the guidance of two velocities has an effect on the model.
     var isGuided: Bool {
-        before.sampler != .jumps && !TrainedConditions(dropout: configuration.training.labelDropout).forbidGuidance
+        before.sampler != .jumps && !TrainedConditions(dropout: configuration.labelDropout).forbidGuidance
     }
 
     /// The scales that the model may be told; nil if it is not told its guidance.

@@ -167,7 +167,7 @@ struct RanksTests {
             try place.write(tinyConfiguration, to: "elsewhere/tiny.yaml")
             try place.refuse(
                 ranks: [arguments("a"), arguments("a")], in: [here, here + "elsewhere"],
-                naming: ["rank 1 on", "shapes holds no folders"])
+                naming: ["rank 1 on", "shapes holds neither folders nor"])
         }
     }
 

@@ -95,8 +95,13 @@ import Testing
         try folder.write([0xFF], to: "a/1.caption")
         let found = try ImageCollection.open(root: folder.path, captions: nil)
         #expect(found.captions == nil && found.classes == ["a"])
-        let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path + "/a") }
-        #expect(error?.description.hasSuffix("if the text files are captions, they have to be asked for.") == true)
+        let flat = try ImageCollection.open(root: folder.path + "/a")
+        #expect(flat.captions == nil && flat.classes == ["a"])
+        let path = folder.path + "/a/1."
+        #expect(
+            flat.remarks == [
+                "2 text files beside the images are only read if captions are asked for: \(path)caption, \(path)txt."
+            ])
     }
 
     // MARK: Tables

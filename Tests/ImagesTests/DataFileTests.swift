@@ -55,7 +55,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("metadata.jsonl", "metadata.jsonl is not read"), ("data.mdb", "an LMDB database"), ("a.parquet", "Parquet"),
+        ("metadata.jsonl", "metadata.jsonl is not read without images"), ("data.mdb", "an LMDB database"),
+        ("a.parquet", "Parquet"),
         ("images.zip", "a zip archive"),
     ])
     func foldersOfThem(file: String, complaint: String) throws {

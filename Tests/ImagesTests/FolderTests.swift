@@ -56,10 +56,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ([], "holds no folders; expected one folder for each class"),
-        (["notes.txt"], "holds no folders; expected one folder for each class"),
-        (["1.png"], "holds no folders but 1 picture; expected one folder for each class"),
-        (["1.png", "2.gif"], "holds no folders but 2 pictures; expected"),
+        ([], "holds neither folders nor an image; expected one folder for each class"),
+        (["notes.txt"], "holds neither folders nor an image; expected one folder for each class"),
+        (["1.avif", "2.gif"], "nor an image, only 1 .avif and 1 .gif (convert those); expected"),
+        (["a.tar"], "holds no folders but 1 tar file; name the shards themselves, such as"),
         (["dog/1.png", "cat/notes.txt"], "/cat holds no image; put pictures in it or remove it."),
         (["cat/1.avif", "cat/2.gif"], "/cat holds no image, only 1 .avif and 1 .gif (convert those);"),
     ])
@@ -69,6 +69,33 @@ import Testing
         let error = #expect(throws: PixNerdError.self) { try ImageFolder(root: folder.path) }
         let message = try #require(error).description
         #expect(message.contains(folder.path) && message.contains(complaint), "\(message)")
+    }
+
+    /// A folder of pictures without class folders is one class, named after the folder however its path is written.
+    @Test func picturesWithoutClassFolders() throws {
+        let folder = try TemporaryFolder()
+        for name in ["10.png", "2.JPG", "B.jpeg", "3.gif", "a.txt", "old.zip", ".b.png"] {
+            try folder.write([], to: "my pictures/\(name)")
+        }
+        let root = folder.path + "/my pictures"
+        for spelling in [root, root + "/", root + "/.", folder.path + "/./my pictures/../my pictures//"] {
+            let found = try ImageFolder(root: spelling)
+            #expect(found.classes == ["my pictures"])
+            #expect(found.samples.allSatisfy { $0.label == 0 })
+            #expect(found.samples.map { $0.path.split(separator: "/").last } == ["10.png", "2.JPG", "B.jpeg"])
+            #expect(found.unsupported == ["gif": 1])
+        }
+        let collection = try ImageCollection.open(root: root)
+        #expect(collection.labelling == "no labels: no class folders")
+        #expect(
+            collection.remarks.dropFirst() == [
+                "1 text file beside the images is only read if captions are asked for: \(root)/a.txt.",
+                "1 archive or table beside the images is not read: \(root)/old.zip.",
+            ])
+        // With a folder beside them they belong to no class, as ever.
+        try folder.write([], to: "my pictures/cats/1.png")
+        #expect(try ImageFolder(root: root).classes == ["cats"])
+        #expect(try ImageFolder(root: root).leftOut.unclassed.count == 4)
     }
 
     @Test func aMissingFolderAndAFileAreNamed() throws {

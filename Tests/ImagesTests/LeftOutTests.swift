@@ -90,8 +90,7 @@ import Testing
         #expect(
             try remarks(folder) == [
                 "2 images beside the class folders belong to no class and are left out: 2.png, 3.webp.",
-                "2 files with metadata are not read, the folders alone say the classes: metadata.jsonl, "
-                    + "a/metadata.csv.",
+                "2 files with metadata are not read, as they have no labels: metadata.jsonl, a/metadata.csv.",
             ])
     }
 

@@ -164,6 +164,7 @@ import Testing
             var expected = runs.configuration("run")
             expected.training.steps = 1
             expected.model.classes = 8
+            expected.decideGuidance(classes: 8)
             #expect(try Configuration(yaml: run.configurationPath) == expected)
             let names = try FileManager.default.contentsOfDirectory(atPath: run.path).sorted()
             #expect(

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tarfile
+import zipfile
 
 import inputs
 
@@ -57,6 +58,7 @@ class Workbench:
                 (folder / "cls").write_text(str(number % 2))
                 shard.add(folder / "cls", f"{number}.cls")
         os.remove(folder / "cls")
+        self.prepare_layouts()
         for source, name in [
             ("pixnerd/tiny-checkpoint.safetensors", "m.safetensors"), ("torch/lightning.ckpt", "m.ckpt"), ("dit/tiny.pt", "d.pt"),
             ("torch/before-1.6.pt", "old.pt"), ("dinov2/hub.pth", "e.pth"), ("images/colour420.jpg", "i.jpg"),
@@ -70,6 +72,25 @@ class Workbench:
                 r"^ {2}(--[a-z][\w-]*)", subprocess.run([program, *command.split(), "--help"], capture_output=True, text=True).stdout, re.M)
             for command in BASES
         }
+
+    def prepare_layouts(self):
+        """Flat folders with each kind of labels, and an archive as EDM makes it."""
+        folder = self.folder
+        images = sorted((folder / "shapes").rglob("*.png"))
+        for name in ["list", "lines", "cells"]:
+            (folder / name).mkdir()
+            for number, image in enumerate(images):
+                shutil.copy(image, folder / name / f"{number}.png")
+        pairs = [[f"{number}.png", number % 3] for number in range(len(images))]
+        listed = inputs.json.dumps({"labels": pairs})
+        (folder / "list" / "dataset.json").write_text(listed)
+        lines = [inputs.json.dumps({"file_name": name, "label": f"class {label}"}) for name, label in pairs]
+        (folder / "lines" / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+        (folder / "cells" / "metadata.csv").write_text("file_name,label\n" + "".join(f"{name},{label}\n" for name, label in pairs))
+        with zipfile.ZipFile(folder / "z.zip", "w") as archive:
+            for number, image in enumerate(images):
+                archive.write(image, f"{number}.png")
+            archive.writestr("dataset.json", listed)
 
     def prepare_texts(self):
         """Captions in files and in a table, an encoder in shards, a cache, a run and a published checkpoint."""
@@ -185,6 +206,55 @@ def one_tar(bench, folder, random):
         ["dataset", "inspect", "t.tar"], ["train", "tiny.yaml", "--set", "name=other", "--set", "data.root=t.tar"],
         ["evaluate", "t.tar", "t.tar", "--bootstrap", "0", "--size", "16"],
     ])
+
+
+def commands_of_data(root, random):
+    """Commands that read the images of a root."""
+    labels = random.choice([[], [], [], ["folders"], ["none"], ["dataset.json"], ["metadata.csv"], [inputs.value(random)]])
+    key = [inputs.value(random)] if random.random() < 0.1 else []
+    return random.choice([
+        ["dataset", "inspect", root] + [part for name in labels for part in ["--labels", name]]
+        + [part for name in key for part in ["--label-key", name]],
+        ["train", "tiny.yaml", "--set", "name=other", "--set", f"data.root={root}"]
+        + [part for name in labels for part in ["--set", f"data.labels={name}"]]
+        + [part for name in key for part in ["--set", f"data.label_key={name}"]],
+    ])
+
+
+def one_zip(bench, folder, random):
+    data = (folder / "z.zip").read_bytes()
+    if random.random() < 0.4:
+        # The directory, which says where everything is.
+        start = data.rindex(b"PK\x01\x02", 0, len(data)) if random.random() < 0.5 else data.index(b"PK\x01\x02")
+        changed = data[:start] + inputs.changed_bytes(random, data[start:])
+    else:
+        changed = inputs.zipped(random, data)
+    (folder / "z.zip").unlink()
+    (folder / "z.zip").write_bytes(changed)
+    if random.random() < 0.2:
+        return ["evaluate", "z.zip", "z.zip", "--bootstrap", "0", "--size", "16"]
+    return commands_of_data("z.zip", random)
+
+
+def one_labels(bench, folder, random):
+    name, file = random.choice([("list", "dataset.json"), ("lines", "metadata.jsonl"), ("cells", "metadata.csv")])
+    path = folder / name / file
+    kind = random.random()
+    if file == "dataset.json" and kind < 0.7:
+        path.write_text(inputs.json.dumps(inputs.changed_json(random, inputs.json.loads(path.read_text()))))
+    elif kind < 0.6:
+        lines = path.read_text().splitlines()
+        place = random.randrange(len(lines))
+        if file == "metadata.jsonl":
+            lines[place] = inputs.json.dumps(inputs.changed_json(random, inputs.json.loads(lines[place])))
+        else:
+            cells = lines[place].split(",")
+            cells[random.randrange(2)] = inputs.value(random)
+            lines[place] = ",".join(cells)
+        path.write_text("\n".join(lines), errors="replace")
+    else:
+        change(path, inputs.changed_bytes, random)
+    return commands_of_data(name, random)
 
 
 def one_image(bench, folder, random):
@@ -351,5 +421,6 @@ KINDS = {
     "keys": one_of_keys, "options": one_of_options, "safetensors": one_safetensors, "reference": one_reference,
     "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "stored image": one_stored_image, "yaml": one_yaml, "run": one_run,
     "vae": one_autoencoder, "tokenizer": one_tokenizer, "text encoder": one_text_encoder, "caption": one_caption,
+    "zip": one_zip, "labels": one_labels,
     "text cache": one_text_cache, "prompt": one_prompt, "text run": one_text_run,
 }

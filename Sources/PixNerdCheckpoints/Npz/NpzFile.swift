@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdSupport
+import PixNerdZip
 
 /// A memory-mapped numpy `.npz` file: a zip file whose entries are `.npy` arrays, stored or deflated.
 ///

@@ -1,4 +1,5 @@
 import PixNerdSupport
+import PixNerdZip
 
 /// The storages of a file that `torch.save` wrote before PyTorch 1.6, one behind the other.
 ///

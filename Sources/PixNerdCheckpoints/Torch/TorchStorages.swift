@@ -1,4 +1,5 @@
 import PixNerdSupport
+import PixNerdZip
 
 /// The bytes of the storages that a pickle of `torch.save` refers to, wherever the format of the file puts them.
 protocol TorchStorages: Sendable {

@@ -30,14 +30,17 @@ enum DataFile {
             switch self {
             case .gzip, .xz, .zstandard, .bzip2, .lz4:
                 "unpack it: shards must be plain tar files, and other archives become folders"
-            case .zip, .sevenZip, .rar:
-                "unpack it to a folder with one folder of images per class (a dataset.json in it lists the classes)"
+            case .zip: "name the archive itself, with a name that ends in .zip"
+            case .sevenZip, .rar: "unpack it to a folder with one folder of images per class, or make a .zip of it"
             case .tar: "rename it so that it does"
             case .npz: "write its images as PNG files, in one folder per class; only evaluation reads .npz files"
             case .npy:
                 "write its images as PNG files, in one folder per class; evaluation reads them from an .npz file with "
                     + "an array arr_0, as numpy.savez(FILE, arr_0=images) writes it"
-            case .hdf5, .lmdb, .sqlite, .parquet, .arrow, .tfRecord, .pickle, .matlab:
+            case .parquet, .arrow:
+                "write its images as files: in Python, datasets.load_dataset('parquet', data_files=FILE) yields rows, "
+                    + "of which row['image'].save('CLASS/NUMBER.png') makes one folder of images per class"
+            case .hdf5, .lmdb, .sqlite, .tfRecord, .pickle, .matlab:
                 "write its images as PNG or JPEG files, in one folder per class, or as WebDataset shards"
             case .picture: "put it in a folder for its class and name the folder above"
             }
@@ -54,7 +57,7 @@ enum DataFile {
 
     /// The error about a root that is neither a folder nor shards.
     static func refusal(_ path: String) -> PixNerdError {
-        let folder = "a folder with one folder of images per class"
+        let folder = "a folder with one folder of images per class, a .zip of one"
         do {
             let file = try RegularFile(path, expected: folder)
             var bytes = [UInt8](repeating: 0, count: min(file.size, FileSignature.length))

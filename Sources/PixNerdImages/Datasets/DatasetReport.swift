@@ -32,10 +32,14 @@ public struct DatasetReport: Sendable, Codable {
 
     /// The location of the images, as given.
     public let root: String
+    /// What the classes are, such as "labels of the class folders".
+    public let labelling: String
     /// Number of images in supported formats, including unreadable ones.
     public let pictures: Int
     /// The classes, by label.
     public let classes: [ClassCount]
+    /// Number of classes per image; nil if each image has one.
+    public let classesPerPicture: Spread<Int>?
     /// Number of images per class.
     public let picturesPerClass: Spread<Int>
     /// Width in pixels; nil if no image could be read.
@@ -104,9 +108,13 @@ public struct DatasetReport: Sendable, Codable {
         let findings = Self.read(collection, progress)
         let facts = findings.compactMap(\.facts)
         root = collection.root
+        labelling = collection.labelling
         pictures = collection.samples.count
         var counts = [Int](repeating: 0, count: collection.classes.count)
-        for sample in collection.samples { counts[sample.label] += 1 }
+        for image in collection.samples.indices {
+            for label in collection.labels(of: image) { counts[label] += 1 }
+        }
+        classesPerPicture = collection.labelSets.flatMap { sets in Spread((0..<sets.count).map { sets[$0].count }) }
         classes = zip(collection.classes, counts).map { ClassCount(name: $0, pictures: $1) }
         picturesPerClass = Spread(counts)!
         width = Spread(facts.map(\.width))

@@ -51,6 +51,19 @@ struct FolderListing {
         foreign.sort(by: precedes)
     }
 
+    /// A folder inside an archive.
+    ///
+    /// - Parameters:
+    ///   - path: the path of the archive followed by that of the folder.
+    ///   - files: the names of files, sorted.
+    ///   - folders: the names of folders, sorted.
+    ///   - foreign: names of images that are not UTF-8 text.
+    init(path: String, files: [String], folders: [String], foreign: [String] = []) {
+        self.path = path
+        identity = Identity(device: 0, inode: 0)
+        (self.files, self.folders, self.foreign) = (files, folders, foreign)
+    }
+
     private static let nameOffset = MemoryLayout<dirent>.offset(of: \dirent.d_name)!
 
     private enum Kind {
@@ -93,4 +106,23 @@ func precedes(_ left: String, _ right: String) -> Bool {
 /// The path of a name inside a folder.
 func joined(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
+}
+
+/// The place of a text in a sorted list, by bytes; nil if it is not there.
+func index(of text: String, count: Int, _ element: (Int) -> String) -> Int? {
+    var (low, high) = (0, count)
+    while low < high {
+        let middle = (low + high) / 2
+        if precedes(element(middle), text) { low = middle + 1 } else { high = middle }
+    }
+    return low < count && element(low).utf8.elementsEqual(text.utf8) ? low : nil
+}
+
+/// The texts in order and without repetitions, compared by bytes: Swift takes two spellings of a letter as equal.
+func sortedOnce(_ texts: some Sequence<String>) -> [String] {
+    var found: [String] = []
+    for text in texts.sorted(by: precedes) where found.last?.utf8.elementsEqual(text.utf8) != true {
+        found.append(text)
+    }
+    return found
 }

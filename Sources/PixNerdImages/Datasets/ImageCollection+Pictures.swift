@@ -6,28 +6,14 @@ import PixNerdTensors
 extension ImageCollection {
     /// Finds all images below a folder, whatever its layout.
     ///
-    /// - Parameter root: a folder, which is searched recursively and whose images are ordered by path; or WebDataset
-    ///   shards, as for `open`.
+    /// - Parameter root: a folder or a zip archive, which is searched recursively and whose images are ordered by path; or
+    ///   WebDataset shards, as for `open`.
     /// - Returns: a collection with a single class.
     /// - Throws: `PixNerdError` if the root is missing or contains no images.
     public static func pictures(below root: String) throws -> ImageCollection {
-        guard isFolder(root) == true else { return try open(root: root).withoutClasses }
-        var samples: [Sample] = []
-        var leftOut = LeftOut()
-        for folder in try ImageFolder.foldersBelow(root) {
-            samples += leftOut.readable(in: folder).map { Sample(path: $0, label: 0) }
-        }
-        guard !samples.isEmpty else {
-            throw PixNerdError(.malformed, "\(root)", found: "holds no image\(leftOut.only)")
-        }
-        return ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
-    }
-
-    private var withoutClasses: ImageCollection {
-        ImageCollection(
-            root: root, classes: [root],
-            samples: samples.map { Sample(path: $0.path, entry: $0.entry, range: $0.range, label: 0) },
-            leftOut: leftOut)
+        let labels = LabelOptions(source: .oneClass)
+        guard !isShards(root) else { return try TarShards.collection(root: root, labels: labels) }
+        return try PictureIndex(PictureTree(root)).collection(ofClass: root)
     }
 
     /// Indices into `samples` of at most `count` images, evenly spread.

@@ -1,15 +1,15 @@
 import Foundation
 import PixNerdSupport
 
-/// Labelled images from a folder of class folders or from WebDataset shards.
+/// Labelled images from a folder, a zip archive or WebDataset shards.
 public struct ImageCollection: Sendable {
     /// One image.
     public struct Sample: Sendable, Equatable {
-        /// The path of the image file, or of the shard that contains the image.
+        /// The path of the image file, or of the shard or archive that contains the image.
         public let path: String
-        /// The name of the image inside its shard; nil for an image file.
+        /// The name of the image inside its shard or archive; nil for an image file.
         public let entry: String?
-        /// The byte range of the image in its shard; nil for an image file.
+        /// The byte range of the image in its shard or archive; nil for an image file.
         public let range: Range<Int>?
         /// The index of the class.
         public let label: Int
@@ -25,6 +25,9 @@ public struct ImageCollection: Sendable {
             self.range = range
             self.label = label
         }
+
+        /// The image with another class.
+        func with(label: Int) -> Sample { Sample(path: path, entry: entry, range: range, label: label) }
     }
 
     /// The location of the images, as given.
@@ -35,10 +38,15 @@ public struct ImageCollection: Sendable {
     public let samples: [Sample]
     /// Files that are left out although they look like images, and what in the layout looks like a mistake.
     public let leftOut: LeftOut
+    /// All classes of the images, in the order of `samples`, if some have several; the label of a sample is the lowest.
+    /// Nil if each image has one class.
+    public let labelSets: LabelSets?
     /// The captions of the images, in the order of `samples`; nil if they were not asked for.
     public let captions: Captions?
-    /// Sentences about captions that look like mistakes.
-    private let captionRemarks: [String]
+    /// What the classes are, such as "labels of the class folders" or "no labels: no class folders".
+    public let labelling: String
+    /// Sentences about captions and labels that look like mistakes.
+    private let ownRemarks: [String]
 
     /// Number of images left out because their format is not supported, by extension in lower case.
     public var unsupported: [String: Int] { leftOut.unsupported }
@@ -55,12 +63,13 @@ public struct ImageCollection: Sendable {
         root: String, classes: [String], samples: [Sample], leftOut: LeftOut = LeftOut(), captions: Captions? = nil
     ) {
         self.init(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions, captionRemarks: [])
+            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions,
+            labelling: "as given", remarks: [])
     }
 
     init(
-        root: String, classes: [String], samples: [Sample], leftOut: LeftOut, captions: Captions?,
-        captionRemarks: [String]
+        root: String, classes: [String], samples: [Sample], leftOut: LeftOut, labelSets: LabelSets? = nil,
+        captions: Captions? = nil, labelling: String, remarks: [String]
     ) {
         precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
@@ -73,36 +82,78 @@ public struct ImageCollection: Sendable {
             captions == nil || captions?.count == samples.count,
             "ImageCollection: \(captions?.count ?? 0) captions for \(samples.count) images of \(root)")
         self.leftOut = leftOut
+        self.labelSets = labelSets
         self.captions = captions
-        self.captionRemarks = captionRemarks
+        self.labelling = labelling
+        ownRemarks = remarks
     }
+
+    /// The classes of an image; one, unless there are `labelSets`.
+    ///
+    /// - Parameter image: an index into `samples`.
+    func labels(of image: Int) -> [Int] { labelSets?[image] ?? [samples[image].label] }
 
     /// Sentences for a person about what is left out, whether the layout looks like a mistake, and classes without
     /// images. Empty for a sound dataset.
-    public var remarks: [String] { [leftOut.formatsRemark].compactMap { $0 } + otherRemarks + captionRemarks }
+    public var remarks: [String] { [leftOut.formatsRemark].compactMap { $0 } + otherRemarks }
 
     /// The remarks without that about unsupported formats.
     var otherRemarks: [String] {
         var isEmpty = [Bool](repeating: true, count: classes.count)
-        for sample in samples { isEmpty[sample.label] = false }
+        for image in samples.indices {
+            for label in labels(of: image) { isEmpty[label] = false }
+        }
         let empty = isEmpty.indices.filter { isEmpty[$0] }
-        guard !empty.isEmpty else { return leftOut.otherRemarks }
+        guard !empty.isEmpty else { return leftOut.otherRemarks + ownRemarks }
         let names = empty.prefix(5).map { classes[$0] }.joined(separator: ", ") + (empty.count > 5 ? ", ..." : "")
         let (have, them) = empty.count == 1 ? ("has", "it") : ("have", "them")
         let remark =
             "\(empty.count) of the \(counted(classes.count, "class", plural: "classes")) \(have) no image (\(names)): "
             + "a model learns nothing about \(them)."
-        return leftOut.otherRemarks + [remark]
+        return leftOut.otherRemarks + [remark] + ownRemarks
     }
 
-    /// Finds the images of a folder or of shards.
+    /// The images with another account of their classes, and with more remarks.
+    func with(labelling: String, remarks: [String]) -> ImageCollection {
+        ImageCollection(
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
+            labelling: labelling, remarks: ownRemarks + remarks)
+    }
+
+    /// The images with captions, and with more remarks.
+    func with(_ captions: Captions, remarks: [String]) -> ImageCollection {
+        ImageCollection(
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
+            labelling: labelling, remarks: ownRemarks + remarks)
+    }
+
+    /// Some of the images with captions, and with more remarks.
+    func with(_ captions: Captions, only places: [Int], remarks: [String]) -> ImageCollection {
+        ImageCollection(
+            root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut,
+            labelSets: labelSets?.of(places), captions: captions, labelling: labelling, remarks: ownRemarks + remarks)
+    }
+
+    /// Finds the images of a folder, of a zip archive or of shards, and their classes.
     ///
-    /// - Parameter root: a folder with one folder of images per class (see `ImageFolder`), or WebDataset shards: a
-    ///   `.tar` file, or several written with braces, such as `shards-{000..099}.tar` or `{train,extra}.tar` (see
-    ///   `TarShards`).
+    /// - Parameters:
+    ///   - root: a folder or a `.zip` of one, with one folder of images per class, with images, or with a file of labels
+    ///     (see `ImageFolder` and `LabelOptions`); or WebDataset shards: a `.tar` file, or several written with braces,
+    ///     such as `shards-{000..099}.tar` or `{train,extra}.tar` (see `TarShards`).
+    ///   - labels: where the classes come from.
     /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
-    public static func open(root: String) throws -> ImageCollection {
-        isShards(root) ? try TarShards.collection(root: root) : try ImageFolder(root: root).collection
+    public static func open(root: String, labels: LabelOptions = LabelOptions()) throws -> ImageCollection {
+        try labels.validate()
+        if isShards(root) { return try TarShards.collection(root: root, labels: labels) }
+        let tree = try PictureTree(root)
+        switch labels.source {
+        case .folders: return try ImageFolder(tree).collection
+        case .oneClass:
+            return try PictureIndex(tree).collection(ofClass: tree.name)
+                .with(labelling: "no labels, as asked for", remarks: [])
+        case .found, .file:
+            return try LabelledPictures(tree, labels)?.collection() ?? ImageFolder(tree).collection
+        }
     }
 
     /// Whether a root is written as shards are, and not that of a folder.

@@ -1,12 +1,13 @@
 import Foundation
 import PixNerdSupport
 
-/// A folder of labelled images, laid out as `root/class/image.jpg` like torchvision's ImageFolder.
+/// A folder of labelled images, laid out as `root/class/image.jpg` like torchvision's ImageFolder, or a zip archive of
+/// one.
 ///
 /// Each folder directly under the root is a class; labels number the classes in the order of their names' code points.
-/// A class contains the images in its folder and all folders below it, in sorted order. Symbolic links are
-/// followed. Unlike torchvision, names that begin with a dot are skipped, so that the `.ipynb_checkpoints` of a
-/// notebook does not become a class.
+/// A class contains the images in its folder and all folders below it, in sorted order. A root with images and without
+/// folders is one class, which has the root's name. Symbolic links are followed. Unlike torchvision, names that begin
+/// with a dot are skipped, so that the `.ipynb_checkpoints` of a notebook does not become a class.
 public struct ImageFolder: Sendable {
     /// The path of the folder, as given.
     public let root: String
@@ -23,17 +24,34 @@ public struct ImageFolder: Sendable {
 
     /// The folder as a collection, which the loader takes.
     public var collection: ImageCollection {
-        ImageCollection(root: root, classes: classes, samples: samples, leftOut: leftOut)
+        ImageCollection(
+            root: root, classes: classes, samples: samples, leftOut: leftOut,
+            labelling: isFlat ? "no labels: no class folders" : "labels of the class folders", remarks: [])
     }
+
+    /// Whether the images lie in the root itself.
+    private let isFlat: Bool
 
     /// Finds the classes and images of a folder. No file is opened.
     ///
-    /// - Parameter root: a folder with one folder per class.
-    /// - Throws: `PixNerdError` if the root is missing, is not a folder, cannot be listed or has no class folders, or
-    ///   if a class folder has no images.
-    public init(root: String) throws {
-        let top = try Self.topFolder(root)
-        self.root = root
+    /// - Parameter root: a folder with one folder per class or with images, or a zip archive of one.
+    /// - Throws: `PixNerdError` if the root is missing, is no folder, cannot be listed or has neither folders nor images,
+    ///   or if a class folder has no images.
+    public init(root: String) throws { try self.init(PictureTree(root)) }
+
+    init(_ tree: PictureTree) throws {
+        root = tree.root
+        let top = try tree.listing()
+        isFlat = top.folders.isEmpty
+        guard !isFlat else {
+            var leftOut = LeftOut()
+            samples = leftOut.readable(in: top).map { tree.sample($0, label: 0) }
+            guard !samples.isEmpty else { throw Self.noPicture(tree, top, leftOut) }
+            leftOut.addBeside(top)
+            classes = [tree.name]
+            self.leftOut = leftOut
+            return
+        }
         classes = top.folders
         var samples: [ImageCollection.Sample] = []
         var leftOut = LeftOut()
@@ -42,66 +60,47 @@ public struct ImageFolder: Sendable {
         for (label, name) in classes.enumerated() {
             let countBefore = samples.count
             var own = LeftOut()
-            let folders = try Self.foldersBelow(joined(root, name))
+            let folders = try tree.foldersBelow(joined(tree.top, name))
             for folder in folders {
-                for path in own.readable(in: folder) {
-                    samples.append(ImageCollection.Sample(path: path, label: label))
-                }
+                samples += own.readable(in: folder).map { tree.sample($0, label: label) }
             }
             if samples.count == countBefore {
                 throw PixNerdError(
-                    .malformed, "The class folder \(joined(root, name))",
+                    .malformed, "The class folder \(joined(tree.top, name))",
                     found: "holds no image\(own.only)",
                     advice: "\(folders.lazy.compactMap(Self.strangeFile).first ?? "put pictures in it or remove it")")
             }
             parts.append(SplitFolders.Part(name: name, top: folders[0]))
             leftOut.add(own)
         }
-        leftOut.layout = SplitFolders.remark(root, parts)
+        leftOut.layout = SplitFolders.remark(tree.top, parts)
         self.samples = samples
         self.leftOut = leftOut
     }
 
-    /// The listing of the root, or an error that describes the expected layout.
-    private static func topFolder(_ root: String) throws -> FolderListing {
-        var status = stat()
-        guard stat(root, &status) == 0 else {
-            throw PixNerdError(
-                .fromErrno, "The image folder \(root)", found: "cannot be opened: \(systemReason())",
-                expected: "\(root)/class/image.jpg")
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else { throw DataFile.refusal(root) }
-        let top = try FolderListing(root)
-        guard top.folders.isEmpty else { return top }
-        let pictures = top.files.count { PictureExtension(of: $0) != nil }
-        let shards = top.files.filter { $0.lowercased().hasSuffix(".tar") }
+    /// The error about a root with neither folders nor images, which describes the expected layout.
+    private static func noPicture(_ tree: PictureTree, _ top: FolderListing, _ leftOut: LeftOut) -> PixNerdError {
+        let shards = top.files.filter { fileExtension($0) == "tar" }
         if let first = shards.first {
-            throw PixNerdError(
-                .invalidValue, "\(root)", found: "holds no folders but \(counted(shards.count, "tar file"))",
-                advice: "name the shards themselves, such as \(joined(root, first)) or "
-                    + "\(joined(root, "shards-{000..099}.tar"))")
+            return PixNerdError(
+                .invalidValue, "\(tree.root)", found: "holds no folders but \(counted(shards.count, "tar file"))",
+                advice: tree.isArchive
+                    ? "unpack it, and name the shards themselves"
+                    : "name the shards themselves, such as \(joined(tree.root, first)) or "
+                        + "\(joined(tree.root, "shards-{000..099}.tar"))")
         }
-        let found = pictures == 0 ? "no folders" : "no folders but \(counted(pictures, "picture"))"
-        let foreign = top.foreign.isEmpty ? "" : " and \(counted(top.foreign.count, "name")) that are not UTF-8 text"
-        throw PixNerdError(
-            .malformed, "\(root)", found: "holds \(found)\(foreign)",
-            expected: "one folder for each class, such as \(joined(root, "class/image.jpg"))",
-            advice: strangeFile(top).map { "\($0)" } ?? captionAdvice(top))
-    }
-
-    /// What to do about images with texts beside them, which are no classes; nil if there are none.
-    private static func captionAdvice(_ folder: FolderListing) -> ErrorText? {
-        let hasTexts = folder.files.contains { CaptionFile.extensions.contains(fileExtension($0)) }
-        let hasPictures = folder.files.contains { PictureExtension(of: $0) == .readable }
-        return hasTexts && hasPictures ? "if the text files are captions, they have to be asked for" : nil
+        return PixNerdError(
+            .malformed, "\(tree.root)", found: "holds neither folders nor an image\(leftOut.only)",
+            expected:
+                "one folder for each class, such as \(joined(tree.root, "class/image.jpg")), or the images of one "
+                + "class", advice: strangeFile(top).map { "\($0)" })
     }
 
     /// A clause about a file that holds images or describes them in a way that is not read; nil if there is none.
     private static func strangeFile(_ folder: FolderListing) -> String? {
         for file in folder.files {
             if LeftOut.isMetadata(file) {
-                return "\(joined(folder.path, file)) is not read: sort the images into a folder for each class, or ask "
-                    + "for captions"
+                return "\(joined(folder.path, file)) is not read without images: put it beside them"
             }
             if let advice = DataFile.advice(forName: file) {
                 return "\(joined(folder.path, file)) is not read: \(advice)"

@@ -34,7 +34,11 @@ public struct LeftOut: Sendable, Equatable, Codable {
     public internal(set) var unclassed = Files()
     /// Images in shards whose names have several dots.
     public internal(set) var dotted = Files()
-    /// Files such as metadata.jsonl, which describe images in other programs.
+    /// Text files beside the images of a root without folders.
+    public internal(set) var texts = Files()
+    /// Archives, arrays and tables beside the images of a root without folders.
+    public internal(set) var archives = Files()
+    /// Files such as metadata.jsonl that have no labels.
     public internal(set) var metadata = Files()
     /// A sentence about class folders that look like the parts of a data set; nil if they do not.
     public internal(set) var layout: String?
@@ -47,6 +51,8 @@ public struct LeftOut: Sendable, Equatable, Codable {
         foreign.add(other.foreign)
         unclassed.add(other.unclassed)
         dotted.add(other.dotted)
+        texts.add(other.texts)
+        archives.add(other.archives)
         metadata.add(other.metadata)
         layout = layout ?? other.layout
     }
@@ -77,6 +83,18 @@ public struct LeftOut: Sendable, Equatable, Codable {
             if Self.isMetadata(file) { metadata.add(joined(root.path, file)) }
         }
         addOddNames(root)
+    }
+
+    /// Notes what stands beside the images of a root without folders.
+    mutating func addBeside(_ root: FolderListing) {
+        for file in root.files where !Self.isMetadata(file) {
+            let path = joined(root.path, file)
+            if CaptionFile.extensions.contains(fileExtension(file)) {
+                texts.add(path)
+            } else if fileExtension(file) == "tar" || DataFile.advice(forName: file) != nil {
+                archives.add(path)
+            }
+        }
     }
 
     private mutating func addOddNames(_ folder: FolderListing) {
@@ -122,8 +140,14 @@ public struct LeftOut: Sendable, Equatable, Codable {
             dotted, "image in the shards is left out, as it has \(dots)",
             "images in the shards are left out, as each has \(dots)")
         note(
-            metadata, "file with metadata is not read, the folders alone say the classes",
-            "files with metadata are not read, the folders alone say the classes")
+            metadata, "file with metadata is not read, as it has no labels",
+            "files with metadata are not read, as they have no labels")
+        note(
+            texts, "text file beside the images is only read if captions are asked for",
+            "text files beside the images are only read if captions are asked for")
+        note(
+            archives, "archive or table beside the images is not read",
+            "archives or tables beside the images are not read")
         return remarks
     }
 

@@ -2,25 +2,32 @@ import PixNerdSupport
 
 /// The samples of one tar file: images, with their classes or captions.
 struct TarShard {
+    /// What is read beside the images.
+    enum Reading: Sendable {
+        case images
+        /// Classes, from JSON under a key; without one, from .cls files, or else from JSON under the usual key.
+        case labels(key: String?)
+        case captions(CaptionOptions)
+    }
+
     private(set) var samples: [ImageCollection.Sample] = []
+    /// The classes of the samples; empty if they are not asked for.
+    private(set) var labels: [[FoundLabel]] = []
     /// The captions of the samples; empty if they are not asked for.
     private(set) var captions: [FoundCaption] = []
     private(set) var leftOut = LeftOut()
     private let path: String
-    /// How captions are read; nil if classes are asked for.
-    private let options: CaptionOptions?
+    private let reading: Reading
 
-    /// Labels from this number on are considered a mistake.
-    private static let largestClassCount = 1_000_000
     /// The bytes that a JSON file may have beside an image.
     private static let mostJSONBytes = 1 << 24
 
     /// - Parameters:
     ///   - path: a tar file.
-    ///   - captions: how captions are read; nil if classes are asked for.
-    init(_ path: String, captions options: CaptionOptions?) throws {
+    ///   - reading: what is read beside the images.
+    init(_ path: String, _ reading: Reading) throws {
         self.path = path
-        self.options = options
+        self.reading = reading
         let archive = try TarFile(path)
         var group = Group(key: "")
         while let entry = try archive.next() {
@@ -30,19 +37,21 @@ struct TarShard {
             let key = String(entry.name[..<dot])
             // By bytes: Swift takes the two spellings of an accented letter as equal.
             if !key.utf8.elementsEqual(group.key.utf8) {
-                try finish(group)
+                try finish(group, of: archive)
                 group = Group(key: key)
             }
             try add(entry, of: archive, ending: entry.name[entry.name.index(after: dot)...], to: &group)
         }
-        try finish(group)
+        try finish(group, of: archive)
     }
 
     /// The files of one sample found so far.
     private struct Group {
         let key: String
         var picture: (name: String, data: Range<Int>)?
-        var label: Int?
+        var label: FoundLabel?
+        /// The .json file, which may hold the class.
+        var json: TarFile.Entry?
         /// The captions of a .txt and of a .json file.
         var text: FoundCaption?
         var data: FoundCaption?
@@ -52,17 +61,21 @@ struct TarShard {
     private mutating func add(
         _ entry: TarFile.Entry, of archive: TarFile, ending: Substring, to group: inout Group
     ) throws {
-        if let options {
-            if ending.lowercased() == "txt" {
-                group.text = try caption(entry, of: archive, inTextFile: true, group, options)
-                return
-            } else if ending.lowercased() == "json" {
-                group.data = try caption(entry, of: archive, inTextFile: false, group, options)
-                return
-            }
-        } else if ending.lowercased() == "cls" {
+        let kind = ending.lowercased()
+        switch reading {
+        case .captions(let options) where kind == "txt":
+            group.text = try caption(entry, of: archive, inTextFile: true, group, options)
+            return
+        case .captions(let options) where kind == "json":
+            group.data = try caption(entry, of: archive, inTextFile: false, group, options)
+            return
+        case .labels where kind == "cls":
             group.label = try label(entry)
             return
+        case .labels where kind == "json":
+            group.json = entry
+            return
+        default: break
         }
         switch PictureExtension(ending: ending) {
         case .readable:
@@ -78,29 +91,39 @@ struct TarShard {
         }
     }
 
-    private mutating func finish(_ group: Group) throws {
-        if let options, let picture = group.picture {
+    private mutating func finish(_ group: Group, of archive: TarFile) throws {
+        if let picture = group.picture {
             samples.append(
                 ImageCollection.Sample(path: path, entry: picture.name, range: picture.data, label: 0))
+        }
+        switch reading {
+        case .images: break
+        case .captions(let options):
+            guard group.picture != nil else { break }
             captions.append(
                 (options.key == nil ? group.text ?? group.data : group.data ?? group.text) ?? FoundCaption())
             return
+        case .labels(let key):
+            if let picture = group.picture {
+                let own = (key == nil ? group.label : nil).map { [$0] }
+                let found = try own ?? group.json.map { try labels($0, of: archive, under: key) } ?? []
+                guard !found.isEmpty else {
+                    throw PixNerdError(
+                        .malformed, "The picture \(picture.name) in the shard \(path)", found: "has no class",
+                        expected: key.map { "\(group.key).json with '\($0)' next to it" }
+                            ?? "\(group.key).cls with a number next to it, or \(group.key).json with 'label'",
+                        advice: key == nil ? "set \(Setting.labels) to none for one class without labels" : nil)
+                }
+                labels.append(found)
+                return
+            }
+            guard group.label == nil || group.otherKind != nil else {
+                throw PixNerdError(
+                    .malformed, "The class \(group.key).cls in the shard \(path)", found: "has no picture",
+                    expected: "\(group.key).jpg or .png next to it")
+            }
         }
-        switch (group.picture, group.label) {
-        case (let picture?, let label?):
-            samples.append(
-                ImageCollection.Sample(path: path, entry: picture.name, range: picture.data, label: label))
-        case (let picture?, nil):
-            throw PixNerdError(
-                .malformed, "The picture \(picture.name) in the shard \(path)", found: "has no class",
-                expected: "\(group.key).cls with a number next to it")
-        case (nil, _?) where group.otherKind == nil:
-            throw PixNerdError(
-                .malformed, "The class \(group.key).cls in the shard \(path)", found: "has no picture",
-                expected: "\(group.key).jpg or .png next to it")
-        default:
-            if let kind = group.otherKind { leftOut.unsupported[kind, default: 0] += 1 }
-        }
+        if group.picture == nil, let kind = group.otherKind { leftOut.unsupported[kind, default: 0] += 1 }
     }
 
     private func caption(
@@ -117,23 +140,45 @@ struct TarShard {
         }
         guard !isText else { return CaptionFile.caption(bytes, name: name, options) }
         do {
-            let row = try CaptionRow(json: bytes, keys: options.keys)
-            guard let key = try row.key(after: nil, in: name) else { return FoundCaption() }
-            return FoundCaption(texts: row.texts(under: key), source: .data)
-        } catch let problem as CaptionRow.Problem {
+            let row = try TableRow(json: bytes, keys: options.keys)
+            let texts = try CaptionTable.texts(of: row)
+            guard let key = try row.key(after: nil, in: name, of: "captions", .captionKey) else {
+                return FoundCaption()
+            }
+            return FoundCaption(texts: texts.first { $0.key == key }?.texts ?? [], source: .data)
+        } catch let problem as TableRow.Problem {
             return FoundCaption(
                 problem: problem == .notUTF8
                     ? .notUTF8(file: name) : .unreadable("\(name) \(problem.found.text { $0.rawValue })"))
+        } catch let problem as CaptionTable.NotText {
+            return FoundCaption(problem: .unreadable("\(name) \(problem.found.text { $0.rawValue })"))
         }
     }
 
-    private func label(_ entry: TarFile.Entry) throws -> Int {
+    /// The classes in a .json file.
+    private func labels(_ entry: TarFile.Entry, of archive: TarFile, under key: String?) throws -> [FoundLabel] {
+        let name = "\(path)/\(entry.name)"
+        guard let bytes = try archive.contents(of: entry, most: Self.mostJSONBytes) else {
+            throw PixNerdError(
+                .unsupported, "\(name)", found: "has \(entry.data.count) bytes",
+                expected: "at most \(Self.mostJSONBytes) bytes")
+        }
+        do {
+            let key = key ?? "label"
+            let row = try TableRow(json: bytes, keys: [key])
+            return try FoundLabel.all(row.value(under: key), in: name)
+        } catch let problem as TableRow.Problem {
+            throw PixNerdError(.malformed, "\(name)", found: problem.found)
+        }
+    }
+
+    private func label(_ entry: TarFile.Entry) throws -> FoundLabel {
         let text = String(decoding: entry.beginning, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-        guard entry.data.count <= 64, let label = Int(text), (0..<Self.largestClassCount).contains(label) else {
+        guard entry.data.count <= 64, let label = Int(text), (0..<FoundLabel.largestCount).contains(label) else {
             throw PixNerdError(
                 .malformed, "\(entry.name) in the shard \(path)", found: "holds '\(text.prefix(20))'",
                 expected: "the number of a class, from 0 on")
         }
-        return label
+        return .number(label)
     }
 }

@@ -44,6 +44,10 @@ public struct Configuration: Sendable, Equatable {
 
     public struct DataSection: Sendable, Equatable {
         public var root = ""
+        /// Where the classes of the images come from; see `LabelOptions`.
+        public var labels = ""
+        /// Column or key of the labels; empty for the usual one.
+        public var labelKey = ""
         public var imageSize = 32
         public var workers = 1
         public var prefetchBatches = 4
@@ -99,7 +103,8 @@ public struct Configuration: Sendable, Equatable {
         public var recompute = false
         /// Whether each of several processes keeps only a share of the AdamW moments and EMAs.
         public var sharesOptimizer = false
-        public var labelDropout: Float = 0.1
+        /// Fraction of images trained without a class or text; nil for the usual one, or none if there is one class.
+        public var labelDropout: Float?
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1
         public var logEvery = 10
@@ -230,7 +235,8 @@ public struct Configuration: Sendable, Equatable {
     /// Sampling of previews.
     public struct SamplingSection: Sendable, Equatable {
         public var steps = 50
-        public var guidance: Float = 3.5
+        /// Scale of guidance; nil for the usual one, or none if there is one class.
+        public var guidance: Float?
         public var guidanceLower: Float = 0.1
         public var guidanceUpper: Float = 1
         public var shift: Float = 1
@@ -241,10 +247,14 @@ public struct Configuration: Sendable, Equatable {
         /// Number of images per class or prompt in a preview.
         public var perClass = 4
 
+        static let usualGuidance: Float = 3.5
+
         public var settings: SamplingSettings {
             SamplingSettings(
                 steps: steps,
-                guidance: Guidance(scale: guidance, lowerTime: guidanceLower, upperTime: guidanceUpper), shift: shift)
+                guidance: Guidance(
+                    scale: guidance ?? Self.usualGuidance, lowerTime: guidanceLower, upperTime: guidanceUpper),
+                shift: shift)
         }
     }
 
@@ -258,6 +268,9 @@ public struct Configuration: Sendable, Equatable {
     public func architecture(channels: Int) throws -> any TrainableArchitecture {
         try KnownDenoisers.architecture(model, channels: channels)
     }
+
+    /// Where the classes of the images come from.
+    public var labelOptions: LabelOptions { LabelOptions(labels: data.labels, key: data.labelKey) }
 
     /// Where the captions of the images come from; nil for a model of classes.
     public var captionOptions: CaptionOptions? {

@@ -39,6 +39,19 @@ extension Float: ConfigurationValue {
     package var text: String { description }
 }
 
+extension Float?: ConfigurationValue {
+    package static var expectation: String { "auto or a number" }
+    package init?(text: String) {
+        guard text != "auto" else {
+            self = .none
+            return
+        }
+        guard let value = Float(text: text) else { return nil }
+        self = .some(value)
+    }
+    package var text: String { self?.text ?? "auto" }
+}
+
 extension Double: ConfigurationValue {
     package static var expectation: String { "a number" }
     package init?(text: String) {
@@ -177,14 +190,23 @@ public struct ConfigurationKey<Root: Sendable>: Sendable {
         return key
     }
 
+    /// A key for a number in a closed range, or `auto` for one that is decided later.
+    package static func automatic(
+        _ name: String, _ path: WritableKeyPath<Root, Float?> & Sendable, in range: ClosedRange<Float>, _ help: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(name, path, help, limits: limits(range)) { $0.map(range.contains) ?? true }
+    }
+
     /// A key for a number in a closed range.
     package static func number(
         _ name: String, _ path: WritableKeyPath<Root, Float> & Sendable, in range: ClosedRange<Float>,
         _ help: String
     ) -> ConfigurationKey {
-        let limits =
-            range.upperBound == .greatestFiniteMagnitude
+        ConfigurationKey(name, path, help, limits: limits(range)) { range.contains($0) }
+    }
+
+    private static func limits(_ range: ClosedRange<Float>) -> String {
+        range.upperBound == .greatestFiniteMagnitude
             ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
-        return ConfigurationKey(name, path, help, limits: limits) { range.contains($0) }
     }
 }

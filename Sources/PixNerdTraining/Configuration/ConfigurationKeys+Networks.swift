@@ -86,8 +86,10 @@ extension Configuration {
 
         .count("sampling.steps", \.sampling.steps, 1...SizeLimits.samplingSteps, "sampling steps of previews")
             .harmless(),
-        .number("sampling.guidance", \.sampling.guidance, in: nonNegative, "guidance scale of previews; 1 for none")
-            .harmless(),
+        .automatic(
+            "sampling.guidance", \.sampling.guidance, in: nonNegative,
+            "guidance scale of previews; 1 for none, auto for 3.5, or 1 if there is one class"
+        ).harmless(),
         .number("sampling.guidance_lower", \.sampling.guidanceLower, in: 0...1, "time from which guidance is applied")
             .harmless(),
         .number("sampling.guidance_upper", \.sampling.guidanceUpper, in: 0...1, "time up to which guidance is applied")

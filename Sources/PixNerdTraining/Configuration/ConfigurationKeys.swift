@@ -72,7 +72,14 @@ extension Configuration {
             "number of classes; 0 for the number in the data"),
 
         .path(
-            "data.root", \.data.root, "folder with one folder of images per class, or shards-{000..099}.tar"),
+            "data.root", \.data.root,
+            "folder of images, or with one folder of images per class, or a .zip of one, or shards-{000..099}.tar"),
+        .path(
+            "data.labels", \.data.labels,
+            "file of labels (.csv, .jsonl or .json) relative to data.root; folders for class folders, none for one class; "
+                + "empty for what is found"),
+        ConfigurationKey(
+            "data.label_key", \.data.labelKey, "column or key of the labels; empty for label"),
         .count(
             "data.image_size", \.data.imageSize, 1...SizeLimits.side,
             "side in pixels that images are cropped and scaled to"),
@@ -165,9 +172,9 @@ extension Configuration {
             lengths.count <= 20 && Set(lengths).count == lengths.count
                 && lengths.allSatisfy(PowerProfile.lengths.contains)
         }.harmless { !$0.training.emaLengths.isEmpty },
-        .number(
+        .automatic(
             "training.label_dropout", \.training.labelDropout, in: 0...1,
-            "fraction of images trained without a class or text"),
+            "fraction of images trained without a class or text; auto for 0.1, or 0 if there is one class"),
         ConfigurationKey(
             "training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
@@ -217,7 +224,7 @@ extension Configuration {
         let names =
             [
                 "precision", "space", "training.ema_lengths", "training.field_sizes", "training.recompute",
-                "training.optimizer", "training.muon_momentum",
+                "training.optimizer", "training.muon_momentum", "data.labels", "data.label_key",
             ] + Self.objectiveKeys.map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
@@ -229,6 +236,11 @@ extension Configuration {
         differences(from: Configuration()).map(\.key.name).first {
             $0.hasPrefix("data.caption") || $0 == "data.skip_uncaptioned" || $0.hasPrefix("text.")
         }
+    }
+
+    /// The first key of labels whose value is not the default, to refuse it for captions that name no class.
+    var firstLabelKeyInUse: String? {
+        differences(from: Configuration()).map(\.key.name).first { $0.hasPrefix("data.label") }
     }
 
     /// The first key of a section whose value is not the default.

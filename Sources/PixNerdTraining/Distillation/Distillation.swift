@@ -67,7 +67,7 @@ public struct Distillation {
                     advice: "use \(Setting.studentName), \(Setting.studentSteps) or \(Setting.stage)")
             }
         }
-        let cannotGuide = TrainedConditions(dropout: teacher.training.labelDropout).forbidGuidance
+        let cannotGuide = TrainedConditions(dropout: teacher.labelDropout).forbidGuidance
         let isGuided = numbers.contains(.strength)
         if options.stage == .guidance, isGuided || cannotGuide {
             throw PixNerdError(

@@ -34,15 +34,16 @@ struct DenoiserPreparation: TrainingPreparation {
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
-        pictures = try Self.pictures(configuration)
+        pictures = try configuration.pictures()
         text = try TextSource(configuration, pictures)
         if let text {
             (configuration.model.textWidth, configuration.model.textLength) = (
                 text.recorded.encoder.width, configuration.text.length
             )
         } else {
-            try Self.checkClasses(&configuration, pictures)
+            try configuration.checkClasses(pictures)
         }
+        configuration.decideGuidance(classes: text == nil ? pictures.classes.count : nil)
         try configuration.addAugmentation()
         teacher = try Teacher(configuration)
         try configuration.addFewSteps(teacher)
@@ -70,31 +71,6 @@ struct DenoiserPreparation: TrainingPreparation {
         if let teacher { memory.addTeacher(parameters: teacher.architecture.parameterCount) }
         self.memory = memory
         self.configuration = configuration
-    }
-
-    /// The images, with captions if the model is conditioned on them.
-    private static func pictures(_ configuration: Configuration) throws -> ImageCollection {
-        let root = configuration.data.root
-        guard let captions = configuration.captionOptions else {
-            if let key = configuration.firstCaptionKeyInUse {
-                throw PixNerdError(
-                    .mismatch, "\(key)", found: "is set, but neither text.encoder nor text.cache is",
-                    advice: "set one of them to condition on captions, or remove the key")
-            }
-            return try ImageCollection.open(root: root)
-        }
-        return try ImageCollection.open(root: root, captions: captions)
-    }
-
-    private static func checkClasses(_ configuration: inout Configuration, _ pictures: ImageCollection) throws {
-        let classes = pictures.classes.count
-        if configuration.model.classes == 0 { configuration.model.classes = classes }
-        guard configuration.model.classes >= classes else {
-            throw PixNerdError(
-                .mismatch, "model.num_classes",
-                found: "is \(configuration.model.classes), but \(pictures.root) has \(classes) classes",
-                advice: "remove it, or set it to at least \(classes)")
-        }
     }
 
     private static func checkDropout(_ configuration: Configuration) throws {
@@ -156,6 +132,10 @@ struct DenoiserPreparation: TrainingPreparation {
         return estimate
     }
 
+    private var classesText: String {
+        "in \(counted(pictures.classes.count, "class", plural: "classes")) (\(pictures.labelling))"
+    }
+
     var description: [(name: String, text: String)] {
         let size = configuration.data.imageSize
         let side = size / space.space.reduction
@@ -163,8 +143,8 @@ struct DenoiserPreparation: TrainingPreparation {
         var lines = [
             (
                 "images",
-                "\(pictures.samples.count) \(text == nil ? "in \(pictures.classes.count) classes" : "with captions"), at "
-                    + "\(size) x \(size)" + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
+                "\(pictures.samples.count) \(text == nil ? classesText : "with captions"), at \(size) x \(size)"
+                    + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
             ),
             (
                 "model",

@@ -103,7 +103,7 @@ extension DenoiserTask {
     /// Whether an image is trained without a class or text.
     private func isDropped(_ index: Int, _ draws: Draws) -> Bool {
         var numbers = draws.stream(.labelDropout, index)
-        return numbers.nextUniform() < configuration.training.labelDropout
+        return numbers.nextUniform() < configuration.labelDropout
     }
 
     private func condition(

@@ -90,7 +90,7 @@ final class DenoiserTask: TrainingTask {
         let sampling = configuration.sampling
         let prompts = try previewPrompts()
         let size = configuration.data.imageSize
-        let conditions = TrainedConditions(dropout: configuration.training.labelDropout)
+        let conditions = TrainedConditions(dropout: configuration.labelDropout)
         // Guidance doubles the batch, so half a batch takes no more memory than training.
         let sampled = try SamplingJob(
             denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
@@ -115,11 +115,11 @@ final class DenoiserTask: TrainingTask {
             [
                 "architecture": try JSON.text(preparation.architecture),
                 // The settings of previews, which are the defaults for sampling the model.
-                "guidance": String(sampling.guidance),
+                "guidance": String(sampling.settings.guidance.scales[0]),
                 "guidance_interval": "\(sampling.guidanceLower),\(sampling.guidanceUpper)",
                 "shift": String(sampling.shift),
                 "sampling_steps": String(sampling.steps),
-                TrainedConditions.key: String(configuration.training.labelDropout),
+                TrainedConditions.key: String(configuration.labelDropout),
                 DenoiserCheckpoint.fieldSizesKey: configuration.training.fieldSizes.map(String.init)
                     .joined(separator: ","),
             ]

@@ -160,6 +160,7 @@ extension Configuration {
         let numbers = teacher?.architecture.numbers ?? []
         let isToldScale = numbers.contains(.strength) || number == .strength
         let most = teacher?.largestScale ?? 1 + section.guidanceMax
+        let guidance = sampling.settings.guidance.scales[0]
         func other(_ isThere: Bool, _ key: ErrorText) -> Clash {
             Clash(
                 isThere, key, "is set, but few_steps.method is \(name), which has a loss of its own", "remove it")
@@ -184,8 +185,8 @@ extension Configuration {
                 number == .strength && numbers.contains(.strength), "few_steps.teacher",
                 "is told its guidance already", "set few_steps.method to split"),
             Clash(
-                isToldScale && !(1...most).contains(sampling.guidance), "sampling.guidance",
-                "is \(sampling.guidance), and the model is told a scale from 1 to \(most)", "set it to one of these"),
+                isToldScale && !(1...most).contains(guidance), "sampling.guidance",
+                "is \(guidance), and the model is told a scale from 1 to \(most)", "set it to one of these"),
         ])
         model.numbers += numbers.filter { !model.numbers.contains($0) } + [number]
     }

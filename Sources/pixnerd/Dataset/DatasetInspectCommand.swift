@@ -13,13 +13,19 @@ struct DatasetInspectCommand: ParsableCommand {
               pixnerd dataset inspect datasets/shapes --image-size 32 \\
                 --contact-sheet sheet.png
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
+              pixnerd dataset inspect cifar10-32x32.zip --labels dataset.json
               pixnerd dataset inspect datasets/captioned --captions
               pixnerd dataset inspect datasets/mine --suggest --hours 2 > mine.yaml
             """)
 
     @Argument(
-        help: "Folder with one folder of images per class, or WebDataset shards; with captions, any folder of images.")
+        help: """
+            Folder of images, or with one folder of images per class, or a .zip of one, or WebDataset shards; with \
+            captions, any folder of images.
+            """)
     var root: String
+
+    @OptionGroup var labels: LabelArguments
 
     @OptionGroup var captions: CaptionFlags
 
@@ -61,8 +67,8 @@ struct DatasetInspectCommand: ParsableCommand {
             return
         }
         if let contactSheet { try expectOutput("--contact-sheet", contactSheet, overwrites: overwrite) }
-        let survey = try captions.options.map { try CaptionSurvey(root: root, options: $0) }
-        let collection = try survey?.collection ?? ImageCollection.open(root: root)
+        let survey = try captions.options.map { try CaptionSurvey(root: root, options: $0, labels: labels.options) }
+        let collection = try survey?.collection ?? ImageCollection.open(root: root, labels: labels.options)
         let captionReport = try survey.map(captions.report(of:))
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
@@ -97,9 +103,10 @@ struct DatasetInspectCommand: ParsableCommand {
 
     private static func text(_ report: DatasetReport) -> String {
         let classes = counted(report.classes.count, "class", plural: "classes")
-        var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(classes)"]
+        var lines = ["\(report.root): \(counted(report.pictures, "picture")) in \(classes) (\(report.labelling))"]
         lines += ["", row("", ["smallest", "median", "largest"])]
         lines.append(row("images per class", report.picturesPerClass) { "\($0)" })
+        if let classes = report.classesPerPicture { lines.append(row("classes per image", classes) { "\($0)" }) }
         if let width = report.width, let height = report.height, let ratio = report.aspectRatio {
             lines.append(row("width in pixels", width) { "\($0)" })
             lines.append(row("height in pixels", height) { "\($0)" })
@@ -180,6 +187,7 @@ struct DatasetInspectCommand: ParsableCommand {
     }
 
     private static func padded(_ name: String) -> String {
+        let name = printable(name)
         let shown = name.count > nameWidth ? name.prefix(nameWidth - 3) + "..." : name[...]
         return TextTable.padded(String(shown), to: nameWidth)
     }

@@ -8,8 +8,10 @@ import PixNerdTraining
 
 /// Images to encode, and the output directory.
 struct EncodeOptions: ParsableArguments {
-    @Argument(help: "Images: a folder with one folder per class, or WebDataset shards.")
+    @Argument(help: "Images: a folder, a .zip of one, or WebDataset shards.")
     var pictures: String
+
+    @OptionGroup var labels: LabelArguments
 
     @Option(help: "Output directory.")
     var out: String
@@ -32,7 +34,7 @@ struct EncodeOptions: ParsableArguments {
 
     func open() throws -> ImageCollection {
         threads.apply()
-        return try ImageCollection.open(root: pictures)
+        return try ImageCollection.open(root: pictures, labels: labels.options)
     }
 
     /// Runs the work with a progress bar, and prints the result.

@@ -6,6 +6,7 @@ import PixNerdTuning
 /// The command-line options of the library's settings.
 enum Flags {
     private static let names: [Setting: String] = [
+        .labels: "data.labels or --labels", .labelKey: "data.label_key or --label-key",
         .captionKey: "--caption-key", .captionTemplate: "--caption-template",
         .skipsUncaptioned: "data.skip_uncaptioned or --skip-uncaptioned",
         .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",

@@ -6,6 +6,7 @@ enum PathArguments {
     /// Options whose values are not paths. The values of `--set` are read with the keys that they belong to.
     private static let withoutPath = [
         "--set", "--classes", "--prompt", "--negative-prompt", "--caption-key", "--caption-template",
+        "--label-key",
     ]
     /// Commands with the number of arguments that are paths; those behind them are texts.
     private static let paths = [TokenizeCommand.name: 1]

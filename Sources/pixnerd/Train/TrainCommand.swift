@@ -11,8 +11,8 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         commandName: name,
         abstract: "Trains a model on a folder of images.",
         discussion: """
-            CONFIG is a YAML file; configs/ has examples. The data is a folder with one folder of images per class. \
-            The run goes to checkpoints/NAME; Ctrl-C saves it, and --resume continues it.
+            CONFIG is a YAML file; configs/ has examples. The data is a folder of images, or with one folder of images \
+            per class. The run goes to checkpoints/NAME; Ctrl-C saves it, and --resume continues it.
 
               pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train
 

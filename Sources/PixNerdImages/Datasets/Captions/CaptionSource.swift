@@ -33,9 +33,9 @@ enum CaptionFile {
     static let extensions = ["txt", "caption"]
 
     /// Reads a caption.
-    static func read(_ path: String, _ options: CaptionOptions) -> FoundCaption {
+    static func read(_ path: String, of tree: PictureTree, _ options: CaptionOptions) -> FoundCaption {
         do {
-            return caption(try readBytes(ofFile: path, most: mostBytes), name: path, options)
+            return caption(try tree.bytes(ofFile: path, most: mostBytes), name: path, options)
         } catch {
             return FoundCaption(source: .textFile, problem: .unreadable(clause(error)))
         }

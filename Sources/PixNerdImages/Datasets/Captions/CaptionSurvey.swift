@@ -24,14 +24,15 @@ public struct CaptionSurvey: Sendable {
     /// - Parameters:
     ///   - root: a folder or WebDataset shards, as for `ImageCollection.open`.
     ///   - options: where captions come from.
+    ///   - labels: where the classes come from that a template names.
     /// - Throws: `PixNerdError` if there are no images, if a table is damaged, if captions stand under several keys of
     ///   which none was chosen, or if an option makes no sense. Captions that are missing or damaged by themselves are
     ///   only noted.
-    public init(root: String, options: CaptionOptions) throws {
+    public init(root: String, options: CaptionOptions, labels: LabelOptions = LabelOptions()) throws {
         try options.validate()
         self.options = options
         if options.template != nil {
-            collection = try ImageCollection.open(root: root)
+            collection = try ImageCollection.open(root: root, labels: labels)
             captions = Captions(
                 ofClasses: collection.classes.map(options.caption(ofClass:)),
                 labels: collection.samples.lazy.map(\.label))
@@ -72,9 +73,7 @@ public struct CaptionSurvey: Sendable {
         guard missing > 0 else { return collection.with(captions, remarks: remarks) }
         guard options.skipsUncaptioned, !withCaption.isEmpty else { throw missingError(missing) }
         let skipped = "\(counted(missing, "image")) without a caption \(missing == 1 ? "is" : "are") left out."
-        return ImageCollection(
-            root: collection.root, classes: collection.classes, samples: withCaption.map { collection.samples[$0] },
-            leftOut: collection.leftOut, captions: captions.of(withCaption), captionRemarks: [skipped] + remarks)
+        return collection.with(captions.of(withCaption), only: withCaption, remarks: [skipped] + remarks)
     }
 
     private func checkProblems() throws {
@@ -151,21 +150,17 @@ public struct CaptionSurvey: Sendable {
 }
 
 extension ImageCollection {
-    /// Finds the images of a folder or of shards, and their captions.
+    /// Finds the images of a folder, of a zip archive or of shards, and their captions.
     ///
     /// - Parameters:
-    ///   - root: a folder or WebDataset shards, as for `open(root:)`.
+    ///   - root: a folder, a zip archive or WebDataset shards, as for `open(root:labels:)`.
     ///   - captions: where captions come from; nil for none, so that no caption is read and classes are needed.
+    ///   - labels: where classes come from; captions that are no template's have none.
     /// - Throws: `PixNerdError` if the images cannot be found, or if a caption is missing, damaged or not UTF-8 text.
-    public static func open(root: String, captions: CaptionOptions?) throws -> ImageCollection {
-        guard let captions else { return try open(root: root) }
-        return try CaptionSurvey(root: root, options: captions).checked()
-    }
-
-    /// A collection of these images with other captions.
-    func with(_ captions: Captions, remarks: [String]) -> ImageCollection {
-        ImageCollection(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, captions: captions,
-            captionRemarks: remarks)
+    public static func open(
+        root: String, captions: CaptionOptions?, labels: LabelOptions = LabelOptions()
+    ) throws -> ImageCollection {
+        guard let captions else { return try open(root: root, labels: labels) }
+        return try CaptionSurvey(root: root, options: captions, labels: labels).checked()
     }
 }

@@ -10,38 +10,46 @@ import PixNerdSupport
 /// verified, as in PyTorch, which can save files without them.
 ///
 /// `@unchecked Sendable`: libzip's handle is used under `lock`.
-final class ZipArchive: @unchecked Sendable {
-    struct Entry {
+package final class ZipArchive: @unchecked Sendable {
+    package struct Entry {
         fileprivate let index: UInt64
         fileprivate let method: Int32
         fileprivate let isEncrypted: Bool
         fileprivate let compressedSize: Int
         /// The uncompressed size in bytes.
-        let size: Int
+        package let size: Int
     }
 
     /// Bytes and the object that keeps them alive.
-    struct Contents {
-        let bytes: UnsafeRawBufferPointer
-        let owner: AnyObject
+    package struct Contents {
+        package let bytes: UnsafeRawBufferPointer
+        package let owner: AnyObject
+
+        package init(bytes: UnsafeRawBufferPointer, owner: AnyObject) {
+            self.bytes = bytes
+            self.owner = owner
+        }
     }
 
     private let file: MappedFile
     private let source: ZipBytes
     private let handle: OpaquePointer
     private let lock = NSLock()
-    let entries: [String: Entry]
+    /// The entries by their names, which are UTF-8 text.
+    package let entries: [String: Entry]
+    /// Names that are not UTF-8 text, with the wrong bytes replaced, sorted.
+    package let foreignNames: [String]
 
     /// A ratio above the limit of deflate, which writes at least one bit per 129 bytes.
     private static let largestRatio = 1100
 
     /// - Throws: `PixNerdError` if libzip cannot read the file's directory.
-    init(_ file: MappedFile) throws {
+    package init(_ file: MappedFile) throws {
         self.file = file
         source = ZipBytes(file.bytes)
         handle = try source.open(path: file.path)
         do {
-            entries = try Self.list(handle, path: file.path)
+            (entries, foreignNames) = try Self.list(handle, path: file.path)
         } catch {
             zip_discard(handle)
             throw error
@@ -50,12 +58,20 @@ final class ZipArchive: @unchecked Sendable {
 
     deinit { zip_discard(handle) }
 
-    private static func list(_ handle: OpaquePointer, path: String) throws -> [String: Entry] {
+    private static func list(
+        _ handle: OpaquePointer, path: String
+    ) throws -> (entries: [String: Entry], foreign: [String]) {
         var entries: [String: Entry] = [:]
+        var foreign: [String] = []
         for index in 0..<UInt64(max(0, zip_get_num_entries(handle, 0))) {
             var status = zip_stat_t()
-            guard zip_stat_index(handle, index, 0, &status) == 0, let bytes = status.name else { continue }
-            let name = String(cString: bytes)
+            // Raw, as libzip would take a name that is not marked as UTF-8 for one in the character set of DOS.
+            let flags = UInt32(ZIP_FL_ENC_RAW)
+            guard zip_stat_index(handle, index, flags, &status) == 0, let bytes = status.name else { continue }
+            guard let name = String(validatingCString: bytes) else {
+                foreign.append(String(cString: bytes))
+                continue
+            }
             guard let size = Int(exactly: status.size), let compressed = Int(exactly: status.comp_size) else {
                 throw PixNerdError(.malformed, "\(path)", found: "is damaged: its entry \(name) has an impossible size")
             }
@@ -66,25 +82,37 @@ final class ZipArchive: @unchecked Sendable {
                 throw PixNerdError(.malformed, "\(path)", found: "is damaged: its entry \(name) occurs twice")
             }
         }
-        return entries
+        return (entries, foreign.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
     }
 
     /// The contents of an entry, in place if they are not compressed.
     ///
     /// - Throws: `PixNerdError` if they are cut short, or compressed by an unsupported method.
-    func contents(_ name: String) throws -> Contents {
+    package func contents(_ name: String) throws -> Contents {
         let entry = try entry(name)
         return try lock.withLock {
-            if entry.method == ZIP_CM_STORE, let contents = try place(of: entry, name) { return contents }
+            if entry.method == ZIP_CM_STORE, let range = try place(of: entry, name) {
+                return Contents(bytes: UnsafeRawBufferPointer(rebasing: file.bytes[range]), owner: file)
+            }
             return try unpacked(entry, name)
         }
     }
 
+    /// The bytes of the file that an uncompressed entry lies in.
+    ///
+    /// - Returns: nil if the entry is empty, or compressed.
+    /// - Throws: `PixNerdError` if it is encrypted, or cut short.
+    package func range(_ name: String) throws -> Range<Int>? {
+        let entry = try entry(name)
+        guard entry.method == ZIP_CM_STORE else { return nil }
+        return try lock.withLock { try place(of: entry, name) }
+    }
+
     /// Whether the contents of an entry are stored uncompressed.
-    func isStored(_ name: String) -> Bool { entries[name]?.method == ZIP_CM_STORE }
+    package func isStored(_ name: String) -> Bool { entries[name]?.method == ZIP_CM_STORE }
 
     /// A reader of an entry from its beginning, which decompresses on demand.
-    func reader(_ name: String) throws -> EntryReader {
+    package func reader(_ name: String) throws -> EntryReader {
         let entry = try entry(name)
         return try lock.withLock { EntryReader(archive: self, name: name, stream: try stream(entry, name, flags: 0)) }
     }
@@ -111,8 +139,8 @@ final class ZipArchive: @unchecked Sendable {
         return entry
     }
 
-    /// The bytes of an uncompressed entry in the mapping; nil if libzip's reads do not reveal their position.
-    private func place(of entry: Entry, _ name: String) throws -> Contents? {
+    /// The place of an uncompressed entry in the mapping; nil if libzip's reads do not reveal it.
+    private func place(of entry: Entry, _ name: String) throws -> Range<Int>? {
         guard entry.size > 0 else { return nil }
         let stream = try stream(entry, name, flags: UInt32(ZIP_FL_COMPRESSED))
         defer { zip_fclose(stream) }
@@ -120,8 +148,7 @@ final class ZipArchive: @unchecked Sendable {
         source.lastRead = nil
         guard zip_fread(stream, &byte, 1) == 1, let read = source.lastRead, read.count == 1 else { return nil }
         guard entry.size <= file.bytes.count - read.lowerBound else { throw cutShort(name) }
-        let bytes = UnsafeRawBufferPointer(rebasing: file.bytes[read.lowerBound..<read.lowerBound + entry.size])
-        return Contents(bytes: bytes, owner: file)
+        return read.lowerBound..<read.lowerBound + entry.size
     }
 
     private func unpacked(_ entry: Entry, _ name: String) throws -> Contents {
@@ -154,7 +181,7 @@ final class ZipArchive: @unchecked Sendable {
     }
 
     /// A sequential reader of an entry, for use by one thread.
-    final class EntryReader {
+    package final class EntryReader {
         private let archive: ZipArchive
         private let name: String
         private let stream: OpaquePointer
@@ -172,14 +199,14 @@ final class ZipArchive: @unchecked Sendable {
         /// Reads until `bytes` is full or the entry ends.
         ///
         /// - Returns: the number of bytes read.
-        func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
+        package func fill(_ bytes: UnsafeMutableRawBufferPointer) -> Int {
             archive.lock.withLock { ZipArchive.fill(bytes, from: stream) }
         }
 
         /// Checks that the entry has been read to its end and that its checksum is correct.
         ///
         /// - Throws: `PixNerdError` otherwise.
-        func finish() throws {
+        package func finish() throws {
             guard archive.lock.withLock({ ZipArchive.isAtEnd(stream) }) else { throw archive.cutShort(name) }
         }
     }
@@ -192,7 +219,7 @@ final class ZipArchive: @unchecked Sendable {
         return stream
     }
 
-    func cutShort(_ name: String) -> PixNerdError {
+    package func cutShort(_ name: String) -> PixNerdError {
         PixNerdError(
             .malformed, "\(file.path):", found: "the entry \(name) is cut short or damaged",
             advice: "download or save the file again")
