@@ -38,7 +38,7 @@ public struct ImageCollection: Sendable {
     /// The captions of the images, in the order of `samples`; nil if they were not asked for.
     public let captions: Captions?
     /// Sentences about captions that look like mistakes.
-    private let captionRemarks: [String]
+    let captionRemarks: [String]
 
     /// Number of images left out because their format is not supported, by extension in lower case.
     public var unsupported: [String: Int] { leftOut.unsupported }

@@ -10,7 +10,7 @@ import PixNerdTensors
 /// The requirements of training a denoiser: images in classes, a space, and features if tokens are aligned.
 struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
-    let pictures: ImageCollection
+    let holdout: Holdout
     /// Side at which images are loaded: the training size, or, if patches are also decoded at larger sizes, the largest
     /// of these that the images have, because real detail is better than enlarged images. With an encoder it is the
     /// training size, which the features are computed at.
@@ -33,8 +33,9 @@ struct DenoiserPreparation: TrainingPreparation {
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
-        pictures = try Self.pictures(configuration)
-        text = try TextSource(configuration, pictures)
+        let pictures = try Self.pictures(configuration, configuration.data.root)
+        holdout = try Holdout(configuration, pictures) { try Self.pictures(asked, $0) }
+        text = try TextSource(configuration, pictures, heldOut: holdout.isShare ? nil : holdout.source?.captions)
         if let text {
             (configuration.model.textWidth, configuration.model.textLength) = (
                 text.recorded.encoder.width, configuration.text.length
@@ -64,15 +65,16 @@ struct DenoiserPreparation: TrainingPreparation {
         features = try FeatureSource(configuration, pictures, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
-        var memory = Self.memory(configuration, architecture, space, features, text)
+        var memory = Self.memory(
+            configuration, architecture, space, features, text,
+            encodes: space.cache == nil || !configuration.data.holdoutRoot.isEmpty)
         if let teacher { memory.addTeacher(parameters: teacher.architecture.parameterCount) }
         self.memory = memory
         self.configuration = configuration
     }
 
-    /// The images, with captions if the model is conditioned on them.
-    private static func pictures(_ configuration: Configuration) throws -> ImageCollection {
-        let root = configuration.data.root
+    /// The images of a folder or of shards, with captions if the model is conditioned on them.
+    private static func pictures(_ configuration: Configuration, _ root: String) throws -> ImageCollection {
         guard let captions = configuration.captionOptions else {
             if let key = configuration.firstCaptionKeyInUse {
                 throw PixNerdError(
@@ -130,7 +132,7 @@ struct DenoiserPreparation: TrainingPreparation {
 
     private static func memory(
         _ configuration: Configuration, _ architecture: any TrainableArchitecture, _ space: TrainingSpace,
-        _ features: FeatureSource?, _ text: TextSource?
+        _ features: FeatureSource?, _ text: TextSource?, encodes: Bool
     ) -> MemoryEstimate {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
@@ -149,7 +151,7 @@ struct DenoiserPreparation: TrainingPreparation {
         }
         if let encoder = text?.encoder { estimate.add(encoder, texts: batch, length: configuration.text.length) }
         if let autoencoder = space.autoencoder {
-            estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: space.cache == nil)
+            estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: encodes)
         }
         return estimate
     }
@@ -163,13 +165,15 @@ struct DenoiserPreparation: TrainingPreparation {
                 "images",
                 "\(pictures.samples.count) \(text == nil ? "in \(pictures.classes.count) classes" : "with captions"), at "
                     + "\(size) x \(size)"
-            ),
+            )
+        ]
+        if let text = holdout.description(configuration.training) { lines.append(("held out", text)) }
+        lines.append(
             (
                 "model",
                 "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds per image"
                     + (architecture.decodesFields ? "" : ", linear head")
-            ),
-        ]
+            ))
         if configuration.training.optimizer == .muon {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
