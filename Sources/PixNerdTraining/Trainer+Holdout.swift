@@ -31,10 +31,10 @@ extension Trainer {
         }
     }
 
-    /// Measures the held-out loss if this step is one of those, with the weights of the EMA that is sampled from.
+    /// Measures the held-out loss if this step is one of those, with the weights of the EMA that is sampled from. A
+    /// measurement that fails is logged and does not end the run.
     ///
     /// - Returns: nil if nothing was measured.
-    /// - Throws: nothing that training could not throw, too: a measurement that fails is logged.
     func measureHoldout(_ meter: HoldoutMeter?) -> HoldoutLosses? {
         let (training, step) = (configuration.training, state.step)
         guard let meter, step % training.holdoutEvery == 0 || step == training.steps else { return nil }

@@ -75,7 +75,7 @@ struct SideMeasurement {
 
 extension PixelBatch {
     /// The images at some indices; nil for none.
-    fileprivate func part(_ pictures: [Int]) -> PixelBatch? {
+    func part(_ pictures: [Int]) -> PixelBatch? {
         guard !pictures.isEmpty else { return nil }
         guard pictures.count < count else { return self }
         return PixelBatch(

@@ -71,8 +71,11 @@ public struct PictureSource: Sendable {
 
     private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent) {
         let count = min(limit ?? total, total)
-        (self.path, self.kind, self.size) = (path, kind, size)
-        places = (0..<count).map { $0 * total / count }
+        self.init(path: path, kind: kind, places: (0..<count).map { $0 * total / count }, size: size)
+    }
+
+    private init(path: String, kind: Kind, places: [Int], size: PictureExtent) {
+        (self.path, self.kind, self.places, self.size) = (path, kind, places, size)
     }
 
     /// Names of the images relative to the folder, without extension; nil for an array, whose images have none.
@@ -88,6 +91,23 @@ public struct PictureSource: Sendable {
         }
     }
 
+    /// Some of the images.
+    ///
+    /// - Parameter places: indices of the images among all of the source, ascending.
+    func only(_ places: [Int]) -> PictureSource { PictureSource(path: path, kind: kind, places: places, size: size) }
+
+    /// The name of an image in a report: its path below the folder, or its row in an array.
+    ///
+    /// - Parameter place: index of the image among all of the source.
+    func name(at place: Int) -> String {
+        guard case .collection(let collection) = kind else { return "row \(place)" }
+        let name = collection.samples[place].name
+        let below =
+            name.utf8.starts(with: path.utf8)
+            ? String(decoding: name.utf8.dropFirst(path.utf8.count), as: UTF8.self) : name
+        return String(below.drop { $0 == "/" })
+    }
+
     /// Calls `body` with the images in order, batch by batch.
     ///
     /// - Parameters:
@@ -101,6 +121,18 @@ public struct PictureSource: Sendable {
     func forEachBatch(
         size: PictureExtent, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (PixelBatch) throws -> Void
+    ) throws -> Int {
+        try forEachPlacedBatch(size: size, crops: crops, batch: batch, unreadable: unreadable) { batch, _ in
+            try body(batch)
+        }
+    }
+
+    /// Calls `body` with the images in order, batch by batch, as `forEachBatch` does, and with their places: indices of
+    /// the images among all of the source, in ascending order.
+    @discardableResult
+    func forEachPlacedBatch(
+        size: PictureExtent, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        _ body: (_ batch: PixelBatch, _ places: [Int]) throws -> Void
     ) throws -> Int {
         var changed = 0
         func fitted(_ picture: RGBImage, _ name: String) throws -> RGBImage {
@@ -121,21 +153,22 @@ public struct PictureSource: Sendable {
         switch kind {
         case .collection(let collection):
             for first in stride(from: 0, to: places.count, by: batch) {
-                var pictures: [RGBImage] = []
+                var (pictures, read): ([RGBImage], [Int]) = ([], [])
                 let some = Array(places[first..<min(first + batch, places.count)])
                 for (place, picture) in zip(some, collection.read(some)) {
                     switch picture {
                     case .success(let picture):
                         pictures.append(try fitted(picture, collection.samples[place].name))
+                        read.append(place)
                     case .failure(let error): unreadable(error)
                     }
                 }
-                if let batch = PixelBatch(pictures) { try body(batch) }
+                if let batch = PixelBatch(pictures) { try body(batch, read) }
             }
         case .memory(let pictures):
-            for first in stride(from: 0, to: pictures.count, by: batch) {
-                let some = try pictures[first..<min(first + batch, pictures.count)].map { try fitted($0, path) }
-                if let batch = PixelBatch(some) { try body(batch) }
+            for first in stride(from: 0, to: places.count, by: batch) {
+                let some = Array(places[first..<min(first + batch, places.count)])
+                if let batch = PixelBatch(try some.map { try fitted(pictures[$0], path) }) { try body(batch, some) }
             }
         case .array(let file):
             let rowSize = self.size.height * self.size.width * 3
@@ -149,7 +182,7 @@ public struct PictureSource: Sendable {
                         width: self.size.width, height: self.size.height, pixels: Array(bytes[start..<start + rowSize]))
                     return try fitted(picture, "\(file.path), row \(row)")
                 }
-                if let batch = PixelBatch(pictures) { try body(batch) }
+                if let batch = PixelBatch(pictures) { try body(batch, Array(taken)) }
                 file.releasePages()
             }
         }
