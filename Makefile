@@ -85,6 +85,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_npz_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dinov2_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_evaluation_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_memorised_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_inception_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_perceptual_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_dit_fixtures.py

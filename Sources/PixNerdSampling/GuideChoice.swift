@@ -43,7 +43,7 @@ struct GuideChoice {
         }
         let checkpoint = try DenoiserCheckpoint(path: RunDirectory.checkpointPath(text))
         (path, weightsFile, reading) = (checkpoint.path, checkpoint.file(of: guided.weights), checkpoint.reading)
-        guard Self.resolved(weightsFile) != Self.resolved(guided.checkpoint.file(of: guided.weights)) else {
+        guard resolvedPath(weightsFile) != resolvedPath(guided.checkpoint.file(of: guided.weights)) else {
             throw PixNerdError(
                 .mismatch, subject, found: "has no effect, because it is the checkpoint that is sampled from",
                 advice: "give an earlier step of its run, as RUN@STEP")
@@ -59,10 +59,6 @@ struct GuideChoice {
                 "\(size.canvasHeight) x \(size.canvasWidth) cannot be divided into its patches of \(multiple) x "
                     + "\(multiple)")
         }
-    }
-
-    private static func resolved(_ path: String) -> String {
-        URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
     }
 
     /// Why a checkpoint's model diffuses in another space, as a clause; nil if it does not, or does not say.

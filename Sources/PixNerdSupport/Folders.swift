@@ -17,3 +17,8 @@ package func makeFolder(_ path: String) throws {
         throw PixNerdError(.system, "\(path)", found: "cannot be created: \(systemReason(error))")
     }
 }
+
+/// A path from the root of the file system, without links as far as it exists.
+package func resolvedPath(_ path: String) -> String {
+    URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
+}

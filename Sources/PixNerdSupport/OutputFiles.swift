@@ -29,13 +29,10 @@ package func expectWritable(_ path: String) throws {
 ///   - inputs: paths that are read.
 /// - Throws: `PixNerdError` that names both.
 package func expectApart(_ outputs: [(setting: ErrorText, path: String)], from inputs: [String]) throws {
-    func resolved(_ path: String) -> String {
-        URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
-    }
     var taken: [String: ErrorText] = [:]
-    for input in inputs { taken[resolved(input)] = "\(input), which is read" }
+    for input in inputs { taken[resolvedPath(input)] = "\(input), which is read" }
     for (setting, path) in outputs {
-        if let other = taken.updateValue("\(setting)", forKey: resolved(path)) {
+        if let other = taken.updateValue("\(setting)", forKey: resolvedPath(path)) {
             throw PixNerdError(
                 .invalidValue, setting, found: "is '\(path)', the same file as \(other)", advice: "choose another name")
         }

@@ -67,6 +67,9 @@ public struct MemoryEstimate: Sendable {
         shareable = share
     }
 
+    /// Accounts for an EMA that every process needs whole for a moment.
+    mutating func addWholeAverage() { stateCount += gradients }
+
     /// Estimates the training of a denoiser.
     ///
     /// - Parameters:

@@ -38,8 +38,11 @@ extension Trainer {
             return preparation
         }
         var pictures = Fingerprint()
-        for sample in preparation.pictures.samples { pictures.add("\(sample.name) \(sample.label)") }
-        if let captions = preparation.pictures.captions { for caption in captions.all { pictures.add(caption) } }
+        let holdout = preparation.holdout
+        for collection in [holdout.all] + (holdout.isShare ? [] : holdout.source.map { [$0] } ?? []) {
+            for sample in collection.samples { pictures.add("\(sample.name) \(sample.label)") }
+            if let captions = collection.captions { for caption in captions.all { pictures.add(caption) } }
+        }
         try communicator.expectSame(
             "list of images", pictures.text, advice: "set data.root to the same images on all machines")
         return preparation
@@ -82,7 +85,10 @@ extension Trainer {
             let images = configuration.previewImages(classes: preparation.pictures.promptCount)
             memory.addPreviews(images: images, side: configuration.data.imageSize)
         }
-        if training.sharesOptimizer { memory.shareUpdate(by: communicator.size) }
+        if training.sharesOptimizer {
+            memory.shareUpdate(by: communicator.size)
+            if communicator.size > 1, preparation.holdout.source != nil { memory.addWholeAverage() }
+        }
         if preparation.configuration.precision == .bf16 {
             // The maximum over processes: shares may differ by one image, and so may passes (`Configuration.plan`).
             let passes = (training.accumulate + communicator.size - 1) / communicator.size

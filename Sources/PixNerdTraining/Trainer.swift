@@ -14,7 +14,7 @@ import PixNerdTensors
 public final class Trainer {
     public var configuration: Configuration { preparation.configuration }
     public let run: RunDirectory
-    public private(set) var state: TrainingState
+    public internal(set) var state: TrainingState
     let preparation: any TrainingPreparation
     let task: any TrainingTask
     /// The processes that train together.
@@ -76,6 +76,7 @@ public final class Trainer {
         let journal = try communicator.agree {
             communicator.isRoot ? try TrainingJournal(run: run, resumingAt: state.step) : nil
         }
+        let holdout = try makeHoldoutMeter()
         let loader = makeLoader()
         defer { loader.stop() }
         let take = task.makeStepper(
@@ -100,11 +101,13 @@ public final class Trainer {
                     first steps
                     """)
             }
-            if state.step % training.logEvery == 0 || state.step == training.steps {
-                let record = window.record(
+            let heldOut = window.excluding { measureHoldout(holdout) }
+            if state.step % training.logEvery == 0 || state.step == training.steps || heldOut != nil {
+                var record = window.record(
                     step: state.step, learningRate: Double(state.optimizer.learningRate),
                     skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
                     exchange: exchange?.takeTimes())
+                if let heldOut { record.set(heldOut) }
                 try keepGoing("the metrics", savesWork: true) { try journal?.write(record) }
                 if communicator.isRoot {
                     onProgress(

@@ -22,9 +22,11 @@ struct TrainingRecord: Codable {
     var teacher: String?
     /// The optimizer; nil for AdamW, which the first format did not name.
     var optimizer: OptimizerKind?
+    /// What is known of the held-out images; nil if there are none.
+    var holdout: HoldoutHistory?
 
     enum CodingKeys: String, CodingKey {
-        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual, teacher, optimizer
+        case step, samples, seed, classes, outliers, encoder, text, autoencoder, perceptual, teacher, optimizer, holdout
         case optimizerStep = "optimizer_step"
         case configurationHash = "configuration_hash"
     }

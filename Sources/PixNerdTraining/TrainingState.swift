@@ -16,6 +16,8 @@ public struct TrainingState {
     /// Number of steps done, including skipped ones.
     public internal(set) var step = 0
     var outliers: OutlierDetector
+    /// What is known of the held-out images; nil if there are none.
+    var holdout: HoldoutHistory?
 
     /// Makes the state of a new run.
     init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
@@ -154,6 +156,7 @@ public struct TrainingState {
         outliers = record.outliers
         outliers.threshold = configuration.outlierThreshold
         step = record.step
+        holdout = record.holdout
         let sets = Self.momentSets(task, configuration)
         optimizer.restore(
             step: record.optimizerStep,
@@ -237,7 +240,8 @@ public struct TrainingState {
             step: step, optimizerStep: optimizer.step, samples: step * configuration.training.batchSize,
             seed: configuration.seed, classes: classNames, configurationHash: configuration.hash, outliers: outliers,
             encoder: origins.encoder, text: origins.text, autoencoder: origins.autoencoder,
-            perceptual: origins.perceptual, teacher: origins.teacher, optimizer: kind == .adamw ? nil : kind)
+            perceptual: origins.perceptual, teacher: origins.teacher, optimizer: kind == .adamw ? nil : kind,
+            holdout: holdout)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try encoder.encode(record)

@@ -76,8 +76,11 @@ public struct PictureSource: Sendable {
 
     private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent, format: PixelFormat) {
         let count = min(limit ?? total, total)
-        (self.path, self.kind, self.size, self.format) = (path, kind, size, format)
-        places = (0..<count).map { $0 * total / count }
+        self.init(path: path, kind: kind, places: (0..<count).map { $0 * total / count }, size: size, format: format)
+    }
+
+    private init(path: String, kind: Kind, places: [Int], size: PictureExtent, format: PixelFormat) {
+        (self.path, self.kind, self.places, self.size, self.format) = (path, kind, places, size, format)
     }
 
     /// Names of the images relative to the folder, without extension; nil for an array, whose images have none.
@@ -91,6 +94,25 @@ public struct PictureSource: Sendable {
             let stem = ending.isEmpty ? name : String(name.dropLast(ending.count + 1))
             return String(stem.drop { $0 == "/" })
         }
+    }
+
+    /// Some of the images.
+    ///
+    /// - Parameter places: indices of the images among all of the source, ascending.
+    func only(_ places: [Int]) -> PictureSource { 
+        PictureSource(path: path, kind: kind, places: places, size: size, format: format)
+    }
+
+    /// The name of an image in a report: its path below the folder, or its row in an array.
+    ///
+    /// - Parameter place: index of the image among all of the source.
+    func name(at place: Int) -> String {
+        guard case .collection(let collection) = kind else { return "row \(place)" }
+        let name = collection.samples[place].name
+        let below =
+            name.utf8.starts(with: path.utf8)
+            ? String(decoding: name.utf8.dropFirst(path.utf8.count), as: UTF8.self) : name
+        return String(below.drop { $0 == "/" })
     }
 
     /// Calls `body` with the images in order, batch by batch.
@@ -108,6 +130,18 @@ public struct PictureSource: Sendable {
         size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (PixelBatch) throws -> Void
     ) throws -> Int {
+        try forEachPlacedBatch(size: size, format: format, crops: crops, batch: batch, unreadable: unreadable) { batch, _ in
+            try body(batch)
+        }
+    }
+
+    /// Calls `body` with the images in order, batch by batch, as `forEachBatch` does, and with their places: indices of
+    /// the images among all of the source, in ascending order.
+    @discardableResult
+    func forEachPlacedBatch(
+        size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        _ body: (_ batch: PixelBatch, _ places: [Int]) throws -> Void
+    ) throws -> Int {
         var fitting = Fitting(size: size, crops: crops)
         // No larger than there are images, so that sums with it do not overflow.
         let batch = min(batch, max(count, 1))
@@ -116,10 +150,13 @@ public struct PictureSource: Sendable {
             let decoding = PictureDecoding(format: format)
             for first in stride(from: 0, to: places.count, by: batch) {
                 let some = Array(places[first..<min(first + batch, places.count)])
-                func fitted<Picture: SizedPicture>(_ read: [Result<Picture, PixNerdError>]) throws -> [Picture] {
-                    try zip(some, read).compactMap { place, picture in
+                var read: [Int] = []
+                func fitted<Picture: SizedPicture>(_ found: [Result<Picture, PixNerdError>]) throws -> [Picture] {
+                    try zip(some, found).compactMap { place, picture in
                         switch picture {
-                        case .success(let picture): return try fitting.fitted(picture, collection.samples[place].name)
+                        case .success(let picture):
+                            read.append(place)
+                            return try fitting.fitted(picture, collection.samples[place].name)
                         case .failure(let error):
                             unreadable(error)
                             return nil
@@ -130,12 +167,13 @@ public struct PictureSource: Sendable {
                     format == .rgb8
                     ? PixelBatch(try fitted(collection.read(some)))
                     : PixelBatch(try fitted(collection.readValues(some, decoding: decoding)))
-                if let pictures { try body(pictures) }
+                if let pictures { try body(pictures, read) }
             }
         case .memory(let pictures):
-            for first in stride(from: 0, to: pictures.count, by: batch) {
-                let some = try pictures[first..<min(first + batch, pictures.count)].map { try fitting.fitted($0, path) }
-                if let batch = PixelBatch(some) { try body(batch) }
+            for first in stride(from: 0, to: places.count, by: batch) {
+                let some = Array(places[first..<min(first + batch, places.count)])
+                let fitted = try some.map { try fitting.fitted(pictures[$0], path) }
+                if let batch = PixelBatch(fitted) { try body(batch, some) }
             }
         case .array(let file):
             try forEachBatch(of: file, format, batch, &fitting, body)
@@ -145,7 +183,7 @@ public struct PictureSource: Sendable {
 
     private func forEachBatch(
         of file: NpzFile, _ format: PixelFormat, _ batch: Int, _ fitting: inout Fitting,
-        _ body: (PixelBatch) throws -> Void
+        _ body: (PixelBatch, [Int]) throws -> Void
     ) throws {
         let (channels, element) = (self.format.channelCount, self.format.element)
         let rowSize = size.height * size.width * channels * element.size
@@ -175,7 +213,7 @@ public struct PictureSource: Sendable {
                         return try fitting.fitted(ValueImage(raster, format: format, name: name), name)
                     })
             }
-            if let pictures { try body(pictures) }
+            if let pictures { try body(pictures, Array(taken)) }
             file.releasePages()
         }
     }

@@ -46,7 +46,7 @@ public struct ImageCollection: Sendable {
     /// What the classes are, such as "labels of the class folders" or "no labels: no class folders".
     public let labelling: String
     /// Sentences about captions and labels that look like mistakes.
-    private let ownRemarks: [String]
+    let ownRemarks: [String]
 
     /// Number of images left out because their format is not supported, by extension in lower case.
     public var unsupported: [String: Int] { leftOut.unsupported }

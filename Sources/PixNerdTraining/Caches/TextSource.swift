@@ -21,8 +21,9 @@ struct TextSource {
 
     /// Opens the source that a configuration names; nil if the run has no captions.
     ///
+    /// - Parameter heldOut: captions of images besides those of `pictures`, whose loss is measured; nil for none.
     /// - Throws: `PixNerdError` if the encoder or the cache cannot be read or does not fit the run.
-    init?(_ configuration: Configuration, _ pictures: ImageCollection) throws {
+    init?(_ configuration: Configuration, _ pictures: ImageCollection, heldOut: Captions? = nil) throws {
         let text = configuration.text
         guard text.isOn, let captions = pictures.captions else { return nil }
         // Read here so that a file that is missing is not noticed after hours.
@@ -36,7 +37,10 @@ struct TextSource {
         } else {
             let cache = try Self.cache(text, encoder)
             try Self.check(cache, holds: captions)
-            if encoder == nil { try Self.check(cache, holds: previewed) }
+            if encoder == nil {
+                try Self.check(cache, holds: previewed)
+                if let heldOut { try Self.check(cache, holds: heldOut) }
+            }
             source = CachedTexts(cache: cache, encoder: encoder)
             self.encoder = nil
         }

@@ -4,14 +4,14 @@ import PixNerdSupport
 /// The images that a denoiser is trained on.
 extension Configuration {
     /// The images, with captions if the model is conditioned on them.
-    func pictures() throws -> ImageCollection {
+    func pictures(root: String) throws -> ImageCollection {
         guard let captions = captionOptions else {
             if let key = firstCaptionKeyInUse {
                 throw PixNerdError(
                     .mismatch, "\(key)", found: "is set, but neither text.encoder nor text.cache is",
                     advice: "set one of them to condition on captions, or remove the key")
             }
-            return try Self.expectOneClass(ImageCollection.open(root: data.root, labels: labelOptions))
+            return try Self.expectOneClass(ImageCollection.open(root: root, labels: labelOptions))
         }
         if captions.template == nil, let key = firstLabelKeyInUse {
             throw PixNerdError(
@@ -19,7 +19,7 @@ extension Configuration {
                 advice: "remove it, or make captions of the classes with data.caption_template")
         }
         return try Self.expectOneClass(
-            ImageCollection.open(root: data.root, captions: captions, labels: labelOptions))
+            ImageCollection.open(root: root, captions: captions, labels: labelOptions))
     }
 
     /// Checks that no image has several classes.

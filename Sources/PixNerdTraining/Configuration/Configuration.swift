@@ -63,6 +63,10 @@ public struct Configuration: Sendable, Equatable {
         public var augment: Float = 0
         /// The transforms to draw from.
         public var augmentOnly = Augmentation.Kind.allCases
+        /// Share of the images that is kept from training, for the held-out loss; 0 for none.
+        public var holdout: Float = 0
+        /// Folder or shards of images for the held-out loss, instead of a share; empty for none.
+        public var holdoutRoot = ""
         /// Column or key of the captions; empty for the usual ones.
         public var captionKey = ""
         /// Caption of the images of a class folder, with {} for the name of the class; empty for captions beside the
@@ -117,6 +121,10 @@ public struct Configuration: Sendable, Equatable {
         /// Number of standard deviations above recent gradient norms from which a step is skipped; 0 to skip none.
         public var skipOutliers: Float = 0
         public var previewEvery = 500
+        /// Interval in steps of the held-out loss; 0 to keep images from training without measuring them.
+        public var holdoutEvery = 500
+        /// Number of noisy held-out images that the loss is measured on, and of images that are trained on.
+        public var holdoutImages = 256
         /// Sides in pixels, besides `imageSize`, at which patches are decoded in training.
         public var fieldSizes: [Int] = []
         /// What the network predicts.

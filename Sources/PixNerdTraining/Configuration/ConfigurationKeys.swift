@@ -115,6 +115,14 @@ extension Configuration {
             "data.augment_only", \.data.augmentOnly, "transforms to draw from",
             limits: "without duplicates"
         ) { !$0.isEmpty && Set($0).count == $0.count },
+        .number(
+            "data.holdout", \.data.holdout, in: 0...0.5,
+            "share of the images to keep from training and measure the loss of, such as 0.05, for small data; 0 for none"
+        ),
+        .path(
+            "data.holdout_root", \.data.holdoutRoot,
+            "folder or shards of images with the same classes to measure the loss of, instead of a share"
+        ).harmless(),
         ConfigurationKey(
             "data.fast_decode", \.data.fastDecode, "scale JPEGs down while decoding: faster, but other pixels"),
         ConfigurationKey(
@@ -215,6 +223,14 @@ extension Configuration {
         .count(
             "training.preview_every", \.training.previewEvery, 0...SizeLimits.trainingSteps,
             "steps between previews; 0 for none"
+        ).harmless(),
+        .count(
+            "training.holdout_every", \.training.holdoutEvery, 0...SizeLimits.trainingSteps,
+            "steps between measurements of the held-out loss (see data.holdout); 0 for none"
+        ).harmless(),
+        .count(
+            "training.holdout_images", \.training.holdoutImages, 1...1 << 16,
+            "number of noisy held-out images that the loss is measured on, and as many that are trained on"
         ).harmless(),
     ]
 

@@ -17,6 +17,7 @@ package enum UsualNames {
         "data": "data.root", "dataset": "data.root", "data_dir": "data.root", "data_path": "data.root",
         "resolution": "data.image_size", "size": "data.image_size",
         "num_workers": "data.workers",
+        "val_split": "data.holdout", "validation_split": "data.holdout", "val_every": "training.holdout_every",
         "patch": "model.patch_size",
         "dim": "model.hidden_size", "width": "model.hidden_size", "hidden_dim": "model.hidden_size",
         "depth": "model.num_blocks", "layers": "model.num_blocks", "num_layers": "model.num_blocks",

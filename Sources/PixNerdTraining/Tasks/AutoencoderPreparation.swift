@@ -12,8 +12,8 @@ import PixNerdTensors
 struct AutoencoderPreparation: TrainingPreparation {
     let configuration: Configuration
     var loadedSize: Int { configuration.data.imageSize }
-    let pictures: ImageCollection
     let decoding: PictureDecoding
+    let holdout: Holdout
     let architecture: AutoencoderArchitecture
     /// The perceptual distance in the loss; nil for none.
     let perceptual: PerceptualDistance?
@@ -34,8 +34,9 @@ struct AutoencoderPreparation: TrainingPreparation {
                 .mismatch, "autoencoder.perceptual_weight", found: "is set, but autoencoder.perceptual is empty",
                 advice: "set autoencoder.perceptual to a VGG file, or remove the weight")
         }
-        pictures = try ImageCollection.pictures(below: configuration.data.root)
+        let pictures = try ImageCollection.pictures(below: configuration.data.root)
         decoding = try configuration.decoding(of: pictures)
+        holdout = try Holdout(configuration, pictures, open: ImageCollection.pictures(below:))
         do {
             architecture = try configuration.autoencoder.architecture()
         } catch let error as PixNerdError {
@@ -78,14 +79,14 @@ struct AutoencoderPreparation: TrainingPreparation {
         let giga =
             (Double(architecture.encodingMultiplyAdds(height: size, width: size))
                 + Double(architecture.decodingMultiplyAdds(height: size, width: size))) / 1e9
-        let lines = [
-            ("images", "\(pictures.samples.count), at \(size) x \(size)"),
+        var lines = [("images", "\(pictures.samples.count), at \(size) x \(size)")]
+        if let text = holdout.description(configuration.training) { lines.append(("held out", text)) }
+        lines.append(
             (
                 "model",
                 "an autoencoder of \(architecture.parameterCount) parameters, \(architecture.latentChannels) channels, "
                     + "f\(architecture.reduction), \(String(format: "%.3g", giga)) G multiply-adds per image"
-            ),
-        ]
+            ))
         guard let perceptual else { return lines }
         let cost = 2 * Double(perceptual.multiplyAdds(height: size, width: size)) / 1e9
         return lines + [
@@ -148,7 +149,7 @@ extension PerceptualDistance {
 
 extension PixNerdError {
     /// The error with another subject in front of its own.
-    fileprivate func about(_ outer: ErrorText) -> PixNerdError {
+    func about(_ outer: ErrorText) -> PixNerdError {
         PixNerdError(
             kind, outer, found: subject.map { $0 + " " + found } ?? found, expected: expected, advice: advice)
     }

@@ -69,6 +69,19 @@ final class AutoencoderTask: TrainingTask {
         }
     }
 
+    func drawnTimes(_ count: Int) -> [Float]? { nil }
+
+    /// The reconstruction error of each image.
+    func fixedLosses(
+        _ loaded: LoadedBatch, isPrecomputed: Bool, times: [Float], first: Int
+    ) throws -> [Float] {
+        let pictures = PixelSpace().encode(loaded)
+        let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
+            RandomStream.fixed(seed: configuration.seed, purpose: .latents, measurement: first + index)
+        }
+        return AutoencoderLoss(loss.reconstruction)(model, pictures, noise: noise).pictures
+    }
+
     /// Evenly spaced training images, and below them their reconstructions from the means of their latents.
     ///
     /// - Throws: `PixNerdError` if none of the images can be read.

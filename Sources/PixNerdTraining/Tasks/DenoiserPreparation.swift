@@ -10,8 +10,8 @@ import PixNerdTensors
 /// The requirements of training a denoiser: images in classes, a space, and features if tokens are aligned.
 struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
-    let pictures: ImageCollection
     let decoding: PictureDecoding
+    let holdout: Holdout
     /// Side at which images are loaded: the training size, or, if patches are also decoded at larger sizes, the largest
     /// of these that the images have, because real detail is better than enlarged images. With an encoder it is the
     /// training size, which the features are computed at.
@@ -34,8 +34,9 @@ struct DenoiserPreparation: TrainingPreparation {
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
-        pictures = try configuration.pictures()
-        text = try TextSource(configuration, pictures)
+        let pictures = try configuration.pictures(root: configuration.data.root)
+        holdout = try Holdout(configuration, pictures) { try asked.pictures(root: $0) }
+        text = try TextSource(configuration, pictures, heldOut: holdout.isShare ? nil : holdout.source?.captions)
         if let text {
             (configuration.model.textWidth, configuration.model.textLength) = (
                 text.recorded.encoder.width, configuration.text.length
@@ -67,7 +68,9 @@ struct DenoiserPreparation: TrainingPreparation {
         features = try FeatureSource(configuration, pictures, format: decoding.format, patch: patch)
         let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
         loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
-        var memory = Self.memory(configuration, architecture, space, features, text)
+        var memory = Self.memory(
+            configuration, architecture, space, features, text,
+            encodes: space.cache == nil || !configuration.data.holdoutRoot.isEmpty)
         if let teacher { memory.addTeacher(parameters: teacher.architecture.parameterCount) }
         self.memory = memory
         self.configuration = configuration
@@ -108,7 +111,7 @@ struct DenoiserPreparation: TrainingPreparation {
 
     private static func memory(
         _ configuration: Configuration, _ architecture: any TrainableArchitecture, _ space: TrainingSpace,
-        _ features: FeatureSource?, _ text: TextSource?
+        _ features: FeatureSource?, _ text: TextSource?, encodes: Bool
     ) -> MemoryEstimate {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
@@ -127,7 +130,7 @@ struct DenoiserPreparation: TrainingPreparation {
         }
         if let encoder = text?.encoder { estimate.add(encoder, texts: batch, length: configuration.text.length) }
         if let autoencoder = space.autoencoder {
-            estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: space.cache == nil)
+            estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: encodes)
         }
         return estimate
     }
@@ -145,13 +148,15 @@ struct DenoiserPreparation: TrainingPreparation {
                 "images",
                 "\(pictures.samples.count) \(text == nil ? classesText : "with captions"), at \(size) x \(size)"
                     + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
-            ),
+            )
+        ]
+        if let text = holdout.description(configuration.training) { lines.append(("held out", text)) }
+        lines.append(
             (
                 "model",
                 "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds per image"
                     + (architecture.decodesFields ? "" : ", linear head")
-            ),
-        ]
+            ))
         if configuration.training.optimizer == .muon {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))

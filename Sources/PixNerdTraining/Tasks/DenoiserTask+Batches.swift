@@ -26,6 +26,7 @@ extension DenoiserTask {
     ///
     /// - Parameter first: index of the first image in the whole batch.
     func batch(_ loaded: LoadedBatch, step: Int, first: Int) throws -> Batch {
+        let loaded = preparation.holdout.inAll(loaded)
         let draws = Draws(seed: configuration.seed, step: step, first: first)
         var density = draws.shared(.fieldSize)
         let transforms = augmentations(count: loaded.count, draws)
@@ -75,15 +76,17 @@ extension DenoiserTask {
         return transforms.map { Augmentation.apply($0, to: images) } ?? images
     }
 
-    private func noise(_ shape: [Int], _ draws: Draws) -> Tensor {
+    func noise(_ shape: [Int], _ draws: Draws) -> Tensor {
         let noise = Tensor.normal(shape) { draws.stream(.noise, $0) }
         let scale = configuration.training.noiseScale
         return scale == 1 ? noise : scaled(noise, by: scale)
     }
 
     /// The shift of times by which the transformer sees equally noisy images at every density.
-    private func timeShift(of data: Tensor) -> Float {
-        configuration.training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
+    private func timeShift(of data: Tensor) -> Float { timeShift(height: data.shape[2], width: data.shape[3]) }
+
+    func timeShift(height: Int, width: Int) -> Float {
+        configuration.training.timeShift * (route?.timeShift(height: height, width: width) ?? 1)
     }
 
     private func times(_ count: Int, _ shift: Float, _ draws: Draws) -> [Float] {
@@ -93,7 +96,7 @@ extension DenoiserTask {
         }
     }
 
-    private func time(_ numbers: inout RandomStream, _ shift: Float) -> Float {
+    func time(_ numbers: inout RandomStream, _ shift: Float) -> Float {
         let training = configuration.training
         let time = training.timeSampling.draw(
             &numbers, mean: training.timeMean, deviation: training.timeDeviation)

@@ -25,6 +25,22 @@ protocol TrainingTask: AnyObject {
     /// A sheet of images made with the current weights.
     func preview() throws -> RGBImage
 
+    /// Times as training draws them for images of `data.image_size`, the same ones in each call; nil for an autoencoder.
+    func drawnTimes(_ count: Int) -> [Float]?
+
+    /// The loss of each image with the current weights: without augmentation, dropout and dropped labels, and with noise
+    /// that depends on the seed and the number of the measurement alone.
+    ///
+    /// - Parameters:
+    ///   - loaded: centre crops.
+    ///   - isPrecomputed: whether the images are those of `data.root`, which latents may be precomputed of.
+    ///   - times: the time of each image; empty for an autoencoder.
+    ///   - first: number of the first measurement.
+    /// - Throws: `PixNerdError` if an image has no precomputed latents, or its caption cannot be encoded.
+    func fixedLosses(
+        _ loaded: LoadedBatch, isPrecomputed: Bool, times: [Float], first: Int
+    ) throws -> [Float]
+
     /// Writes weights into a directory: that of a step, or that of a step's averages of chosen lengths.
     ///
     /// - Parameters:
@@ -93,9 +109,10 @@ struct TrainingStepResult {
 protocol TrainingPreparation {
     /// The configuration, with automatic values filled in.
     var configuration: Configuration { get }
-    var pictures: ImageCollection { get }
     /// How images are decoded.
     var decoding: PictureDecoding { get }
+    /// The images of `data.root`, and those of them that are not trained on.
+    var holdout: Holdout { get }
     /// Side in pixels at which images are loaded.
     var loadedSize: Int { get }
     var memory: MemoryEstimate { get }
@@ -111,6 +128,11 @@ protocol TrainingPreparation {
     ///
     /// - Throws: `PixNerdError` naming the file and the problem.
     func load(_ directory: String, _ origins: TrainingOrigins) throws -> any TrainingTask
+}
+
+extension TrainingPreparation {
+    /// The images that are trained on.
+    var pictures: ImageCollection { holdout.trained }
 }
 
 extension [LoadedBatch] {

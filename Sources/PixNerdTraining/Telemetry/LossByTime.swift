@@ -1,12 +1,16 @@
 /// Mean loss in each tenth of the interval of times, which shows where the model learns and where it does not.
 struct LossByTime {
-    private static let bins = 10
+    /// Number of bins.
+    static let bins = 10
     private var sums = [Double](repeating: 0, count: bins)
     private var counts = [Int](repeating: 0, count: bins)
 
+    /// The bin of a finite time.
+    static func bin(of time: Float) -> Int { min(bins - 1, max(0, Int(time * Float(bins)))) }
+
     mutating func add(times: [Float], losses: [Float]) {
         for (time, loss) in zip(times, losses) where time.isFinite {
-            let bin = min(Self.bins - 1, max(0, Int(time * Float(Self.bins))))
+            let bin = Self.bin(of: time)
             sums[bin] += Double(loss)
             counts[bin] += 1
         }

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdLayers
 import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 /// A line of `metrics.jsonl`.
@@ -25,6 +26,14 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     /// Mean velocity loss in each tenth of the times, from noise to data: null for a tenth without samples; nil for an
     /// autoencoder.
     public var lossByTime: [Double?]?
+    /// Loss of held-out images at fixed noise and times; nil if it was not measured after this step.
+    public var holdoutLoss: Double?
+    /// Its mean in each tenth of the times, from noise to data; nil for an autoencoder.
+    public var holdoutLossByTime: [Double?]?
+    /// Loss of as many images that are trained on, measured alike.
+    public var seenLoss: Double?
+    /// Its mean in each tenth of the times.
+    public var seenLossByTime: [Double?]?
     /// Mean gradient norm before clipping, over the steps since the last line.
     public var gradientNorm: Double
     public var learningRate: Double
@@ -45,6 +54,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     enum CodingKeys: String, CodingKey {
         case step, loss, flow, align, frequency, disperse, reconstruction, divergence, perceptual, seconds
         case lossByTime = "loss_by_time"
+        case holdoutLoss = "holdout_loss"
+        case holdoutLossByTime = "holdout_loss_by_time"
+        case seenLoss = "seen_loss"
+        case seenLossByTime = "seen_loss_by_time"
         case gradientNorm = "gradient_norm"
         case learningRate = "learning_rate"
         case skippedSteps = "skipped_steps"
@@ -71,27 +84,42 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         for (name, path) in Self.partPaths { self[keyPath: path] = parts[name] }
     }
 
+    /// Adds the losses of held-out images and of those that are trained on.
+    mutating func set(_ losses: HoldoutLosses) {
+        (holdoutLoss, holdoutLossByTime) = (losses.heldOut.mean, losses.heldOut.byTime)
+        (seenLoss, seenLossByTime) = (losses.seen.mean, losses.seen.byTime)
+    }
+
     /// Loss and speed as text for a progress bar.
     var line: String {
         let parts = parts.map { String(format: "  \($0.name) %.4f", $0.value) }
         let hidden = exchangeHidden.map { String(format: "  %.0f %% of the exchange hidden", 100 * $0) }
-        return String(format: "loss %.4f", loss) + parts.joined() + String(format: "  %.1f images/s", imagesPerSecond)
+        let held = both(holdoutLoss, seenLoss).map { String(format: "  held out %.4f, seen %.4f", $0, $1) }
+        return String(format: "loss %.4f", loss) + (held ?? "") + parts.joined()
+            + String(format: "  %.1f images/s", imagesPerSecond)
             + (hidden ?? "")
     }
 
     /// Scalars for TensorBoard.
     var scalars: [(tag: String, value: Double)] {
-        let bins = (lossByTime ?? []).enumerated().compactMap { index, loss in
-            loss.map { (tag: String(format: "loss_by_time/%.1f", Double(index) / 10), value: $0) }
+        func named(_ section: String, _ values: [(String, Double?)]) -> [(tag: String, value: Double)] {
+            values.compactMap { name, value in value.map { ("\(section)/\(name)", $0) } }
         }
-        let exchange = [("seconds", exchangeSeconds), ("hidden", exchangeHidden)].compactMap { name, value in
-            value.map { (tag: "exchange/\(name)", value: $0) }
+        func byTime(_ section: String, _ bins: [Double?]?) -> [(tag: String, value: Double)] {
+            named(
+                section, (bins ?? []).enumerated().map { (String(format: "%.1f", Double($0) / 10), $1) })
         }
+        let bins =
+            byTime("loss_by_time", lossByTime) + byTime("holdout_by_time", holdoutLossByTime)
+            + byTime("seen_by_time", seenLossByTime)
+        let others =
+            named("holdout", [("loss", holdoutLoss), ("seen_loss", seenLoss)])
+            + named("exchange", [("seconds", exchangeSeconds), ("hidden", exchangeHidden)])
         return parts.map { (tag: "train/\($0.name)", value: $0.value) } + [
             ("train/loss", loss), ("train/gradient_norm", gradientNorm), ("train/learning_rate", learningRate),
             ("train/skipped_steps", Double(skippedSteps)), ("speed/images_per_second", imagesPerSecond),
             ("speed/data_wait", dataWait), ("speed/peak_memory_gb", peakMemory),
-        ] + bins + exchange
+        ] + bins + others
     }
 }
 

@@ -33,6 +33,12 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
               pixnerd evaluate datasets/mine samples.npz --weights inception.pth
               pixnerd evaluate originals/ decoded/ --pairs --json
 
+            --memorised looks for copies instead: it finds the training images (REAL) that are nearest to each sample, \
+            by all pixels, and with --weights by features, too. A sample is a copy if the nearest one, or its mirror \
+            image, is at less than a third of the distance of the second nearest.
+
+              pixnerd evaluate datasets/mine samples.npz --memorised --sheet copies.png
+
             Started by Open MPI's mpirun, all processes run the network; only rank 0 reads images.
 
               mpirun -n 4 --hostfile hosts pixnerd evaluate datasets/mine samples.npz \\
@@ -68,6 +74,8 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     @Flag(help: "Also measure PSNR and SSIM: the sides are pairs of images in the same order.")
     var pairs = false
 
+    @OptionGroup var memorisation: MemorisationOptions
+
     @Option(help: "Number of bootstrap resamples for the intervals; 0 for no intervals.")
     var bootstrap = 20
 
@@ -99,6 +107,11 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         try expectOption("--limit", limit, in: 2...SizeLimits.images)
         try expectOption("--bootstrap", bootstrap, in: 0...SizeLimits.repeats)
         try expectOption("--patch", patch, in: 2...SizeLimits.side)
+        try memorisation.check(
+            others: [
+                ("--pairs", pairs), ("--limit", limit != nil), ("--patch", patch != nil),
+                ("--save-real", saveReal != nil), ("--save-generated", saveGenerated != nil),
+            ])
     }
 
     func run() throws {
@@ -113,14 +126,35 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
                 "network", "\(extractor.title), weights \(extractor.fingerprint), \(precision.rawValue)",
                 advice: "give all ranks the same weights and options")
         }
-        let evaluation = try communicator.agree {
-            communicator.isRoot ? try makeEvaluation(extractor, communicator) : nil
+        let measure = try communicator.agree {
+            communicator.isRoot ? try measurement(extractor, communicator) : nil
         }
-        if let evaluation {
-            try measure(evaluation)
+        if let measure {
+            try measure()
         } else if let extractor {
             try SharedExtraction(communicator, precision: precision).serve(extractor)
         }
+    }
+
+    /// Checks the input, and returns what measures it.
+    private func measurement(
+        _ extractor: (any FeatureExtractor)?, _ communicator: Communicator
+    ) throws -> () throws -> Void {
+        guard memorisation.memorised else {
+            let evaluation = try makeEvaluation(extractor, communicator)
+            return { try measure(evaluation) }
+        }
+        try memorisation.checkSheet(
+            apartFrom: [real, generated, network.weights].compactMap { $0 }, overwrites: overwrite)
+        let settings = try settings()
+        var own = Memorisation.Settings()
+        (own.seed, own.batch, own.resamples) = (seed, batch, bootstrap)
+        (own.size, own.precision) = (settings.size, precision)
+        let search = try Memorisation(
+            training: EvaluationSource(path: real), samples: EvaluationSource(path: generated),
+            heldOut: memorisation.heldOut.map { try EvaluationSource(path: $0) }, extractor: extractor,
+            weights: network.weights, communicator: communicator, settings: own)
+        return { try memorisation.run(search, json: json) }
     }
 
     private func makeEvaluation(
