@@ -90,7 +90,7 @@ struct SampleArray: SampleOutput {
         let size = plan.manifest.provenance
         let type = plan.format.elementType
         let parts = try parts.open(type, shape: [size.height, size.width, plan.format.channelCount])
-        let rowBytes = parts[0].shape.dropFirst().reduce(1, *)
+        let rowBytes = parts[0].shape.dropFirst().reduce(type.size, *)
         let file = try NpzWriter(
             path: plan.path,
             arrays: [

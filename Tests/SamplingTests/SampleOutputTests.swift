@@ -16,7 +16,7 @@ import Testing
 
     private func plan(
         _ path: String, _ requests: [PictureRequest] = requests, overwrites: Bool = false,
-        change: (inout SamplingProvenance) -> Void = { _ in }
+        format: PixelFormat = .rgb8, change: (inout SamplingProvenance) -> Void = { _ in }
     ) -> SamplePlan {
         // The sizes are sound, and the file is this one.
         var provenance = try! SamplingProvenance(
@@ -29,7 +29,56 @@ import Testing
         return SamplePlan(
             path: path, requests: requests, conditioner: try! ClassConditioner(classes: 2, names: ["a/b", "c"]),
             manifest: SampleManifest(program: "pixnerd 0", checkpoint: "somewhere", provenance: provenance),
-            overwrites: overwrites)
+            overwrites: overwrites, format: format)
+    }
+
+    @Test(arguments: [PixelFormat(.grey, .uint16), PixelFormat(.plain(5), .float32, range: -2...2), PixelFormat(.rgba)])
+    func everyFormatIsWrittenWhole(format: PixelFormat) throws {
+        let requests = (0..<6).map { PictureRequest(label: $0 % 2, seed: UInt64($0)) }
+        let count = format.channelCount
+        let pixels = Tensor((0..<6 * count * 6).map { Float($0 % 97) / 50 - 0.9 }, shape: [6, count, 2, 3])
+        let expected = storedPictures(pixels, format)
+        try withTemporaryDirectory { directory in
+            for name in ["a.npz", "a/", "a.safetensors", "a.png"] {
+                let plan = plan("\(directory)/\(name)", requests, format: format)
+                var output = try plan.open(rowOrderSeed: 3)
+                for first in [0, 4] {
+                    try output.write(pixels.rows(first..<min(first + 4, 6)), first: first)
+                }
+                try output.finish()
+            }
+            let array = try NpzFile(path: "\(directory)/a.npz")
+            #expect(array.shape(of: "arr_0") == [6, 2, 3, count])
+            let labels = try array.tensor("arr_1").values
+            let rows = try array.tensor("arr_0")
+            // The images are there, each with its label, in another order.
+            for row in 0..<6 {
+                let values = rows.rows(row..<row + 1).values
+                let found = expected.firstIndex { image in
+                    image.bytes.withUnsafeBytes { bytes in
+                        values.indices.allSatisfy { index in
+                            switch format.element {
+                            case .uint8: Float(bytes[index]) == values[index]
+                            case .uint16: Float(bytes.load(fromByteOffset: 2 * index, as: UInt16.self)) == values[index]
+                            case .float32: bytes.load(fromByteOffset: 4 * index, as: Float.self) == values[index]
+                            }
+                        }
+                    }
+                }
+                #expect(found.map { Float($0 % 2) } == labels[row])
+            }
+            let ending = format.element == .float32 ? "tif" : "png"
+            let files = try FileManager.default.contentsOfDirectory(atPath: "\(directory)/a").filter {
+                $0.hasSuffix(ending)
+            }
+            #expect(files.count == 6)
+            let read = try files.map { try ImageFile.readStored("\(directory)/a/\($0)").bytes }
+            #expect(Set(read) == Set(expected.map(\.bytes)))
+            let floats = try SafetensorsFile(path: "\(directory)/a.safetensors").tensor("samples")
+            #expect(floats.values == pixels.values)
+            let sheet = try ImageFile.read("\(directory)/a.png")
+            #expect(Set(sheet.pixels).count > 10)
+        }
     }
 
     /// Pixels determined by the seeds of the requests.

@@ -20,6 +20,8 @@ public struct Memorisation {
         public var shown = 16
         /// Size that images are cropped and resized to; nil for the size of the samples.
         public var size: PictureExtent?
+        /// Stored values that are black and white, as in `Evaluation.Settings`; nil for the whole range.
+        public var range: ClosedRange<Float>?
         /// Precision of the network's large matrix multiplications.
         public var precision = Precision.fp32
 
@@ -35,6 +37,8 @@ public struct Memorisation {
     private let extraction: SharedExtraction
     /// Size at which the images are compared.
     public let size: PictureExtent
+    /// The channels and values that images are read with, before they are compared as they are shown, in 8 bits.
+    private let format: PixelFormat
 
     /// Most training images that are compared at once, and most bytes of them.
     private static let (imagesAtOnce, bytesAtOnce) = (512, 64 << 20)
@@ -63,6 +67,7 @@ public struct Memorisation {
         (self.extractor, self.weights, self.settings) = (extractor, weights, settings)
         extraction = SharedExtraction(communicator, precision: settings.precision)
         size = settings.size ?? self.samples.size
+        format = try Evaluation.commonFormat(self.training, self.samples, settings.range)
         let images = CheckedInt(self.samples.count) + CheckedInt(self.heldOut?.count ?? 0)
         let needed = images * CheckedInt(size.height) * CheckedInt(size.width) * 3
         guard needed.clamped < AvailableMemory.bytes else {
@@ -100,7 +105,7 @@ public struct Memorisation {
         func note(_ error: PixNerdError) { side.note(error, unreadable) }
         let block = max(1, min(Self.imagesAtOnce, Self.bytesAtOnce / (size.height * size.width * 3)))
         side.cropped = try training.forEachPlacedBatch(
-            size: size, crops: true, batch: block, unreadable: note
+            size: size, format: format, crops: true, batch: block, unreadable: note
         ) { batch, places in
             side.pictures += batch.count
             try search.add(batch, places)
@@ -160,7 +165,7 @@ public struct Memorisation {
         func note(_ error: PixNerdError) { side.note(error, unreadable) }
         var (pixels, places): ([UInt8], [Int]) = ([], [])
         side.cropped = try source.forEachPlacedBatch(
-            size: size, crops: crops, batch: settings.batch, unreadable: note
+            size: size, format: format, crops: crops, batch: settings.batch, unreadable: note
         ) { batch, more in
             pixels += batch.pixels
             places += more
@@ -194,7 +199,7 @@ public struct Memorisation {
         // Those that are unreadable were told of before.
         func ignore(_ error: PixNerdError) {}
         try training.only(indices.keys.sorted()).forEachPlacedBatch(
-            size: size, crops: true, batch: settings.batch, unreadable: ignore
+            size: size, format: format, crops: true, batch: settings.batch, unreadable: ignore
         ) { batch, some in
             for (row, place) in some.enumerated() { pictures[indices[place]!] = batch.picture(row) }
         }

@@ -99,7 +99,7 @@ public struct PictureSource: Sendable {
     /// Some of the images.
     ///
     /// - Parameter places: indices of the images among all of the source, ascending.
-    func only(_ places: [Int]) -> PictureSource { 
+    func only(_ places: [Int]) -> PictureSource {
         PictureSource(path: path, kind: kind, places: places, size: size, format: format)
     }
 
@@ -130,7 +130,8 @@ public struct PictureSource: Sendable {
         size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (PixelBatch) throws -> Void
     ) throws -> Int {
-        try forEachPlacedBatch(size: size, format: format, crops: crops, batch: batch, unreadable: unreadable) { batch, _ in
+        try forEachPlacedBatch(size: size, format: format, crops: crops, batch: batch, unreadable: unreadable) {
+            batch, _ in
             try body(batch)
         }
     }

@@ -149,7 +149,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         let settings = try settings()
         var own = Memorisation.Settings()
         (own.seed, own.batch, own.resamples) = (seed, batch, bootstrap)
-        (own.size, own.precision) = (settings.size, precision)
+        (own.size, own.range, own.precision) = (settings.size, settings.range, precision)
         let search = try Memorisation(
             training: EvaluationSource(path: real), samples: EvaluationSource(path: generated),
             heldOut: memorisation.heldOut.map { try EvaluationSource(path: $0) }, extractor: extractor,
