@@ -98,6 +98,16 @@ import Testing
         #expect(try ImageFolder(root: root).leftOut.unclassed.count == 4)
     }
 
+    /// Arrays that are the images are not said to be left out.
+    @Test func arraysWithoutClassFolders() throws {
+        let folder = try TemporaryFolder()
+        for name in ["1.npy", "2.npy", "a.csv", "old.npz"] { try folder.write([], to: name) }
+        let found = try ImageCollection.open(root: folder.path)
+        #expect(found.samples.count == 2)
+        #expect(
+            found.remarks == ["1 archive or table beside the images is not read: \(folder.path)/old.npz."])
+    }
+
     @Test func aMissingFolderAndAFileAreNamed() throws {
         let folder = try TemporaryFolder()
         let file = try folder.write([], to: "file")

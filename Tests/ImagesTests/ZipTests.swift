@@ -82,7 +82,7 @@ import Testing
         #expect(try complaint([1, 2, 3, 4]).contains("a.zip is no zip archive, although its name ends in .zip"))
         #expect(try complaint(zip([])).contains("holds n"))
         #expect(
-            try complaint(zip([ZipFile("1.gif"), ZipFile("a.txt")])).contains("picture, only 1 .gif (convert those)"))
+            try complaint(zip([ZipFile("1.gif"), ZipFile("a.txt")])).contains("an image, only 1 .gif (convert those)"))
         #expect(try complaint(zip([ZipFile("a.tar")])).contains("but 1 tar file; unpack it, and name the shards"))
         #expect(try complaint(Array(zip([ZipFile("1.png", picture(0))]).dropLast(30))).contains("cut short or damaged"))
         let folder = try TemporaryFolder()

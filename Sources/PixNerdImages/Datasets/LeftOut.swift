@@ -87,7 +87,7 @@ public struct LeftOut: Sendable, Equatable, Codable {
 
     /// Notes what stands beside the images of a root without folders.
     mutating func addBeside(_ root: FolderListing) {
-        for file in root.files where !Self.isMetadata(file) {
+        for file in root.files where !Self.isMetadata(file) && PictureExtension(of: file) == nil {
             let path = joined(root.path, file)
             if CaptionFile.extensions.contains(fileExtension(file)) {
                 texts.add(path)
