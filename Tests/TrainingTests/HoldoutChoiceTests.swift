@@ -38,6 +38,17 @@ import Testing
         #expect(try names(holdout(collection(counts, reversed: true), share: 0.1)) == one)
         #expect(try names(holdout(collection(counts, root: "other/place/"), share: 0.1)) == one)
         #expect(try names(holdout(collection(counts), share: 0.1, seed: 4)) != one)
+        // Shards are named without their folder.
+        func shards(_ folder: String) -> ImageCollection {
+            let samples = (0..<40).map { number in
+                ImageCollection.Sample(
+                    path: "\(folder)/shard-\(number / 20).tar", entry: "\(number).png", range: 0..<1, label: number % 2)
+            }
+            return ImageCollection(root: "\(folder)/shard-{0..1}.tar", classes: ["a", "b"], samples: samples)
+        }
+        let sharded = try names(holdout(shards("here"), share: 0.1))
+        #expect(sharded.count == 4 && sharded.allSatisfy { $0.hasPrefix("shard-") })
+        #expect(try names(holdout(shards("/some/where"), share: 0.1)) == sharded)
         // A larger share holds the smaller one.
         #expect(try Set(names(holdout(collection(counts), share: 0.3))).isSuperset(of: one))
     }
