@@ -84,6 +84,8 @@ public struct DatasetSuggestion: Sendable {
         if isFew {
             suggestion.data.augment = 0.12
             suggestion.model.dropout = 0.1
+            // Of fewer images, a share says little.
+            if pictures.samples.count >= 200 { suggestion.data.holdout = 0.05 }
         }
         suggestion.sampling.steps = 20
         suggestion.sampling.guidance = 2.5
