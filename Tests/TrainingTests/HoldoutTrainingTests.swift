@@ -186,13 +186,13 @@ import Testing
                 $0.data.holdout = 0.5
                 $0.training.holdoutEvery = 25
                 $0.training.holdoutImages = 64
-                $0.training.steps = 400
+                $0.training.steps = 700
                 $0.training.batchSize = 16
                 $0.training.learningRate = 5e-3
                 $0.training.emaDecay = [0.9]
                 $0.training.labelDropout = 0
                 $0.training.logEvery = 100
-                $0.training.saveEvery = 400
+                $0.training.saveEvery = 700
                 $0.model.hiddenSize = 64
                 $0.model.blocks = 5
                 $0.model.conditionedBlocks = 4
