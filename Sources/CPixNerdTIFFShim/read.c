@@ -127,6 +127,9 @@ static pn_tiff_status decode_blocks(TIFF *tiff, layout stored, const pn_tiff_pic
     tmsize_t size = is_tiled ? TIFFTileSize(tiff) : TIFFStripSize(tiff);
     // What `place` reads must be there, whatever the header says.
     if (size <= 0 || (double)width * height * samples * (double)sample_bytes > (double)size) return PIXNERD_TIFF_BROKEN;
+    // Tiles may be larger than a small picture, but not without bound.
+    double bytes = (double)picture->width * picture->height * picture->channels * (double)sample_bytes;
+    if ((double)size > 4 * bytes + (64 << 20)) return PIXNERD_TIFF_BROKEN;
     uint8_t *block = calloc(1, (size_t)size);
     if (block == NULL) return PIXNERD_TIFF_NO_MEMORY;
     pn_tiff_status status = PIXNERD_TIFF_OK;

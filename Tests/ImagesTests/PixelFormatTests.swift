@@ -127,6 +127,23 @@ import Testing
         #expect(try ImageCollection.open(root: folder.path).usualFormat == format)
     }
 
+    @Test func levelsInUseAreFound() throws {
+        let folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: "\(folder.path)/a", withIntermediateDirectories: true)
+        // Twelve bits in sixteen.
+        for number in 0..<3 {
+            let image = PixelFormat(.grey, .uint16, range: 0...4_095).raster(width: 8, height: 8) { _, place in
+                Float(place) / 32 - 1 + Float(number) / 64
+            }
+            try ImageFile.write(image, as: .png, to: "\(folder.path)/a/\(number).png")
+        }
+        let levels = try #require(try ImageCollection.open(root: folder.path).usedLevels)
+        #expect(levels.lowest == 0 && levels.highest == 4_095)
+        #expect(levels.range(of: .uint16) == 0...4_095 && levels.range(of: .uint8) == nil)
+        let report = DatasetReport(inspecting: try ImageCollection.open(root: folder.path))
+        #expect(report.usedLevels == levels)
+    }
+
     @Test(arguments: [
         PixelFormat.rgb8, PixelFormat(.grey, .uint16), PixelFormat(.plain(12), .float32, range: -1.5...2),
     ])

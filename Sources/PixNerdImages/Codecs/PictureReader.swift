@@ -94,6 +94,18 @@ final class PictureReader {
         }
     }
 
+    /// Reads the values that an image's file stores.
+    ///
+    /// - Throws: `PixNerdError` if the image cannot be read.
+    func readStored(_ sample: ImageCollection.Sample) throws -> Raster {
+        defer { withExtendedLifetime(self) {} }
+        let bytes = try bytes(of: sample)
+        let header = try header(bytes, name: sample.name)
+        return try LargePictures.withRoom(header.size, name: sample.name) {
+            try decoder.stored(bytes, header, name: sample.name)
+        }
+    }
+
     /// Checks that the pixels of an image can be decoded: a large JPEG file at a half to an eighth of its size.
     ///
     /// - Returns: what the header says, and what is kept to find the image again.

@@ -62,6 +62,8 @@ public struct DatasetReport: Sendable, Codable {
     public let formats: [String: Int]
     /// What training takes the images as unless it is told otherwise, such as "rgb, 8 bits".
     public let usualFormat: String
+    /// The stored values that the images use, for images of 16 bits or float32; nil for others.
+    public let usedLevels: UsedLevels?
     public let grey: Int
     public let cmyk: Int
     public let palette: Int
@@ -127,7 +129,9 @@ public struct DatasetReport: Sendable, Codable {
         self.imageSize = imageSize
         belowImageSize = imageSize.map { size in facts.count { min($0.width, $0.height) < size } }
         formats = Dictionary(facts.map { ($0.format.name, 1) }, uniquingKeysWith: +)
-        usualFormat = collection.usualFormat.description
+        let usual = collection.usualFormat
+        usualFormat = usual.description
+        usedLevels = usual.element == .uint8 ? nil : collection.usedLevels
         grey = facts.count { $0.color == .grey }
         cmyk = facts.count { $0.color == .cmyk }
         palette = facts.count { $0.color == .palette }

@@ -29,7 +29,9 @@ extension Configuration {
             throw PixNerdError(
                 .notFound, "\(pictures.root)",
                 found: "holds images of float32, which do not say what is black and white",
-                advice: "set data.range to these two values")
+                advice: pictures.usedLevels.map {
+                    "set data.range to these two values; those in use go from \($0.lowest) to \($0.highest)"
+                } ?? "set data.range to these two values")
         }
         return format
     }

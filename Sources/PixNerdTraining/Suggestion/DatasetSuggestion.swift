@@ -81,6 +81,9 @@ public struct DatasetSuggestion: Sendable {
         suggestion.training.beta2 = 0.95
         suggestion.training.gradientClip = 1
         suggestion.training.logEvery = 20
+        if let range = pictures.usedLevels?.range(of: pictures.usualFormat.element) {
+            suggestion.data.range = [range.lowerBound, range.upperBound]
+        }
         if isFew {
             suggestion.data.augment = 0.12
             suggestion.model.dropout = 0.1
