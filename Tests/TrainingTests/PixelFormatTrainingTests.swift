@@ -99,7 +99,8 @@ import Testing
         try TinyRuns.with { runs in
             let root = try write(runs, PixelFormat(.grey, .float32, range: 0...1), as: .npy)
             expectSentence(
-                sentence { try runs.train("a") { $0.data.root = root } }, naming: ["float32", "data.range", "those in use go from 0."])
+                sentence { try runs.train("a") { $0.data.root = root } },
+                naming: ["float32", "data.range", "those in use go from 0."])
         }
     }
 

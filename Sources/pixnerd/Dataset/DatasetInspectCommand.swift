@@ -159,7 +159,8 @@ struct DatasetInspectCommand: ParsableCommand {
             + report.profiles.sorted { $0.key < $1.key }
             .map { ("profile \(printable($0.key))", $0.value, "colours are read as they are stored") }
         let levels = report.usedLevels.map { [padded("  levels in use") + "\($0.lowest) to \($0.highest)"] } ?? []
-        return [padded("  trained as") + report.usualFormat] + levels + kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
+        return [padded("  trained as") + report.usualFormat] + levels
+            + kinds.filter { $0.1 > 0 }.map { line($0.0, $0.1, $0.2) }
             + report.unsupported.sorted { $0.key < $1.key }
             .map { line(".\($0.key)", $0.value, "skipped: convert them to PNG") }
     }
