@@ -2,23 +2,15 @@
 
 // The bytes that are still to be read, and the error.
 typedef struct {
+    problem problem;
     const uint8_t *bytes;
     size_t left;
-    pn_png_status status;
-    char *message;
 } source;
-
-static void source_failed(png_structp png, png_const_charp text) {
-    source *input = png_get_error_ptr(png);
-    if (input->status == PIXNERD_PNG_OK) input->status = PIXNERD_PNG_BROKEN;
-    store_message(input->message, text);
-    png_longjmp(png, 1);
-}
 
 static void read_bytes(png_structp png, png_bytep destination, png_size_t count) {
     source *input = png_get_io_ptr(png);
     if (count > input->left) {
-        input->status = PIXNERD_PNG_CUT_SHORT;
+        input->problem.status = PIXNERD_PNG_CUT_SHORT;
         png_error(png, "the data end early");
     }
     memcpy(destination, input->bytes, count);
@@ -51,23 +43,16 @@ static void ask_for_stored(png_structp png, png_infop info) {
 #endif
 }
 
-static void read_size(png_structp png, png_infop info, uint32_t *width, uint32_t *height) {
-    if (setjmp(png_jmpbuf(png)) != 0) return;
-    png_read_info(png, info);
-    *width = png_get_image_width(png, info);
-    *height = png_get_image_height(png, info);
-}
-
+// The layout after ask_for_stored, without the memory for rows that libpng's own update of it takes.
 static void read_layout(png_structp png, png_infop info, pn_png_layout *layout) {
     if (setjmp(png_jmpbuf(png)) != 0) return;
     png_read_info(png, info);
-    ask_for_stored(png, info);
-    png_set_interlace_handling(png);
-    png_read_update_info(png, info);
+    png_byte color_type = png_get_color_type(png, info);
+    int has_alpha = (color_type & PNG_COLOR_MASK_ALPHA) != 0 || png_get_valid(png, info, PNG_INFO_tRNS) != 0;
     layout->width = png_get_image_width(png, info);
     layout->height = png_get_image_height(png, info);
-    layout->channels = png_get_channels(png, info);
-    layout->bits = png_get_bit_depth(png, info);
+    layout->channels = ((color_type & PNG_COLOR_MASK_COLOR) != 0 ? 3 : 1) + (has_alpha ? 1 : 0);
+    layout->bits = png_get_bit_depth(png, info) == 16 ? 16 : 8;
 }
 
 // Reads pixels of the given layout; as 8-bit RGB if `is_rgb`.
@@ -84,7 +69,7 @@ static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, const 
     uint32_t height = layout->height;
     size_t stride = (size_t)layout->width * layout->channels * (layout->bits / 8);
     if (png_get_image_width(png, info) != layout->width || png_get_image_height(png, info) != height
-        || png_get_rowbytes(png, info) != stride) {
+        || png_get_channels(png, info) != layout->channels || png_get_rowbytes(png, info) != stride) {
         png_error(png, "the layout of the rows is another than was told");
     }
     for (int pass = 0; pass < passes; pass++) {
@@ -97,8 +82,8 @@ static void read_pixels(png_structp png, png_infop info, uint8_t *pixels, const 
 // Reads only the layout if `pixels` is NULL, else the pixels of an image of exactly the given layout.
 static pn_png_status read_image(
     const uint8_t *bytes, size_t count, uint8_t *pixels, pn_png_layout *layout, int is_rgb, char *message) {
-    source input = {bytes, count, PIXNERD_PNG_OK, message};
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, source_failed, ignore_warning);
+    source input = {{PIXNERD_PNG_OK, message}, bytes, count};
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &input, png_failed, ignore_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -107,21 +92,11 @@ static pn_png_status read_image(
     png_set_read_fn(png, &input, read_bytes);
     if (pixels != NULL) {
         read_pixels(png, info, pixels, layout, is_rgb);
-    } else if (is_rgb) {
-        read_size(png, info, &layout->width, &layout->height);
     } else {
         read_layout(png, info, layout);
     }
     png_destroy_read_struct(&png, &info, NULL);
-    return input.status;
-}
-
-pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
-    pn_png_layout layout = {0, 0, 3, 8};
-    pn_png_status status = read_image(bytes, count, NULL, &layout, 1, message);
-    *width = layout.width;
-    *height = layout.height;
-    return status;
+    return input.problem.status;
 }
 
 pn_png_status pn_png_decode(

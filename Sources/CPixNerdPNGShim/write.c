@@ -2,19 +2,11 @@
 
 // The growing buffer that an encoder writes to, and the error.
 typedef struct {
+    problem problem;
     uint8_t *bytes;
     size_t count;
     size_t capacity;
-    pn_png_status status;
-    char *message;
 } sink;
-
-static void sink_failed(png_structp png, png_const_charp text) {
-    sink *output = png_get_error_ptr(png);
-    if (output->status == PIXNERD_PNG_OK) output->status = PIXNERD_PNG_BROKEN;
-    store_message(output->message, text);
-    png_longjmp(png, 1);
-}
 
 static void write_bytes(png_structp png, png_bytep bytes, png_size_t count) {
     sink *output = png_get_io_ptr(png);
@@ -23,7 +15,7 @@ static void write_bytes(png_structp png, png_bytep bytes, png_size_t count) {
         if (capacity < output->count + count) capacity = output->count + count;
         uint8_t *grown = realloc(output->bytes, capacity);
         if (grown == NULL) {
-            output->status = PIXNERD_PNG_NO_MEMORY;
+            output->problem.status = PIXNERD_PNG_NO_MEMORY;
             png_error(png, "out of memory");
         }
         output->bytes = grown;
@@ -121,11 +113,11 @@ typedef struct {
 static pn_png_status encode(
     const uint8_t *pixels, const pn_png_layout *layout, const animation *frames, uint8_t **bytes, size_t *count,
     char *message) {
-    sink output = {NULL, 0, 1 << 16, PIXNERD_PNG_OK, message};
+    sink output = {{PIXNERD_PNG_OK, message}, NULL, 0, 1 << 16};
     output.bytes = malloc(output.capacity);
     png_structp png = output.bytes == NULL
         ? NULL
-        : png_create_write_struct(PNG_LIBPNG_VER_STRING, &output, sink_failed, ignore_warning);
+        : png_create_write_struct(PNG_LIBPNG_VER_STRING, &output, png_failed, ignore_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     if (info == NULL) {
         png_destroy_write_struct(&png, NULL);
@@ -139,9 +131,9 @@ static pn_png_status encode(
         write_animation(png, info, pixels, layout->width, layout->height, frames->later, frames->delays, frames->count);
     }
     png_destroy_write_struct(&png, &info);
-    if (output.status != PIXNERD_PNG_OK) {
+    if (output.problem.status != PIXNERD_PNG_OK) {
         free(output.bytes);
-        return output.status;
+        return output.problem.status;
     }
     *bytes = output.bytes;
     *count = output.count;

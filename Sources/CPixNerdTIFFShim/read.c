@@ -82,9 +82,7 @@ pn_tiff_status pn_tiff_describe(const uint8_t *bytes, size_t count, pn_tiff_pict
     TIFF *tiff = open_bytes(&file, bytes, count, message);
     if (tiff == NULL) return PIXNERD_TIFF_BROKEN;
     pn_tiff_status status = describe(tiff, picture, message);
-    // Counted by following links through the file, which may lie: more than some thousand are not counted.
-    picture->pages = 1;
-    while (status == PIXNERD_TIFF_OK && picture->pages < 4096 && TIFFReadDirectory(tiff)) picture->pages++;
+    picture->has_further_pages = status == PIXNERD_TIFF_OK && !TIFFLastDirectory(tiff);
     TIFFClose(tiff);
     if (status == PIXNERD_TIFF_OK) message[0] = '\0';
     return status;

@@ -88,7 +88,7 @@ struct SampleArray: SampleOutput {
 
     private func writeLevels(_ order: [Int]) throws {
         let size = plan.manifest.provenance
-        let type = plan.format.elementType
+        let type = plan.format.element.elementType
         let parts = try parts.open(type, shape: [size.height, size.width, plan.format.channelCount])
         let rowBytes = parts[0].shape.dropFirst().reduce(type.size, *)
         let file = try NpzWriter(
@@ -106,16 +106,5 @@ struct SampleArray: SampleOutput {
         let numbers = plan.numbers
         try file.append(order.map { Int64(numbers[$0]) })
         try file.finish()
-    }
-}
-
-extension PixelFormat {
-    /// The type of stored values in arrays.
-    var elementType: ElementType {
-        switch element {
-        case .uint8: .uint8
-        case .uint16: .uint16
-        case .float32: .float32
-        }
     }
 }

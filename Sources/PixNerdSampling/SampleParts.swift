@@ -70,7 +70,7 @@ struct SampleParts {
     /// Keeps a batch as it is stored, [B, H, W, C] of the format's type.
     mutating func write(stored pixels: Tensor, first: Int) throws {
         try write(
-            storedPictures(pixels, plan.format).map(\.bytes), plan.format.elementType, pixels,
+            storedPictures(pixels, plan.format).map(\.bytes), plan.format.element.elementType, pixels,
             channels: plan.format.channelCount, first: first)
     }
 

@@ -12,21 +12,10 @@ import Testing
 
 /// Runs that hold images out and measure their loss.
 @Suite struct HoldoutTrainingTests {
-    /// Holds out an eighth of the images, one of each second class, and measures them after every second step.
-    private func change(_ configuration: inout Configuration) {
-        configuration.data.holdout = 0.125
-        configuration.training.holdoutEvery = 2
-        configuration.training.holdoutImages = 20
-    }
-
-    private func heldOut(_ runs: TinyRuns, _ run: RunDirectory) throws -> [MetricsRecord] {
-        try runs.metrics(run).filter { $0.holdoutLoss != nil }
-    }
-
     @Test func measuringDoesNotChangeTraining() throws {
         try TinyRuns.with { runs in
             let every = try runs.train("every") {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.training.logEvery = 4
                 $0.model.blocks = 5
                 $0.model.conditionedBlocks = 4
@@ -35,7 +24,7 @@ import Testing
                 $0.data.crop = .random
             }
             let never = try runs.train("never") {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.training.holdoutEvery = 0
                 $0.model.blocks = 5
                 $0.model.conditionedBlocks = 4
@@ -48,8 +37,8 @@ import Testing
             for name in files.keys where name != "state.json" { #expect(files[name] == others[name], "\(name)") }
             // A step with a measurement has a line.
             #expect(try runs.metrics(every.run).map(\.step) == [2, 4, 6])
-            #expect(try heldOut(runs, every.run).map(\.step) == [2, 4, 6] && heldOut(runs, never.run).isEmpty)
-            for record in try heldOut(runs, every.run) {
+            #expect(try runs.heldOut(every.run).map(\.step) == [2, 4, 6] && runs.heldOut(never.run).isEmpty)
+            for record in try runs.heldOut(every.run) {
                 let bins = try #require(record.holdoutLossByTime)
                 #expect(bins.count == 10 && bins.allSatisfy { $0 != nil } && record.seenLossByTime?.count == 10)
             }
@@ -71,12 +60,12 @@ import Testing
     func aStoppedRunResumesToTheBit(step: Int) throws {
         try TinyRuns.with { runs in
             let (whole, resumed) = try runs.wholeAndResumed(stopAfter: step) {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.training.accumulate = 2
             }
             #expect(resumed.log == [])
             expectSame(try runs.files(whole), try runs.files(resumed.run))
-            let (one, other) = (try heldOut(runs, whole), try heldOut(runs, resumed.run))
+            let (one, other) = (try runs.heldOut(whole), try runs.heldOut(resumed.run))
             #expect(one.count == 3 && one.map(\.holdoutLoss) == other.map(\.holdoutLoss))
             #expect(one.map(\.seenLossByTime) == other.map(\.seenLossByTime))
         }
@@ -86,10 +75,9 @@ import Testing
     @Test func theNoiseIsFixed() throws {
         try TinyRuns.with { runs in
             func losses(_ name: String, _ more: (inout Configuration) -> Void = { _ in }) throws -> [Double?] {
-                try heldOut(
-                    runs,
+                try runs.heldOut(
                     runs.train(name) {
-                        change(&$0)
+                        holdOutEighth(&$0)
                         $0.training.learningRate = 0
                         more(&$0)
                     }.run
@@ -115,7 +103,7 @@ import Testing
         try TinyRuns.with { runs in
             var configuration = runs.configuration("a")
             func predict(_ configuration: inout Configuration) {
-                change(&configuration)
+                holdOutEighth(&configuration)
                 configuration.training.target = target
                 configuration.training.emaDecay = [0.5]
                 configuration.data.crop = .random
@@ -124,7 +112,7 @@ import Testing
             }
             predict(&configuration)
             let run = try runs.train("a", predict).run
-            let record = try #require(heldOut(runs, run).last)
+            let record = try #require(runs.heldOut(run).last)
             let collection = try ImageCollection.open(root: runs.pictures)
             let holdout = try Holdout(configuration, collection) { _ in collection }
             let drawn = (0..<HoldoutPlan.draws).map { index -> Float in
@@ -159,7 +147,7 @@ import Testing
     @Test func theHeldOutImagesAreNeverTrainedOn() throws {
         try TinyRuns.with { runs in
             var configuration = runs.configuration("a")
-            change(&configuration)
+            holdOutEighth(&configuration)
             let collection = try ImageCollection.open(root: runs.pictures)
             let holdout = try Holdout(configuration, collection) { _ in collection }
             #expect(holdout.places.count == 4 && holdout.trained.samples.count == 28)
@@ -168,13 +156,14 @@ import Testing
                 try Data("no image".utf8).write(to: URL(fileURLWithPath: collection.samples[place].path))
             }
             let outcome = try runs.train("a") {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.training.holdoutEvery = 0
                 $0.training.steps = 20
             }
             #expect(outcome.log == [] && outcome.isFinished)
             expectSentence(
-                sentence { try runs.train("b") { change(&$0) } }, naming: ["none of the held-out images can be read"])
+                sentence { try runs.train("b") { holdOutEighth(&$0) } },
+                naming: ["none of the held-out images can be read"])
         }
     }
 
@@ -182,7 +171,7 @@ import Testing
     @Test func rememberingIsSaid() throws {
         try TinyRuns.with { runs in
             let outcome = try runs.train("a") {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.data.holdout = 0.5
                 $0.training.holdoutEvery = 25
                 $0.training.holdoutImages = 64
@@ -198,7 +187,7 @@ import Testing
                 $0.model.conditionedBlocks = 4
             }
             let said = outcome.log.filter { $0.hasPrefix("warning: ") }
-            let records = try heldOut(runs, outcome.run)
+            let records = try runs.heldOut(outcome.run)
             #expect(said.count == 1 && said[0].contains("begins to remember its images"), "\(outcome.log)")
             let lowest = try #require(records.min { ($0.holdoutLoss ?? 9) < ($1.holdoutLoss ?? 9) })
             let last = try #require(records.last)

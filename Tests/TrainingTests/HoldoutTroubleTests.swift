@@ -8,28 +8,17 @@ import Testing
 
 /// What can go wrong with held-out images: bad files, other images, other shares.
 @Suite struct HoldoutTroubleTests {
-    /// Holds out an eighth of the images, one of each second class, and measures them after every second step.
-    private func change(_ configuration: inout Configuration) {
-        configuration.data.holdout = 0.125
-        configuration.training.holdoutEvery = 2
-        configuration.training.holdoutImages = 20
-    }
-
-    private func heldOut(_ runs: TinyRuns, _ run: RunDirectory) throws -> [MetricsRecord] {
-        try runs.metrics(run).filter { $0.holdoutLoss != nil }
-    }
-
     @Test func anUnreadableImageIsLeftOutAndOneThatGoesAwayIsSaid() throws {
         try TinyRuns.with { runs in
             var configuration = runs.configuration("a")
-            change(&configuration)
+            holdOutEighth(&configuration)
             let collection = try ImageCollection.open(root: runs.pictures)
             let holdout = try Holdout(configuration, collection) { _ in collection }
             let (bad, other) = (
                 collection.samples[holdout.places[0]].path, collection.samples[holdout.places[1]].path
             )
             try Data("no image".utf8).write(to: URL(fileURLWithPath: bad))
-            let outcome = try runs.train("a", change) { _, step in
+            let outcome = try runs.train("a", holdOutEighth) { _, step in
                 if step == 3 { try? FileManager.default.removeItem(atPath: other) }
             }
             #expect(outcome.isFinished && outcome.log.count == 3)
@@ -40,17 +29,17 @@ import Testing
                     outcome.log[place].hasPrefix("error: the held-out loss of step \(step) is not measured: "))
                 #expect(outcome.log[place].contains(other))
             }
-            #expect(try heldOut(runs, outcome.run).map(\.step) == [2])
+            #expect(try runs.heldOut(outcome.run).map(\.step) == [2])
         }
     }
 
     @Test func anotherShareIsSaidOnResume() throws {
         try TinyRuns.with { runs in
-            try runs.train("a", stopAfter: 3, change)
-            let same = try runs.train("a", resume: true, stopAfter: 4, change)
+            try runs.train("a", stopAfter: 3, holdOutEighth)
+            let same = try runs.train("a", resume: true, stopAfter: 4, holdOutEighth)
             #expect(same.log == [])
             let other = try runs.train("a", resume: true) {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.data.holdout = 0.25
                 $0.training.holdoutEvery = 3
             }
@@ -64,7 +53,7 @@ import Testing
             let first = try ImageCollection.open(root: runs.pictures).samples[0].path
             for copy in 0..<8 { try FileManager.default.copyItem(atPath: first, toPath: "\(first)-\(copy).png") }
             let more = try runs.train("a", resume: true) {
-                change(&$0)
+                holdOutEighth(&$0)
                 $0.data.holdout = 0.25
                 $0.training.holdoutEvery = 3
                 $0.training.steps = 7
@@ -78,11 +67,11 @@ import Testing
             let other = "\(runs.directory)/other"
             try ShapesDataset.write(to: other, imagesPerClass: 2, size: 16, seed: 6)
             func fromFolder(_ configuration: inout Configuration) {
-                change(&configuration)
+                holdOutEighth(&configuration)
                 (configuration.data.holdout, configuration.data.holdoutRoot) = (0, other)
             }
             let outcome = try runs.train("a", fromFolder)
-            #expect(try outcome.log == [] && heldOut(runs, outcome.run).count == 3)
+            #expect(try outcome.log == [] && runs.heldOut(outcome.run).count == 3)
             // Training is that of a run without.
             let (files, plain) = (try runs.files(outcome.run), try runs.files(runs.train("plain").run))
             for name in files.keys where name != "state.json" { #expect(files[name] == plain[name], "\(name)") }

@@ -112,6 +112,20 @@ struct TinyRuns {
     }
 }
 
+extension TinyRuns {
+    /// The lines of `metrics.jsonl` that have a loss of held-out images.
+    func heldOut(_ run: RunDirectory) throws -> [MetricsRecord] {
+        try metrics(run).filter { $0.holdoutLoss != nil }
+    }
+}
+
+/// Holds out an eighth of the images, one of each second class, and measures them after every second step.
+func holdOutEighth(_ configuration: inout Configuration) {
+    configuration.data.holdout = 0.125
+    configuration.training.holdoutEvery = 2
+    configuration.training.holdoutImages = 20
+}
+
 /// Fails unless two runs saved the same bytes, in the usual files and the given ones.
 func expectSame(
     _ files: [String: Data], _ others: [String: Data], besides: Set<String> = [],

@@ -19,14 +19,6 @@ typedef enum {
 
 enum { PIXNERD_PNG_MESSAGE_SIZE = 128 };
 
-// Reads the header of the PNG at `bytes`. `message` has room for PIXNERD_PNG_MESSAGE_SIZE characters.
-pn_png_status pn_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message);
-
-// Decodes the PNG at `bytes` to interleaved 8-bit RGB, rows without padding. `pixels` has room for width x height x 3
-// bytes. If the image has another size, the status is BROKEN.
-pn_png_status pn_png_decode(
-    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message);
-
 // The layout of interleaved pixels: 1 to 4 channels (grey, grey with alpha, RGB, RGB with alpha) of 8 or 16 bits.
 typedef struct {
     uint32_t width;
@@ -35,8 +27,14 @@ typedef struct {
     uint32_t bits;
 } pn_png_layout;
 
-// The layout of the stored values: palettes count as colours, and a transparent colour as alpha.
+// Reads the layout of the stored values from the header of the PNG at `bytes`: palettes count as colours, and a
+// transparent colour as alpha. `message` has room for PIXNERD_PNG_MESSAGE_SIZE characters.
 pn_png_status pn_png_describe(const uint8_t *bytes, size_t count, pn_png_layout *layout, char *message);
+
+// Decodes the PNG at `bytes` to interleaved 8-bit RGB, rows without padding. `pixels` has room for width x height x 3
+// bytes. If the image has another size, the status is BROKEN.
+pn_png_status pn_png_decode(
+    const uint8_t *bytes, size_t count, uint8_t *pixels, uint32_t width, uint32_t height, char *message);
 
 // Decodes the stored values to the layout that pn_png_describe told, 16 bits in the byte order of this machine.
 pn_png_status pn_png_decode_stored(

@@ -29,7 +29,7 @@ typedef struct {
     int has_alpha;
     // Orientation, 1 to 8 as in EXIF.
     uint32_t orientation;
-    uint32_t pages;
+    int has_further_pages;
     // Whether libtiff converts the colours (palettes, inks, YCbCr, fewer than 8 bits).
     int is_converted;
     // The embedded colour profile, inside the bytes of a handle that is closed; only its presence is used.

@@ -99,7 +99,8 @@ public struct Memorisation {
         let others = try heldOut.map { try read($0, crops: true, unreadable) }
         progress(own.images.count + (others?.images.count ?? 0))
         var search = try MemorisationSearch(
-            own.images.joined(with: others?.images), size: size, features: extractor.map { (extraction, $0) },
+            PixelBatch(joining: [own.images, others?.images].compactMap { $0 }), size: size,
+            features: extractor.map { (extraction, $0) },
             batch: settings.batch)
         var side = Side(path: training.path)
         func note(_ error: PixNerdError) { side.note(error, unreadable) }

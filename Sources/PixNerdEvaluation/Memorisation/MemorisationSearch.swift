@@ -78,10 +78,4 @@ extension PixelBatch {
         }
         return fingerprint.bits
     }
-
-    /// These images followed by others of the same size.
-    func joined(with other: PixelBatch?) -> PixelBatch {
-        guard let other else { return self }
-        return PixelBatch(count: count + other.count, height: height, width: width, pixels: pixels + other.pixels)
-    }
 }

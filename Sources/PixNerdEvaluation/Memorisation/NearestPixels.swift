@@ -1,3 +1,4 @@
+import PixNerdImages
 import PixNerdTensors
 
 /// Finds the images that are nearest by the Euclidean distance over all pixels, exactly.
@@ -113,17 +114,10 @@ private struct PixelRows {
 extension PixelBatch {
     /// The images mirrored from left to right.
     var mirrored: PixelBatch {
-        let rows = count * height
-        let mirrored = [UInt8](unsafeUninitializedCapacity: pixels.count) { target, filled in
-            pixels.withUnsafeBufferPointer { source in
-                for row in 0..<rows {
-                    for column in 0..<width {
-                        let (to, from) = ((row * width + column) * 3, (row * width + width - 1 - column) * 3)
-                        for channel in 0..<3 { target[to + channel] = source[from + channel] }
-                    }
-                }
-            }
-            filled = pixels.count
+        var mirrored = pixels
+        // Consecutive images can be treated as a single tall one.
+        mirrored.withUnsafeMutableBufferPointer {
+            mirrorRows($0.baseAddress!, width: width, height: count * height, channels: 3)
         }
         return PixelBatch(count: count, height: height, width: width, pixels: mirrored)
     }

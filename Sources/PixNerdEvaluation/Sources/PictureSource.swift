@@ -48,8 +48,7 @@ public struct PictureSource: Sendable {
     /// - Throws: `PixNerdError` if `arr_0` is not an array of images.
     init?(_ file: NpzFile, limit: Int?) throws {
         guard let shape = file.shape(of: Self.arrayName) else { return nil }
-        let types: [ElementType: Raster.Element] = [.uint8: .uint8, .uint16: .uint16, .float32: .float32]
-        guard let element = file.elementType(of: Self.arrayName).flatMap({ types[$0] }), shape.count == 4,
+        guard let element = file.elementType(of: Self.arrayName).flatMap(Raster.Element.init), shape.count == 4,
             shape.allSatisfy({ $0 > 0 }), shape[3] <= ImageFile.maximumChannels,
             shape[1] <= ImageFile.maximumPixels / shape[2]
         else {

@@ -29,7 +29,7 @@ func decodeBMP(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: S
     guard let pixels else { throw bmpProblem(reason, name) }
     defer { pn_bmp_release(pixels) }
     guard Int(width) == header.width, Int(height) == header.height else { throw bmpProblem(nil, name) }
-    return try Raster(header, name: name) { $0.copyMemory(from: pixels, byteCount: header.size) }
+    return try Raster(header) { $0.copyMemory(from: pixels, byteCount: header.size) }
 }
 
 private func bmpProblem(_ reason: UnsafePointer<CChar>?, _ name: String) -> PixNerdError {

@@ -5,14 +5,9 @@ extension PictureHeader {
     /// The image in a `.npy` file: an array [H, W] or [H, W, C] of uint8, uint16 or float32.
     static func npy(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
         let header = try npyHeader(bytes, name: name)
-        let element: Raster.Element? =
-            switch header.type {
-            case .uint8: .uint8
-            case .uint16: .uint16
-            case .float32: .float32
-            default: nil
-            }
-        guard let element, [2, 3].contains(header.shape.count), !header.isFortranOrder else {
+        guard let element = header.type.flatMap(Raster.Element.init), [2, 3].contains(header.shape.count),
+            !header.isFortranOrder
+        else {
             let order = header.isFortranOrder ? " in Fortran order" : ""
             throw PixNerdError(
                 .unsupported, "\(name)", found: "is an array \(header.shape) of \(header.typeName)\(order)",
@@ -45,17 +40,32 @@ func decodeNpy(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: S
             .malformed, "\(name)", found: "is cut short: it has \(bytes.count - start) bytes of values",
             expected: "\(header.size)")
     }
-    return try Raster(header, name: name) { $0.copyMemory(from: bytes.baseAddress! + start, byteCount: header.size) }
+    return try Raster(header) { $0.copyMemory(from: bytes.baseAddress! + start, byteCount: header.size) }
 }
 
 /// The bytes of a `.npy` file, [H, W] for one channel and else [H, W, C].
 func encodedNpy(_ image: Raster) -> [UInt8] {
-    let type: ElementType =
-        switch image.element {
+    let channels = image.channels == 1 ? [] : [image.channels]
+    return NpyHeader.bytes(type: image.element.elementType, shape: [image.height, image.width] + channels) + image.bytes
+}
+
+extension Raster.Element {
+    /// The type in arrays and tensors.
+    package var elementType: ElementType {
+        switch self {
         case .uint8: .uint8
         case .uint16: .uint16
         case .float32: .float32
         }
-    let channels = image.channels == 1 ? [] : [image.channels]
-    return NpyHeader.bytes(type: type, shape: [image.height, image.width] + channels) + image.bytes
+    }
+
+    /// Nil for types that images do not have.
+    package init?(_ type: ElementType) {
+        switch type {
+        case .uint8: self = .uint8
+        case .uint16: self = .uint16
+        case .float32: self = .float32
+        default: return nil
+        }
+    }
 }

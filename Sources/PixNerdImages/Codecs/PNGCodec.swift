@@ -2,15 +2,22 @@ import CPixNerdPNGShim
 import Foundation
 import PixNerdSupport
 
-/// Columns and rows of a PNG file.
-func sizeOfPNG(_ bytes: UnsafeRawBufferPointer, name: String) throws -> (width: Int, height: Int) {
-    var columns: UInt32 = 0
-    var rows: UInt32 = 0
-    try withMessage(name: name) {
-        pn_png_size(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, &columns, &rows, $0)
+extension PictureHeader {
+    /// The image in a PNG file.
+    static func png(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
+        var layout = pn_png_layout()
+        try withMessage(name: name) {
+            pn_png_describe(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, &layout, $0)
+        }
+        let chunks = PNGChunks(bytes)
+        // Byte 25 is the kind of colours, 3 for a palette.
+        var header = PictureHeader(
+            format: .png, width: Int(layout.width), height: Int(layout.height), channels: Int(layout.channels),
+            element: layout.bits == 16 ? .uint16 : .uint8, color: bytes[25] == 3 ? .palette : nil,
+            hasAlpha: layout.channels % 2 == 0, orientation: chunks.orientation)
+        header.profile = chunks.profile
+        return header
     }
-    try ImageFile.checkSize(width: Int(columns), height: Int(rows), bytes: bytes.count, name: name)
-    return (Int(columns), Int(rows))
 }
 
 /// Decodes a PNG file of a known size into `width * height * 3` bytes.
@@ -26,17 +33,14 @@ func decodePNG(
 
 /// Decodes a PNG file to the values that it stores, as its header told.
 func decodeStoredPNG(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: String) throws -> Raster {
-    let start = bytes.assumingMemoryBound(to: UInt8.self).baseAddress
-    var layout = pn_png_layout()
-    try withMessage(name: name) { pn_png_describe(start, bytes.count, &layout, $0) }
-    // A header that says otherwise would be a mistake of this program.
-    guard Int(layout.channels) == header.channels, Int(layout.bits) == 8 * header.element.size else {
-        throw PixNerdError(
-            .unsupported, "\(name)", found: "has \(layout.channels) channels of \(layout.bits) bits",
-            expected: "\(header.channels) of \(8 * header.element.size)")
-    }
-    return try Raster(header, name: name) { pixels in
-        try withMessage(name: name) { pn_png_decode_stored(start, bytes.count, pixels, &layout, $0) }
+    var layout = pn_png_layout(
+        width: UInt32(header.width), height: UInt32(header.height), channels: UInt32(header.channels),
+        bits: UInt32(8 * header.element.size))
+    return try Raster(header) { pixels in
+        try withMessage(name: name) {
+            pn_png_decode_stored(
+                bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, pixels, &layout, $0)
+        }
     }
 }
 

@@ -56,7 +56,7 @@ final class PictureDecoder {
         case .bmp: return try decodeBMP(bytes, header, name: name)
         case .npy: return try decodeNpy(bytes, header, name: name)
         case .jpeg:
-            return try Raster(header, name: name) { pixels in
+            return try Raster(header) { pixels in
                 try jpeg.decode(
                     bytes, width: header.width, height: header.height, components: header.jpeg?.components ?? 3,
                     isGrey: header.channels == 1, into: pixels.assumingMemoryBound(to: UInt8.self), name: name)

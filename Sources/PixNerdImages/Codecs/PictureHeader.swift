@@ -25,8 +25,8 @@ struct PictureHeader: Sendable {
     let orientation: PictureOrientation
     /// The name of the embedded colour profile, which is ignored on reading; nil for none.
     var profile: String?
-    /// Images in the file, of which the first is read.
-    var pages = 1
+    /// Whether the file has further images, which are not read.
+    var hasFurtherPages = false
     /// Nil for files of other formats.
     var jpeg: JPEGLayout?
 
@@ -81,44 +81,25 @@ struct PictureHeader: Sendable {
         header.profile = layout.profile
         return header
     }
-
-    private static func png(_ bytes: UnsafeRawBufferPointer, name: String) throws -> PictureHeader {
-        let (width, height) = try sizeOfPNG(bytes, name: name)
-        // libpng has read the first chunk, which has a depth and a kind of colours.
-        let (depth, kind) = (bytes[24], bytes[25])
-        let chunks = PNGChunks(bytes)
-        let hasAlpha = kind & 4 != 0 || chunks.hasTransparentColor
-        var header = PictureHeader(
-            format: .png, width: width, height: height, channels: (kind & 2 == 0 ? 1 : 3) + (hasAlpha ? 1 : 0),
-            element: depth == 16 ? .uint16 : .uint8, color: kind == 3 ? .palette : nil, hasAlpha: hasAlpha,
-            orientation: chunks.orientation)
-        header.profile = chunks.profile
-        return header
-    }
 }
 
-/// Facts from the chunks of a PNG file before its pixels.
+/// Facts from the chunks of a PNG file.
 struct PNGChunks {
-    /// Whether there is a tRNS chunk.
-    private(set) var hasTransparentColor = false
     /// The orientation of an eXIf chunk.
     private(set) var orientation = PictureOrientation.asStored
     /// The name of an iCCP chunk's profile.
     private(set) var profile: String?
 
     init(_ bytes: UnsafeRawBufferPointer) {
-        var isBeforePixels = true
         var position = 8
         while position + 8 <= bytes.count {
             let length = bytes[position..<position + 4].reduce(0) { $0 << 8 | Int($1) }
             let end = min(position + 8 + length, bytes.count)
             let content = UnsafeRawBufferPointer(rebasing: bytes[position + 8..<end])
             switch String(decoding: bytes[position + 4..<position + 8], as: UTF8.self) {
-            case "IDAT": isBeforePixels = false
-            case "tRNS" where isBeforePixels: hasTransparentColor = true
             case "iCCP":
                 profile = String(content.prefix(79).prefix { $0 != 0 }.map { Character(Unicode.Scalar($0)) })
-            // It may also stand behind the pixels.
+            // It may stand behind the pixels.
             case "eXIf": orientation = EXIF.orientation(content) ?? .asStored
             default: break
             }

@@ -38,7 +38,7 @@ struct PixelView<Value: BitwiseCopyable> {
 }
 
 /// Flips an image horizontally, in place.
-func mirrorRows<Value: BitwiseCopyable>(
+package func mirrorRows<Value: BitwiseCopyable>(
     _ pixels: UnsafeMutablePointer<Value>, width: Int, height: Int, channels: Int
 ) {
     for row in 0..<height {

@@ -50,14 +50,11 @@ public struct Raster: Sendable, Equatable {
     }
 
     /// An image with the size, channels and type that a header told, whose bytes `fill` writes.
-    init(
-        _ header: PictureHeader, name: String, fill: (UnsafeMutableRawPointer) throws -> Void
-    ) throws {
-        let size = header.width * header.height * header.channels * header.element.size
-        let bytes = try [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+    init(_ header: PictureHeader, fill: (UnsafeMutableRawPointer) throws -> Void) throws {
+        let bytes = try [UInt8](unsafeUninitializedCapacity: header.size) { buffer, count in
             buffer.initialize(repeating: 0)
             if let base = buffer.baseAddress { try fill(base) }
-            count = size
+            count = header.size
         }
         self.init(
             width: header.width, height: header.height, channels: header.channels, element: header.element,

@@ -14,7 +14,7 @@ extension PictureHeader {
             element: picture.bits == 8 ? .uint8 : picture.bits == 16 ? .uint16 : .float32,
             color: picture.is_converted != 0 ? .palette : nil, hasAlpha: picture.has_alpha != 0,
             orientation: PictureOrientation(rawValue: Int(picture.orientation)) ?? .asStored)
-        header.pages = Int(picture.pages)
+        header.hasFurtherPages = picture.has_further_pages != 0
         header.profile = picture.has_profile != 0 ? "a profile" : nil
         return header
     }
@@ -22,7 +22,7 @@ extension PictureHeader {
 
 /// Decodes the first page of a TIFF file, as its header told.
 func decodeTIFF(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: String) throws -> Raster {
-    try Raster(header, name: name) { pixels in
+    try Raster(header) { pixels in
         try withMessage(name: name, "is a damaged TIFF file") {
             pn_tiff_decode(bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count, pixels, $0)
         }

@@ -25,7 +25,7 @@ extension PictureHeader {
 /// Decodes a WebP file, as its header told.
 func decodeWebP(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, name: String) throws -> Raster {
     let decode = header.hasAlpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto
-    return try Raster(header, name: name) { pixels in
+    return try Raster(header) { pixels in
         let stride = header.width * header.channels
         let found = decode(
             bytes.assumingMemoryBound(to: UInt8.self).baseAddress, bytes.count,

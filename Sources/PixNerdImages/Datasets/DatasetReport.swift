@@ -141,7 +141,7 @@ public struct DatasetReport: Sendable, Codable {
         channels = Dictionary(facts.map { ($0.channels, 1) }, uniquingKeysWith: +)
         turned = facts.count { $0.orientation != .asStored }
         profiles = Dictionary(facts.compactMap(\.profile).map { ($0, 1) }, uniquingKeysWith: +)
-        severalPages = facts.count { $0.pages > 1 }
+        severalPages = facts.count(where: \.hasFurtherPages)
         unreadable = zip(collection.samples, findings).compactMap { sample, finding in
             finding.problem.map { Unreadable(name: sample.name, reason: $0) }
         }

@@ -30,13 +30,11 @@ extension ImageCollection {
         }
     }
 
-    /// Height and width in pixels of the first image whose header can be read, as it is shown; nil if there is none.
+    /// Height and width in pixels of the first image that can be read, as it is shown; nil if there is none.
     public var firstSize: (height: Int, width: Int)? {
         let reader = PictureReader(PictureDecoding())
         for sample in samples {
-            guard let header = try? PictureHeader(reader.bytes(of: sample), name: sample.name),
-                (try? reader.check(reader.bytes(of: sample), name: sample.name)) != nil
-            else { continue }
+            guard let header = try? reader.check(reader.bytes(of: sample), name: sample.name).header else { continue }
             let (width, height) = header.orientation.shown(width: header.width, height: header.height)
             return (height, width)
         }

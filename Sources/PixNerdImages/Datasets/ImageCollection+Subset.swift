@@ -6,7 +6,7 @@ extension ImageCollection {
     public func subset(_ places: [Int]) -> ImageCollection {
         ImageCollection(
             root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut,
-            captions: captions?.of(places), labelling: labelling, remarks: ownRemarks)
+            labelSets: labelSets?.of(places), captions: captions?.of(places), labelling: labelling, remarks: ownRemarks)
     }
 
     /// The images with their labels changed to those of other classes.

@@ -9,6 +9,8 @@ struct ImageTrace: Sendable {
     let file: UInt64
     /// Means of the cells of a grid over the image, row by row in 8-bit RGB.
     let thumbnail: [UInt8]
+    /// Which cells are brighter than the mean of all, one bit each.
+    let outline: UInt64
 
     /// - Parameter value: returns the level of a colour of a pixel, 0 ... 255.
     init(
@@ -32,13 +34,12 @@ struct ImageTrace: Sendable {
                 return mean > 0 ? UInt8(min(mean + 0.5, 255)) : 0
             }
         }
+        outline = Self.outline(thumbnail)
     }
 
-    /// Which cells are brighter than the mean of all, one bit each.
-    var outline: UInt64 {
-        var levels: [Int] = []
-        for place in stride(from: 0, to: thumbnail.count, by: 3) {
-            levels.append(thumbnail[place..<place + 3].reduce(0) { $0 + Int($1) })
+    private static func outline(_ thumbnail: [UInt8]) -> UInt64 {
+        let levels = stride(from: 0, to: thumbnail.count, by: 3).map { place in
+            thumbnail[place..<place + 3].reduce(0) { $0 + Int($1) }
         }
         let sum = levels.reduce(0, +)
         var bits: UInt64 = 0

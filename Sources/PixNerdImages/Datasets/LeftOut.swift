@@ -20,6 +20,15 @@ public struct LeftOut: Sendable, Equatable, Codable {
             examples = Array((examples + others.examples).prefix(Self.mostExamples))
         }
 
+        /// A sentence about the files; nil if there are none.
+        ///
+        /// - Parameters:
+        ///   - one: what is said of a single file.
+        ///   - many: what is said of several.
+        func remark(_ one: String, _ many: String) -> String? {
+            count == 0 ? nil : "\(count) \(count == 1 ? one : many): \(list)."
+        }
+
         /// A list such as "a.png, b.png and 3 more".
         var list: String { listed(examples, of: count) }
     }
@@ -122,8 +131,7 @@ public struct LeftOut: Sendable, Equatable, Codable {
     var otherRemarks: [String] {
         var remarks: [String] = []
         func note(_ files: Files, _ one: String, _ many: String) {
-            guard files.count > 0 else { return }
-            remarks.append("\(files.count) \(files.count == 1 ? one : many): \(files.list).")
+            if let remark = files.remark(one, many) { remarks.append(remark) }
         }
         if let layout { remarks.append(layout) }
         note(

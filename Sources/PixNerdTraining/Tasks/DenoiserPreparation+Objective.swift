@@ -31,10 +31,11 @@ extension DenoiserPreparation {
     ///
     /// - Throws: `PixNerdError` if none of the images can be read.
     static func noiseSubspace(
-        _ configuration: Configuration, _ space: TrainingSpace, _ pictures: ImageCollection
+        _ configuration: Configuration, _ space: TrainingSpace, _ pictures: ImageCollection,
+        _ decoding: PictureDecoding
     ) throws -> PatchSubspace {
         let reader = SquareReader(
-            pictures, imageSize: configuration.data.imageSize, decoding: try configuration.decoding(of: pictures))
+            pictures, imageSize: configuration.data.imageSize, decoding: decoding)
         let places = pictures.evenPlaces(subspaceImages)
         var moments = PatchMoments(patch: configuration.model.patchSize)
         var isEmpty = true

@@ -183,7 +183,9 @@ struct DenoiserPreparation: TrainingPreparation {
         let lessons = try lessons
         lessons?.copyTeacher(to: model)
         let objective = try objective(alignment) {
-            try teacher?.prediction.subspace ?? Self.noiseSubspace(configuration, space, pictures)
+            try teacher?.prediction.subspace
+                ?? Self.noiseSubspace(
+                    configuration, space, pictures, decoding)
         }
         return DenoiserTask(self, model, try conditioner, objective, lessons)
     }

@@ -209,14 +209,11 @@ struct LabelledPictures {
 
     /// Sentences about labels that look like mistakes.
     private func remarks(_ without: LeftOut.Files) -> [String] {
-        func note(_ files: LeftOut.Files, _ one: String, _ many: String) -> String? {
-            files.count == 0 ? nil : "\(files.count) \(files.count == 1 ? one : many): \(files.list)."
-        }
         return [
-            note(without, "image has no label and is left out", "images have no label and are left out"),
-            note(unmatched, "label is that of no image", "labels are those of no images"),
-            note(outside, "label is that of a file outside the root", "labels are those of files outside the root"),
-            note(repeated, "label is given twice", "labels are given twice"),
+            without.remark("image has no label and is left out", "images have no label and are left out"),
+            unmatched.remark("label is that of no image", "labels are those of no images"),
+            outside.remark("label is that of a file outside the root", "labels are those of files outside the root"),
+            repeated.remark("label is given twice", "labels are given twice"),
         ].compactMap { $0 }
     }
 }
