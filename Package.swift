@@ -81,7 +81,7 @@ let package = Package(
             ], [logging]),
         // Optimization, and the mathematics of diffusion
         module("Optimization", ["Distributed", "Tensors"]),
-        module("Diffusion", ["Layers", "Optimization", "Tensors"]),
+        module("Diffusion", ["Layers", "Optimization", "Support", "Tensors"]),
         // Networks, and the spaces that diffusion happens in
         module("Models", ["Checkpoints", "Diffusion", "Layers", "Support", "Tensors", "Text"]),
         module("Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors"]),
@@ -148,7 +148,7 @@ let package = Package(
         tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),
         tests(of: "Images", ["Diffusion", "Support", "Tensors"], [logging]),
         tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Optimization", "Support", "Tensors"]),
-        tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Tensors"]),
+        tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),
         tests(of: "Inspection", ["Checkpoints", "Layers", "Models", "Optimization", "Support", "Tensors"]),
         tests(of: "Evaluation", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),

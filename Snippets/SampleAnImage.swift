@@ -4,7 +4,7 @@ import PixNerdKit
 
 // What is not set is taken from the run: steps, guidance, the size of training.
 var options = SamplingOptions()
-options.size = (height: 32, width: 48)
+options.size = ImageSize(height: 32, width: 48)
 
 // A run, a saved step, a .safetensors file or a published .ckpt; `make quickstart` trains this run.
 let sampling = try CheckpointSampling(path: "checkpoints/shapes", options)

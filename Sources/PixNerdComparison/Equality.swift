@@ -78,6 +78,6 @@ extension Pipeline {
 
     /// Number of tokens per image.
     var tokens: Int? {
-        tokenSide.map { (configuration.data.imageSize / $0) * (configuration.data.imageSize / $0) }
+        tokenSide.map { (configuration.data.squareSide / $0) * (configuration.data.squareSide / $0) }
     }
 }

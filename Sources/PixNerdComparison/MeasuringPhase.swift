@@ -44,19 +44,19 @@ extension PipelineComparison {
     }
 
     private func evaluationSettings(_ pipeline: Pipeline) -> Evaluation.Settings {
-        let (evaluation, side) = (settings.evaluation, pipeline.configuration.data.imageSize)
+        let (evaluation, side) = (settings.evaluation, pipeline.configuration.data.squareSide)
         var result = Evaluation.Settings()
         result.seed = evaluation.seed
         result.batch = evaluation.batch
         result.resamples = evaluation.resamples
-        result.size = PictureExtent(height: side, width: side)
+        result.size = ImageSize(side)
         result.patch = seamPeriod(pipeline)
         return result
     }
 
     /// Side of a token in pixels; nil if seams of that period cannot be measured.
     private func seamPeriod(_ pipeline: Pipeline) -> Int? {
-        let side = pipeline.configuration.data.imageSize
+        let side = pipeline.configuration.data.squareSide
         return pipeline.tokenSide.flatMap { PatchSeam.isMeasurable(patch: $0, height: side, width: side) ? $0 : nil }
     }
 
@@ -74,7 +74,7 @@ extension PipelineComparison {
         let evaluation = settings.evaluation
         var result = [
             "reference": reference, "seed": "\(evaluation.seed)", "resamples": "\(evaluation.resamples)",
-            "size": "\(pipeline.configuration.data.imageSize)", "patch": "\(seamPeriod(pipeline) ?? 0)",
+            "size": "\(pipeline.configuration.data.squareSide)", "patch": "\(seamPeriod(pipeline) ?? 0)",
         ]
         if let featuresHash {
             result["features"] = featuresHash
@@ -106,7 +106,7 @@ extension PipelineComparison {
 
     /// Reconstructs reference images in a pipeline's space, and measures the result and its cost.
     func roundTrip(_ pipeline: Pipeline) throws -> SpaceRecord {
-        let side = pipeline.configuration.data.imageSize
+        let side = pipeline.configuration.data.squareSide
         let autoencoder =
             pipeline.configuration.space == .latent
             ? try AutoencoderCheckpoint(path: pipeline.configuration.latent.autoencoder).loadForColour() : nil
@@ -159,7 +159,7 @@ extension PipelineComparison {
     /// Reference images, sampled evenly.
     private func roundTripBatches(side: Int) throws -> [LoadedBatch] {
         let collection = try ImageCollection.pictures(below: reference)
-        let reader = SquareReader(collection, imageSize: side)
+        let reader = CropReader(collection, imageSize: ImageSize(side))
         let (total, size) = (collection.samples.count, settings.evaluation.batch)
         let count = min(settings.evaluation.roundTrips, total)
         let pictures = (0..<count).compactMap { place -> LoadedBatch? in

@@ -142,9 +142,15 @@ public struct PipelineComparison {
     public func check() throws {
         _ = try ImageCollection.pictures(below: reference)
         for pipeline in pipelines where !pipeline.isTaken {
+            let data = pipeline.configuration.data
+            guard data.imageSize.isSquare, data.buckets == .none else {
+                throw PixNerdError(
+                    .unsupported, "\(pipeline.name)", found: "is trained at other shapes than squares of one size",
+                    advice: "set data.image_size to one number, and remove data.buckets")
+            }
             if let autoencoder = pipeline.autoencoder { try Trainer.check(autoencoder) }
             if let side = pipeline.tokenSide,
-                let problem = sizeProblem(pipeline.configuration.data.imageSize, multiple: side)
+                let problem = sizeProblem(pipeline.configuration.data.squareSide, multiple: side)
             {
                 throw PixNerdError(.invalidValue, "data.image_size in \(pipeline.name)", found: "\(problem)")
             }

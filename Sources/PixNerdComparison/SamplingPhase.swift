@@ -45,7 +45,7 @@ extension PipelineComparison {
         var options = SamplingOptions()
         options.weights = .ema
         options.autoencoder = configuration.space == .latent ? configuration.latent.autoencoder : nil
-        options.size = (configuration.data.imageSize, configuration.data.imageSize)
+        options.size = configuration.data.imageSize
         options.route = .grid
         options.steps = sampler.steps
         (options.guidance, options.guidanceInterval) = (sampler.guidance.scales, sampler.guidance.times)
@@ -68,7 +68,7 @@ extension PipelineComparison {
     /// Everything that determines the samples of a step.
     func provenance(_ pipeline: Pipeline, step: Int, guidance: Float) throws -> SamplingProvenance {
         let checkpoint = try DenoiserCheckpoint(path: pipeline.run.stepPath(step))
-        let side = pipeline.configuration.data.imageSize
+        let side = pipeline.configuration.data.squareSide
         return try SamplingProvenance(
             file: checkpoint.file(of: .ema), weights: .ema, size: PictureSize(height: side, width: side), route: .grid,
             settings: samplerSettings(guidance: guidance), noise: .philox, autoencoder: checkpoint.autoencoder,

@@ -54,7 +54,7 @@ extension TrainingCost {
     init(of run: RunDirectory, step: Int, _ configuration: Configuration, encoding: Int) throws {
         let architecture = try DenoiserCheckpoint(path: run.stepPath(step)).architecture(.ema)
         let reduction = configuration.reduction ?? 1
-        let side = configuration.data.imageSize / reduction
+        let side = configuration.data.squareSide / reduction
         let forward = architecture.multiplyAdds(height: side, width: side)
         try self.init(
             run, step: step, configuration, parameters: architecture.parameterCount, multiplyAdds: forward,
@@ -64,7 +64,7 @@ extension TrainingCost {
     /// Reads the training cost of an autoencoder from its run.
     init(ofAutoencoder run: RunDirectory, step: Int, _ configuration: Configuration) throws {
         let architecture = try AutoencoderCheckpoint(path: run.stepPath(step)).architecture
-        let side = configuration.data.imageSize
+        let side = configuration.data.squareSide
         let forward =
             architecture.encodingMultiplyAdds(height: side, width: side)
             + architecture.decodingMultiplyAdds(height: side, width: side)

@@ -45,7 +45,7 @@ extension PipelineComparison {
         let configuration = pipeline.configuration
         var encoding = 0
         if configuration.space == .latent, configuration.latent.cache.isEmpty {
-            let side = configuration.data.imageSize
+            let side = configuration.data.squareSide
             encoding = try AutoencoderCheckpoint(path: configuration.latent.autoencoder).architecture
                 .encodingMultiplyAdds(height: side, width: side)
         }

@@ -1,11 +1,12 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// A model that predicts the velocity of a flow: all that training, samplers and evaluation know about a model.
 public protocol Denoiser: Sendable {
     /// Channels of the data that is diffused.
     var channels: Int { get }
-    /// Height and width of the data must be multiples of this.
-    var sizeMultiple: Int { get }
+    /// Height and width of the data must be multiples of these.
+    var sizeMultiple: ImageSize { get }
     var parameters: [Parameter] { get }
     /// Standard deviation of the noise that samples start from; 1 unless the model was trained on other noise.
     var noiseScale: Float { get }
@@ -33,8 +34,8 @@ public protocol Denoiser: Sendable {
 
     /// This denoiser with the token grid of training for images of any size; nil if it has no such mode.
     ///
-    /// - Parameter trainedSize: Side of the training data, in pixels or latents.
-    func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)?
+    /// - Parameter trainedSize: Size of the training data, in pixels or latents.
+    func fieldResampled(trainedSize: ImageSize) -> (any FieldResampledDenoiser)?
 }
 
 /// A transformer denoiser whose hidden tokens can be aligned with an encoder's features (REPA).
@@ -76,7 +77,7 @@ extension Denoiser {
         Tensor.combination(1, x, 1 - time, velocity)
     }
 
-    public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? { nil }
+    public func fieldResampled(trainedSize: ImageSize) -> (any FieldResampledDenoiser)? { nil }
 
     /// Number of weights.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }

@@ -16,13 +16,15 @@ public struct TrainingBatch: Sendable {
     public let features: Tensor?
     /// The velocity that a model of few steps should give; nil for that of the path.
     public let lesson: Lesson?
+    /// 1 for pixels that the loss counts and 0 for padding, [B, 1, H, W]; nil if all count.
+    public let covered: Tensor?
 
     /// The noisy data, [B, C, H, W].
     public var point: Tensor { FlowPath.point(data: data, noise: noise, times: times) }
 
     public init(
         data: Tensor, noise: Tensor, times: [Float], condition: any Condition, features: Tensor? = nil,
-        lesson: Lesson? = nil
+        lesson: Lesson? = nil, covered: Tensor? = nil
     ) {
         self.data = data
         self.noise = noise
@@ -30,6 +32,7 @@ public struct TrainingBatch: Sendable {
         self.condition = condition
         self.features = features
         self.lesson = lesson
+        self.covered = covered
     }
 }
 

@@ -1,4 +1,5 @@
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 extension Denoiser {
@@ -14,7 +15,7 @@ private struct PredictingDenoiser: Denoiser {
     let prediction: Prediction
 
     var channels: Int { network.channels }
-    var sizeMultiple: Int { network.sizeMultiple }
+    var sizeMultiple: ImageSize { network.sizeMultiple }
     var parameters: [Parameter] { network.parameters }
     var noiseScale: Float { prediction.noiseScale }
 

@@ -65,12 +65,13 @@ public struct TrainingObjective: Sendable {
         let weights = batch.times.map { timeWeight($0) }
         guard frequency != nil || prediction.subspace != nil else {
             let factors = prediction.errorFactors(batch.times).outside
-            let part = weightedSquaredError(
-                output, target: wanted, factors: zip(weights, factors).map { $0 * $1 * $1 })
+            let part = coveredSquaredError(
+                output, target: wanted, factors: zip(weights, factors).map { $0 * $1 * $1 }, covered: batch.covered)
             return TrainingLoss(mean: part.mean, pictures: PictureLosses(flow: part.pictures))
         }
         let error = prediction.error(output, wanted: wanted, times: batch.times)
-        let part = weightedSquaredError(error, target: Tensor(zeros: error.shape), factors: weights)
+        let part = coveredSquaredError(
+            error, target: Tensor(zeros: error.shape), factors: weights, covered: batch.covered)
         let loss = TrainingLoss(mean: part.mean, pictures: PictureLosses(flow: part.pictures))
         guard let frequency else { return loss }
         let bands = frequencyLoss(error, quality: frequency.quality)

@@ -46,7 +46,7 @@ public struct EmptyPromptTrial: Sendable {
                 of: [""], length: conditioner.length, emptyPrompt: convention, isCancelled: isCancelled)
             return TextRows(rows[0])
         }
-        let reader = SquareReader(pictures, imageSize: size, decoding: PictureDecoding(format: loaded.format))
+        let reader = CropReader(pictures, imageSize: ImageSize(size), decoding: PictureDecoding(format: loaded.format))
         let levels = (0..<times).map { (Float($0) + 0.5) / Float(times) }
         var losses: [[Double]] = []
         for (done, place) in pictures.evenPlaces(count).enumerated() {

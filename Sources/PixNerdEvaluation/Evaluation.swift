@@ -20,7 +20,7 @@ public struct Evaluation {
         /// Maximum number of images per side for precision and recall; 10,000 in ADM's evaluation.
         public var manifoldSize = 10_000
         /// Size that images are cropped and resized to; nil for the size of the generated images.
-        public var size: PictureExtent?
+        public var size: ImageSize?
         /// Side in pixels of the patches that the generated images consist of; nil to look for seams at 4, 8, 16 and
         /// 32.
         public var patch: Int?
@@ -120,7 +120,7 @@ public struct Evaluation {
     public var pictures: Int { (real.pictures?.count ?? 0) + (generated.pictures?.count ?? 0) }
 
     /// Size at which the images are measured; nil if there are none.
-    public var size: PictureExtent? { settings.size ?? generated.pictures?.size ?? real.pictures?.size }
+    public var size: ImageSize? { settings.size ?? generated.pictures?.size ?? real.pictures?.size }
 
     /// What was measured of the real images, for several evaluations with the same ones.
     public struct MeasuredReal {

@@ -6,7 +6,7 @@ import PixNerdSupport
 struct PairComparison {
     private let first: PictureSource
     private let second: PictureSource
-    private let size: PictureExtent
+    private let size: ImageSize
     private let format: PixelFormat
     private let settings: Evaluation.Settings
     /// Whether the names of the images say which belong together; otherwise their order does.
@@ -15,7 +15,7 @@ struct PairComparison {
     /// - Throws: `PixNerdError` unless both sides hold the same images: as many, and by the same names if they share
     ///   any.
     init(
-        real: EvaluationSource, generated: EvaluationSource, size: PictureExtent?, format: PixelFormat,
+        real: EvaluationSource, generated: EvaluationSource, size: ImageSize?, format: PixelFormat,
         settings: Evaluation.Settings
     ) throws {
         guard let (first, second) = both(real.pictures, generated.pictures), let size else {

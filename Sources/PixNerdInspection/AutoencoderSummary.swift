@@ -29,7 +29,7 @@ public struct AutoencoderSummary: Encodable {
     ///   - checkpoint: the autoencoder to describe.
     ///   - size: height and width in pixels of the image for which the costs are computed.
     /// - Throws: `PixNerdError` if the file does not fit its own fingerprint, or the size is not a multiple of the downsampling factor.
-    public init(_ checkpoint: AutoencoderCheckpoint, size: (height: Int, width: Int)) throws {
+    public init(_ checkpoint: AutoencoderCheckpoint, size: ImageSize) throws {
         path = checkpoint.path
         kind = checkpoint.file.kind.rawValue
         bytes = checkpoint.file.size

@@ -133,7 +133,7 @@ public struct CheckpointSummary: Encodable {
     ///     else 256.
     /// - Throws: `PixNerdError` if the size is not a multiple of the patch size, or if a file does not fit its own
     ///   fingerprint.
-    public init(_ checkpoint: DenoiserCheckpoint, size: (height: Int, width: Int)?) throws {
+    public init(_ checkpoint: DenoiserCheckpoint, size: ImageSize?) throws {
         path = checkpoint.path
         let files = checkpoint.files
         integrity = try Self.integrity(of: files)
@@ -173,7 +173,7 @@ public struct CheckpointSummary: Encodable {
             size: size
                 ?? Self.usualSize(
                     patch: architecture.patchSize * reduction,
-                    checkpoint.imageSize ?? architecture.trainedSide.map { $0 * reduction }))
+                    checkpoint.imageSize ?? architecture.trainedSide.map { ImageSize($0 * reduction) }))
     }
 
     /// Checks files against the fingerprints that they carry, and says in words what was checked.
@@ -193,15 +193,17 @@ public struct CheckpointSummary: Encodable {
         }
     }
 
-    private static func usualSize(patch: Int, _ trained: Int?) -> (height: Int, width: Int) {
-        if let trained, trained > 0, trained % patch == 0, trained / patch <= 1024 { return (trained, trained) }
-        let side = max(patch, 256 / patch * patch)
-        return (side, side)
+    private static func usualSize(patch: Int, _ trained: ImageSize?) -> ImageSize {
+        let isUsual = trained.map { trained in
+            [trained.height, trained.width].allSatisfy { $0 > 0 && $0 % patch == 0 && $0 / patch <= 1024 }
+        }
+        if let trained, isUsual == true { return trained }
+        return ImageSize(max(patch, 256 / patch * patch))
     }
 
     /// - Parameter reduction: downsampling factor of the space: pixels along a side for each number that is diffused.
     private static func cost(
-        _ architecture: any DenoiserArchitecture, reduction: Int, size: (height: Int, width: Int)
+        _ architecture: any DenoiserArchitecture, reduction: Int, size: ImageSize
     ) throws -> Cost {
         let patch = architecture.patchSize * reduction
         for (name, side) in [("height", size.height), ("width", size.width)] {

@@ -32,7 +32,7 @@ public struct EncoderSummary: Encodable {
     ///   - name: returns the program's names of the settings that `problem` refers to.
     /// - Throws: `PixNerdError` if the file does not fit its own fingerprint, or the size is not a multiple of `basePatch`.
     public init(
-        _ file: DINOv2File, heads: Int?, size: (height: Int, width: Int), basePatch: Int,
+        _ file: DINOv2File, heads: Int?, size: ImageSize, basePatch: Int,
         naming name: (Setting) -> String = { $0.rawValue }
     ) throws {
         path = file.path
@@ -66,7 +66,7 @@ public struct EncoderSummary: Encodable {
 /// Checks that height and width are multiples of a number of pixels.
 ///
 /// - Throws: `PixNerdError` that names the side and the nearest size that works.
-func checkSize(_ size: (height: Int, width: Int), multiple: Int) throws(PixNerdError) {
+func checkSize(_ size: ImageSize, multiple: Int) throws(PixNerdError) {
     guard multiple > 0 else {
         throw PixNerdError(.invalidValue, "\(Setting.basePatch)", found: "is \(multiple)", expected: "at least 1 pixel")
     }

@@ -89,15 +89,15 @@ public struct ReferenceCheck {
                 .malformed, "\(reference.path):", found: "its metadata route is '\(route)'", expected: "grid or field")
         }
         let size = reference.metadata["encoder_size"] ?? ""
-        let sides = size.split(separator: "x", omittingEmptySubsequences: false).compactMap { Int($0) }
-        guard sides.count == 2, sides[0] == sides[1], (1...SizeLimits.side).contains(sides[0]),
-            sides[0] % model.sizeMultiple == 0
+        guard let sides = ImageSize(text: size),
+            [sides.height, sides.width].allSatisfy((1...SizeLimits.side).contains),
+            sides.isMultiple(of: model.sizeMultiple)
         else {
             throw PixNerdError(
                 .malformed, "\(reference.path):", found: "its metadata encoder_size is '\(size)'",
-                expected: "a square HxW whose side is a multiple of \(model.sizeMultiple)")
+                expected: "HxW with sides that are multiples of \(model.sizeMultiple.text)")
         }
-        guard let resampled = model.fieldResampled(trainedSize: sides[0]) else {
+        guard let resampled = model.fieldResampled(trainedSize: sides) else {
             throw PixNerdError(
                 .mismatch, "\(reference.path)",
                 found: "was made by the field route, which the model of \(checkpoint.path) does not have")
@@ -209,7 +209,7 @@ public struct ReferenceCheck {
             .condition(readFrom: reference, prefix: "train.", count: times.count)
         let features = try alignment.map { _ in try reference.tensor("train.features") }
         let patch = model.sizeMultiple
-        let tokens = data.shape[3] / patch * (data.shape[4] / patch)
+        let tokens = data.shape[3] / patch.height * (data.shape[4] / patch.width)
         if let features, features.shape != [steps, batch, tokens, features.shape.last!] {
             throw PixNerdError(
                 .mismatch, "\(reference.path):", found: "train.features has the shape \(features.shape)",
@@ -227,10 +227,11 @@ public struct ReferenceCheck {
 
     private func check(_ model: any Denoiser, _ shape: [Int], times: Int) throws {
         let patch = model.sizeMultiple
-        guard shape.count == 4, shape[1] == model.channels, shape[2] % patch == 0, shape[3] % patch == 0 else {
+        guard shape.count == 4, shape[1] == model.channels, shape[2] % patch.height == 0, shape[3] % patch.width == 0
+        else {
             throw PixNerdError(
                 .mismatch, "\(reference.path):", found: "images of shape \(shape) do not fit the model",
-                expected: "[B, \(model.channels), H, W] with H and W multiples of \(patch)")
+                expected: "[B, \(model.channels), H, W] with H and W multiples of \(patch.text)")
         }
         guard times == shape[0] else {
             throw PixNerdError(

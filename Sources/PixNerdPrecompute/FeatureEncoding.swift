@@ -46,8 +46,8 @@ public struct FeatureEncoding {
     ///
     /// - Parameter batchSize: images that are read and encoded at once.
     public func run(batchSize: Int, _ watcher: ShardWatcher = ShardWatcher()) throws -> ShardProgress {
-        let reader = SquareReader(
-            pictures, imageSize: manifest.imageSize, decoding: PictureDecoding(isFast: manifest.fastDecode))
+        let reader = CropReader(
+            pictures, imageSize: ImageSize(manifest.imageSize), decoding: PictureDecoding(isFast: manifest.fastDecode))
         return try manifest.writeShards(to: path, reader, batchSize: batchSize, watcher) { batch in
             [(batch, encoder.features(of: unitRange(PixelSpace().encode(batch)), basePatch: manifest.basePatch))]
         }

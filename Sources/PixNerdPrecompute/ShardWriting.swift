@@ -34,11 +34,11 @@ extension ShardManifest {
     ///   - batchSize: images that are read and encoded at once.
     ///   - encode: returns, for each column, the images that the rows are computed from and the rows.
     package func writeShards(
-        to directory: String, _ reader: SquareReader, batchSize: Int, _ watcher: ShardWatcher,
+        to directory: String, _ reader: CropReader, batchSize: Int, _ watcher: ShardWatcher,
         encode: (LoadedBatch) -> [(pictures: LoadedBatch, rows: Tensor)]
     ) throws -> ShardProgress {
         let batchSize = min(max(batchSize, 1), picturesPerShard)
-        try checkMemory(batchSize, side: reader.imageSize)
+        try checkMemory(batchSize, reader.imageSize)
         let lock = try WorkLock.take("\(directory)/encode.lock", of: "\(directory)", note: watcher.remark)
         defer { withExtendedLifetime(lock) {} }
         var result = ShardProgress()
@@ -75,15 +75,15 @@ extension ShardManifest {
     }
 
     /// Refuses a batch that does not fit into the memory, before any work is done.
-    private func checkMemory(_ batchSize: Int, side: Int) throws {
+    private func checkMemory(_ batchSize: Int, _ size: ImageSize) throws {
         // Each value of a pixel as a byte and as a float.
-        let bytes = 3 * 5 * Double(batchSize) * Double(side) * Double(side)
+        let bytes = 3 * 5 * Double(batchSize) * Double(size.height) * Double(size.width)
         try AvailableMemory.expect(
-            bytes, for: "A batch of \(counted(batchSize, "image")) of \(side) x \(side) pixels",
+            bytes, for: "A batch of \(counted(batchSize, "image")) of \(size) pixels",
             advice: "decrease the batch size or the image size")
     }
 
-    private func checkIsFinite(_ rows: Tensor, of batch: LoadedBatch, _ reader: SquareReader) throws {
+    private func checkIsFinite(_ rows: Tensor, of batch: LoadedBatch, _ reader: CropReader) throws {
         guard !rows.isFinite else { return }
         let size = rows.values.count / max(batch.count, 1)
         let bad = rows.values.firstIndex { !$0.isFinite } ?? 0

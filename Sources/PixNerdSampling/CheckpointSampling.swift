@@ -55,7 +55,7 @@ public struct CheckpointSampling: Sendable {
         (denoiser, size, route) = (choice.denoiser, choice.size, choice.route)
         if size.isCropped {
             notices.append(
-                "\(size.height) x \(size.width) is not a multiple of \(denoiser.sizeMultiple * loaded.reduction): "
+                "\(size.height) x \(size.width) is not a multiple of \((denoiser.sizeMultiple * loaded.reduction).text): "
                     + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
         limits = FewStepLimits(loaded.architecture.numbers, largestScale: checkpoint.largestScale, name: path)

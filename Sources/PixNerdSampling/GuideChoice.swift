@@ -52,12 +52,11 @@ struct GuideChoice {
         let loaded = try checkpoint.load(guided.weights, inSpaceOf: guided.loaded)
         if let problem = Self.problem(loaded, checkpoint, guided) { throw misfit(problem) }
         denoiser = try SizeChoice.denoiser(
-            loaded, guided.choice.route, trained: checkpoint.imageSize ?? loaded.trainedSide, path)
+            loaded, guided.choice.route, trained: checkpoint.trainedSize(loaded), path)
         let (size, multiple) = (guided.choice.size, denoiser.sizeMultiple * loaded.reduction)
-        guard size.canvasHeight % multiple == 0, size.canvasWidth % multiple == 0 else {
-            throw misfit(
-                "\(size.canvasHeight) x \(size.canvasWidth) cannot be divided into its patches of \(multiple) x "
-                    + "\(multiple)")
+        let canvas = ImageSize(height: size.canvasHeight, width: size.canvasWidth)
+        guard canvas.isMultiple(of: multiple) else {
+            throw misfit("\(canvas) cannot be divided into its patches of \(multiple)")
         }
     }
 

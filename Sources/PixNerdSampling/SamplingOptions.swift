@@ -1,6 +1,7 @@
 import PixNerdDiffusion
 import PixNerdModels
 import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 
 /// The method to sample images of another size than the training images.
@@ -62,7 +63,7 @@ public struct SamplingOptions: Sendable {
     /// Side in pixels of the overlapping tiles that latents are decoded in; nil for whole images.
     public var tile: Int?
     /// Height and width in pixels; nil for the training size.
-    public var size: (height: Int, width: Int)?
+    public var size: ImageSize?
     public var route = SizeRoute.auto
     /// The sampler; nil for the one that models of this kind are published with.
     public var sampler: Sampler?

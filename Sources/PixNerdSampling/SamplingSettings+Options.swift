@@ -59,7 +59,7 @@ extension SamplingSettings {
                     found: "does not say what size it was trained at, which \(Setting.shift) auto depends on",
                     advice: "give a number for \(Setting.shift)")
             }
-            return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained * trained)
+            return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained.area)
         }
     }
 }

@@ -10,8 +10,8 @@ struct SizeChoice {
     /// The shift of times by which larger images show the transformer what those of training do; 1 by the grid.
     let timeShift: Float
     let size: PictureSize
-    /// Side of the images of training in pixels, where the checkpoint tells.
-    let trained: Int?
+    /// Size of the images of training, where the checkpoint tells; the usual one of several.
+    let trained: ImageSize?
     /// `grid` or `field`.
     let route: SizeRoute
     /// A warning that the model never saw such images, with advice, as one sentence; nil if it did.
@@ -23,15 +23,15 @@ struct SizeChoice {
     ) throws {
         // Sides beyond those of any image come from damaged metadata, and must not enter arithmetic.
         let fieldSizes = checkpoint.fieldSizes.filter { (1...ImageFile.maximumPixels).contains($0) }
-        let trained = checkpoint.imageSize ?? loaded.trainedSide
-        if let trained, trained.magnitude > UInt(ImageFile.maximumPixels) {
+        let trained = checkpoint.trainedSize(loaded)
+        if let trained, trained.height.magnitude > UInt(ImageFile.maximumPixels) {
             throw PixNerdError(
-                .malformed, "\(name):", found: "the training size is \(trained)",
+                .malformed, "\(name):", found: "the training size is \(trained.text)",
                 expected: "the side of an image in pixels")
         }
         self.trained = trained
         let isPublished = loaded.architecture.isPublishedForFields && checkpoint.imageSize == nil && trained != nil
-        let isElsewhere = options.size.map { $0 != (trained ?? 0, trained ?? 0) } ?? false
+        let isElsewhere = options.size.map { $0 != trained && !checkpoint.imageSizes.contains($0) } ?? false
         route =
             options.route != .auto
             ? options.route
@@ -40,20 +40,23 @@ struct SizeChoice {
                 ? .field : .grid
         denoiser = try Self.denoiser(loaded, route, trained: trained, name)
         size = try Self.size(options, multiple: denoiser.sizeMultiple * loaded.reduction, trained: trained, name)
-        let (route, size) = (route, size)
+        let (route, size, sizes) = (route, size, checkpoint.imageSizes)
         timeShift = denoiser.timeShift(
             height: size.canvasHeight / loaded.reduction, width: size.canvasWidth / loaded.reduction)
-        warning = trained.flatMap { Self.warning(route, size, trained: $0, fieldSizes, name) }
+        warning = trained.flatMap {
+            sizes.count > 1
+                ? Self.warning(size, sizes: sizes, name) : Self.warning(route, size, trained: $0, fieldSizes, name)
+        }
     }
 
     /// A model by a route.
     ///
     /// - Parameters:
     ///   - route: `grid` or `field`.
-    ///   - trained: Side of the images of training in pixels, where the checkpoint tells.
+    ///   - trained: Size of the images of training, where the checkpoint tells.
     ///   - name: The checkpoint's name in messages.
     static func denoiser(
-        _ loaded: LoadedDenoiser, _ route: SizeRoute, trained: Int?, _ name: String
+        _ loaded: LoadedDenoiser, _ route: SizeRoute, trained: ImageSize?, _ name: String
     ) throws -> any Denoiser {
         guard route == .field else { return loaded.model }
         let advice: ErrorText = "use \(Setting.route) grid"
@@ -76,22 +79,25 @@ struct SizeChoice {
     }
 
     private static func size(
-        _ options: SamplingOptions, multiple: Int, trained: Int?, _ name: String
+        _ options: SamplingOptions, multiple: ImageSize, trained: ImageSize?, _ name: String
     ) throws -> PictureSize {
         let subject: ErrorText = options.size == nil ? "\(name):" : "\(Setting.size):"
-        guard let (height, width) = options.size ?? trained.map({ ($0, $0) }) else {
+        guard let asked = options.size ?? trained else {
             throw PixNerdError(
                 .notFound, "\(name)", found: "does not say what size it was trained at",
                 advice: "give \(Setting.size), such as 256")
         }
         // Only sizes that the user gives are cropped: no model was trained at a size that needs it.
-        if options.size == nil, let problem = sizeProblem(height, multiple: multiple) {
+        if options.size == nil, let problem = sizeProblem(asked, multiple: multiple) {
             throw PixNerdError(.malformed, subject, found: "the training size \(problem)")
         }
+        let (height, width) = (asked.height, asked.width)
         for (side, value) in [("height", height), ("width", width)] where value < 1 {
             throw PixNerdError(.invalidValue, subject, found: "the \(side) is \(value)", expected: "at least 1")
         }
-        guard height <= ImageFile.maximumPixels / width, max(height, width) <= ImageFile.maximumPixels - multiple else {
+        guard height <= ImageFile.maximumPixels / width,
+            max(height, width) <= ImageFile.maximumPixels - max(multiple.height, multiple.width)
+        else {
             throw PixNerdError(
                 .invalidValue, subject, found: "a size of \(height) x \(width) is too large",
                 expected: "at most \(ImageFile.maximumPixels) pixels")
@@ -100,18 +106,19 @@ struct SizeChoice {
     }
 
     private static func warning(
-        _ route: SizeRoute, _ size: PictureSize, trained: Int, _ fieldSizes: [Int], _ name: String
+        _ route: SizeRoute, _ size: PictureSize, trained: ImageSize, _ fieldSizes: [Int], _ name: String
     ) -> ErrorText? {
-        let known = ([trained] + fieldSizes).sorted()
-        func isKnown(_ side: Int) -> Bool { side == trained || route == .field && known.contains(side) }
-        guard !isKnown(size.height) || !isKnown(size.width) else { return nil }
+        guard (size.height, size.width) != (trained.height, trained.width) else { return nil }
+        // Only models of squares are trained to decode other sides.
+        let known = ((trained.isSquare ? [trained.height] : []) + fieldSizes).sorted()
+        guard route != .field || !known.contains(size.height) || !known.contains(size.width) else { return nil }
         let list = known.map(String.init).joined(separator: ", ")
         let asked = "\(size.height) x \(size.width)"
         switch route {
         case .field where fieldSizes.isEmpty:
             return
-                "\(name) was trained at \(trained) x \(trained) only, with its fields at one density, so \(asked) may "
-                + "show seams and moire; use \(Setting.size) \(trained), or train with training.field_sizes."
+                "\(name) was trained at \(trained) only, with its fields at one density, so \(asked) may "
+                + "show seams and moire; use \(Setting.size) \(trained.text), or train with training.field_sizes."
         case .field:
             let closest = "\(nearest(known, size.height))x\(nearest(known, size.width))"
             return "\(name) was trained to decode sides of \(list), not \(asked); the nearest trained size is "
@@ -119,15 +126,29 @@ struct SizeChoice {
         default:
             let advice: ErrorText =
                 fieldSizes.isEmpty
-                ? "use \(Setting.size) \(trained)"
+                ? "use \(Setting.size) \(trained.text)"
                 : "use \(Setting.route) field, which was trained for sides of \(list)"
             return
-                "\(name) was trained at \(trained) x \(trained) and never saw the more or fewer patches of \(asked), "
+                "\(name) was trained at \(trained) and never saw the more or fewer patches of \(asked), "
                 + "so images may not be coherent; \(advice)."
         }
+    }
+
+    /// The warning for a model that was trained at several sizes.
+    private static func warning(_ size: PictureSize, sizes: [ImageSize], _ name: String) -> ErrorText? {
+        let asked = ImageSize(height: size.height, width: size.width)
+        guard !sizes.contains(asked) else { return nil }
+        return
+            "\(name) was trained at \(listed(sizes.map(\.text).prefix(12), of: sizes.count)), and never at \(asked), so "
+            + "images may not be coherent; use one of its sizes as \(Setting.size)."
     }
 
     private static func nearest(_ sides: [Int], _ side: Int) -> Int {
         sides.min { abs($0 - side) < abs($1 - side) } ?? side
     }
+}
+
+extension DenoiserCheckpoint {
+    /// Size of the images of training; nil if neither the checkpoint nor its published model tells.
+    func trainedSize(_ loaded: LoadedDenoiser) -> ImageSize? { imageSize ?? loaded.trainedSide.map { ImageSize($0) } }
 }

@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// The size of sampled images, and of the canvas that they are cropped from if it is not a multiple of the patch size.
@@ -14,14 +15,15 @@ public struct PictureSize: Sendable, Equatable {
     /// - Parameters:
     ///   - height: height of the finished image in pixels.
     ///   - width: width of the finished image in pixels.
-    ///   - multiple: number of which the sides of the canvas are multiples, such as the patch size.
-    public init(height: Int, width: Int, multiple: Int = 1) {
+    ///   - multiple: numbers of which the sides of the canvas are multiples, such as the patch size.
+    public init(height: Int, width: Int, multiple: ImageSize = 1) {
         precondition(
-            height > 0 && width > 0 && multiple > 0, "PictureSize: \(height) x \(width) in multiples of \(multiple)")
+            height > 0 && width > 0 && multiple.shorterSide > 0,
+            "PictureSize: \(height) x \(width) in multiples of \(multiple)")
         self.height = height
         self.width = width
-        canvasHeight = (height + multiple - 1) / multiple * multiple
-        canvasWidth = (width + multiple - 1) / multiple * multiple
+        canvasHeight = (height + multiple.height - 1) / multiple.height * multiple.height
+        canvasWidth = (width + multiple.width - 1) / multiple.width * multiple.width
     }
 
     /// Whether the image is smaller than the canvas.
@@ -57,6 +59,15 @@ public struct PictureSize: Sendable, Equatable {
         }
         return pictures
     }
+}
+
+/// Why an image cannot have a size, as a clause, with the nearest valid side; nil if it can.
+public func sizeProblem(_ size: ImageSize, multiple: ImageSize) -> String? {
+    if size.isSquare, multiple.isSquare { return sizeProblem(size.height, multiple: multiple.height) }
+    let sides = [("height", size.height, multiple.height), ("width", size.width, multiple.width)]
+    return sides.lazy.compactMap { name, side, multiple in
+        sizeProblem(side, multiple: multiple).map { "is \(size.text), whose \(name) \($0)" }
+    }.first
 }
 
 /// Why an image cannot have a side, continuing a sentence about the side, with the nearest valid one; nil if it can.

@@ -34,10 +34,10 @@ public struct PixelSpace: Space {
         precondition(
             batch.pixels.format.channelCount == channels,
             "PixelSpace: images of \(batch.pixels.format) for \(format)")
-        let side = batch.imageSize
+        let size = batch.imageSize
         return switch batch.pixels {
-        case .bytes(let bytes): encode(bytes, count: batch.count, height: side, width: side)
-        case .values(let values, _): planes(values, [batch.count, channels, side, side]) { $0 }
+        case .bytes(let bytes): encode(bytes, count: batch.count, height: size.height, width: size.width)
+        case .values(let values, _): planes(values, [batch.count, channels, size.height, size.width]) { $0 }
         }
     }
 

@@ -75,17 +75,17 @@ public struct MemoryEstimate: Sendable {
     /// - Parameters:
     ///   - averages: number of EMAs.
     ///   - batch: number of images per forward pass.
-    ///   - size: side of the images or latents.
+    ///   - size: size of the images or latents.
     ///   - recompute: whether the backward pass recomputes activations.
     ///   - precision: precision of what is kept for the backward pass.
     public init(
-        _ architecture: any TrainableArchitecture, averages: Int, batch: Int, size: Int, recompute: Bool,
+        _ architecture: any TrainableArchitecture, averages: Int, batch: Int, size: ImageSize, recompute: Bool,
         precision: Precision
     ) {
         self.init(parameters: architecture.parameterCount, averages: averages)
         activationCount = CheckedInt(
             architecture.activationBytes(
-                batch: batch, height: size, width: size, recompute: recompute, precision: precision))
+                batch: batch, height: size.height, width: size.width, recompute: recompute, precision: precision))
     }
 
     /// Adds a projector and its target features.
@@ -118,10 +118,11 @@ public struct MemoryEstimate: Sendable {
     /// Adds an autoencoder whose latents a denoiser is trained in.
     ///
     /// - Parameter encodes: whether it encodes during training; otherwise it only decodes previews.
-    mutating func add(_ autoencoder: Autoencoder, size: Int, encodes: Bool) {
+    mutating func add(_ autoencoder: Autoencoder, size: ImageSize, encodes: Bool) {
         stateCount += 4 * CheckedInt(autoencoder.parameterCount)
         // Nothing is kept for gradients: the finest level needs a few activations at once.
-        let pixels = max((CheckedInt(size) * CheckedInt(size)).clamped, encodes ? LatentSpace.pixelsAtOnce : 0)
+        let pixels = max(
+            (CheckedInt(size.height) * CheckedInt(size.width)).clamped, encodes ? LatentSpace.pixelsAtOnce : 0)
         activationCount += 4 * 4 * CheckedInt(pixels) * CheckedInt(autoencoder.architecture.levelWidths[0])
     }
 
@@ -157,11 +158,10 @@ public struct MemoryEstimate: Sendable {
     /// Adds images that are decoded ahead of training, and the threads that decode them.
     ///
     /// - Parameters:
-    ///   - side: side in pixels at which images are loaded.
+    ///   - pixels: number of pixels of the largest images that are loaded.
     ///   - batch: number of images per forward pass.
-    mutating func addLoading(_ data: Configuration.DataSection, side: Int, batch: Int) {
-        let side = CheckedInt(side)
-        let bytes = CheckedInt(batch) * side * side * 3
+    mutating func addLoading(_ data: Configuration.DataSection, pixels: Int, batch: Int) {
+        let bytes = CheckedInt(batch) * CheckedInt(pixels) * 3
         // One batch is loaded ahead however small the limit is.
         let limit = max(bytes.clamped, data.prefetchMegabytes << 20)
         let ahead = CheckedInt(min((bytes * CheckedInt(data.prefetchBatches)).clamped, limit))
@@ -170,8 +170,7 @@ public struct MemoryEstimate: Sendable {
     }
 
     /// Accounts for previews: their images, the sheet of them, and its compressed form.
-    mutating func addPreviews(images: Int, side: Int) {
-        let side = CheckedInt(side)
-        previewCount = CheckedInt(images) * (3 * 3 * side * side + 256)
+    mutating func addPreviews(images: Int, size: ImageSize) {
+        previewCount = CheckedInt(images) * (3 * 3 * CheckedInt(size.height) * CheckedInt(size.width) + 256)
     }
 }

@@ -80,10 +80,11 @@ extension Trainer {
         var memory = preparation.memory
         let (configuration, training) = (preparation.configuration, preparation.configuration.training)
         memory.addLoading(
-            configuration.data, side: preparation.loadedSize, batch: configuration.plan(communicator).sizes.max() ?? 1)
+            configuration.data, pixels: preparation.buckets.largestArea,
+            batch: configuration.plan(communicator).sizes.max() ?? 1)
         if training.previewEvery > 0, communicator.isRoot {
             let images = configuration.previewImages(classes: preparation.pictures.promptCount)
-            memory.addPreviews(images: images, side: configuration.data.imageSize)
+            memory.addPreviews(images: images, size: configuration.data.imageSize)
         }
         if training.sharesOptimizer {
             memory.shareUpdate(by: communicator.size)

@@ -136,7 +136,7 @@ public final class Trainer {
     private func makeLoader() -> BatchLoader {
         let training = configuration.training
         return BatchLoader(
-            collection: preparation.pictures, imageSize: preparation.loadedSize, plan: plan,
+            collection: preparation.pictures, buckets: preparation.buckets, plan: plan,
             seed: configuration.seed,
             startSample: state.step * training.batchSize, workers: configuration.data.workers,
             prefetchBatches: configuration.data.prefetchBatches,

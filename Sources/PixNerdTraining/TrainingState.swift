@@ -209,7 +209,7 @@ public struct TrainingState {
         _ task: any TrainingTask, _ configuration: Configuration, classNames: [String], to directory: String,
         of run: RunDirectory, tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
     ) throws {
-        let metadata = ["image_size": String(configuration.data.imageSize), "step": String(step)]
+        let metadata = [DenoiserCheckpoint.imageSizeKey: configuration.data.imageSize.text, "step": String(step)]
         try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
         for (place, set) in configuration.weightSets.enumerated() {
             let weights = task.parameters.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }

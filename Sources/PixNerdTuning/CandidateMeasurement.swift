@@ -162,7 +162,7 @@ final class CandidateMeasurement {
     func measure(_ images: [RGBImage], isFinal: Bool) throws -> EvaluationReport.Measure {
         var options = Evaluation.Settings()
         options.resamples = isFinal ? Self.resamples : 0
-        options.size = PictureExtent(height: images[0].height, width: images[0].width)
+        options.size = ImageSize(height: images[0].height, width: images[0].width)
         options.precision = Precision.current
         let count = realImages(images.count)
         let known = real[count]

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdImages
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -44,6 +45,24 @@ struct RanksTests {
                     for (one, other) in zip(plain, shared) { expectClose(other.tensor, one.tensor, .run, one.name) }
                 }
             }
+        }
+    }
+
+    /// Steps of different sizes have the same one on all processes.
+    @Test func severalSizesFollowOneProcess() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            for number in 0..<8 {
+                let pixels = (0..<30 * 10 * 3).map { UInt8(truncatingIfNeeded: $0 * (number + 2)) }
+                let wide = RGBImage(width: 30, height: 10, pixels: pixels)
+                try ImageFile.writePNG(wide, to: place.path("shapes/circle/wide\(number).png"))
+            }
+            let sizes = "data.buckets=[16, 8x24]"
+            try place.succeed(arguments("one", steps: 20, sizes))
+            try place.succeed(ranks: 2, arguments("two", steps: 20, sizes))
+            let (one, two) = try (place.losses("one"), place.losses("two"))
+            #expect(one.count == 20 && two.count == 20)
+            #expect(zip(two, one).allSatisfy { abs($0 - $1) / $1 < 1e-4 }, "\(one) and \(two)")
         }
     }
 

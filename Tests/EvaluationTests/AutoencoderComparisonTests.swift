@@ -5,6 +5,7 @@ import PixNerdEvaluation
 import PixNerdImages
 import PixNerdModels
 import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -56,7 +57,7 @@ import Testing
     ) throws -> (report: AutoencoderComparisonReport, sheet: RGBImage) {
         try AutoencoderComparison(
             checkpoints, pictures: EvaluationSource(path: folder),
-            size: PictureExtent(height: size.0, width: size.1), batch: batch, extractor: extractor
+            size: ImageSize(height: size.0, width: size.1), batch: batch, extractor: extractor
         ).run(program: "test", unreadable: unreadable)
     }
 

@@ -31,7 +31,7 @@ import Testing
                     let affine = scale.affine(channel: $0)
                     return (affine.scale, affine.offset)
                 })
-            let reader = SquareReader(pictures, imageSize: 16)
+            let reader = CropReader(pictures, imageSize: 16)
             var expected = LatentStatistics(channels: 16)
             for place in places {
                 let loaded = try #require(reader.read([place]) { Issue.record("\($0)") })

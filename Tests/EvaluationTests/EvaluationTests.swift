@@ -173,7 +173,7 @@ import Testing
             let one = try TinyEvaluation.evaluate("\(directory)/real", "\(directory)/generated.npz").report
             let other = try TinyEvaluation.evaluate("\(directory)/cropped.npz", "\(directory)/generated.npz").report
             #expect(one["fid"]?.value == other["fid"]?.value && one["swd"]?.value == other["swd"]?.value)
-            #expect(one.size == PictureExtent(height: 16, width: 16))
+            #expect(one.size == ImageSize(height: 16, width: 16))
             #expect(one.real.cropped == 6 && one.generated.cropped == 0 && other.real.cropped == 0)
             // Generated images are cropped only on request.
             try TinyEvaluation.writeFolder(pictureBatch(3, 16, 16, kind: 1), to: "\(directory)/mixed")
@@ -183,7 +183,7 @@ import Testing
                 try TinyEvaluation.evaluate("\(directory)/real", "\(directory)/mixed")
             }
             let asked = try TinyEvaluation.evaluate("\(directory)/real", "\(directory)/mixed") {
-                $0.size = PictureExtent(height: 16, width: 16)
+                $0.size = ImageSize(height: 16, width: 16)
             }.report
             #expect(asked.generated.pictures == 4 && asked.generated.cropped == 1)
         }

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdEvaluation
 import PixNerdImages
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -52,7 +53,7 @@ import Testing
             for seed in 0..<20 {
                 let report = try? TinyEvaluation.evaluate("\(directory)/a", "\(directory)/a") {
                     $0.seed = UInt64(seed)
-                    $0.size = PictureExtent(height: 16, width: 16)
+                    $0.size = ImageSize(height: 16, width: 16)
                 }.report
                 #expect(report?.real.pictures == 2)
             }

@@ -309,7 +309,7 @@ def random_resized_crop(image, size, random, scale=(0.08, 1.0), ratio=(3 / 4, 4 
             w = round(h * ratio[1])
         left, top = (width - w) // 2, (height - h) // 2
         part = (left, top, left + w, top + h)
-    return image.crop(part).resize((size, size), Image.Resampling.BICUBIC)
+    return image.crop(part).resize(size if isinstance(size, tuple) else (size, size), Image.Resampling.BICUBIC)
 
 
 def transforms():
@@ -331,6 +331,57 @@ def transforms():
                     image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
                 yield {"width": width, "height": height, "kind": i % 2, "mode": mode, "flip": flip, "seed": seed,
                        "epoch": epoch, "index": index, "size": size, "crc": zlib.crc32(image.tobytes())}
+
+
+def covering_crop(image, size, enlarged, place):
+    """The crop of guided-diffusion for any shape: scaled until it covers `enlarged`, then a part of `size` is taken."""
+    while image.size[0] >= 2 * enlarged[0] and image.size[1] >= 2 * enlarged[1]:
+        image = image.resize((image.size[0] // 2, image.size[1] // 2), Image.Resampling.BOX)
+    scale = max(enlarged[0] / image.size[0], enlarged[1] / image.size[1])
+    new_size = tuple(max(least, round(side * scale)) for side, least in zip(image.size, size))
+    image = image.resize(new_size, Image.Resampling.BICUBIC)
+    top = place(new_size[1] - size[1])
+    left = place(new_size[0] - size[0])
+    return image.crop((left, top, left + size[0], top + size[1]))
+
+
+def whole_image(image, size):
+    """The whole image in the middle of a size, with grey around it, and (top, left, rows, columns) of the image."""
+    scale = min(size[0] / image.size[0], size[1] / image.size[1])
+    inner = tuple(min(max(round(side * scale), 1), most) for side, most in zip(image.size, size))
+    while image.size[0] >= 2 * inner[0] and image.size[1] >= 2 * inner[1]:
+        image = image.resize((image.size[0] // 2, image.size[1] // 2), Image.Resampling.BOX)
+    left, top = ((outer - side) // 2 for outer, side in zip(size, inner))
+    padded = Image.new("RGB", size, (128, 128, 128))
+    padded.paste(image.resize(inner, Image.Resampling.BICUBIC), (left, top))
+    return padded, [top, left, inner[1], inner[0]]
+
+
+def rectangles():
+    sizes = [(500, 375), (101, 77), (33, 200), (47, 46), (300, 20), (64, 40), (31, 90), (150, 500), (40, 64), (96, 64)]
+    for i, (width, height) in enumerate(sizes):
+        for mode in ("center", "random", "resized", "none"):
+            for epoch, size in enumerate([(40, 64), (64, 40), (96, 32)]):
+                seed, index = 11 + (i << 33), 100 * i + 5
+                random = RandomStream(seed, 9, epoch, index)
+                image = Image.fromarray(pattern(width, height, i % 2))
+                area = [0, 0, size[1], size[0]]
+                if mode == "center":
+                    image = covering_crop(image, size, size, lambda rest: rest // 2)
+                elif mode == "random":
+                    shorter = min(size)
+                    least, most = math.ceil(shorter), math.ceil(shorter / 0.8)
+                    drawn = least + random.below(most - least + 1)
+                    enlarged = tuple(side * drawn / shorter for side in size)
+                    image = covering_crop(image, size, enlarged, lambda rest: random.below(rest + 1))
+                elif mode == "resized":
+                    shape = size[0] / size[1]
+                    image = random_resized_crop(image, size, random, ratio=(3 / 4 * shape, 4 / 3 * shape))
+                else:
+                    image, area = whole_image(image, size)
+                yield {"width": width, "height": height, "kind": i % 2, "mode": mode, "seed": seed, "epoch": epoch,
+                       "index": index, "columns": size[0], "rows": size[1], "area": area,
+                       "crc": zlib.crc32(image.tobytes())}
 
 
 def varied_pictures():
@@ -449,6 +500,7 @@ def main():
     write_json("resampling.json", resampling())
     write_json("crops.json", crops())
     write_json("transforms.json", transforms())
+    write_json("rectangles.json", rectangles())
     write_varied()
     write_large()
     write_long_names()

@@ -23,7 +23,8 @@ import Testing
             let pictures = try ImageCollection.open(root: "\(directory)/shapes")
             func read(_ plan: BatchPlan, batches: Int) throws -> [Int] {
                 let loader = BatchLoader(
-                    collection: pictures, imageSize: 8, plan: plan, seed: 5, startSample: 7, workers: 2,
+                    collection: pictures, buckets: ImageBuckets(size: 8, of: pictures), plan: plan, seed: 5,
+                    startSample: 7, workers: 2,
                     prefetchBatches: 3, logger: Logger(label: "test"))
                 defer { loader.stop() }
                 return try (0..<batches).flatMap { _ in try loader.next().indices }

@@ -21,7 +21,8 @@ import Testing
         let collection = try ImageCollection.open(root: folder.path, captions: CaptionOptions())
         func texts(start: Int, count: Int, plan: BatchPlan, seed: UInt64 = 9, workers: Int = 1) throws -> [[String]] {
             let loader = BatchLoader(
-                collection: collection, imageSize: 4, plan: plan, seed: seed, startSample: start, workers: workers,
+                collection: collection, buckets: ImageBuckets(size: 4, of: collection), plan: plan, seed: seed,
+                startSample: start, workers: workers,
                 logger: LogKeeper().logger)
             defer { loader.stop() }
             return try (0..<count).map { _ in
@@ -44,7 +45,7 @@ import Testing
         }
         #expect((0..<20).flatMap { ranks[0][$0] + ranks[1][$0] } == Array(whole[..<80]))
         #expect(try texts(start: 0, count: 90, plan: BatchPlan(batchSize: 1), seed: 10).map { $0[0] } != whole)
-        let square = SquareReader(collection, imageSize: 4).read([2, 0]) { _ in }
+        let square = CropReader(collection, imageSize: 4).read([2, 0]) { _ in }
         #expect(square?.captions == ["a3", "a1"])
     }
 

@@ -24,7 +24,7 @@ import Testing
         let folder = try makeFolder()
         var told: [Int] = []
         let collection = try ImageCollection.open(root: folder.path)
-        let report = DatasetReport(inspecting: collection, imageSize: 20) { told.append($0) }
+        let report = DatasetReport(inspecting: collection, sizes: [20]) { told.append($0) }
         #expect(told.last == 14 && report.pictures == 14 && report.root == folder.path)
         #expect(report.classes.map(\.name) == ["cats", "dogs", "eels"])
         #expect(report.classes.map(\.pictures) == [5, 4, 5])
@@ -36,7 +36,7 @@ import Testing
         #expect(report.height?.smallest == 11 && report.height?.largest == 23)
         #expect(report.aspectRatio?.smallest == 13.0 / 11 && report.aspectRatio?.largest == 29.0 / 23)
         #expect(report.landscape == 0 && report.portrait == 0 && report.nearlySquare == 11)
-        #expect(report.imageSize == 20 && report.belowImageSize == 7)
+        #expect(report.crops.map(\.size) == ["20"] && report.crops[0].enlarged == 7)
         #expect(report.formats == ["JPEG": 4, "PNG": 7])
         #expect(report.usualFormat == "rgb, 8 bits" && report.turned == 0 && report.profiles == [:])
         #expect(report.grey == 3 && report.cmyk == 1 && report.palette == 1)
@@ -51,7 +51,7 @@ import Testing
         let folder = try TemporaryFolder()
         try folder.write([], to: "a/1.png")
         let report = DatasetReport(inspecting: try ImageCollection.open(root: folder.path))
-        #expect(report.width == nil && report.belowImageSize == nil && report.unreadable.count == 1)
+        #expect(report.width == nil && report.crops.isEmpty && report.unreadable.count == 1)
         #expect(throws: PixNerdError.self) { try ContactSheet.make(ImageCollection.open(root: folder.path)) }
     }
 

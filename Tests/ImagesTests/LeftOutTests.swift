@@ -146,7 +146,8 @@ import Testing
         for rank in 0..<2 {
             let keeper = LogKeeper()
             let loader = BatchLoader(
-                collection: collection, imageSize: 4, plan: BatchPlan(step: 4, most: 2, rank: rank, ranks: 2), seed: 1,
+                collection: collection, buckets: ImageBuckets(size: 4, of: collection),
+                plan: BatchPlan(step: 4, most: 2, rank: rank, ranks: 2), seed: 1,
                 logger: keeper.logger)
             defer { loader.stop() }
             #expect(keeper.messages.withLock { $0.count { $0.contains("1 .heic") } } == 1 - rank)

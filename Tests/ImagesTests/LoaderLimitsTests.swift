@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// How much is read ahead, and decoding that saves time.
@@ -31,7 +32,7 @@ import Testing
 
     private func load(_ collection: ImageCollection, size: Int, crop: CropMode, fast: Bool) throws -> LoadedBatch {
         let loader = BatchLoader(
-            collection: collection, imageSize: size, batchSize: collection.samples.count, seed: 1,
+            collection: collection, imageSize: ImageSize(size), batchSize: collection.samples.count, seed: 1,
             transform: ImageTransform(crop: crop), decoding: PictureDecoding(isFast: fast), logger: LogKeeper().logger)
         defer { loader.stop() }
         return try loader.next()

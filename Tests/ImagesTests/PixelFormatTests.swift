@@ -11,7 +11,7 @@ import Testing
         let folder = try TemporaryFolder()
         for name in names { try folder.write(StoredFixture.bytes(name), to: "a/\(name)") }
         let collection = try ImageCollection.open(root: folder.path)
-        let reader = SquareReader(collection, imageSize: side, decoding: PictureDecoding(format: format))
+        let reader = CropReader(collection, imageSize: ImageSize(side), decoding: PictureDecoding(format: format))
         return reader.read(collection.samples.indices) { problem in
             if let problems { problems(problem) } else { Issue.record("\(problem)") }
         }
@@ -82,7 +82,7 @@ import Testing
         try ImageFile.write(
             Raster(width: 8, height: 8, channels: 4, element: .uint8, hasAlpha: true, bytes: bytes), as: .png,
             to: "\(folder.path)/a/x.png")
-        let reader = SquareReader(
+        let reader = CropReader(
             try ImageCollection.open(root: folder.path), imageSize: 6,
             decoding: PictureDecoding(format: PixelFormat(.rgba)))
         let values = try #require(reader.read([0]) { Issue.record("\($0)") }).values
@@ -106,7 +106,7 @@ import Testing
         try ImageFile.write(
             Raster(width: 4, height: 4, channels: 1, element: .float32, bytes: nan), as: .npy,
             to: "\(folder.path)/a/x.npy")
-        let reader = SquareReader(
+        let reader = CropReader(
             try ImageCollection.open(root: folder.path), imageSize: 4,
             decoding: PictureDecoding(format: PixelFormat(.grey, .float32, range: 0...1)))
         problems = []

@@ -1,4 +1,5 @@
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Resampling and the centre crop, byte for byte as Pillow computes them.
@@ -35,7 +36,7 @@ import Testing
     @Test(arguments: try Fixture.json("crops.json") as [Crop])
     func cropsAsGuidedDiffusionDoes(crop: Crop) {
         let image = syntheticPicture(width: crop.width, height: crop.height, kind: crop.kind)
-        let result = admCenterCrop(image, size: crop.size)
+        let result = admCenterCrop(image, size: ImageSize(crop.size))
         #expect(result.width == crop.size && result.height == crop.size)
         #expect(crc32(result.pixels) == crop.crc)
     }

@@ -120,7 +120,7 @@ import Testing
         for name in ["turned1.png", "turned6.png"] { try folder.write(StoredFixture.bytes(name), to: "\(name)") }
         let collection = try ImageCollection.pictures(below: folder.path)
         let shown = try collection.read([1])[0].get()
-        let reader = SquareReader(collection, imageSize: 8)
+        let reader = CropReader(collection, imageSize: 8)
         let batch = try #require(reader.read([1]) { Issue.record("\($0)") })
         #expect(batch.bytes == admCenterCrop(shown, size: 8).pixels)
     }

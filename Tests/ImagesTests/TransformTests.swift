@@ -1,6 +1,7 @@
 import Logging
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Random crops and flips, byte for byte as the published procedures make them from the same random numbers.
@@ -23,7 +24,7 @@ import Testing
     func cropsAsPythonDoes(item: Case) throws {
         let image = syntheticPicture(width: item.width, height: item.height, kind: item.kind)
         let transform = ImageTransform(crop: try #require(CropMode(rawValue: item.mode)), flip: item.flip)
-        let result = transform(image, size: item.size, seed: item.seed, epoch: item.epoch, index: item.index)
+        let result = transform(image, size: ImageSize(item.size), seed: item.seed, epoch: item.epoch, index: item.index)
         #expect(result.width == item.size && result.height == item.size)
         #expect(crc32(result.pixels) == item.crc)
     }

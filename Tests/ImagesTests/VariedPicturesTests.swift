@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdSupport
 import Testing
 
 /// Fifty pictures of many sizes and kinds in one shard, cropped as Pillow crops them.
@@ -50,7 +51,9 @@ import Testing
             let isPNG = crop.name.hasSuffix("png")
             let image = isPNG ? try decoded(sample) : try pillowsPixels(sample)
             #expect(image.width == crop.width && image.height == crop.height)
-            #expect(crc32(admCenterCrop(image, size: crop.size).pixels) == crop.crc, "\(crop.name) to \(crop.size)")
+            #expect(
+                crc32(admCenterCrop(image, size: ImageSize(crop.size)).pixels) == crop.crc,
+                "\(crop.name) to \(crop.size)")
         }
     }
 

@@ -116,7 +116,7 @@ import Testing
     func summarises(name: String) throws {
         let checkpoint = try DenoiserCheckpoint(path: Fixtures.path(name))
         let model = try #require(try checkpoint.load(.ema) as? PixNerd)
-        let summary = try CheckpointSummary(checkpoint, size: (8, 16))
+        let summary = try CheckpointSummary(checkpoint, size: ImageSize(height: 8, width: 16))
         #expect(summary.weights.map(\.prefix) == ["ema_denoiser.", "denoiser."])
         let parameters = model.parameters.reduce(0) { $0 + $1.value.count }
         for weights in summary.weights {
@@ -129,8 +129,8 @@ import Testing
         #expect(cost.multiplyAdds == model.architecture.multiplyAdds(height: 8, width: 16))
         #expect(cost.flops == 2 * cost.multiplyAdds)
         #expect(summary.unknown.tensors == (name.hasPrefix("torch") ? ["diffusion_trainer.proj.0.0.weight"] : []))
-        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: (9, 16)) }
-        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: (1 << 40, 1 << 40)) }
+        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: ImageSize(height: 9, width: 16)) }
+        #expect(throws: PixNerdError.self) { try CheckpointSummary(checkpoint, size: ImageSize(1 << 40)) }
     }
 
     @Test func summaryTellsWhatIsLeftOverAndMissing() throws {

@@ -2,6 +2,7 @@ import PixNerdCheckpoints
 import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -146,7 +147,7 @@ import Testing
 private struct StraightFlow: Denoiser {
     let velocity: Float
     let channels = 3
-    let sizeMultiple = 1
+    let sizeMultiple: ImageSize = 1
     let parameters: [Parameter] = []
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {

@@ -134,7 +134,7 @@ private final class ViewKeeper: FieldModel, @unchecked Sendable {
     init(_ model: PixNerd, keep: @escaping (FieldViews) -> Void) { (self.model, self.keep) = (model, keep) }
 
     var channels: Int { model.channels }
-    var sizeMultiple: Int { model.sizeMultiple }
+    var sizeMultiple: ImageSize { model.sizeMultiple }
     var parameters: [Parameter] { model.parameters }
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }

@@ -39,7 +39,7 @@ import Testing
         guard file.metadata["route"] == "field" else { return model }
         let sides = try #require(file.metadata["encoder_size"]).split(separator: "x").compactMap { Int($0) }
         try #require(sides.count == 2 && sides[0] == sides[1])
-        return try #require(model.fieldResampled(trainedSize: sides[0]))
+        return try #require(model.fieldResampled(trainedSize: ImageSize(sides[0])))
     }
 
     @Test(
@@ -128,7 +128,7 @@ import Testing
     private struct AnyField: Denoiser {
         let route: any FieldResampledDenoiser
         var channels: Int { route.channels }
-        var sizeMultiple: Int { route.sizeMultiple }
+        var sizeMultiple: ImageSize { route.sizeMultiple }
         var parameters: [Parameter] { route.parameters }
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             route.velocity(x, times: times, condition: condition)

@@ -3,6 +3,7 @@ import PixNerdImages
 import PixNerdModels
 import PixNerdSampling
 import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import Synchronization
 import Testing
@@ -12,7 +13,7 @@ import Testing
     /// The velocity -x, and the number of images that it was asked for.
     private final class Counting: Denoiser {
         let channels = 3
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
         private let evaluated = Mutex(0)
 

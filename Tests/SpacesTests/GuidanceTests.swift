@@ -1,5 +1,6 @@
 import PixNerdCheckpoints
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -23,7 +24,7 @@ import Testing
         let conditional: Tensor
         let unconditional: Tensor
         let channels = 3
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
 
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {

@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Synchronization
@@ -10,7 +11,7 @@ import Testing
     /// The mean velocity of the flow dx/dt = rate x, and what it was told.
     private final class Exponential: Denoiser {
         let channels = 1
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
         let rate: Float = 0.7
         private let numbers = Mutex<[ModelNumbers]>([])

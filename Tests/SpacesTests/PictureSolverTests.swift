@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -49,7 +50,7 @@ import Testing
         let deviations: [Double]
         let shares: [Double]
         let channels: Int
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
 
         init(_ file: SafetensorsFile) throws {

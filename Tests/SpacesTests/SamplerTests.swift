@@ -2,6 +2,7 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -67,7 +68,7 @@ import Testing
     /// not.
     private struct Slope: Denoiser {
         let channels = 1
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             Tensor(times.map { 2 * $0 }, shape: [times.count, 1, 1, 1])

@@ -4,6 +4,7 @@ import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
 import PixNerdSpaces
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import Testing
@@ -44,7 +45,7 @@ import Testing
     /// A constant velocity is integrated exactly, and the null label is never used without guidance.
     private struct Constant: Denoiser {
         let channels = 1
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             let labels = condition.expect(ClassCondition.self, by: "Constant").labels

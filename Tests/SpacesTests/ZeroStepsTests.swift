@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
     /// The velocity 2 t, which Adams-Bashforth of order 2 integrates exactly after its first step.
     private struct Slope: Denoiser {
         let channels = 1
-        let sizeMultiple = 1
+        let sizeMultiple: ImageSize = 1
         let parameters: [Parameter] = []
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             Tensor(times.map { 2 * $0 }, shape: [times.count, 1, 1, 1])

@@ -79,7 +79,7 @@ import Testing
                 let model = try checkpoint.load()
                 var statistics = LatentStatistics(channels: 2)
                 let pictures = try ImageCollection.open(root: runs.pictures)
-                let reader = SquareReader(pictures, imageSize: 16)
+                let reader = CropReader(pictures, imageSize: 16)
                 let batch = try #require(reader.read(0..<pictures.samples.count, unreadable: { _ in }))
                 let space = LatentSpace(
                     model,

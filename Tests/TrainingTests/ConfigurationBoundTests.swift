@@ -35,7 +35,8 @@ import Testing
                 channels: SizeLimits.channels, head: head, fieldWidth: SizeLimits.fieldWidth,
                 fieldRatio: SizeLimits.ratio, classes: SizeLimits.classes)
             let memory = MemoryEstimate(
-                denoiser, averages: 100, batch: SizeLimits.batch, size: side, recompute: false, precision: .fp32)
+                denoiser, averages: 100, batch: SizeLimits.batch, size: ImageSize(side), recompute: false,
+                precision: .fp32)
             #expect(denoiser.parameterCount > 0 && memory.total > 1 << 50)
             #expect(denoiser.multiplyAdds(height: side, width: side) > 1 << 50)
         }

@@ -116,7 +116,8 @@ import Testing
             "model.field_neighbors=true", "model.field_overlap=2", "model.told_density=true",
             "model.num_text_blocks=1", "model.num_classes=11",
             "data.root=c", "data.labels=m.csv", "data.label_key=kind",
-            "data.image_size=24", "data.workers=3", "data.prefetch_batches=5", "data.prefetch_megabytes=7",
+            "data.image_size=24", "data.buckets=24,16x40", "data.workers=3", "data.prefetch_batches=5",
+            "data.prefetch_megabytes=7",
             "data.channels=grey", "data.range=0,4095", "data.exif=ignore", "data.crop=random", "data.flip=true",
             "data.augment=0.12", "data.augment_only=scale,turn",
             "data.holdout=0.05", "data.holdout_root=n", "training.holdout_every=8", "training.holdout_images=32",
@@ -171,7 +172,7 @@ import Testing
     func examplesAreWholeAndPossible(path: String) throws {
         var example = try Configuration(yaml: path)
         #expect(URL(fileURLWithPath: path).lastPathComponent == "\(example.name).yaml")
-        #expect(sizeProblem(example.data.imageSize, multiple: example.model.patchSize) == nil)
+        #expect(sizeProblem(example.data.imageSize, multiple: ImageSize(example.model.patchSize)) == nil)
         example.model.classes = 10
         #expect(throws: Never.self) { try example.architecture(channels: 3) }
         #expect(try configuration(example.yaml) == example)

@@ -32,7 +32,7 @@ import Testing
     @Test(arguments: [(16, 2, 16), (20, 2, 20), (37, 4, 36), (90, 8, 64), (8, 2, 8)])
     func patchesDivideTheSide(side: Int, patch: Int, trained: Int) throws {
         let found = try suggestion(side: side).configuration
-        #expect(found.model.patchSize == patch && found.data.imageSize == trained)
+        #expect(found.model.patchSize == patch && found.data.imageSize == ImageSize(trained))
         // Few images are augmented, and dropped in the middle of the model.
         #expect(found.data.augment > 0 && found.model.dropout > 0)
     }

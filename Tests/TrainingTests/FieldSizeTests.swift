@@ -2,6 +2,7 @@ import Foundation
 import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTestSupport
 import Testing
 
@@ -50,8 +51,8 @@ import Testing
     @Test func picturesKeepTheirDetail() throws {
         try with { (runs: TinyRuns) throws -> Void in
             var configuration = runs.configuration("a")
-            func loadedSize() throws -> Int {
-                try DenoiserPreparation(configuration, allowsOtherAutoencoder: false).loadedSize
+            func loadedSize() throws -> ImageSize? {
+                try DenoiserPreparation(configuration, allowsOtherAutoencoder: false).buckets.buckets.first?.size
             }
             #expect(try loadedSize() == 16)
             configuration.training.fieldSizes = [12]

@@ -124,7 +124,7 @@ import Testing
             let plan = HoldoutPlan(
                 heldOut: places, seen: places, names: [], weighing: "", count: 20, drawn: drawn)
             let batch = try #require(
-                SquareReader(collection, imageSize: 16).read((0..<20).map { places[$0 % 4] }, unreadable: { _ in }))
+                CropReader(collection, imageSize: 16).read((0..<20).map { places[$0 % 4] }, unreadable: { _ in }))
             let data = PixelSpace().encode(batch)
             let noise = Tensor.normal(data.shape) {
                 RandomStream(seed: 11, purpose: .noise, step: 4_294_967_295, index: $0)

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
 import PixNerdTraining
@@ -49,7 +50,7 @@ import Testing
                 sentence {
                     try runs.trainAutoencoder(name, resume: resume) {
                         Self.ask(&$0, file)
-                        $0.data.imageSize = size
+                        $0.data.imageSize = ImageSize(size)
                     }
                 }
             }

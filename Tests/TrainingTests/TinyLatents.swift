@@ -70,7 +70,7 @@ extension TinyRuns {
     ) throws {
         let codec = try AutoencoderCheckpoint(path: "\(directory)/\(autoencoder)").load()
         let collection = try ImageCollection.open(root: pictures)
-        let reader = SquareReader(collection, imageSize: 16)
+        let reader = CropReader(collection, imageSize: 16)
         for (place, sample) in collection.samples.enumerated() {
             let batch = try #require(reader.read(place..<place + 1, unreadable: { _ in }))
             let moments = codec.moments(PixelSpace().encode(batch)).values.map(change)

@@ -12,7 +12,7 @@ import PixNerdTensors
 public struct AutoencoderComparison {
     private let checkpoints: [AutoencoderCheckpoint]
     private let source: PictureSource
-    private let size: PictureExtent
+    private let size: ImageSize
     private let batch: Int
     private let extractor: (any FeatureExtractor)?
     private let weights: String?
@@ -24,7 +24,7 @@ public struct AutoencoderComparison {
     ///   - weights: the path of the network's weights, for the report.
     /// - Throws: `PixNerdError` if the size does not suit an autoencoder, or if there are no images.
     public init(
-        _ checkpoints: [AutoencoderCheckpoint], pictures: EvaluationSource, size: PictureExtent, batch: Int,
+        _ checkpoints: [AutoencoderCheckpoint], pictures: EvaluationSource, size: ImageSize, batch: Int,
         extractor: (any FeatureExtractor)? = nil, weights: String? = nil
     ) throws {
         precondition(!checkpoints.isEmpty && batch > 0, "AutoencoderComparison: nothing to compare")
@@ -117,7 +117,7 @@ struct RoundTripOriginals {
     private let extractor: (any FeatureExtractor)?
     private var features = GaussianAccumulator()
 
-    init(_ size: PictureExtent, _ extractor: (any FeatureExtractor)?) {
+    init(_ size: ImageSize, _ extractor: (any FeatureExtractor)?) {
         if min(size.height, size.width) >= PowerSpectrum.smallestSide {
             spectrum = PowerSpectrum(height: size.height, width: size.width)
         }

@@ -1,4 +1,5 @@
 import PixNerdModels
+import PixNerdSupport
 
 /// Results of a comparison of autoencoders, with everything needed to reproduce them.
 public struct AutoencoderComparisonReport: Encodable, Sendable {
@@ -31,7 +32,7 @@ public struct AutoencoderComparisonReport: Encodable, Sendable {
 
     public let program: String
     public let pictures: EvaluationReport.Side
-    public let size: PictureExtent
+    public let size: ImageSize
     /// Images encoded at once. Times and memory depend on it, as on `threads`.
     public let batch: Int
     public let threads: Int

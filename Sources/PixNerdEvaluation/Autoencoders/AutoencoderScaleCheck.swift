@@ -67,7 +67,8 @@ public struct AutoencoderScaleCheck: Encodable, Sendable {
         let autoencoder = try LatentAutoencoder(checkpoint, scale: scale)
         var left = 0
         let statistics = try LatentStatistics(
-            of: autoencoder.space, pictures, imageSize: imageSize, count: count, batch: batch, decoding: decoding,
+            of: autoencoder.space, pictures, imageSize: ImageSize(imageSize), count: count, batch: batch,
+            decoding: decoding,
             unreadable: { reason in
                 left += 1
                 unreadable(reason)

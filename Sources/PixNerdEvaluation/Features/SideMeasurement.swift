@@ -1,3 +1,4 @@
+import PixNerdSupport
 import PixNerdTensors
 
 /// Features and pixel statistics of one side, gathered in a single pass over its images.
@@ -25,7 +26,7 @@ struct SideMeasurement {
     ///   - isHalved: whether the images are split at random into two halves, for the baseline.
     ///   - measuresPixels: whether to gather what the pixel measures need.
     init(
-        _ source: PictureSource, size: PictureExtent, channels: Int = 3, isHalved: Bool, measuresPixels: Bool,
+        _ source: PictureSource, size: ImageSize, channels: Int = 3, isHalved: Bool, measuresPixels: Bool,
         seed: UInt64
     ) {
         isSecondHalf = isHalved ? Self.halves(source.count, seed: seed) : nil

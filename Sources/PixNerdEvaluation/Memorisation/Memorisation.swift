@@ -19,7 +19,7 @@ public struct Memorisation {
         /// Number of samples that are named and drawn, those first that are the most suspicious.
         public var shown = 16
         /// Size that images are cropped and resized to; nil for the size of the samples.
-        public var size: PictureExtent?
+        public var size: ImageSize?
         /// Stored values that are black and white, as in `Evaluation.Settings`; nil for the whole range.
         public var range: ClosedRange<Float>?
         /// Precision of the network's large matrix multiplications.
@@ -36,7 +36,7 @@ public struct Memorisation {
     private let settings: Settings
     private let extraction: SharedExtraction
     /// Size at which the images are compared.
-    public let size: PictureExtent
+    public let size: ImageSize
     /// The channels and values that images are read with, before they are compared as they are shown, in 8 bits.
     private let format: PixelFormat
 

@@ -50,7 +50,7 @@ public struct MemorisationReport: Codable, Sendable {
     public let heldOut: EvaluationReport.Side?
     /// Number of training images that are equal to an earlier one or to its mirror image. They are left out.
     public let copies: Int
-    public let size: PictureExtent
+    public let size: ImageSize
     public let features: EvaluationReport.Features?
     public let seed: UInt64
     public let resamples: Int

@@ -13,7 +13,7 @@ struct MemorisationSearch {
     private var hashes: Set<UInt64> = []
 
     init(
-        _ images: PixelBatch, size: PictureExtent,
+        _ images: PixelBatch, size: ImageSize,
         features network: (extraction: SharedExtraction, extractor: any FeatureExtractor)?, batch: Int
     ) throws {
         (self.network, self.batch) = (network, batch)

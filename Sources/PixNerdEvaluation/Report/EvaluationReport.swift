@@ -65,7 +65,7 @@ public struct EvaluationReport: Codable, Sendable {
     public let real: Side
     public let generated: Side
     /// Size at which the images were measured; nil if none were.
-    public let size: PictureExtent?
+    public let size: ImageSize?
     public let features: Features?
     public let seed: UInt64
     public let resamples: Int

@@ -16,7 +16,7 @@ public struct PictureSource: Sendable {
     /// Indices of the images that are used, ascending.
     private let places: [Int]
     /// Size of the first image.
-    public let size: PictureExtent
+    public let size: ImageSize
     /// The channels and values that the images have.
     public let format: PixelFormat
 
@@ -40,7 +40,7 @@ public struct PictureSource: Sendable {
         }
         self.init(
             path: path, kind: .collection(collection), total: collection.samples.count, limit: limit,
-            size: PictureExtent(height: first.height, width: first.width), format: collection.usualFormat)
+            size: ImageSize(height: first.height, width: first.width), format: collection.usualFormat)
     }
 
     /// Opens the images of a file; nil if it holds none.
@@ -59,7 +59,7 @@ public struct PictureSource: Sendable {
         }
         self.init(
             path: file.path, kind: .array(file), total: shape[0], limit: limit,
-            size: PictureExtent(height: shape[1], width: shape[2]),
+            size: ImageSize(height: shape[1], width: shape[2]),
             format: PixelFormat(shape[3] == 1 ? .grey : shape[3] == 3 ? .rgb : .plain(shape[3]), element))
     }
 
@@ -70,15 +70,15 @@ public struct PictureSource: Sendable {
         precondition(!pictures.isEmpty, "PictureSource: no images")
         self.init(
             path: path, kind: .memory(pictures), total: pictures.count, limit: nil,
-            size: PictureExtent(height: pictures[0].height, width: pictures[0].width), format: .rgb8)
+            size: ImageSize(height: pictures[0].height, width: pictures[0].width), format: .rgb8)
     }
 
-    private init(path: String, kind: Kind, total: Int, limit: Int?, size: PictureExtent, format: PixelFormat) {
+    private init(path: String, kind: Kind, total: Int, limit: Int?, size: ImageSize, format: PixelFormat) {
         let count = min(limit ?? total, total)
         self.init(path: path, kind: kind, places: (0..<count).map { $0 * total / count }, size: size, format: format)
     }
 
-    private init(path: String, kind: Kind, places: [Int], size: PictureExtent, format: PixelFormat) {
+    private init(path: String, kind: Kind, places: [Int], size: ImageSize, format: PixelFormat) {
         (self.path, self.kind, self.places, self.size, self.format) = (path, kind, places, size, format)
     }
 
@@ -126,7 +126,7 @@ public struct PictureSource: Sendable {
     /// - Throws: `PixNerdError` if an image has another size and must not or cannot be cropped; whatever `body` throws.
     @discardableResult
     func forEachBatch(
-        size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        size: ImageSize, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (PixelBatch) throws -> Void
     ) throws -> Int {
         try forEachPlacedBatch(size: size, format: format, crops: crops, batch: batch, unreadable: unreadable) {
@@ -139,7 +139,7 @@ public struct PictureSource: Sendable {
     /// the images among all of the source, in ascending order.
     @discardableResult
     func forEachPlacedBatch(
-        size: PictureExtent, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
+        size: ImageSize, format: PixelFormat = .rgb8, crops: Bool, batch: Int, unreadable: (PixNerdError) -> Void,
         _ body: (_ batch: PixelBatch, _ places: [Int]) throws -> Void
     ) throws -> Int {
         var fitting = Fitting(size: size, crops: crops)
@@ -223,42 +223,30 @@ public struct PictureSource: Sendable {
 private protocol SizedPicture {
     var height: Int { get }
     var width: Int { get }
-    func centerCropped(size: Int) -> Self
+    func centerCropped(size: ImageSize) -> Self
 }
 
 extension RGBImage: SizedPicture {
-    fileprivate func centerCropped(size: Int) -> RGBImage { admCenterCrop(self, size: size) }
+    fileprivate func centerCropped(size: ImageSize) -> RGBImage { admCenterCrop(self, size: size) }
 }
 
 extension ValueImage: SizedPicture {}
 
 /// Brings images to one size, and counts those that had another.
 private struct Fitting {
-    let size: PictureExtent
+    let size: ImageSize
     let crops: Bool
     private(set) var changed = 0
 
     mutating func fitted<Picture: SizedPicture>(_ picture: Picture, _ name: String) throws -> Picture {
         guard picture.height != size.height || picture.width != size.width else { return picture }
-        guard crops, size.height == size.width else {
-            let reason: ErrorText =
-                crops ? "images can only be cropped to squares" : "generated images are measured at their own size"
+        guard crops else {
             throw PixNerdError(
                 .mismatch, "\(name)", found: "has \(picture.height) x \(picture.width) pixels",
-                expected: "\(size); \(reason)",
-                advice: "bring all images to one size with \(Setting.size) \(min(size.height, size.width))")
+                expected: "\(size); generated images are measured at their own size",
+                advice: "bring all images to one size with \(Setting.size) \(size.text)")
         }
         changed += 1
-        return picture.centerCropped(size: size.height)
+        return picture.centerCropped(size: size)
     }
-}
-
-/// Height and width in pixels.
-public struct PictureExtent: Sendable, Equatable, Codable, CustomStringConvertible {
-    public let height: Int
-    public let width: Int
-
-    public init(height: Int, width: Int) { (self.height, self.width) = (height, width) }
-
-    public var description: String { "\(height) x \(width)" }
 }

@@ -30,6 +30,12 @@ struct PictureHeader: Sendable {
     /// Nil for files of other formats.
     var jpeg: JPEGLayout?
 
+    /// The size of the image as it is shown.
+    var shownSize: ImageSize {
+        let shown = orientation.shown(width: width, height: height)
+        return ImageSize(height: shown.height, width: shown.width)
+    }
+
     /// Bytes of the decoded image.
     var size: Int { width * height * channels * element.size }
 

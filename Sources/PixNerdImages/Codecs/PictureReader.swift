@@ -21,25 +21,27 @@ final class PictureReader {
         self.decoding = decoding
     }
 
-    /// Reads an image and transforms it to a square.
+    /// Reads an image and transforms it to a size.
     ///
     /// - Parameters:
     ///   - sample: the image to read.
     ///   - transform: cropping and flipping.
-    ///   - size: the side of the square in pixels.
+    ///   - size: the size of the result.
     ///   - random: the random numbers of this image.
-    ///   - output: memory for `size * size` pixels: bytes of 8-bit RGB, or floats of other formats, from -1 to 1.
+    ///   - output: memory for the pixels of the result: bytes of 8-bit RGB, or floats of other formats, from -1 to 1.
+    /// - Returns: the pixels that are not padding.
     /// - Throws: `PixNerdError` if the image cannot be read, does not fit the format, or is only one pixel wide or high.
+    @discardableResult
     func read(
-        _ sample: ImageCollection.Sample, transform: ImageTransform, size: Int, random: RandomStream,
+        _ sample: ImageCollection.Sample, transform: ImageTransform, size: ImageSize, random: RandomStream,
         into output: UnsafeMutableRawPointer
-    ) throws {
+    ) throws -> ImageArea {
         // Pointers into the blocks of this object are in use until the end, here and below.
         defer { withExtendedLifetime(self) {} }
         let bytes = try bytes(of: sample)
         let header = try header(bytes, name: sample.name)
-        let (width, height) = applied(header).shown(width: header.width, height: header.height)
-        let plan = CropPlan(transform, width: width, height: height, size: size, random: random)
+        let shown = shownSize(header)
+        let plan = CropPlan(transform, width: shown.width, height: shown.height, size: size, random: random)
         if decoding.format.isRGB8 {
             let halvings = decoding.isFast && header.jpeg != nil ? min(plan.halvings, 3) : 0
             try withRGB(bytes, header, halvings: halvings, name: sample.name) { picture in
@@ -49,14 +51,28 @@ final class PictureReader {
         } else {
             let target = output.assumingMemoryBound(to: Float.self)
             try withValues(bytes, header, name: sample.name) { picture in
-                let mixesPixels = picture.width != size || picture.height != size
+                let mixesPixels = shown != size
                 let pixels = UnsafeMutablePointer(mutating: picture.base)
-                if mixesPixels { decoding.format.weighByOpacity(pixels, count: width * height) }
+                if mixesPixels { decoding.format.weighByOpacity(pixels, count: shown.area) }
                 plan.run(picture, into: target, scratch: scratch)
-                if mixesPixels { decoding.format.undoOpacity(target, count: size * size) }
+                if mixesPixels { decoding.format.undoOpacity(target, count: size.area) }
             }
-            for index in 0..<size * size * decoding.format.channelCount { target[index] = 2 * target[index] - 1 }
+            for index in 0..<size.area * decoding.format.channelCount { target[index] = 2 * target[index] - 1 }
         }
+        return plan.covered
+    }
+
+    /// The size of an image as it is shown, from its header.
+    ///
+    /// - Throws: `PixNerdError` if the header cannot be read, or the image is only one pixel wide or high.
+    func shownSize(_ sample: ImageCollection.Sample) throws -> ImageSize {
+        defer { withExtendedLifetime(self) {} }
+        return try shownSize(header(bytes(of: sample), name: sample.name))
+    }
+
+    private func shownSize(_ header: PictureHeader) -> ImageSize {
+        let (width, height) = applied(header).shown(width: header.width, height: header.height)
+        return ImageSize(height: height, width: width)
     }
 
     /// Reads an image at its own size.

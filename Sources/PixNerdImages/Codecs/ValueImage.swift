@@ -31,12 +31,12 @@ public struct ValueImage: Sendable {
 
     /// The centre crop, scaled as `admCenterCrop` does it.
     ///
-    /// - Parameter size: the side of the result in pixels, at least 1.
-    public func centerCropped(size: Int) -> ValueImage {
+    /// - Parameter size: the size of the result.
+    public func centerCropped(size: ImageSize) -> ValueImage {
         let plan = CropPlan(
             ImageTransform(), width: width, height: height, size: size,
             random: ImageTransform.stream(seed: 0, epoch: 0, index: 0))
-        let count = size * size * format.channelCount
+        let count = size.area * format.channelCount
         let cropped = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
             values.withUnsafeBufferPointer { values in
                 plan.run(
@@ -45,7 +45,7 @@ public struct ValueImage: Sendable {
             }
             filled = count
         }
-        return ValueImage(width: size, height: size, format: format, values: cropped)
+        return ValueImage(width: size.width, height: size.height, format: format, values: cropped)
     }
 
     /// The image as it is shown (see `PixelFormat.shown`).

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import PixNerdSupport
 import Synchronization
 
 /// The minimum, median and maximum of some numbers.
@@ -54,10 +55,8 @@ public struct DatasetReport: Sendable, Codable {
     public let portrait: Int
     /// Number of images that are neither landscape nor portrait.
     public let nearlySquare: Int
-    /// The training resolution in pixels; nil if none was given.
-    public let imageSize: Int?
-    /// Number of images with a side shorter than `imageSize`, which would be enlarged.
-    public let belowImageSize: Int?
+    /// What training would make of the images at the sizes that were given.
+    public let crops: [CropReport]
     /// Number of images by the format of their files, such as "JPEG".
     public let formats: [String: Int]
     /// What training takes the images as unless it is told otherwise, such as "rgb, 8 bits".
@@ -100,11 +99,11 @@ public struct DatasetReport: Sendable, Codable {
     ///
     /// - Parameters:
     ///   - collection: the images.
-    ///   - imageSize: the training resolution in pixels, if known.
+    ///   - sizes: the training sizes, if known.
     ///   - captions: a summary of the captions, which becomes part of this one.
     ///   - progress: receives the number of images read so far, from time to time.
     public init(
-        inspecting collection: ImageCollection, imageSize: Int? = nil, captions: CaptionReport? = nil,
+        inspecting collection: ImageCollection, sizes: [ImageSize] = [], captions: CaptionReport? = nil,
         progress: (_ done: Int) -> Void = { _ in }
     ) {
         let findings = Self.read(collection, progress)
@@ -126,8 +125,7 @@ public struct DatasetReport: Sendable, Codable {
         landscape = ratios.count { $0 >= 4.0 / 3 }
         portrait = ratios.count { $0 <= 3.0 / 4 }
         nearlySquare = ratios.count - landscape - portrait
-        self.imageSize = imageSize
-        belowImageSize = imageSize.map { size in facts.count { min($0.width, $0.height) < size } }
+        crops = CropReport.all(sizes, of: facts.map(\.shownSize))
         formats = Dictionary(facts.map { ($0.format.name, 1) }, uniquingKeysWith: +)
         let usual = collection.usualFormat
         usualFormat = usual.description

@@ -30,6 +30,6 @@ extension LoadedBatch {
     public func reindexed(_ places: [Int]) -> LoadedBatch {
         LoadedBatch(
             pixels: pixels, labels: labels, indices: indices.map { places[$0] }, imageSize: imageSize,
-            captions: captions)
+            captions: captions, covered: covered)
     }
 }

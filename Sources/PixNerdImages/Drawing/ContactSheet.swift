@@ -46,7 +46,7 @@ public enum ContactSheet {
     {
         let pixels = try [UInt8](unsafeUninitializedCapacity: side * side * 3) { buffer, count in
             try reader.read(
-                sample, transform: ImageTransform(), size: side,
+                sample, transform: ImageTransform(), size: ImageSize(side),
                 random: ImageTransform.stream(seed: 0, epoch: 0, index: 0), into: buffer.baseAddress!)
             count = side * side * 3
         }

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// Says which coloured shapes a picture of the captioned shapes dataset shows, by a fixed rule over its pixels.
 ///
 /// 1. A picture of more than 64 pixels a side is cropped to its middle square and reduced to 64.
@@ -69,7 +71,7 @@ public struct ShapeJudge: Sendable {
     /// - Parameter picture: a picture of any size.
     public func view(_ picture: RGBImage) -> View {
         let isLarge = max(picture.width, picture.height) > Self.largestSide
-        let canvas = JudgedCanvas(isLarge ? admCenterCrop(picture, size: Self.largestSide) : picture)
+        let canvas = JudgedCanvas(isLarge ? admCenterCrop(picture, size: ImageSize(Self.largestSide)) : picture)
         let least = Int((Double(canvas.width * canvas.height) * Self.leastArea).rounded(.up))
         let shapes = canvas.regions(farther: Self.threshold)
             .filter { $0.count >= least }

@@ -1,12 +1,14 @@
 import Foundation
 import Logging
+import PixNerdSupport
 
 /// Prefetches images on its own threads and returns them in batches.
 ///
 /// The order is a pure function of the seed and the collection. Samples are numbered without end: sample k is in epoch
 /// k / count, at position k % count of that epoch's permutation. Epochs follow one another without a gap, so a batch
 /// may straddle two, and a collection with fewer images than a batch simply repeats. Neither the number of threads nor
-/// their timing changes the contents of a batch.
+/// their timing changes the contents of a batch. With several sizes this holds for the images of each size, and the steps
+/// of the sizes alternate by their numbers of images.
 ///
 /// A collection with captions gives each batch the captions of its images. Of several captions one is drawn anew in each
 /// epoch, by the seed, the epoch and the image alone.
@@ -22,10 +24,11 @@ public final class BatchLoader: Sendable {
     ///
     /// - Parameters:
     ///   - collection: the images.
-    ///   - imageSize: the side in pixels of the square that each image is cropped and scaled to.
+    ///   - buckets: the sizes that images are cropped and scaled to. A step has images of one size.
     ///   - plan: the samples to read, and their division into batches.
     ///   - seed: determines the order of the images and the random choices of the transform.
     ///   - startSample: the number of the first sample, 0 for a new run; after n consumed samples a run resumes with n.
+    ///     With several sizes it is a multiple of the samples of a step.
     ///   - workers: number of decoding threads.
     ///   - prefetchBatches: maximum number of prefetched batches.
     ///   - prefetchBytes: maximum bytes of prefetched images; nil for no limit. One batch is always allowed, and the
@@ -34,21 +37,20 @@ public final class BatchLoader: Sendable {
     ///   - decoding: how files are decoded, and to which pixels.
     ///   - logger: receives the collection's remarks, and a warning for each unreadable image.
     public init(
-        collection: ImageCollection, imageSize: Int, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
+        collection: ImageCollection, buckets: ImageBuckets, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
         transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {
-        precondition(imageSize > 0, "BatchLoader: images of \(imageSize) pixels")
         precondition(startSample >= 0, "BatchLoader: the first sample is \(startSample)")
         precondition(workers > 0, "BatchLoader: \(workers) workers")
         precondition(prefetchBatches > 0, "BatchLoader: \(prefetchBatches) batches kept ready")
         precondition(prefetchBytes ?? 0 >= 0, "BatchLoader: \(prefetchBytes ?? 0) bytes kept ready")
-        let batchBytes = plan.largestBatch * imageSize * imageSize * decoding.format.loadedSize
+        let batchBytes = plan.largestBatch * buckets.largestArea * decoding.format.loadedSize
         let fitting = prefetchBytes.map { max(1, $0 / batchBytes) } ?? prefetchBatches
         work = LoaderWork(
-            collection: collection, imageSize: imageSize, plan: plan, transform: transform,
-            decoding: decoding, order: SampleOrder(seed: seed, count: collection.samples.count),
-            startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting), logger: logger)
+            collection: collection, buckets: buckets, plan: plan, transform: transform, decoding: decoding,
+            seed: seed, startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting),
+            logger: logger)
         // Once where several processes share the steps.
         if plan.share.lowerBound == 0 {
             for remark in collection.remarks { logger.warning("\(collection.root): \(remark)") }
@@ -62,21 +64,22 @@ public final class BatchLoader: Sendable {
         }
     }
 
-    /// Starts a loader with batches of one size.
+    /// Starts a loader with batches of one number of images of one size.
     public convenience init(
-        collection: ImageCollection, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0,
+        collection: ImageCollection, imageSize: ImageSize, batchSize: Int, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
         transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {
         self.init(
-            collection: collection, imageSize: imageSize, plan: BatchPlan(batchSize: batchSize), seed: seed,
-            startSample: startSample, workers: workers, prefetchBatches: prefetchBatches, prefetchBytes: prefetchBytes,
-            transform: transform, decoding: decoding, logger: logger)
+            collection: collection, buckets: ImageBuckets(size: imageSize, of: collection),
+            plan: BatchPlan(batchSize: batchSize), seed: seed, startSample: startSample, workers: workers,
+            prefetchBatches: prefetchBatches, prefetchBytes: prefetchBytes, transform: transform, decoding: decoding,
+            logger: logger)
     }
 
-    /// Starts a loader of the images of a folder, with batches of one size.
+    /// Starts a loader of the images of a folder, with batches of one number of images of one size.
     public convenience init(
-        folder: ImageFolder, imageSize: Int, batchSize: Int, seed: UInt64, startSample: Int = 0, workers: Int = 1,
+        folder: ImageFolder, imageSize: ImageSize, batchSize: Int, seed: UInt64, startSample: Int = 0, workers: Int = 1,
         prefetchBatches: Int = 2, prefetchBytes: Int? = nil, transform: ImageTransform = ImageTransform(),
         decoding: PictureDecoding = PictureDecoding(), logger: Logger
     ) {

@@ -78,36 +78,45 @@ public enum LoadedPixels: Sendable, Equatable {
     }
 }
 
-/// A batch of square images of one size, with their classes and, if they were asked for, captions.
+/// A batch of images of one size, with their classes and, if they were asked for, captions.
 public struct LoadedBatch: Sendable, Equatable {
-    /// The images one after another, each `imageSize * imageSize` pixels.
+    /// The images one after another, each `imageSize.area` pixels.
     public let pixels: LoadedPixels
     /// The class of each image.
     public let labels: [Int]
     /// The index of each image in the collection's `samples`.
     public let indices: [Int]
-    /// The side of each image in pixels.
-    public let imageSize: Int
+    /// The size of each image.
+    public let imageSize: ImageSize
     /// The caption of each image; nil if the collection was opened without captions.
     public let captions: [String]?
+    /// The pixels of each image that are not padding; nil if no image is padded.
+    public let covered: [ImageArea]?
 
     /// The number of images.
     public var count: Int { labels.count }
 
-    public init(pixels: LoadedPixels, labels: [Int], indices: [Int], imageSize: Int, captions: [String]? = nil) {
+    public init(
+        pixels: LoadedPixels, labels: [Int], indices: [Int], imageSize: ImageSize, captions: [String]? = nil,
+        covered: [ImageArea]? = nil
+    ) {
+        precondition(
+            covered == nil || covered?.count == labels.count,
+            "LoadedBatch: \(covered?.count ?? 0) areas for \(labels.count) images")
         precondition(
             captions == nil || captions?.count == labels.count,
             "LoadedBatch: \(captions?.count ?? 0) captions for \(labels.count) images")
         precondition(
             indices.count == labels.count
-                && pixels.count == labels.count * imageSize * imageSize * pixels.format.channelCount,
+                && pixels.count == labels.count * imageSize.area * pixels.format.channelCount,
             "LoadedBatch: \(pixels.count) values, \(labels.count) labels and \(indices.count) indices do not fit"
-                + " images of \(imageSize) x \(imageSize)")
+                + " images of \(imageSize)")
         self.pixels = pixels
         self.labels = labels
         self.indices = indices
         self.imageSize = imageSize
         self.captions = captions
+        self.covered = covered
     }
 
     /// Joins batches of one size and format, at least one.
@@ -115,13 +124,15 @@ public struct LoadedBatch: Sendable, Equatable {
         self.init(
             pixels: LoadedPixels(joining: batches.map(\.pixels)), labels: batches.flatMap(\.labels),
             indices: batches.flatMap(\.indices), imageSize: batches[0].imageSize,
-            captions: batches[0].captions == nil ? nil : batches.flatMap { $0.captions ?? [] })
+            captions: batches[0].captions == nil ? nil : batches.flatMap { $0.captions ?? [] },
+            covered: batches[0].covered == nil ? nil : batches.flatMap { $0.covered ?? [] })
     }
 
     /// The batch with every image flipped horizontally.
     public var mirrored: LoadedBatch {
-        return LoadedBatch(
-            pixels: pixels.mirrored(width: imageSize, height: count * imageSize), labels: labels, indices: indices,
-            imageSize: imageSize, captions: captions)
+        LoadedBatch(
+            pixels: pixels.mirrored(width: imageSize.width, height: count * imageSize.height), labels: labels,
+            indices: indices, imageSize: imageSize, captions: captions,
+            covered: covered?.map { $0.mirrored(width: imageSize.width) })
     }
 }

@@ -24,9 +24,11 @@ final class LoaderWork: @unchecked Sendable {
     /// A batch being filled.
     private struct Slot {
         let pixels: BatchPixels
+        let size: ImageSize
         var indices: [Int]
         /// The epoch that each image is read in.
         var epochs: [Int]
+        var covered: [ImageArea?]
         var missing: Int
     }
 
@@ -35,13 +37,12 @@ final class LoaderWork: @unchecked Sendable {
         let batch: Int
         let position: Int
         let pixels: BatchPixels
-        let epoch: Int
-        let permutation: [Int]
-        let place: Int
+        let size: ImageSize
+        let place: SampleOrder.Place
     }
 
     private let collection: ImageCollection
-    private let imageSize: Int
+    private let buckets: ImageBuckets
     private let plan: BatchPlan
     private let transform: ImageTransform
     private let decoding: PictureDecoding
@@ -67,31 +68,30 @@ final class LoaderWork: @unchecked Sendable {
     private var waited: Duration = .zero
 
     init(
-        collection: ImageCollection, imageSize: Int, plan: BatchPlan, transform: ImageTransform,
-        decoding: PictureDecoding, order: SampleOrder, startSample: Int, workers: Int, prefetchBatches: Int,
-        logger: Logger
+        collection: ImageCollection, buckets: ImageBuckets, plan: BatchPlan, transform: ImageTransform,
+        decoding: PictureDecoding, seed: UInt64, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
     ) {
         self.collection = collection
-        self.imageSize = imageSize
+        self.buckets = buckets
         self.plan = plan
         self.transform = transform
         self.decoding = decoding
-        self.order = order
-        seed = order.seed
+        order = SampleOrder(seed: seed, buckets: buckets.buckets.map(\.images), stepSize: plan.step)
+        self.seed = seed
         self.startSample = startSample
         self.prefetchBatches = prefetchBatches
         self.logger = logger
         running = workers
     }
 
-    private var pictureBytes: Int { imageSize * imageSize * decoding.format.loadedSize }
+    private func pictureBytes(_ area: Int) -> Int { area * decoding.format.loadedSize }
 
     var skipped: [String] {
         condition.withLock { unreadable.map { collection.samples[$0].name } }.sorted(by: precedes)
     }
 
     var peakPrefetchedBytes: Int {
-        condition.withLock { mostSlots * plan.largestBatch * pictureBytes }
+        condition.withLock { mostSlots * plan.largestBatch * pictureBytes(buckets.largestArea) }
     }
 
     var waitSeconds: Double {
@@ -103,7 +103,7 @@ final class LoaderWork: @unchecked Sendable {
     func next() throws -> LoadedBatch {
         let slot = try finishedSlot()
         let pixels = LoadedPixels(
-            copying: slot.pixels.base, count: slot.indices.count * imageSize * imageSize, format: decoding.format)
+            copying: slot.pixels.base, count: slot.indices.count * slot.size.area, format: decoding.format)
         // Only now, so that the number of batches in memory never exceeds the limit.
         condition.withLock {
             slots.removeValue(forKey: nextBatch)
@@ -112,10 +112,11 @@ final class LoaderWork: @unchecked Sendable {
         }
         return LoadedBatch(
             pixels: pixels, labels: slot.indices.map { collection.samples[$0].label }, indices: slot.indices,
-            imageSize: imageSize,
+            imageSize: slot.size,
             captions: collection.captions.map { captions in
                 zip(slot.indices, slot.epochs).map { captions.drawn($0, seed: seed, epoch: $1) }
-            })
+            },
+            covered: transform.crop.padsImages ? slot.covered.compactMap(\.self) : nil)
     }
 
     /// Waits for the next batch to be complete.
@@ -150,8 +151,8 @@ final class LoaderWork: @unchecked Sendable {
     func run() {
         let reader = PictureReader(decoding)
         while let job = takeJob() {
-            if let index = readFirstReadable(job, reader) {
-                condition.withLock { finish(job, index: index) }
+            if let (index, covered) = readFirstReadable(job, reader) {
+                condition.withLock { finish(job, index: index, covered) }
             }
         }
         condition.lock()
@@ -169,52 +170,55 @@ final class LoaderWork: @unchecked Sendable {
         }
         if isStopped || failure != nil { return nil }
         let (batch, position, sample) = plan.place(ofJob: nextJob)
+        let place = order.place(ofSample: startSample + sample)
+        let size = buckets.buckets[place.bucket].size
         if position == 0 {
-            let size = plan.size(ofBatch: batch)
+            let count = plan.size(ofBatch: batch)
             slots[batch] = Slot(
-                pixels: BatchPixels(bytes: size * pictureBytes), indices: Array(repeating: 0, count: size),
-                epochs: Array(repeating: 0, count: size), missing: size)
+                pixels: BatchPixels(bytes: count * pictureBytes(size.area)), size: size,
+                indices: Array(repeating: 0, count: count), epochs: Array(repeating: 0, count: count),
+                covered: Array(repeating: nil, count: count), missing: count)
             mostSlots = max(mostSlots, slots.count)
         }
-        let (epoch, permutation, place) = order.place(ofSample: startSample + sample)
         nextJob += 1
-        return Job(
-            batch: batch, position: position, pixels: slots[batch]!.pixels, epoch: epoch, permutation: permutation,
-            place: place)
+        return Job(batch: batch, position: position, pixels: slots[batch]!.pixels, size: size, place: place)
     }
 
-    private func finish(_ job: Job, index: Int) {
+    private func finish(_ job: Job, index: Int, _ covered: ImageArea) {
         // The slot is gone after a stop.
         guard slots[job.batch] != nil else { return }
         slots[job.batch]!.indices[job.position] = index
-        slots[job.batch]!.epochs[job.position] = job.epoch
+        slots[job.batch]!.epochs[job.position] = job.place.epoch
+        slots[job.batch]!.covered[job.position] = covered
         slots[job.batch]!.missing -= 1
         if slots[job.batch]!.missing == 0 { condition.broadcast() }
     }
 
     /// Reads the sample's image, or the next readable one in its epoch.
     ///
-    /// - Returns: the index of the image read; nil if there is none.
-    private func readFirstReadable(_ job: Job, _ reader: PictureReader) -> Int? {
-        for offset in job.permutation.indices {
-            let index = job.permutation[(job.place + offset) % job.permutation.count]
+    /// - Returns: the index of the image read, and the pixels that it covers; nil if there is none.
+    private func readFirstReadable(_ job: Job, _ reader: PictureReader) -> (index: Int, covered: ImageArea)? {
+        let (permutation, epoch) = (job.place.permutation, job.place.epoch)
+        for offset in permutation.indices {
+            let index = permutation[(job.place.position + offset) % permutation.count]
             let (isKnownBad, isStopped) = condition.withLock { (unreadable.contains(index), self.isStopped) }
             if isStopped { return nil }
             if isKnownBad { continue }
             do {
-                try reader.read(
-                    collection.samples[index], transform: transform, size: imageSize,
-                    random: ImageTransform.stream(seed: seed, epoch: job.epoch, index: index),
-                    into: job.pixels.base + job.position * pictureBytes)
+                let covered = try reader.read(
+                    collection.samples[index], transform: transform, size: job.size,
+                    random: ImageTransform.stream(seed: seed, epoch: epoch, index: index),
+                    into: job.pixels.base + job.position * pictureBytes(job.size.area))
                 if decoding.exif == .ignore, reader.orientation != .asStored { reportTurned(index) }
-                return index
+                return (index, covered)
             } catch {
                 reportUnreadable(index, reason: "\(error)")
             }
         }
         condition.withLock {
             failure = PixNerdError(
-                .malformed, "None of the \(counted(collection.samples.count, "picture")) in \(collection.root)",
+                .malformed,
+                "None of the \(counted(permutation.count, "picture")) \(buckets.buckets.count > 1 ? "of \(job.size) " : "")in \(collection.root)",
                 found: "can be read: the reasons were logged")
             condition.broadcast()
         }

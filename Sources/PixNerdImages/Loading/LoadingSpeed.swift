@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdSupport
 
 /// Measures how many images of a collection one thread reads, decodes and crops per second.
 ///
@@ -7,20 +8,20 @@ import Foundation
 ///
 /// - Parameters:
 ///   - collection: the images.
-///   - imageSize: the side of the square crops in pixels, at least 1.
+///   - imageSize: the size of the crops.
 ///   - seconds: duration of the measurement, more than 0.
 ///   - transform: cropping and flipping of the images.
 ///   - decoding: how files are decoded, and to which pixels.
 /// - Returns: images per second of one thread.
 /// - Throws: `PixNerdError` if one of the warm-up images cannot be read.
 public func measureLoading(
-    collection: ImageCollection, imageSize: Int, seconds: Double, transform: ImageTransform = ImageTransform(),
+    collection: ImageCollection, imageSize: ImageSize, seconds: Double, transform: ImageTransform = ImageTransform(),
     decoding: PictureDecoding = PictureDecoding()
 ) throws -> Double {
-    precondition(imageSize > 0 && seconds > 0, "measureLoading: \(imageSize) pixels for \(seconds) s")
+    precondition(imageSize.area > 0 && seconds > 0, "measureLoading: \(imageSize) pixels for \(seconds) s")
     let reader = PictureReader(decoding)
     let output = UnsafeMutableRawPointer.allocate(
-        byteCount: imageSize * imageSize * decoding.format.loadedSize, alignment: 64)
+        byteCount: imageSize.area * decoding.format.loadedSize, alignment: 64)
     defer { output.deallocate() }
     func read(_ index: Int, epoch: Int) throws {
         try reader.read(

@@ -1,3 +1,5 @@
+import PixNerdSupport
+
 /// The centre crop of an image, scaled to `size` pixels as in OpenAI's guided-diffusion (ADM).
 ///
 /// While the shorter side is at least twice `size`, the image is halved by averaging. Then it is scaled with the
@@ -6,9 +8,9 @@
 ///
 /// - Parameters:
 ///   - image: an image of any size.
-///   - size: the side of the result in pixels, at least 1.
-public func admCenterCrop(_ image: RGBImage, size: Int) -> RGBImage {
-    precondition(size > 0, "admCenterCrop: a side of \(size) pixels is not an image")
-    if image.width == size && image.height == size { return image }
+///   - size: the size of the result. For one that is not square, the image is scaled until it just covers it.
+public func admCenterCrop(_ image: RGBImage, size: ImageSize) -> RGBImage {
+    precondition(size.shorterSide > 0, "admCenterCrop: \(size) pixels are not an image")
+    if image.width == size.width && image.height == size.height { return image }
     return ImageTransform()(image, size: size, seed: 0, epoch: 0, index: 0)
 }

@@ -6,6 +6,8 @@ import PixNerdTensors
 final class CropScratch {
     /// Two blocks, for an image and its half.
     fileprivate let halves = (ByteBlock(), ByteBlock())
+    /// A whole image that is to be padded.
+    fileprivate let whole = ByteBlock()
     fileprivate let resampling = ResamplingMemory()
 
     // See ByteBlock.
@@ -16,16 +18,18 @@ final class CropScratch {
 /// A transform of one image, with its random choices made.
 struct CropPlan {
     private enum Kind {
-        /// Scales the image until its shorter side has this many pixels, then takes the middle or a random position.
-        case square(shorterSide: Int, isRandom: Bool)
-        /// Scales a part to the square, whatever its shape.
+        /// Scales the image until it just covers a size, then takes the middle or a random position.
+        case covering(width: Double, height: Double, isRandom: Bool)
+        /// Scales a part to the size, whatever its shape.
         case part(columns: Range<Int>, rows: Range<Int>)
+        /// Scales the whole image into an area of the size, and pads the rest.
+        case padded(ImageArea)
     }
 
     private let kind: Kind
     /// Columns and rows of the image as stored.
     private let original: (width: Int, height: Int)
-    private let size: Int
+    private let size: ImageSize
     private let flip: Bool
     /// The image's random stream after the choices made so far.
     private let random: RandomStream
@@ -38,27 +42,40 @@ struct CropPlan {
     ///   - transform: the transform to apply.
     ///   - width: columns of the image as stored.
     ///   - height: rows of the image as stored.
-    ///   - size: the side of the result in pixels.
+    ///   - size: the size of the result.
     ///   - random: the random numbers of this image.
-    init(_ transform: ImageTransform, width: Int, height: Int, size: Int, random: RandomStream) {
+    init(_ transform: ImageTransform, width: Int, height: Int, size: ImageSize, random: RandomStream) {
         var random = random
-        var shortest = min(width, height)
-        var needed = size
+        var available = (width: width, height: height)
+        var needed = (width: Double(size.width), height: Double(size.height))
         switch transform.crop {
         case .center:
-            kind = .square(shorterSide: size, isRandom: false)
+            kind = .covering(width: needed.width, height: needed.height, isRandom: false)
         case .random:
-            let smallest = Int((Double(size) / transform.randomFraction.upperBound).rounded(.up))
-            let largest = Int((Double(size) / transform.randomFraction.lowerBound).rounded(.up))
-            needed = smallest + random.nextInteger(below: largest - smallest + 1)
-            kind = .square(shorterSide: needed, isRandom: true)
+            let shorter = Double(size.shorterSide)
+            let smallest = Int((shorter / transform.randomFraction.upperBound).rounded(.up))
+            let largest = Int((shorter / transform.randomFraction.lowerBound).rounded(.up))
+            let drawn = Double(smallest + random.nextInteger(below: largest - smallest + 1))
+            needed = (Double(size.width) * drawn / shorter, Double(size.height) * drawn / shorter)
+            kind = .covering(width: needed.width, height: needed.height, isRandom: true)
         case .resized:
-            let part = transform.resizedPart(width: width, height: height, &random)
-            shortest = min(part.columns.count, part.rows.count)
+            let part = transform.resizedPart(width: width, height: height, of: size, &random)
+            available = (part.columns.count, part.rows.count)
             kind = .part(columns: part.columns, rows: part.rows)
+        case .whole:
+            let scale = min(needed.width / Double(width), needed.height / Double(height))
+            let columns = Self.scaled(width, by: scale, in: 1...size.width)
+            let rows = Self.scaled(height, by: scale, in: 1...size.height)
+            let (left, top) = ((size.width - columns) / 2, (size.height - rows) / 2)
+            needed = (Double(columns), Double(rows))
+            kind = .padded(ImageArea(rows: top..<top + rows, columns: left..<left + columns))
         }
         var halvings = 0
-        while shortest >> halvings >= 2 * needed { halvings += 1 }
+        while Double(available.width >> halvings) >= 2 * needed.width
+            && Double(available.height >> halvings) >= 2 * needed.height
+        {
+            halvings += 1
+        }
         self.halvings = halvings
         original = (width, height)
         self.size = size
@@ -66,12 +83,23 @@ struct CropPlan {
         self.random = random
     }
 
+    /// The pixels of the result that are not padding.
+    var covered: ImageArea {
+        if case .padded(let area) = kind { return area }
+        return ImageArea(rows: 0..<size.height, columns: 0..<size.width)
+    }
+
+    /// A scaled side; ties are rounded to even as by Python's round(), as in the original.
+    private static func scaled(_ side: Int, by scale: Double, in range: ClosedRange<Int>) -> Int {
+        min(max(Int((Double(side) * scale).rounded(.toNearestOrEven)), range.lowerBound), range.upperBound)
+    }
+
     /// Crops and scales the image.
     ///
     /// - Parameters:
     ///   - picture: the image, as stored or as halved by its decoder.
     ///   - times: how often the decoder halved it.
-    ///   - output: memory for `size * size` pixels.
+    ///   - output: memory for the pixels of the result.
     ///   - scratch: the scratch memory of this thread.
     func run<Value: ResampledValue>(
         _ picture: PixelView<Value>, halved times: Int = 0, into output: UnsafeMutablePointer<Value>,
@@ -79,53 +107,85 @@ struct CropPlan {
     ) {
         defer { withExtendedLifetime(scratch) {} }
         var random = random
-        var picture = picture
-        let resampling: Resampling
         switch kind {
-        case .square(let shorterSide, let isRandom):
-            if times == 0 { picture = halved(picture, until: 2 * shorterSide, scratch) }
+        case .covering(let width, let height, let isRandom):
+            let picture = times == 0 ? halved(picture, until: (2 * width, 2 * height), scratch) : picture
             // The geometry is that of exact halving, so that the crop does not depend on who halved the image.
-            let width = times == 0 ? picture.width : original.width >> times
-            let height = times == 0 ? picture.height : original.height >> times
-            let scale = Double(shorterSide) / Double(min(width, height))
-            // Python's round(), as in the original: ties to even.
-            let columns = Int((Double(width) * scale).rounded(.toNearestOrEven))
-            let rows = Int((Double(height) * scale).rounded(.toNearestOrEven))
-            let top = isRandom ? random.nextInteger(below: rows - size + 1) : (rows - size) / 2
-            let left = isRandom ? random.nextInteger(below: columns - size + 1) : (columns - size) / 2
-            let mirrored = isMirrored(&random)
-            if times == 0 {
-                resampling = Resampling(
-                    from: (picture.width, picture.height), to: (columns, rows), filter: .bicubic,
-                    columns: left..<left + size, rows: top..<top + size, mirrored: mirrored)
-            } else {
-                // The last column and row of a decoder's half may stand for less than a pixel.
-                let unit = 1 / Double(1 << times)
-                let across = Double(original.width) * unit / Double(columns)
-                let down = Double(original.height) * unit / Double(rows)
-                resampling = Resampling(
-                    from: (picture.width, picture.height), across: (Double(left) * across, Double(size) * across),
-                    down: (Double(top) * down, Double(size) * down), toSquare: size, filter: .bicubic,
-                    mirrored: mirrored)
-            }
+            let source =
+                times == 0 ? (picture.width, picture.height) : (original.width >> times, original.height >> times)
+            let factor = max(width / Double(source.0), height / Double(source.1))
+            let columns = Self.scaled(source.0, by: factor, in: size.width...Int.max)
+            let rows = Self.scaled(source.1, by: factor, in: size.height...Int.max)
+            let top = isRandom ? random.nextInteger(below: rows - size.height + 1) : (rows - size.height) / 2
+            let left = isRandom ? random.nextInteger(below: columns - size.width + 1) : (columns - size.width) / 2
+            scale(
+                picture, halved: times, to: (columns, rows), columns: left..<left + size.width,
+                rows: top..<top + size.height, mirrored: isMirrored(&random), into: output, scratch)
         case .part(let columns, let rows):
             let mirrored = isMirrored(&random)
+            let resampling: Resampling
             if times == 0 {
-                picture = picture.part(columns: columns, rows: rows)
                 resampling = Resampling(
-                    from: (columns.count, rows.count), to: (size, size), filter: .bicubic, columns: 0..<size,
-                    rows: 0..<size, mirrored: mirrored)
+                    from: (columns.count, rows.count), to: (size.width, size.height), filter: .bicubic,
+                    columns: 0..<size.width, rows: 0..<size.height, mirrored: mirrored)
             } else {
                 // The part in the coordinates of the halved image, where its edges may fall between pixels.
                 let unit = 1 / Double(1 << times)
                 resampling = Resampling(
                     from: (picture.width, picture.height),
                     across: (Double(columns.lowerBound) * unit, Double(columns.count) * unit),
-                    down: (Double(rows.lowerBound) * unit, Double(rows.count) * unit), toSquare: size,
+                    down: (Double(rows.lowerBound) * unit, Double(rows.count) * unit), to: size,
                     filter: .bicubic, mirrored: mirrored)
             }
+            resampling.run(
+                times == 0 ? picture.part(columns: columns, rows: rows) : picture, into: output,
+                memory: scratch.resampling)
+        case .padded(let area):
+            let (width, height) = (area.columns.count, area.rows.count)
+            let picture =
+                times == 0 ? halved(picture, until: (2 * Double(width), 2 * Double(height)), scratch) : picture
+            let whole = scratch.whole.reserve(area.count * picture.channels, of: Value.self)
+            scale(
+                picture, halved: times, to: (width, height), columns: 0..<width, rows: 0..<height,
+                mirrored: isMirrored(&random), into: whole, scratch)
+            pad(whole, area, channels: picture.channels, into: output)
+        }
+    }
+
+    /// Scales an image and computes some columns and rows of the result.
+    private func scale<Value: ResampledValue>(
+        _ picture: PixelView<Value>, halved times: Int, to result: (columns: Int, rows: Int), columns: Range<Int>,
+        rows: Range<Int>, mirrored: Bool, into output: UnsafeMutablePointer<Value>, _ scratch: CropScratch
+    ) {
+        let resampling: Resampling
+        if times == 0 {
+            resampling = Resampling(
+                from: (picture.width, picture.height), to: (result.columns, result.rows), filter: .bicubic,
+                columns: columns, rows: rows, mirrored: mirrored)
+        } else {
+            // The last column and row of a decoder's half may stand for less than a pixel.
+            let unit = 1 / Double(1 << times)
+            let across = Double(original.width) * unit / Double(result.columns)
+            let down = Double(original.height) * unit / Double(result.rows)
+            resampling = Resampling(
+                from: (picture.width, picture.height),
+                across: (Double(columns.lowerBound) * across, Double(columns.count) * across),
+                down: (Double(rows.lowerBound) * down, Double(rows.count) * down),
+                to: ImageSize(height: rows.count, width: columns.count), filter: .bicubic, mirrored: mirrored)
         }
         resampling.run(picture, into: output, memory: scratch.resampling)
+    }
+
+    /// Puts an image into an area of the result, and the middle of the range around it.
+    private func pad<Value: ResampledValue>(
+        _ whole: UnsafePointer<Value>, _ area: ImageArea, channels: Int, into output: UnsafeMutablePointer<Value>
+    ) {
+        output.update(repeating: Value.middle, count: size.area * channels)
+        let count = area.columns.count * channels
+        for row in area.rows.indices {
+            (output + (row * size.width + area.columns.lowerBound) * channels).update(
+                from: whole + (row - area.rows.lowerBound) * count, count: count)
+        }
     }
 
     private func isMirrored(_ random: inout RandomStream) -> Bool {
@@ -135,13 +195,13 @@ struct CropPlan {
     /// Pixels of an image that are halved at once.
     private static let bandPixels = 1 << 23
 
-    /// The image, halved by averaging while its shorter side has at least `limit` pixels.
+    /// The image, halved by averaging while its sides have at least `limit` pixels.
     private func halved<Value: ResampledValue>(
-        _ picture: PixelView<Value>, until limit: Int, _ scratch: CropScratch
+        _ picture: PixelView<Value>, until limit: (width: Double, height: Double), _ scratch: CropScratch
     ) -> PixelView<Value> {
         var result = picture
         var (target, other) = scratch.halves
-        while min(result.width, result.height) >= limit {
+        while Double(result.width) >= limit.width && Double(result.height) >= limit.height {
             let (width, height) = (result.width / 2, result.height / 2)
             let pixels = target.reserve(width * height * result.channels, of: Value.self)
             // In bands, so that what is kept between columns and rows stays small even for the largest images.

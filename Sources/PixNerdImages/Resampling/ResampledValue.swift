@@ -14,10 +14,15 @@ protocol ResampledValue: BitwiseCopyable {
     /// - Parameter output: memory for `table.starts.count` rows of as many columns as the input has.
     static func blendRows(
         _ input: PixelView<Self>, _ table: ResamplingWeights, into output: UnsafeMutablePointer<Self>)
+
+    /// The middle of the range of images.
+    static var middle: Self { get }
 }
 
 /// Bytes of three channels, rounded after each pass as Pillow does.
 extension UInt8: ResampledValue {
+    static var middle: UInt8 { 128 }
+
     static func blendColumns(
         _ input: PixelView<UInt8>, _ table: ResamplingWeights, into output: UnsafeMutablePointer<UInt8>,
         _ memory: ResamplingMemory
@@ -45,6 +50,8 @@ extension UInt8: ResampledValue {
 
 /// Floats of any number of channels, which are not rounded, as in Pillow's mode F.
 extension Float: ResampledValue {
+    static var middle: Float { 0.5 }
+
     static func blendColumns(
         _ input: PixelView<Float>, _ table: ResamplingWeights, into output: UnsafeMutablePointer<Float>,
         _ memory: ResamplingMemory

@@ -86,26 +86,26 @@ struct Resampling {
         beginsWithColumns = lostRows > 0 && lostRows > 2 * (input.width - output.width)
     }
 
-    /// Prepares to resample a part of an image, whose edges may lie between pixels, to a square.
+    /// Prepares to resample a part of an image, whose edges may lie between pixels, to a size.
     ///
     /// - Parameters:
     ///   - input: columns and rows of the image.
     ///   - across: the horizontal extent of the part, in pixels.
     ///   - down: the vertical extent of the part, in pixels.
-    ///   - size: the side of the result in pixels.
+    ///   - size: the size of the result.
     ///   - filter: the resampling filter.
     ///   - mirrored: whether the result is flipped horizontally.
     init(
         from input: (width: Int, height: Int), across: (start: Double, length: Double),
-        down: (start: Double, length: Double), toSquare size: Int, filter: ResamplingFilter, mirrored: Bool
+        down: (start: Double, length: Double), to size: ImageSize, filter: ResamplingFilter, mirrored: Bool
     ) {
         let horizontal = ResamplingWeights(
-            filter: filter, inputSize: input.width, span: across, outputSize: size, outputs: 0..<size)
+            filter: filter, inputSize: input.width, span: across, outputSize: size.width, outputs: 0..<size.width)
         self.horizontal = mirrored ? horizontal.reversed() : horizontal
         vertical = ResamplingWeights(
-            filter: filter, inputSize: input.height, span: down, outputSize: size, outputs: 0..<size)
-        columns = 0..<size
-        rows = 0..<size
+            filter: filter, inputSize: input.height, span: down, outputSize: size.height, outputs: 0..<size.height)
+        columns = 0..<size.width
+        rows = 0..<size.height
         isMirrored = mirrored
         beginsWithColumns = false
     }

@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// DiT, class-conditional (Peebles and Xie, arXiv 2212.09748): a diffusion transformer over the patches of latents.
@@ -34,7 +35,7 @@ public final class DiT: Denoiser {
     }
 
     public var channels: Int { architecture.channels }
-    public var sizeMultiple: Int { architecture.patchSize }
+    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize) }
 
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         let labels = condition.expect(ClassCondition.self, by: "DiT").rows(ofTableFor: architecture.classes)

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// A model whose transformer sees one image and whose field may decode another, of other patches: other pixels of the
@@ -60,13 +61,13 @@ extension FieldModel {
 /// They have less noise, so it sees them at the later time that this is worth, as images of the training size.
 struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     private let model: Model
-    /// Side of the training images.
-    private let trainedSize: Int
+    /// Size of the training images.
+    private let trainedSize: ImageSize
 
-    /// - Parameter trainedSize: Side of the training images, a multiple of the model's patch size.
-    init(_ model: Model, trainedSize: Int) {
+    /// - Parameter trainedSize: Size of the training images, a multiple of the model's patch size.
+    init(_ model: Model, trainedSize: ImageSize) {
         precondition(
-            trainedSize > 0 && trainedSize % model.sizeMultiple == 0,
+            trainedSize.shorterSide > 0 && trainedSize.isMultiple(of: model.sizeMultiple),
             "FieldRoute: images of \(trainedSize) are not a multiple of the patch size \(model.sizeMultiple)")
         self.model = model
         self.trainedSize = trainedSize
@@ -78,8 +79,8 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
 
-    /// Patches per side; the sides of images must be multiples of it.
-    var sizeMultiple: Int { trainedSize / model.sizeMultiple }
+    /// Rows and columns of patches; the sides of images must be multiples of them.
+    var sizeMultiple: ImageSize { trainedSize.divided(by: model.sizeMultiple) }
 
     func timeShift(height: Int, width: Int) -> Float {
         model.isToldDensity ? 1 / seenNoise(height, width) : 1
@@ -107,7 +108,7 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
 
     /// Standard deviation of what the transformer sees of independent noise of standard deviation 1.
     private func seenNoise(_ height: Int, _ width: Int) -> Float {
-        noiseAveragedByArea(from: (height, width), to: (trainedSize, trainedSize))
+        noiseAveragedByArea(from: (height, width), to: (trainedSize.height, trainedSize.width))
     }
 
     private func views(
@@ -117,20 +118,23 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
         let (height, width) = (x.shape[2], x.shape[3])
         guard model.isToldDensity else {
             return FieldViews(
-                seen: resizedToNearest(x, height: trainedSize, width: trainedSize), times: times, read: read,
+                seen: resizedToNearest(x, height: trainedSize.height, width: trainedSize.width), times: times,
+                read: read,
                 positions: positions, density: nil)
         }
         // The average is t x + (1 - t) s e, and in proportion t' x + (1 - t') e.
         let noise = seenNoise(height, width)
         let totals = times.map { $0 + (1 - $0) * noise }
-        let average = averagedByArea(x, height: trainedSize, width: trainedSize)
+        let average = averagedByArea(x, height: trainedSize.height, width: trainedSize.width)
         return FieldViews(
             seen: noise == 1
                 ? average
                 : Tensor.combination(
                     totals.map { 1 / $0 }, average, [Float](repeating: 0, count: times.count), average),
             times: noise == 1 ? times : zip(times, totals).map { $0 / $1 }, read: read, positions: positions,
-            density: [height, width].map { log2f(Float($0) / Float(trainedSize)) })
+            density: [
+                log2f(Float(height) / Float(trainedSize.height)), log2f(Float(width) / Float(trainedSize.width)),
+            ])
     }
 }
 
@@ -145,7 +149,9 @@ private struct PartialField<Model: FieldModel>: AlignableDenoiser {
 
     var tokenWidth: Int { model.tokenWidth }
     var tokenBlocks: Int { model.tokenBlocks }
-    var sizeMultiple: Int { views.seen.shape[2] / model.sizeMultiple }
+    var sizeMultiple: ImageSize {
+        ImageSize(height: views.seen.shape[2], width: views.seen.shape[3]).divided(by: model.sizeMultiple)
+    }
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         model.velocity(views, condition: condition) { _, _ in }

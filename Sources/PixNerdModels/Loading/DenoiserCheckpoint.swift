@@ -138,8 +138,23 @@ public struct DenoiserCheckpoint {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
 
-    /// Side of the training images in pixels; nil if the checkpoint does not say.
-    public var imageSize: Int? { metadata["image_size"].flatMap(Self.side) }
+    package static let imageSizeKey = "image_size"
+    package static let bucketsKey = "image_sizes"
+
+    /// Size of the training images; nil if the checkpoint does not say. Of several sizes it is the usual one.
+    public var imageSize: ImageSize? { metadata[Self.imageSizeKey].flatMap(Self.size) }
+
+    /// All sizes of the training images; empty if there is one, or the checkpoint does not say.
+    public var imageSizes: [ImageSize] {
+        (metadata[Self.bucketsKey] ?? "").split(separator: ",").compactMap(Self.size)
+    }
+
+    /// A size from metadata; nil if no image has it.
+    private static func size(_ text: some StringProtocol) -> ImageSize? {
+        ImageSize(text: text).flatMap { size in
+            [size.height, size.width].allSatisfy((1...SizeLimits.side).contains) ? size : nil
+        }
+    }
 
     /// A side in pixels from metadata; nil if no image has it.
     private static func side(_ text: some StringProtocol) -> Int? {

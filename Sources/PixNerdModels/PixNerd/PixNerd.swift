@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// Class-conditional PixNerd (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
@@ -40,12 +41,12 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
     }
 
     public var channels: Int { architecture.channels }
-    public var sizeMultiple: Int { architecture.patchSize }
+    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize) }
 
     public var tokenWidth: Int { architecture.hiddenSize }
     public var tokenBlocks: Int { architecture.conditionedBlocks }
 
-    public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? {
+    public func fieldResampled(trainedSize: ImageSize) -> (any FieldResampledDenoiser)? {
         architecture.head == .field ? FieldRoute(self, trainedSize: trainedSize) : nil
     }
 

@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdLayers
+import PixNerdSupport
 import PixNerdTensors
 
 /// Text-to-image PixNerd (arXiv 2507.23268): patches attend to each other and to the rows that a language model gives
@@ -41,12 +42,12 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
     }
 
     public var channels: Int { architecture.channels }
-    public var sizeMultiple: Int { architecture.patchSize }
+    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize) }
 
     public var tokenWidth: Int { architecture.hiddenSize }
     public var tokenBlocks: Int { architecture.encoderBlocks }
 
-    public func fieldResampled(trainedSize: Int) -> (any FieldResampledDenoiser)? {
+    public func fieldResampled(trainedSize: ImageSize) -> (any FieldResampledDenoiser)? {
         FieldRoute(self, trainedSize: trainedSize)
     }
 

@@ -28,7 +28,7 @@ struct FeatureCache {
                     + "empty to run the encoder during training")
         }
         let differences: [(String, String, String)] = [
-            ("data.image_size", String(data.imageSize), String(manifest.imageSize)),
+            ("data.image_size", String(data.squareSide), String(manifest.imageSize)),
             ("data.fast_decode", String(data.fastDecode), String(manifest.fastDecode)),
             ("repa.base_patch", String(basePatch), String(manifest.basePatch)),
         ]

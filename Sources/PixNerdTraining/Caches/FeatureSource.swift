@@ -36,7 +36,7 @@ struct FeatureSource {
                 .invalidValue, "repa.layer", found: "is \(repa.layer), but the model has \(blocks) transformer blocks",
                 expected: "a number from 1 to \(blocks)")
         }
-        let (base, size) = (repa.basePatch > 0 ? repa.basePatch : patch, configuration.data.imageSize)
+        let (base, size) = (repa.basePatch > 0 ? repa.basePatch : patch, configuration.data.squareSide)
         guard size % base == 0, size / base == size / patch else {
             let grid = size / patch
             throw PixNerdError(

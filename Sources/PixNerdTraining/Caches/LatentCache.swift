@@ -29,7 +29,7 @@ struct LatentCache {
     init(path: String, pictures: ImageCollection, _ configuration: Configuration, _ autoencoder: LatentAutoencoder)
         throws
     {
-        let side = configuration.data.imageSize / autoencoder.model.reduction
+        let side = configuration.data.squareSide / autoencoder.model.reduction
         shape = [2 * autoencoder.model.latentChannels, side, side]
         self.pictures = pictures.samples.count
         if try LatentManifest.read(in: path) == nil, let files = LatentFiles(path: path, pictures: pictures) {
@@ -67,7 +67,7 @@ struct LatentCache {
                 advice: "set data.crop to center, or leave latent.cache empty to encode during training")
         }
         let differences: [(String, String, String)] = [
-            ("data.image_size", String(data.imageSize), String(manifest.imageSize)),
+            ("data.image_size", String(data.squareSide), String(manifest.imageSize)),
             ("data.fast_decode", String(data.fastDecode), String(manifest.fastDecode)),
         ]
         if let (key, asked, own) = differences.first(where: { $0.1 != $0.2 }) {

@@ -65,7 +65,7 @@ struct LatentFiles {
                 advice: "set \(data.flip ? "data.flip to false" : "data.crop to center"), or generate latents with "
                     + "pixnerd encode latents, which also stores mirrored ones")
         }
-        let reader = SquareReader(pictures, imageSize: data.imageSize, decoding: PictureDecoding(exif: data.exif))
+        let reader = CropReader(pictures, imageSize: data.imageSize, decoding: PictureDecoding(exif: data.exif))
         let space = LatentSpace(autoencoder.model)
         let count = min(Self.compared, pictures.samples.count)
         for place in (0..<count).map({ $0 * (pictures.samples.count / count) }) {

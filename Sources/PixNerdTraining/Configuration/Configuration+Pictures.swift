@@ -3,6 +3,9 @@ import PixNerdSupport
 
 /// The images that a denoiser is trained on.
 extension Configuration {
+    /// Where the classes of the images come from.
+    public var labelOptions: LabelOptions { LabelOptions(labels: data.labels, key: data.labelKey) }
+
     /// The images, with captions if the model is conditioned on them.
     func pictures(root: String) throws -> ImageCollection {
         guard let captions = captionOptions else {

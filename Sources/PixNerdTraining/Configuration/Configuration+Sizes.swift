@@ -13,8 +13,8 @@ extension Configuration {
                 advice: "more threads than that would only wait for each other")
         }
         guard training.previewEvery > 0, kind == .denoiser else { return }
-        let side = CheckedInt(data.imageSize)
-        let pixels = side * side * CheckedInt(previewImages(classes: classes))
+        let size = data.imageSize
+        let pixels = CheckedInt(size.height) * CheckedInt(size.width) * CheckedInt(previewImages(classes: classes))
         let limit = SizeLimits.side * SizeLimits.side
         guard pixels.clamped <= limit else {
             throw PixNerdError(

@@ -3,6 +3,7 @@ import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 /// The configuration of a training run. `Configuration.keys` lists the keys of its YAML form.
@@ -48,7 +49,10 @@ public struct Configuration: Sendable, Equatable {
         public var labels = ""
         /// Column or key of the labels; empty for the usual one.
         public var labelKey = ""
-        public var imageSize = 32
+        /// Size that images are cropped and scaled to; with `buckets` the usual one of several.
+        public var imageSize: ImageSize = 32
+        /// The sizes of batches, if there are several.
+        public var buckets = BucketChoice.none
         public var workers = 1
         public var prefetchBatches = 4
         public var prefetchMegabytes = 512
@@ -276,9 +280,6 @@ public struct Configuration: Sendable, Equatable {
     public func architecture(channels: Int) throws -> any TrainableArchitecture {
         try KnownDenoisers.architecture(model, channels: channels)
     }
-
-    /// Where the classes of the images come from.
-    public var labelOptions: LabelOptions { LabelOptions(labels: data.labels, key: data.labelKey) }
 
     /// Where the captions of the images come from; nil for a model of classes.
     public var captionOptions: CaptionOptions? {

@@ -80,9 +80,16 @@ extension Configuration {
                 + "empty for what is found"),
         ConfigurationKey(
             "data.label_key", \.data.labelKey, "column or key of the labels; empty for label"),
-        .count(
-            "data.image_size", \.data.imageSize, 1...SizeLimits.side,
-            "side in pixels that images are cropped and scaled to"),
+        ConfigurationKey(
+            "data.image_size", \.data.imageSize,
+            "side in pixels that images are cropped and scaled to, or HEIGHTxWIDTH; with data.buckets the usual size",
+            limits: "from 1 to \(SizeLimits.side), or HEIGHTxWIDTH such as 64x96", where: \.isPossible),
+        ConfigurationKey(
+            "data.buckets", \.data.buckets,
+            "sizes such as [64x64, 48x80, 80x48], of which each image takes the one that cuts away least; area for all "
+                + "shapes of the area of data.image_size; empty for one size",
+            limits: "that have sides from 1 to \(SizeLimits.side), all different"
+        ) { $0.areSizesPossible },
         ConfigurationKey(
             "data.channels", \.data.channels,
             "channels of the images: auto, grey, rgb, rgba, or a number of channels that are no colours",
@@ -105,7 +112,9 @@ extension Configuration {
             "maximum memory of decoded batches"
         ).harmless(),
         ConfigurationKey(
-            "data.crop", \.data.crop, "center (ADM's), random (ADM's), or resized (torchvision's RandomResizedCrop)"),
+            "data.crop", \.data.crop,
+            "center (ADM's), random (ADM's), resized (torchvision's RandomResizedCrop), or none, which pads the whole image"
+        ),
         ConfigurationKey("data.flip", \.data.flip, "mirror half of the images"),
         .number(
             "data.augment", \.data.augment, in: 0...1,

@@ -6,14 +6,10 @@ import PixNerdTensors
 
 /// The loss of images that is comparable from evaluation to evaluation.
 extension DenoiserTask {
-    /// Side of images or latents at the training size.
-    private var side: Int { configuration.data.imageSize / preparation.space.space.reduction }
-
     func drawnTimes(_ count: Int) -> [Float]? {
-        let shift = timeShift(height: side, width: side)
-        return (0..<count).map { index in
+        (0..<count).map { index in
             var numbers = RandomStream.fixed(seed: configuration.seed, purpose: .times, measurement: index)
-            return time(&numbers, shift)
+            return time(&numbers, usualTimeShift)
         }
     }
 
@@ -33,8 +29,9 @@ extension DenoiserTask {
         let batch =
             lessons?.batch(
                 model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,
-                isDropped: { _ in false }, later: { time(&$0, timeShift(height: side, width: side)) })
-            ?? TrainingBatch(data: data, noise: noise, times: times, condition: condition)
+                isDropped: { _ in false }, later: { time(&$0, usualTimeShift) })
+            ?? TrainingBatch(
+                data: data, noise: noise, times: times, condition: condition, covered: loaded.coveredMask)
         let loss = TrainingObjective(prediction: objective.prediction, timeWeight: objective.timeWeight)
         return loss.loss(model, batch).pictures.flow
     }

@@ -14,7 +14,7 @@ final class HoldoutMeter {
 
     /// One kind of images: their reader, and the place of each image of the plan.
     private struct Side {
-        let reader: SquareReader
+        let reader: CropReader
         let places: [Int]
         /// Whether they are images of `data.root`.
         let isPrecomputed: Bool
@@ -34,9 +34,10 @@ final class HoldoutMeter {
         guard let source = holdout.source, training.holdoutEvery > 0 else { return nil }
         (self.task, self.communicator) = (task, communicator)
         most = configuration.plan(communicator).sizes.max() ?? 1
-        func reader(_ collection: ImageCollection) -> SquareReader {
-            SquareReader(
-                collection, imageSize: configuration.data.imageSize, decoding: preparation.decoding)
+        func reader(_ collection: ImageCollection) -> CropReader {
+            CropReader(
+                collection, imageSize: configuration.data.imageSize, isPadded: configuration.data.crop.padsImages,
+                decoding: preparation.decoding)
         }
         let readers = (heldOut: reader(source), seen: reader(holdout.all))
         let places = holdout.measured(training.holdoutImages).filter {
@@ -95,11 +96,11 @@ final class HoldoutMeter {
 private struct Partners {
     /// Indices of the images by label, in the order of their ranks.
     private let places: [[Int]]
-    private let reader: SquareReader
+    private let reader: CropReader
     /// The number of images of each label that were taken or left out.
     private var taken: [Int]
 
-    init(_ places: [[Int]], _ reader: SquareReader) {
+    init(_ places: [[Int]], _ reader: CropReader) {
         (self.places, self.reader) = (places, reader)
         taken = [Int](repeating: 0, count: places.count)
     }

@@ -63,7 +63,7 @@ public struct DatasetSuggestion: Sendable {
         let patch = max(2, side / patches)
         suggestion.name = "mine"
         suggestion.data.root = pictures.root
-        suggestion.data.imageSize = max(patch, side / patch * patch)
+        suggestion.data.imageSize = ImageSize(max(patch, side / patch * patch))
         suggestion.model.patchSize = patch
         suggestion.model.hiddenSize = isFew ? 192 : 256
         suggestion.model.heads = 4

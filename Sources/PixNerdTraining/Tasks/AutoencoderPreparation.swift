@@ -11,7 +11,7 @@ import PixNerdTensors
 /// part.
 struct AutoencoderPreparation: TrainingPreparation {
     let configuration: Configuration
-    var loadedSize: Int { configuration.data.imageSize }
+    var buckets: ImageBuckets { ImageBuckets(size: configuration.data.imageSize, of: pictures) }
     let decoding: PictureDecoding
     let holdout: Holdout
     let architecture: AutoencoderArchitecture
@@ -42,23 +42,24 @@ struct AutoencoderPreparation: TrainingPreparation {
         } catch let error as PixNerdError {
             throw error.about("The section autoencoder:")
         }
-        if let problem = sizeProblem(configuration.data.imageSize, multiple: architecture.reduction) {
+        try configuration.checkShapes()
+        if let problem = sizeProblem(configuration.data.squareSide, multiple: architecture.reduction) {
             throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
         }
         perceptual = try Self.perceptual(configuration)
         let training = configuration.training
         var memory = MemoryEstimate(parameters: architecture.parameterCount, averages: training.emaDecay.count)
         memory.addTraining(
-            of: architecture, batch: training.batchSize / training.accumulate, size: configuration.data.imageSize)
+            of: architecture, batch: training.batchSize / training.accumulate, size: configuration.data.squareSide)
         if let perceptual {
             memory.add(
-                perceptual, batch: training.batchSize / training.accumulate, size: configuration.data.imageSize)
+                perceptual, batch: training.batchSize / training.accumulate, size: configuration.data.squareSide)
         }
         self.memory = memory
     }
 
     private static func perceptual(_ configuration: Configuration) throws -> PerceptualDistance? {
-        let (path, size) = (configuration.autoencoder.perceptual, configuration.data.imageSize)
+        let (path, size) = (configuration.autoencoder.perceptual, configuration.data.squareSide)
         guard !path.isEmpty else { return nil }
         guard size >= PerceptualDistance.smallestSide else {
             throw PixNerdError(
@@ -75,7 +76,7 @@ struct AutoencoderPreparation: TrainingPreparation {
     }
 
     var description: [(name: String, text: String)] {
-        let size = configuration.data.imageSize
+        let size = configuration.data.squareSide
         let giga =
             (Double(architecture.encodingMultiplyAdds(height: size, width: size))
                 + Double(architecture.decodingMultiplyAdds(height: size, width: size))) / 1e9

@@ -87,7 +87,7 @@ final class AutoencoderTask: TrainingTask {
     /// - Throws: `PixNerdError` if none of the images can be read.
     func preview() throws -> RGBImage {
         let pictures = preparation.pictures
-        let reader = SquareReader(
+        let reader = CropReader(
             pictures, imageSize: configuration.data.imageSize, decoding: preparation.decoding)
         var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
         for place in pictures.evenPlaces(Self.previewPictures) {
@@ -110,7 +110,7 @@ final class AutoencoderTask: TrainingTask {
         guard case .average = set else { return }
         let json = try AutoencoderCheckpoint.configuration(
             model.architecture, scale: try withWeights(weights.map { $0() }) { try measuredScale() },
-            sampleSize: configuration.data.imageSize)
+            sampleSize: configuration.data.squareSide)
         try AtomicFile.write(json, to: "\(directory)/config.json")
     }
 

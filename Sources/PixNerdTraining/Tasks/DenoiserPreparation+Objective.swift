@@ -34,7 +34,7 @@ extension DenoiserPreparation {
         _ configuration: Configuration, _ space: TrainingSpace, _ pictures: ImageCollection,
         _ decoding: PictureDecoding
     ) throws -> PatchSubspace {
-        let reader = SquareReader(
+        let reader = CropReader(
             pictures, imageSize: configuration.data.imageSize, decoding: decoding)
         let places = pictures.evenPlaces(subspaceImages)
         var moments = PatchMoments(patch: configuration.model.patchSize)

@@ -12,10 +12,10 @@ struct DenoiserPreparation: TrainingPreparation {
     let configuration: Configuration
     let decoding: PictureDecoding
     let holdout: Holdout
-    /// Side at which images are loaded: the training size, or, if patches are also decoded at larger sizes, the largest
-    /// of these that the images have, because real detail is better than enlarged images. With an encoder it is the
-    /// training size, which the features are computed at.
-    let loadedSize: Int
+    /// The sizes at which images are loaded: those of training, or, if patches are also decoded at larger sizes, the
+    /// largest of these that the images have, because real detail is better than enlarged images. With an encoder it is
+    /// the training size, which the features are computed at.
+    let buckets: ImageBuckets
     let space: TrainingSpace
     /// The source of the captions' rows; nil for a model of classes.
     let text: TextSource?
@@ -51,25 +51,27 @@ struct DenoiserPreparation: TrainingPreparation {
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
+        try configuration.checkShapes()
         try configuration.checkOptimizer()
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
-        if let problem = sizeProblem(configuration.data.imageSize, multiple: patch) {
-            throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
-        }
+        let sizes = try configuration.batchSizes(patch: patch)
         try Self.checkGrid(configuration, patch: patch)
         try configuration.checkObjective(
             patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
             blocks: architecture.tokenBlocks)
         try teacher?.expectFits(configuration, architecture, space, pictures, text)
         features = try FeatureSource(configuration, pictures, format: decoding.format, patch: patch)
-        let (size, finest) = (configuration.data.imageSize, configuration.training.fieldSizes.max() ?? 0)
-        loadedSize = finest > size && features == nil ? max(size, min(finest, pictures.usualSide)) : size
+        let (side, finest) = (configuration.data.squareSide, configuration.training.fieldSizes.max() ?? 0)
+        buckets =
+            finest > side && features == nil
+            ? ImageBuckets(size: ImageSize(max(side, min(finest, pictures.usualSide))), of: holdout.trained)
+            : ImageBuckets(sizes: sizes, of: holdout.trained, exif: decoding.exif)
         var memory = Self.memory(
-            configuration, architecture, space, features, text,
+            configuration, architecture, space, features, text, size: sizes.max { $0.area < $1.area } ?? sizes[0],
             encodes: space.cache == nil || !configuration.data.holdoutRoot.isEmpty)
         if let teacher { memory.addTeacher(parameters: teacher.architecture.parameterCount) }
         self.memory = memory
@@ -100,7 +102,7 @@ struct DenoiserPreparation: TrainingPreparation {
     }
 
     private static func checkGrid(_ configuration: Configuration, patch: Int) throws {
-        let grid = configuration.data.imageSize / patch
+        let grid = configuration.data.squareSide / patch
         if let side = configuration.training.fieldSizes.first(where: { $0 % grid != 0 }) {
             throw PixNerdError(
                 .invalidValue, "training.field_sizes",
@@ -111,18 +113,18 @@ struct DenoiserPreparation: TrainingPreparation {
 
     private static func memory(
         _ configuration: Configuration, _ architecture: any TrainableArchitecture, _ space: TrainingSpace,
-        _ features: FeatureSource?, _ text: TextSource?, encodes: Bool
+        _ features: FeatureSource?, _ text: TextSource?, size: ImageSize, encodes: Bool
     ) -> MemoryEstimate {
         let training = configuration.training
         let (batch, reduction) = (training.batchSize / training.accumulate, space.space.reduction)
         var estimate = MemoryEstimate(
             architecture, averages: training.emaDecay.count + training.emaLengths.count, batch: batch,
-            size: configuration.data.imageSize / reduction, recompute: training.recompute,
+            size: size / reduction, recompute: training.recompute,
             precision: configuration.precision)
         if training.optimizer == .muon { estimate.useMuon(on: architecture.blockMatrixParameters) }
         if let finest = training.fieldSizes.max() { estimate.addFields(side: finest, batch: batch) }
         if let features {
-            let side = configuration.data.imageSize / reduction / architecture.patchSize
+            let side = configuration.data.squareSide / reduction / architecture.patchSize
             estimate.addAlignment(
                 inputs: architecture.tokenWidth, hidden: configuration.projectorWidth, outputs: features.width,
                 tokens: (CheckedInt(batch) * CheckedInt(side) * CheckedInt(side)).clamped)
@@ -130,7 +132,7 @@ struct DenoiserPreparation: TrainingPreparation {
         }
         if let encoder = text?.encoder { estimate.add(encoder, texts: batch, length: configuration.text.length) }
         if let autoencoder = space.autoencoder {
-            estimate.add(autoencoder.model, size: configuration.data.imageSize, encodes: encodes)
+            estimate.add(autoencoder.model, size: size, encodes: encodes)
         }
         return estimate
     }
@@ -139,14 +141,21 @@ struct DenoiserPreparation: TrainingPreparation {
         "in \(counted(pictures.classes.count, "class", plural: "classes")) (\(pictures.labelling))"
     }
 
+    private var sizesText: String {
+        let buckets = buckets.buckets
+        guard buckets.count > 1 else { return "\(configuration.data.imageSize)" }
+        return "\(buckets.count) sizes: "
+            + listed(buckets.prefix(8).map { "\($0.images.count) at \($0.size.text)" }, of: buckets.count)
+    }
+
     var description: [(name: String, text: String)] {
         let size = configuration.data.imageSize
-        let side = size / space.space.reduction
-        let giga = Double(architecture.multiplyAdds(height: side, width: side)) / 1e9
+        let seen = size / space.space.reduction
+        let giga = Double(architecture.multiplyAdds(height: seen.height, width: seen.width)) / 1e9
         var lines = [
             (
                 "images",
-                "\(pictures.samples.count) \(text == nil ? classesText : "with captions"), at \(size) x \(size)"
+                "\(pictures.samples.count) \(text == nil ? classesText : "with captions"), at \(sizesText)"
                     + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
             )
         ]

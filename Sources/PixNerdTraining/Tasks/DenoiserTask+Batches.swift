@@ -2,6 +2,7 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
+import PixNerdSupport
 import PixNerdTensors
 
 /// What is drawn for the images of a step. Random numbers are keyed by the step and the place of an image in the whole
@@ -32,7 +33,8 @@ extension DenoiserTask {
         let transforms = augmentations(count: loaded.count, draws)
         let data = atFieldSize(try images(loaded, transforms, draws), &density)
         let noise = noise(data.shape, draws)
-        let shift = timeShift(of: data)
+        let route = route(trainedAt: loaded.imageSize)
+        let shift = timeShift(of: data, by: route)
         let times = times(data.shape[0], shift, draws)
         let condition = try condition(of: loaded, transforms, draws)
         if let lessons {
@@ -42,17 +44,23 @@ extension DenoiserTask {
             return Batch(pictures: taught, denoiser: model, dropout: dropout(draws))
         }
         let features = try preparation.features?.features(of: loaded)
-        func batch(_ data: Tensor, _ noise: Tensor, _ denoiser: any AlignableDenoiser) -> Batch {
+        let covered = loaded.coveredMask
+        func batch(
+            _ data: Tensor, _ noise: Tensor, _ covered: Tensor?, _ denoiser: any AlignableDenoiser
+        ) -> Batch {
             Batch(
                 pictures: TrainingBatch(
-                    data: data, noise: noise, times: times, condition: condition, features: features),
+                    data: data, noise: noise, times: times, condition: condition, features: features,
+                    covered: covered),
                 denoiser: denoiser, dropout: dropout(draws))
         }
-        guard let route else { return batch(data, noise, model) }
+        guard let route else { return batch(data, noise, covered, model) }
         let pixels = decodedPixels(data.shape, route, &density)
-        guard pixels.isPart else { return batch(data, noise, route) }
+        guard pixels.isPart else { return batch(data, noise, covered, route) }
         let whole = FlowPath.point(data: data, noise: noise, times: times)
-        return batch(pixels(data), pixels(noise), route.decoding(pixels, of: whole, times: times))
+        return batch(
+            pixels(data), pixels(noise), covered.map { pixels($0) },
+            route.decoding(pixels, of: whole, times: times))
     }
 
     private func dropout(_ draws: Draws) -> BlockDropout? {
@@ -82,12 +90,21 @@ extension DenoiserTask {
         return scale == 1 ? noise : scaled(noise, by: scale)
     }
 
-    /// The shift of times by which the transformer sees equally noisy images at every density.
-    private func timeShift(of data: Tensor) -> Float { timeShift(height: data.shape[2], width: data.shape[3]) }
-
-    func timeShift(height: Int, width: Int) -> Float {
-        configuration.training.timeShift * (route?.timeShift(height: height, width: width) ?? 1)
+    /// The model on the token grid of training, with patches decoded at any density; nil if it has only one density.
+    ///
+    /// - Parameter loaded: the size of the images, which several sizes are trained at, but one size may be loaded larger.
+    private func route(trainedAt loaded: ImageSize) -> (any FieldResampledDenoiser)? {
+        let size = configuration.data.buckets == .none ? configuration.data.imageSize : loaded
+        return model.fieldResampled(trainedSize: size / preparation.space.space.reduction)
     }
+
+    /// The shift of times by which the transformer sees equally noisy images at every density.
+    private func timeShift(of data: Tensor, by route: (any FieldResampledDenoiser)?) -> Float {
+        configuration.training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
+    }
+
+    /// The shift of times at the training size.
+    var usualTimeShift: Float { configuration.training.timeShift }
 
     private func times(_ count: Int, _ shift: Float, _ draws: Draws) -> [Float] {
         (0..<count).map { index in
@@ -121,8 +138,8 @@ extension DenoiserTask {
     /// Resizes the images to the size at which this step decodes patches: height and width are drawn from the training
     /// size and `training.field_sizes`.
     private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
-        let sizes = [configuration.data.imageSize] + configuration.training.fieldSizes
-        guard sizes.count > 1 else { return data }
+        guard !configuration.training.fieldSizes.isEmpty else { return data }
+        let sizes = [configuration.data.squareSide] + configuration.training.fieldSizes
         let (height, width) = (
             sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
         )
@@ -135,9 +152,9 @@ extension DenoiserTask {
     private func decodedPixels(_ shape: [Int], _ route: any FieldResampledDenoiser, _ stream: inout RandomStream)
         -> PatchPixels
     {
-        // Number of patches along a side.
+        // Rows and columns of patches.
         let grid = route.sizeMultiple
-        let (height, width) = (shape[2] / grid, shape[3] / grid)
+        let (height, width) = (shape[2] / grid.height, shape[3] / grid.width)
         return PatchPixels(
             ofPatch: height, width, margin: route.margin(ofPatch: height, width),
             atMost: preparation.architecture.patchSize, &stream)

@@ -15,8 +15,6 @@ final class DenoiserTask: TrainingTask {
     let preparation: DenoiserPreparation
     let model: any AlignableDenoiser
     let conditioner: any Conditioner
-    /// The model on the token grid of training, with patches decoded at any density; nil if it has only one density.
-    let route: (any FieldResampledDenoiser)?
     let objective: TrainingObjective
     /// What a model of few steps learns; nil for other models.
     let lessons: FewStepLessons?
@@ -28,8 +26,6 @@ final class DenoiserTask: TrainingTask {
         self.preparation = preparation
         self.model = model
         self.conditioner = conditioner
-        route = model.fieldResampled(
-            trainedSize: preparation.configuration.data.imageSize / preparation.space.space.reduction)
         self.objective = objective
         self.lessons = lessons
     }
@@ -94,7 +90,7 @@ final class DenoiserTask: TrainingTask {
         // Guidance doubles the batch, so half a batch takes no more memory than training.
         let sampled = try SamplingJob(
             denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
-            size: PictureSize(height: size, width: size),
+            size: PictureSize(height: size.height, width: size.width),
             settings: conditions.applied(to: sampling.settings).told(preparation.architecture.numbers),
             requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
             batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
@@ -124,6 +120,8 @@ final class DenoiserTask: TrainingTask {
                     .joined(separator: ","),
             ]
         ) { own, _ in own }
+        let sizes = preparation.buckets.buckets.map(\.size.text)
+        if sizes.count > 1 { metadata[DenoiserCheckpoint.bucketsKey] = sizes.joined(separator: ",") }
         if !objective.prediction.isPlain {
             metadata[DenoiserCheckpoint.targetKey] = objective.prediction.target.rawValue
             metadata[DenoiserCheckpoint.noiseScaleKey] = String(objective.prediction.noiseScale)

@@ -100,7 +100,7 @@ struct Teacher {
         guard alike.isSame(as: architecture) else { return "has another architecture than the model section" }
         if let problem = configuration.problem(with: prediction) { return problem }
         if let size = checkpoint.imageSize, size != configuration.data.imageSize {
-            return "was trained at \(size) pixels, and data.image_size is \(configuration.data.imageSize)"
+            return "was trained at \(size.text) pixels, and data.image_size is \(configuration.data.imageSize.text)"
         }
         if let names = checkpoint.classNames, text == nil, names != pictures.classes {
             return "was trained on other classes than \(pictures.root) has"

@@ -113,8 +113,8 @@ protocol TrainingPreparation {
     var decoding: PictureDecoding { get }
     /// The images of `data.root`, and those of them that are not trained on.
     var holdout: Holdout { get }
-    /// Side in pixels at which images are loaded.
-    var loadedSize: Int { get }
+    /// The sizes at which images are loaded.
+    var buckets: ImageBuckets { get }
     var memory: MemoryEstimate { get }
     /// Labels and texts that describe images and model.
     var description: [(name: String, text: String)] { get }

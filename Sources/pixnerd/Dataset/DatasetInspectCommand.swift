@@ -29,8 +29,12 @@ struct DatasetInspectCommand: ParsableCommand {
 
     @OptionGroup var captions: CaptionFlags
 
-    @Option(help: "Training size, to count smaller images.")
-    var imageSize: Int?
+    @Option(
+        help: """
+            Training size, one number or HEIGHTxWIDTH, to see what crops cut away and which images are enlarged; several \
+            separated by commas, as in data.buckets.
+            """)
+    var imageSize: String?
 
     @Option(help: "Draw a few images of up to twelve classes to this .png.")
     var contactSheet: String?
@@ -52,12 +56,30 @@ struct DatasetInspectCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        try expectOption("--image-size", imageSize, in: 1...SizeLimits.side)
+        let sizes = try sizes()
+        if suggest, let first = sizes.first, sizes.count > 1 || !first.isSquare {
+            throw ValidationError("--suggest takes one number as --image-size.")
+        }
         guard hours >= 0.01, hours <= 10_000 else {
             throw ValidationError("--hours is \(hours); it must be from 0.01 to 10000.")
         }
         if suggest, json || contactSheet != nil || captions.options != nil {
             throw ValidationError("--suggest prints a configuration alone; leave the other options out.")
+        }
+    }
+
+    /// The sizes of the option.
+    private func sizes() throws -> [ImageSize] {
+        guard let imageSize else { return [] }
+        return try imageSize.split(separator: ",", omittingEmptySubsequences: false).map { text in
+            guard let size = ImageSize(text: text.trimmingCharacters(in: .whitespaces)),
+                [size.height, size.width].allSatisfy((1...SizeLimits.side).contains)
+            else {
+                throw ValidationError(
+                    "--image-size is '\(imageSize)'; expected sides of at least 1 and at most \(SizeLimits.side), "
+                        + "such as 64, 64x96 or 64,48x80.")
+            }
+            return size
         }
     }
 
@@ -72,7 +94,7 @@ struct DatasetInspectCommand: ParsableCommand {
         let captionReport = try survey.map(captions.report(of:))
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
-        let report = DatasetReport(inspecting: collection, imageSize: imageSize, captions: captionReport) { done in
+        let report = DatasetReport(inspecting: collection, sizes: try sizes(), captions: captionReport) { done in
             // Short work needs no progress bar.
             let seconds = Date().timeIntervalSince(start)
             if seconds > 2 { progress.show(done, String(format: "%.0f images/s", Double(done) / seconds)) }
@@ -91,7 +113,8 @@ struct DatasetInspectCommand: ParsableCommand {
 
     /// The configuration as YAML, with its time.
     private func suggestion() throws -> String {
-        let found = try DatasetSuggestion(for: ImageCollection.open(root: root), imageSize: imageSize, hours: hours)
+        let found = try DatasetSuggestion(
+            for: ImageCollection.open(root: root), imageSize: sizes().first?.height, hours: hours)
         return """
             # For \(root), on \(Machine().processor).
             # Takes about \(durationText(found.seconds)): each image is seen \(String(format: "%.0f", found.epochs)) times.
@@ -118,9 +141,7 @@ struct DatasetInspectCommand: ParsableCommand {
         lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in
             line(name, [report.landscape, report.nearlySquare, report.portrait][place])
         }
-        if let size = report.imageSize, let below = report.belowImageSize {
-            lines.append(line("below \(size) pixels", below, below == 0 ? nil : "would be enlarged"))
-        }
+        if !report.crops.isEmpty { lines += ["", "at training sizes"] + report.crops.map(Self.cropLine) }
         lines += ["", "kinds"] + kindLines(report)
         if !report.remarks.isEmpty { lines += ["", "remarks"] + report.remarks.map { "  " + printable($0) } }
         lines += DuplicateText.lines(report.duplicates, line: line)
@@ -138,6 +159,13 @@ struct DatasetInspectCommand: ParsableCommand {
         }
         return sorted.suffix(5).reversed().map { line($0.name, $0.pictures) } + ["  ..."]
             + sorted.prefix(5).reversed().map { line($0.name, $0.pictures) }
+    }
+
+    private static func cropLine(_ crop: CropReport) -> String {
+        func percent(_ share: Double) -> String { String(format: "%.0f %%", 100 * share) }
+        let enlarged = crop.enlarged > 0 ? "; \(crop.enlarged) would be enlarged" : ""
+        let lost = "crops cut away \(percent(crop.meanLoss)) on average, \(percent(crop.largestLoss)) at most"
+        return line(crop.size, crop.pictures, crop.pictures == 0 ? nil : lost + enlarged)
     }
 
     private static func kindLines(_ report: DatasetReport) -> [String] {

@@ -216,13 +216,13 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
         settings.precision = precision
         settings.range = try range.map(Self.range)
         if let size {
-            let (height, width) = try sides(of: size)
-            guard min(height, width) >= 2 else {
+            let sides = try sides(of: size)
+            guard sides.shorterSide >= 2 else {
                 throw CommandError(
                     "--size is '\(size)'; expected sides of at least 2 and at most \(ImageFile.maximumPixels) pixels "
                         + "in all.")
             }
-            settings.size = PictureExtent(height: height, width: width)
+            settings.size = sides
         }
         return settings
     }

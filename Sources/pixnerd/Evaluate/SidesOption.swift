@@ -1,15 +1,15 @@
 import PixNerdImages
+import PixNerdSupport
 
 /// Parses an option `--size`: one number for both sides, or HEIGHTxWIDTH.
 ///
 /// - Throws: `CommandError` if it is neither, or has more pixels than an image may have.
-func sides(of size: String) throws -> (height: Int, width: Int) {
-    let sides = size.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
-    guard (1...2).contains(sides.count), let height = sides[0], let width = sides[sides.count - 1] else {
+func sides(of size: String) throws -> ImageSize {
+    guard let sides = ImageSize(text: size) else {
         throw CommandError("--size is '\(size)'; expected a number or HEIGHTxWIDTH, such as 256 or 256x384.")
     }
-    guard min(height, width) < 1 || height <= ImageFile.maximumPixels / width else {
+    guard sides.shorterSide < 1 || sides.height <= ImageFile.maximumPixels / sides.width else {
         throw CommandError("--size is '\(size)'; expected at most \(ImageFile.maximumPixels) pixels in all.")
     }
-    return (height, width)
+    return sides
 }

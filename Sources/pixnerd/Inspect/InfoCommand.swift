@@ -58,7 +58,7 @@ struct InfoCommand: ParsableCommand {
         if let file = try? DINOv2File(path: path), file.isRecognised {
             let size = try size.map(sides(of:))
             let summary = try EncoderSummary(
-                file, heads: encoder.heads, size: size ?? (256, 256), basePatch: encoder.basePatch ?? 16,
+                file, heads: encoder.heads, size: size ?? 256, basePatch: encoder.basePatch ?? 16,
                 naming: Flags.name)
             try show(summary) { EncoderReport(summary, everyTensor: tensors).text }
             return
@@ -73,7 +73,7 @@ struct InfoCommand: ParsableCommand {
         }
         if AutoencoderCheckpoint.isAutoencoder(path: path) {
             let size = try size.map(sides(of:))
-            let summary = try AutoencoderSummary(AutoencoderCheckpoint(path: path), size: size ?? (256, 256))
+            let summary = try AutoencoderSummary(AutoencoderCheckpoint(path: path), size: size ?? 256)
             try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }
             return
         }

@@ -48,7 +48,7 @@ struct DetectEmptyPromptCommand: ParsableCommand {
         threads.apply()
         try precision.check()
         var options = SamplingOptions()
-        (options.textEncoder, options.size) = (textEncoder, size.map { ($0, $0) })
+        (options.textEncoder, options.size) = (textEncoder, size.map { ImageSize($0) })
         let sampling = try CheckpointSampling(path: checkpoint, options)
         let text = sampling.loaded.conditioner as? TextConditioner
         guard let text else {

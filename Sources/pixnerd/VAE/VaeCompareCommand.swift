@@ -87,13 +87,13 @@ struct VaeCompareCommand: ParsableCommand {
         print(json ? try JSON.text(found.report, isPretty: true) : VaeCompareTable(found.report).text)
     }
 
-    private func extent() throws -> PictureExtent {
-        let (height, width) = try sides(of: size)
-        guard min(height, width) >= 1 else {
+    private func extent() throws -> ImageSize {
+        let sides = try sides(of: size)
+        guard sides.shorterSide >= 1 else {
             throw CommandError(
                 "--size is '\(size)'; expected sides of at least 1 and at most \(ImageFile.maximumPixels) pixels in all."
             )
         }
-        return PictureExtent(height: height, width: width)
+        return sides
     }
 }

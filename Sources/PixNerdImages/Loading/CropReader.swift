@@ -1,25 +1,31 @@
 import PixNerdSupport
 
-/// Reads images of a collection as centre crops, which training uses without random crops and flips. An image with several
-/// captions has its first one.
+/// Reads images of a collection as centre crops, or whole with padding, which training uses without random crops and flips.
+/// An image with several captions has its first one.
 ///
 /// For use by one thread at a time.
-public final class SquareReader {
+public final class CropReader {
     private let collection: ImageCollection
-    /// The side of the crops in pixels.
-    public let imageSize: Int
+    /// The size of the crops.
+    public let imageSize: ImageSize
+    private let transform: ImageTransform
     private let reader: PictureReader
     private let format: PixelFormat
 
     /// - Parameters:
     ///   - collection: the images.
-    ///   - imageSize: the side of the crops in pixels.
+    ///   - imageSize: the size of the crops.
+    ///   - isPadded: whether images are read whole and padded, instead of cropped.
     ///   - decoding: how files are decoded, and to which pixels.
     // See ByteBlock.
     @inline(never)
-    public init(_ collection: ImageCollection, imageSize: Int, decoding: PictureDecoding = PictureDecoding()) {
+    public init(
+        _ collection: ImageCollection, imageSize: ImageSize, isPadded: Bool = false,
+        decoding: PictureDecoding = PictureDecoding()
+    ) {
         self.collection = collection
         self.imageSize = imageSize
+        transform = ImageTransform(crop: isPadded ? .whole : .center)
         reader = PictureReader(decoding)
         format = decoding.format
     }
@@ -36,17 +42,19 @@ public final class SquareReader {
     public func read(
         _ places: some Collection<Int>, unreadable: (_ reason: String) -> Void
     ) -> LoadedBatch? {
-        let bytes = imageSize * imageSize * format.loadedSize
+        let bytes = imageSize.area * format.loadedSize
         var indices: [Int] = []
+        var covered: [ImageArea] = []
         // A block rather than an array, whose bytes need not lie as floats do.
         let block = ByteBlock()
         let pixels = UnsafeMutableRawPointer(block.reserve(places.count * bytes))
         for index in places {
             do {
-                try reader.read(
-                    collection.samples[index], transform: ImageTransform(), size: imageSize,
+                let area = try reader.read(
+                    collection.samples[index], transform: transform, size: imageSize,
                     random: ImageTransform.stream(seed: 0, epoch: 0, index: index),
                     into: pixels + indices.count * bytes)
+                covered.append(area)
                 indices.append(index)
             } catch {
                 unreadable("\(error)")
@@ -55,8 +63,9 @@ public final class SquareReader {
         guard !indices.isEmpty else { return nil }
         defer { withExtendedLifetime(block) {} }
         return LoadedBatch(
-            pixels: LoadedPixels(copying: pixels, count: indices.count * imageSize * imageSize, format: format),
+            pixels: LoadedPixels(copying: pixels, count: indices.count * imageSize.area, format: format),
             labels: indices.map { collection.samples[$0].label }, indices: indices, imageSize: imageSize,
-            captions: collection.captions.map { captions in indices.map { captions[$0].first ?? "" } })
+            captions: collection.captions.map { captions in indices.map { captions[$0].first ?? "" } },
+            covered: transform.crop.padsImages ? covered : nil)
     }
 }
