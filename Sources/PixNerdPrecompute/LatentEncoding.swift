@@ -18,12 +18,14 @@ public struct LatentEncoding {
     /// Creates the directory, or resumes one that was started with the same settings.
     ///
     /// - Parameters:
+    ///   - format: the images that the autoencoder encodes.
     ///   - name: the autoencoder's name, to display.
     ///   - imageSize: the side of the centre crop, a multiple of the autoencoder's downsampling factor.
     ///   - type: float32, or float16 or bfloat16 for half the space.
     /// - Throws: `PixNerdError` if the directory holds something else.
     public init(
-        _ autoencoder: Autoencoder, name: String, _ pictures: ImageCollection, imageSize: Int, type: ElementType,
+        _ autoencoder: Autoencoder, format: PixelFormat = .rgb8, name: String, _ pictures: ImageCollection,
+        imageSize: Int, type: ElementType,
         fastDecode: Bool = false, to path: String
     ) throws {
         let (channels, reduction) = (autoencoder.latentChannels, autoencoder.reduction)
@@ -31,7 +33,7 @@ public struct LatentEncoding {
         if let problem = sizeProblem(imageSize, multiple: reduction) {
             throw PixNerdError(.invalidValue, "The image size", found: "\(problem)")
         }
-        space = LatentSpace(autoencoder)
+        space = LatentSpace(autoencoder, format: format)
         self.pictures = pictures
         self.path = path
         let side = imageSize / reduction
@@ -51,9 +53,10 @@ public struct LatentEncoding {
     /// - Parameter batchSize: images that are read and encoded at once.
     public func run(batchSize: Int, _ watcher: ShardWatcher = ShardWatcher()) throws -> ShardProgress {
         let reader = CropReader(
-            pictures, imageSize: ImageSize(manifest.imageSize), decoding: PictureDecoding(isFast: manifest.fastDecode))
+            pictures, imageSize: ImageSize(manifest.imageSize),
+            decoding: PictureDecoding(isFast: manifest.fastDecode, format: space.format))
         return try manifest.writeShards(to: path, reader, batchSize: batchSize, watcher) { batch in
-            [batch, batch.mirrored].map { ($0, space.moments(PixelSpace().encode($0))) }
+            [batch, batch.mirrored].map { ($0, space.moments(of: $0)) }
         }
     }
 }

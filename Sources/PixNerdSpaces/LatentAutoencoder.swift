@@ -1,5 +1,6 @@
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
 import PixNerdSupport
@@ -8,6 +9,8 @@ import PixNerdSupport
 public struct LatentAutoencoder: Sendable {
     public let model: Autoencoder
     public let identity: AutoencoderIdentity
+    /// The images that it encodes.
+    public let format: PixelFormat
 
     /// The autoencoder that a run trains with.
     ///
@@ -68,7 +71,7 @@ public struct LatentAutoencoder: Sendable {
     }
 
     package init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
-        model = try checkpoint.loadForColour()
+        (model, format) = try checkpoint.loadWithFormat()
         // The scale may come from the metadata of a damaged checkpoint.
         guard scale.isUsable(channels: model.latentChannels) else {
             throw PixNerdError(
@@ -86,7 +89,7 @@ public struct LatentAutoencoder: Sendable {
     public func space(tiles: DecodingTiles?) -> LatentSpace {
         let codec: any LatentCodec = tiles.map { TiledAutoencoder(model, tiles: $0) } ?? model
         return LatentSpace(
-            codec,
+            codec, format: format,
             scale: (0..<model.latentChannels).map { channel in
                 let affine = identity.scale.affine(channel: channel)
                 return (factor: affine.scale, offset: affine.offset)

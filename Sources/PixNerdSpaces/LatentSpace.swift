@@ -7,6 +7,8 @@ import PixNerdTensors
 /// arXiv 2112.10752, section 4.1 and appendix G).
 public struct LatentSpace: Space {
     private let codec: any LatentCodec
+    /// The images that are encoded.
+    public let format: PixelFormat
     /// Factor of each channel: scaled = latent * factor + offset.
     private let factors: [Float]
     private let offsets: [Float]
@@ -16,30 +18,35 @@ public struct LatentSpace: Space {
 
     /// - Parameters:
     ///   - codec: the autoencoder.
+    ///   - format: the images that it encodes.
     ///   - scale: for each channel, the factor that latents are multiplied by and the offset added after that.
-    public init(_ codec: any LatentCodec, scale: [(factor: Float, offset: Float)]) {
+    public init(_ codec: any LatentCodec, format: PixelFormat = .rgb8, scale: [(factor: Float, offset: Float)]) {
         precondition(
             scale.count == codec.latentChannels && scale.allSatisfy { $0.factor != 0 },
             "LatentSpace: a scale of \(scale.count) channels does not fit \(codec.latentChannels)")
         self.codec = codec
+        self.format = format
         factors = scale.map(\.factor)
         offsets = scale.map(\.offset)
     }
 
     /// A space of unscaled latents.
-    public init(_ codec: any LatentCodec) {
-        self.init(codec, scale: [(factor: Float, offset: Float)](repeating: (1, 0), count: codec.latentChannels))
+    public init(_ codec: any LatentCodec, format: PixelFormat = .rgb8) {
+        self.init(
+            codec, format: format,
+            scale: [(factor: Float, offset: Float)](repeating: (1, 0), count: codec.latentChannels))
     }
 
     public var channels: Int { codec.latentChannels }
     public var reduction: Int { codec.reduction }
-    /// Colours: autoencoders of other images are not diffused in.
-    public var format: PixelFormat { .rgb8 }
 
     /// Scaled latents, sampled from each image's distribution.
     public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor {
-        latents(moments: moments(PixelSpace().encode(batch)), draws: draws)
+        latents(moments: moments(of: batch), draws: draws)
     }
+
+    /// The distributions of the unscaled latents of loaded images, [B, 2 c, H / f, W / f].
+    public func moments(of batch: LoadedBatch) -> Tensor { moments(PixelSpace(format).encode(batch)) }
 
     /// The distributions of images' unscaled latents, [B, 2 c, H / f, W / f].
     public func moments(_ pictures: Tensor) -> Tensor {

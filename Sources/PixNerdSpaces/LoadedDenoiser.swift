@@ -56,7 +56,7 @@ extension DenoiserCheckpoint {
                     + "\(autoencoder.identity.latentChannels)",
                 advice: "pass the autoencoder that it was trained with")
         }
-        let format = try pixelFormat ?? .rgb8
+        let format = try autoencoder?.format ?? pixelFormat ?? .rgb8
         if autoencoder == nil, network.channels != format.channelCount {
             throw PixNerdError(
                 .notFound, "\(self.path)",

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdCheckpoints
 import PixNerdImages
 import PixNerdModels
 import PixNerdSampling
@@ -104,17 +105,45 @@ import Testing
         }
     }
 
-    @Test func latentsTakeColors() throws {
+    /// An autoencoder of images that are no colours, and a denoiser in its latents.
+    @Test(arguments: [
+        (PixelFormat(.plain(5), .uint16), ImageFile.StoredFormat.tiff), (PixelFormat(.grey, .uint16), .png),
+    ])
+    func latentsAreOfTheSameImages(format: PixelFormat, file: ImageFile.StoredFormat) throws {
         try TinyRuns.with { runs in
-            let root = try write(runs, PixelFormat(.grey), as: .png)
+            let root = try write(runs, format, as: file)
+            let autoencoder = try runs.trainAutoencoder {
+                $0.data.root = root
+                // Grey is taken as colours unless it is asked for.
+                if case .grey = format.channels { $0.data.channels = "grey" }
+                $0.training.previewEvery = 6
+            }.run
+            let preview = try ImageFile.read("\(autoencoder.previewsPath)/step-000006.png")
+            #expect(Set(preview.pixels).count > 10)
+            let checkpoint = try AutoencoderCheckpoint(path: autoencoder.path)
+            #expect(try checkpoint.pixelFormat == format && checkpoint.architecture.channels == format.channelCount)
+
+            func change(_ configuration: inout Configuration) {
+                configuration.data.root = root
+                runs.inLatents(&configuration)
+            }
+            let (whole, resumed) = try runs.wholeAndResumed(stopAfter: 2, change)
+            expectSame(try runs.files(whole), try runs.files(resumed.run))
+            let sampling = try CheckpointSampling(path: whole.path, SamplingOptions())
+            #expect(sampling.loaded.format == format)
+            try sampling.job([PictureRequest(label: 0, seed: 1)]).run { pixels, _ in
+                #expect(pixels.shape == [1, format.channelCount, 16, 16])
+            }
             expectSentence(
                 sentence {
                     try runs.train("a") {
-                        $0.data.root = root
-                        $0.space = .latent
-                        $0.data.channels = "grey"
+                        change(&$0)
+                        $0.data.channels = "rgb"
                     }
-                }, naming: ["data.channels", "8-bit colours"])
+                },
+                naming: ["data.channels is set, but the images of latent.vae are \(format)"])
+            // Commands that compare colours say that these are none.
+            expectSentence(sentence { _ = try checkpoint.loadForColour() }, naming: ["an autoencoder for images of"])
         }
     }
 

@@ -4,12 +4,15 @@ import PixNerdSupport
 extension AutoencoderCheckpoint {
     /// The `config.json` that diffusers expects next to the weights.
     ///
-    /// - Parameter sampleSize: side of the training images in pixels.
+    /// - Parameters:
+    ///   - sampleSize: side of the training images in pixels.
+    ///   - pixels: the format of the images, if they are not 8-bit colours.
     public static func configuration(
-        _ architecture: AutoencoderArchitecture, scale: LatentScale, sampleSize: Int
+        _ architecture: AutoencoderArchitecture, scale: LatentScale, sampleSize: Int,
+        pixels: (any Encodable & Sendable)? = nil
     ) throws -> Data {
         try JSON.encoder(isPretty: true).encode(
-            Written(architecture: architecture, scale: scale, sampleSize: sampleSize))
+            Written(architecture: architecture, scale: scale, sampleSize: sampleSize, pixels: pixels))
     }
 
     /// Architecture and scale in one object, with the other keys that diffusers needs.
@@ -17,6 +20,7 @@ extension AutoencoderCheckpoint {
         let architecture: AutoencoderArchitecture
         let scale: LatentScale
         let sampleSize: Int
+        let pixels: (any Encodable & Sendable)?
 
         enum CodingKeys: String, CodingKey {
             case className = "_class_name"
@@ -26,6 +30,7 @@ extension AutoencoderCheckpoint {
             case outChannels = "out_channels"
             case sampleSize = "sample_size"
             case forceUpcast = "force_upcast"
+            case pixels = "pixel_format"
         }
 
         func encode(to encoder: any Encoder) throws {
@@ -40,6 +45,7 @@ extension AutoencoderCheckpoint {
             try values.encode(architecture.channels, forKey: .outChannels)
             try values.encode(sampleSize, forKey: .sampleSize)
             try values.encode(false, forKey: .forceUpcast)
+            if let pixels { try pixels.encode(to: values.superEncoder(forKey: .pixels)) }
         }
     }
 }

@@ -12,6 +12,8 @@ public struct AutoencoderCheckpoint {
     public let architecture: AutoencoderArchitecture
     /// The scale that brings latents to standard deviation 1; nil without a configuration.
     public let scale: LatentScale?
+    /// The configuration as JSON; nil if there is none.
+    package let configuration: Data?
     private let tensors: AutoencoderNames
 
     /// Names of weight files in a diffusers directory, in order of preference.
@@ -61,6 +63,7 @@ public struct AutoencoderCheckpoint {
         self.path = path
         self.file = file
         self.tensors = tensors
+        self.configuration = configuration?.json
         if let configuration {
             (architecture, scale) = try configuration.read()
         } else {
@@ -106,18 +109,6 @@ public struct AutoencoderCheckpoint {
                 advice: "use another file")
         }
         return model
-    }
-
-    /// Loads the model and checks that it is for RGB images.
-    ///
-    /// - Throws: `PixNerdError` if its images do not have three channels, and the errors of `load()`.
-    public func loadForColour() throws -> Autoencoder {
-        guard architecture.channels == 3 else {
-            throw PixNerdError(
-                .mismatch, "\(path)", found: "is an autoencoder for images of \(architecture.channels) channels",
-                expected: "one for RGB images, which have 3")
-        }
-        return try load()
     }
 }
 

@@ -65,12 +65,14 @@ struct LatentFiles {
                 advice: "set \(data.flip ? "data.flip to false" : "data.crop to center"), or generate latents with "
                     + "pixnerd encode latents, which also stores mirrored ones")
         }
-        let reader = CropReader(pictures, imageSize: data.imageSize, decoding: PictureDecoding(exif: data.exif))
-        let space = LatentSpace(autoencoder.model)
+        let reader = CropReader(
+            pictures, imageSize: data.imageSize,
+            decoding: PictureDecoding(exif: data.exif, format: autoencoder.format))
+        let space = LatentSpace(autoencoder.model, format: autoencoder.format)
         let count = min(Self.compared, pictures.samples.count)
         for place in (0..<count).map({ $0 * (pictures.samples.count / count) }) {
             guard let batch = reader.read(place..<place + 1, unreadable: { _ in }) else { continue }
-            let own = space.moments(PixelSpace().encode(batch))
+            let own = space.moments(of: batch)
             let kept = try moments(at: [place], shape: Array(own.shape[1...]))
             let difference = Self.meansDifference(kept, own)
             guard difference <= Self.tolerance else {

@@ -1,4 +1,6 @@
 import PixNerdImages
+import PixNerdModels
+import PixNerdSpaces
 import PixNerdSupport
 
 extension Configuration {
@@ -13,16 +15,24 @@ extension Configuration {
     /// sample of the images has it.
     private func pixelFormat(of pictures: ImageCollection) throws -> PixelFormat {
         let asked = PixelFormat.Channels(data.channels)
-        guard kind == .denoiser, space == .pixel else {
-            if asked ?? .rgb != .rgb || !data.range.isEmpty {
-                let key = asked ?? .rgb == .rgb ? "data.range" : "data.channels"
+        guard kind == .autoencoder || space == .pixel else {
+            // An empty path is refused where the space is opened.
+            guard !latent.autoencoder.isEmpty else { return .rgb8 }
+            let own = try AutoencoderCheckpoint(path: latent.autoencoder).pixelFormat
+            if asked ?? own.channels != own.channels || !data.range.isEmpty {
+                let key = asked ?? own.channels == own.channels ? "data.range" : "data.channels"
                 throw PixNerdError(
-                    .mismatch, "\(key)", found: "is set, but autoencoders and latents are of 8-bit colours",
-                    advice: "remove it")
+                    .mismatch, "\(key)", found: "is set, but the images of latent.vae are \(own)", advice: "remove it")
             }
-            return .rgb8
+            return own
         }
         let found = pictures.usualFormat
+        // Autoencoders are of 8-bit colours, as published ones are, unless the images are no colours or it is asked for.
+        if kind == .autoencoder, asked == nil, data.range.isEmpty, found.element != .float32,
+            [.grey, .rgb].contains(found.channels)
+        {
+            return .rgb8
+        }
         let range = data.range.isEmpty ? nil : data.range[0]...data.range[1]
         let format = PixelFormat(asked ?? found.channels, found.element, range: range)
         guard format.element != .float32 || range != nil else {

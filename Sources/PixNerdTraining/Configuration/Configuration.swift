@@ -230,10 +230,12 @@ public struct Configuration: Sendable, Equatable {
 
         /// The autoencoder's architecture.
         ///
+        /// - Parameter channels: channels of its images.
         /// - Throws: `PixNerdError` naming an invalid size.
-        func architecture() throws -> AutoencoderArchitecture {
+        func architecture(channels: Int) throws -> AutoencoderArchitecture {
             try AutoencoderArchitecture(
-                latentChannels: latentChannels, levelWidths: widths, blocksPerLevel: blocksPerLevel, groups: groups,
+                channels: channels, latentChannels: latentChannels, levelWidths: widths, blocksPerLevel: blocksPerLevel,
+                groups: groups,
                 hasAttention: hasAttention)
         }
     }

@@ -38,7 +38,7 @@ struct AutoencoderPreparation: TrainingPreparation {
         decoding = try configuration.decoding(of: pictures)
         holdout = try Holdout(configuration, pictures, open: ImageCollection.pictures(below:))
         do {
-            architecture = try configuration.autoencoder.architecture()
+            architecture = try configuration.autoencoder.architecture(channels: decoding.format.channelCount)
         } catch let error as PixNerdError {
             throw error.about("The section autoencoder:")
         }
@@ -47,6 +47,11 @@ struct AutoencoderPreparation: TrainingPreparation {
             throw PixNerdError(.invalidValue, "data.image_size", found: "\(problem)")
         }
         perceptual = try Self.perceptual(configuration)
+        guard perceptual == nil || architecture.channels == 3 else {
+            throw PixNerdError(
+                .mismatch, "autoencoder.perceptual", found: "compares colours, and the images are \(decoding.format)",
+                advice: "leave it empty")
+        }
         let training = configuration.training
         var memory = MemoryEstimate(parameters: architecture.parameterCount, averages: training.emaDecay.count)
         memory.addTraining(
@@ -80,7 +85,13 @@ struct AutoencoderPreparation: TrainingPreparation {
         let giga =
             (Double(architecture.encodingMultiplyAdds(height: size, width: size))
                 + Double(architecture.decodingMultiplyAdds(height: size, width: size))) / 1e9
-        var lines = [("images", "\(pictures.samples.count), at \(size) x \(size)")]
+        var lines = [
+            (
+                "images",
+                "\(pictures.samples.count), at \(size) x \(size)"
+                    + (decoding.format == .rgb8 ? "" : ", \(decoding.format)")
+            )
+        ]
         if let text = holdout.description(configuration.training) { lines.append(("held out", text)) }
         lines.append(
             (

@@ -35,6 +35,7 @@ final class AutoencoderTask: TrainingTask {
     }
 
     private var configuration: Configuration { preparation.configuration }
+    private var format: PixelFormat { preparation.decoding.format }
 
     var parameters: [Parameter] { model.parameters }
     var companions: [Parameter] { [] }
@@ -45,7 +46,7 @@ final class AutoencoderTask: TrainingTask {
         optimizer: any Optimizer, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper {
         typealias Batch = (pictures: Tensor, noise: Tensor)
-        let (model, loss, seed) = (model, loss, configuration.seed)
+        let (model, loss, seed, format) = (model, loss, configuration.seed, format)
         let take = OptimizationStep<Batch>(
             optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
             count: \.pictures.shape[0]
@@ -59,7 +60,7 @@ final class AutoencoderTask: TrainingTask {
         }
         return { loaded, plan, step, shouldSkip in
             let batches: [Batch] = loaded.withPlaces(plan).map { part in
-                let pictures = PixelSpace().encode(part.batch)
+                let pictures = PixelSpace(format).encode(part.batch)
                 let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
                     RandomStream(seed: seed, purpose: .latents, step: step, index: part.first + index)
                 }
@@ -75,7 +76,7 @@ final class AutoencoderTask: TrainingTask {
     func fixedLosses(
         _ loaded: LoadedBatch, isPrecomputed: Bool, times: [Float], first: Int
     ) throws -> [Float] {
-        let pictures = PixelSpace().encode(loaded)
+        let pictures = PixelSpace(format).encode(loaded)
         let noise = Tensor.normal(model.latentShape(of: pictures)) { index in
             RandomStream.fixed(seed: configuration.seed, purpose: .latents, measurement: first + index)
         }
@@ -92,9 +93,9 @@ final class AutoencoderTask: TrainingTask {
         var (originals, returned): ([RGBImage], [RGBImage]) = ([], [])
         for place in pictures.evenPlaces(Self.previewPictures) {
             guard let batch = reader.read([place], unreadable: { _ in }) else { continue }
-            let picture = PixelSpace().encode(batch)
-            originals += roundedPictures(picture)
-            returned += roundedPictures(model.decode(model.encode(picture).mean))
+            let picture = PixelSpace(format).encode(batch)
+            originals += shownPictures(picture, format)
+            returned += shownPictures(model.decode(model.encode(picture).mean), format)
         }
         guard !originals.isEmpty else {
             throw PixNerdError(.malformed, "\(pictures.root)", found: "has no readable image among those of a preview")
@@ -110,7 +111,7 @@ final class AutoencoderTask: TrainingTask {
         guard case .average = set else { return }
         let json = try AutoencoderCheckpoint.configuration(
             model.architecture, scale: try withWeights(weights.map { $0() }) { try measuredScale() },
-            sampleSize: configuration.data.squareSide)
+            sampleSize: configuration.data.squareSide, pixels: format == .rgb8 ? nil : format)
         try AtomicFile.write(json, to: "\(directory)/config.json")
     }
 
@@ -118,7 +119,8 @@ final class AutoencoderTask: TrainingTask {
     /// et al., arXiv 2112.10752, appendix G, per channel).
     private func measuredScale() throws -> LatentScale {
         let statistics = try LatentStatistics(
-            of: LatentSpace(model), preparation.pictures, imageSize: configuration.data.imageSize)
+            of: LatentSpace(model, format: format), preparation.pictures, imageSize: configuration.data.imageSize,
+            decoding: PictureDecoding(exif: configuration.data.exif, format: format))
         guard let scale = statistics.scale else {
             throw PixNerdError(
                 .notFinite, "The autoencoder's latents",

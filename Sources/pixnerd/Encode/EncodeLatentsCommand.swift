@@ -31,8 +31,9 @@ struct EncodeLatentsCommand: ParsableCommand {
         let pictures = try options.open()
         let checkpoint = try AutoencoderCheckpoint(path: autoencoder)
         let name = checkpoint.knownName ?? checkpoint.path
+        let (model, format) = try checkpoint.loadWithFormat()
         let work = try LatentEncoding(
-            checkpoint.loadForColour(), name: name, pictures, imageSize: options.size, type: type.elementType,
+            model, format: format, name: name, pictures, imageSize: options.size, type: type.elementType,
             fastDecode: options.fastDecode, to: options.out)
         let logger = makeLogger()
         let size = String(format: "%.3g GB", Double(work.bytes) / 1e9)
