@@ -138,6 +138,17 @@ public struct DenoiserCheckpoint {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
 
+    /// The metadata key of `takesSets`.
+    package static let setsKey = "label_sets"
+
+    /// Whether the images of training had several classes each, or none at all.
+    public var takesSets: Bool { metadata[Self.setsKey] == "true" }
+
+    /// The numbers that the model is told of each image; none if the checkpoint does not say.
+    ///
+    /// - Throws: `PixNerdError` if the entry of the metadata is damaged.
+    public var values: [TrainedValue] { get throws { try TrainedValue.all(metadata, origin: path) } }
+
     /// Side of the training images in pixels; nil if the checkpoint does not say.
     public var imageSize: Int? { metadata["image_size"].flatMap(Self.side) }
 
@@ -232,7 +243,9 @@ public struct DenoiserCheckpoint {
     public func conditioner(
         of architecture: any DenoiserArchitecture, text: TextEncoderUse = TextEncoderUse()
     ) throws -> any Conditioner {
-        try architecture.conditioner(ConditionerSources(classNames: classNames, text: text, origin: path))
+        try architecture.conditioner(
+            ConditionerSources(
+                classNames: classNames, takesSets: takesSets, values: try values, text: text, origin: path))
     }
 }
 
