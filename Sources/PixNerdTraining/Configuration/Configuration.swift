@@ -48,6 +48,8 @@ public struct Configuration: Sendable, Equatable {
         public var labels = ""
         /// Column or key of the labels; empty for the usual one.
         public var labelKey = ""
+        /// Columns or keys of numbers that the model is told of each image.
+        public var values: [String] = []
         public var imageSize = 32
         public var workers = 1
         public var prefetchBatches = 4
@@ -107,7 +109,7 @@ public struct Configuration: Sendable, Equatable {
         public var recompute = false
         /// Whether each of several processes keeps only a share of the AdamW moments and EMAs.
         public var sharesOptimizer = false
-        /// Fraction of images trained without a class or text; nil for the usual one, or none if there is one class.
+        /// Fraction of images trained without a condition; nil for the usual one, or none if there is one class.
         public var labelDropout: Float?
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1
