@@ -1,5 +1,5 @@
 /// The content that a user asks for. A `Conditioner` turns prompts into a denoiser's condition.
-public struct Prompt: Sendable, Hashable {
+public struct Prompt: Sendable, Hashable, CustomStringConvertible {
     private enum Content: Sendable {
         /// Classes by their numbers, ascending.
         case labels([Int])
@@ -36,6 +36,15 @@ public struct Prompt: Sendable, Hashable {
         var prompt = self
         prompt.values = values.contains { $0 != nil } ? values : []
         return prompt
+    }
+
+    /// The classes or the text, and the values; the same in every process, and different for different prompts.
+    public var description: String {
+        let numbers = values.isEmpty ? "" : " with \(values.map { $0.map { "\($0)" } ?? "none" })"
+        return switch content {
+        case .labels(let labels): "classes \(labels)\(numbers)"
+        case .text(let text): "text \(text)\(numbers)"
+        }
     }
 
     /// Texts are the same if their bytes are: a text encoder tells the two spellings of an accented letter apart, which

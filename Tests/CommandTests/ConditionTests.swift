@@ -142,6 +142,37 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: mpirun != nil, "Open MPI's mpirun is not installed"))
+    func severalProcessesFollowOne() throws {
+        try Workplace.with { place in
+            try place.prepareTraining()
+            try describe(place) { number, shape in
+                #""age": \#(number == 3 ? "null" : "\(number)"), "label": \#(number % 3 == 0 ? "[]" : "[\"\(shape)\", \"all\"]")"#
+            }
+            func train(_ name: String) -> [String] {
+                let settings = [
+                    "name=\(name)", "threads=1", "training.steps=8", "training.batch_size=12", "data.values=[age]",
+                    "training.label_dropout=0.3", "data.holdout=0.1", "training.holdout_every=4",
+                    "training.preview_every=8", "sampling.steps=2",
+                ]
+                return ["train", "tiny.yaml"] + settings.flatMap { ["--set", $0] }
+            }
+            try place.succeed(train("one"))
+            try place.succeed(ranks: 3, train("three"))
+            let (one, three) = (try place.losses("one"), try place.losses("three"))
+            #expect(one.count == 8 && zip(one, three).allSatisfy { abs($0 - $1) < 1e-4 * $1 }, "\(one) \(three)")
+            func sample(_ out: String) -> [String] {
+                [
+                    "sample", "runs/one", "--classes", "all+ring,+", "--values", "age=3", "--values", "age=9", "--out",
+                    out, "--batch", "2", "--threads", "1",
+                ] + sampling
+            }
+            try place.succeed(sample("one.safetensors"))
+            try place.succeed(ranks: 2, sample("two.safetensors"))
+            #expect(try place.floats("one.safetensors").values == place.floats("two.safetensors").values)
+        }
+    }
+
     /// The metadata of a checkpoint may hold anything.
     @Test(arguments: ["[{\"name\": 3}]", "[{", "[]", "null"])
     func damagedMetadata(text: String) throws {
