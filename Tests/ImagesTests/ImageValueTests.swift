@@ -136,4 +136,30 @@ import Testing
             sentence { _ = try ImageCollection.open(root: root, values: ["age"]) },
             naming: ["metadata.jsonl, line 1,"])
     }
+
+    /// Whatever is done to tables, they are read or refused in one sentence.
+    @Test(arguments: ["metadata.jsonl", "metadata.csv"])
+    func damagedTables(name: String) throws {
+        let (folder, root) = try pictures(2)
+        let text =
+            name.hasSuffix("csv")
+            ? "file_name,label,age\na/1.png,x,1.5\n\"b/2.png\",y,\n"
+            : #"{"file_name":"a/1.png","age":1.5,"label":["x","y"]}"# + "\n"
+                + #"{"file_name":"b/2.png","age":null,"label":[]}"#
+        var mutator = Mutator(seed: 7)
+        var (read, refused) = (0, 0)
+        for _ in 0..<fuzzCount / 10 {
+            try folder.write(mutator.changed(Array(text.utf8)), to: "root/\(name)")
+            do {
+                let found = try ImageCollection.open(root: root, values: ["age"])
+                #expect(found.values?.count == found.samples.count)
+                _ = found.values?.summary(of: 0)
+                read += 1
+            } catch let error as PixNerdError {
+                expectSentence(error.description, naming: ["root"])
+                refused += 1
+            }
+        }
+        #expect(read > 0 && refused > 0)
+    }
 }

@@ -121,6 +121,17 @@ import Testing
         }
     }
 
+    @Test func namesOfValuesComeBack() throws {
+        var configuration = Configuration()
+        configuration.data.values = ["a: b", "#c", "yes", "1e3", "[x", "'d'", "größe"]
+        #expect(try Configuration(text: configuration.yaml, origin: "a.yaml") == configuration)
+        for text in ["[a, a]", (0...64).map(String.init).joined(separator: ",")] {
+            expectSentence(
+                sentence { _ = try Configuration(text: "", origin: "a.yaml", settings: ["data.values=\(text)"]) },
+                naming: ["data.values", "without duplicates, at most 64"])
+        }
+    }
+
     @Test func otherValuesAreRefusedOnResume() throws {
         try TinyRuns.with { runs in
             try describeValues(runs)
