@@ -110,9 +110,11 @@ public struct CheckpointSampling: Sendable {
             prompts.contains { $0.values.isEmpty || $0.values[place] == nil }
         }.map(\.element.name)
         guard !open.isEmpty else { return nil }
-        return "\(open.joined(separator: " and ")) \(open.count == 1 ? "is" : "are") not given for all images by "
-            + "\(Setting.values), which are then made as if nothing were known of it"
-            + (neverOpen ? "; the model was trained with training.label_dropout 0 and never saw that" : "")
+        let (are, them) = open.count == 1 ? ("is", "it") : ("are", "them")
+        return
+            "\(open.joined(separator: " and ")) \(are) not given for all images by \(Setting.values); the others are made "
+            + "without \(them)"
+            + (neverOpen ? ", which the model, trained with training.label_dropout 0, has never seen" : "")
     }
 
     private static func tiles(

@@ -87,6 +87,15 @@ import Testing
             ])
     }
 
+    @Test func numbersOfPreviewsAreShort() {
+        let wide = TrainedValue(name: "a", mean: 23.512_345, deviation: 13.853_4, least: 12, most: 47)
+        #expect([-1, 0, 1].map(wide.number(atDeviations:)) == [12, 23.5, 37.4])
+        let tiny = TrainedValue(name: "b", mean: 1e-3, deviation: 2.345_6e-5, least: 0, most: 1)
+        #expect(tiny.number(atDeviations: 1) == 0.001_023_5)
+        let years = TrainedValue(name: "c", mean: 1.7e9, deviation: 1.234e7, least: 0, most: 2e9)
+        #expect(years.number(atDeviations: 1) == 1_712_340_000)
+    }
+
     @Test func namesTellPromptsApart() throws {
         let sets = try conditioner(takesSets: true, values: [age])
         let prompts: [Prompt] = [

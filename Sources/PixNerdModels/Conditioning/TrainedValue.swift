@@ -53,9 +53,11 @@ public struct TrainedValue: Codable, Sendable, Equatable {
     /// A number as the model is told it: in standard deviations from the mean.
     func standardised(_ number: Double) -> Float { Float((number - mean) / deviation) }
 
-    /// A number a few standard deviations from the mean, but none that training had not.
+    /// A number a few standard deviations from the mean, with three digits of these, but none beyond those of training.
     package func number(atDeviations count: Double) -> Double {
-        min(max(mean + count * deviation, least), most)
+        let decimals = min(max(2 - Int(log10(deviation).rounded(.down)), 0), 300)
+        let number = mean + count * deviation
+        return min(max(Double(String(format: "%.\(decimals)f", number)) ?? number, least), most)
     }
 
     /// The shortest text of a number, such as "30" or "1.5".
