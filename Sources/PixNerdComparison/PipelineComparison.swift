@@ -32,7 +32,7 @@ public struct PipelineComparison {
         self.logger = logger
         records = Records(path: "\(configuration.settings.path)/records")
         featuresHash = try Self.featuresHash(settings.evaluation)
-        var classes: [String: Int] = [:]
+        var classes: [String: (count: Int, areSets: Bool)] = [:]
         var pipelines = configuration.pipelines
         for pipeline in pipelines where pipeline.configuration.fewSteps.method != .none {
             throw PixNerdError(
@@ -49,8 +49,10 @@ public struct PipelineComparison {
 
     /// Decides what a configuration leaves to the images, as training will.
     ///
-    /// - Parameter classes: the numbers of classes that are known already.
-    private static func decide(_ configuration: inout Configuration, _ classes: inout [String: Int]) throws {
+    /// - Parameter classes: the numbers of classes that are known already, and whether images have several of them.
+    private static func decide(
+        _ configuration: inout Configuration, _ classes: inout [String: (count: Int, areSets: Bool)]
+    ) throws {
         guard !configuration.text.isOn else { return configuration.decideGuidance(classes: nil) }
         guard configuration.leavesToImages else { return }
         let (root, labels) = (configuration.data.root, configuration.labelOptions)
@@ -61,10 +63,14 @@ public struct PipelineComparison {
                 advice: "set it, for example with \(Setting.overrides) data.root=datasets/shapes")
         }
         let source = "\(root) \(labels)"
-        let count = try classes[source] ?? ImageCollection.open(root: root, labels: labels).classes.count
-        classes[source] = count
-        if configuration.model.classes == 0 { configuration.model.classes = count }
-        configuration.decideGuidance(classes: count)
+        func counted() throws -> (count: Int, areSets: Bool) {
+            let pictures = try ImageCollection.open(root: root, labels: labels)
+            return (pictures.classes.count, pictures.labelSets != nil)
+        }
+        let found = try classes[source] ?? counted()
+        classes[source] = found
+        if configuration.model.classes == 0 { configuration.model.classes = found.count }
+        configuration.decideGuidance(classes: found.areSets ? nil : found.count)
     }
 
     private func checkSteps(_ pipeline: Pipeline) throws {

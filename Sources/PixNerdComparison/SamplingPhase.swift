@@ -55,13 +55,13 @@ extension PipelineComparison {
         return try CheckpointSampling(path: pipeline.run.stepPath(step), options)
     }
 
-    /// Requests for images of all classes, or of captions of the data, in turn, with consecutive seeds; identical for every
+    /// Requests for images of all classes, or of what images of the data have, in turn, with consecutive seeds; identical for every
     /// pipeline.
     ///
     /// - Throws: `PixNerdError` if the captions cannot be read.
     func requests(_ pipeline: Pipeline, _ conditioner: any Conditioner) throws -> [PictureRequest] {
         let count = settings.evaluation.pictures
-        let prompts = try pipeline.configuration.captionPrompts(most: count) ?? conditioner.allPrompts
+        let prompts = try pipeline.configuration.prompts(for: conditioner, most: count)
         return RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: settings.evaluation.seed)
     }
 
@@ -132,9 +132,9 @@ public struct TrajectoryRecord: Codable, Sendable, Equatable {
     public let steps: [Int]
     /// Times of these steps.
     public let times: [Float]
-    /// Class of each image, 0 for texts; the file holds all steps of one image after the other.
+    /// Class of each image, 0 where `prompts` say what it is; the file holds all steps of one image after the other.
     public let labels: [Int]
-    /// Text of each image; nil for classes.
+    /// Text of each image, or the names of its classes and values; nil for single classes.
     public let prompts: [String]?
     public let seeds: [UInt64]
 }
@@ -158,7 +158,8 @@ extension PipelineComparison {
         return TrajectoryRecord(
             steps: shown, times: shown.map { job.settings.times[$0 - 1] },
             labels: requests.map { $0.prompt.label ?? 0 },
-            prompts: requests.allSatisfy { $0.prompt.text != nil } ? requests.compactMap(\.prompt.text) : nil,
+            prompts: requests.allSatisfy { $0.prompt.label != nil && $0.prompt.values.isEmpty }
+                ? nil : requests.map { source.loaded.conditioner.name(of: $0.prompt) },
             seeds: requests.map(\.seed))
     }
 }

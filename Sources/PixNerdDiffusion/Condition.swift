@@ -37,23 +37,40 @@ extension Condition {
     }
 }
 
-/// Class labels as a condition.
+/// Class labels as a condition, and the values that may come with them.
 public struct ClassCondition: Condition, Equatable {
-    /// One label per image, from 0; nil, or the number of classes as in published files, means "no class".
-    public let labels: [Int?]
+    /// The labels of each image, from 0: one, several, or none at all. Nil, or the number of classes as in published
+    /// files, means "no condition".
+    public let labels: [[Int]?]
+    /// The numbers of each image that a model is told besides its classes, standardised; nil for one that it is not
+    /// told. A row may be empty, which tells nothing.
+    public let values: [[Float?]]
 
-    public init(_ labels: [Int?]) { self.labels = labels }
+    /// - Precondition: there are as many rows of values as of labels.
+    public init(labels: [[Int]?], values: [[Float?]]) {
+        precondition(
+            labels.count == values.count, "ClassCondition: \(values.count) rows of values for \(labels.count) images")
+        (self.labels, self.values) = (labels, values)
+    }
+
+    /// One label per image, without values.
+    public init(_ labels: [Int?]) {
+        self.init(labels: labels.map { $0.map { [$0] } }, values: labels.map { _ in [] })
+    }
 
     public var count: Int { labels.count }
 
     public var unconditional: ClassCondition { ClassCondition(labels.map { _ in nil }) }
 
-    /// The rows of a table of embeddings that has a row for "no class" after those of the classes.
-    public func rows(ofTableFor classes: Int) -> [Int] { labels.map { $0 ?? classes } }
+    /// The rows of a table of embeddings that has a row for "no condition" after those of the classes.
+    public func rows(ofTableFor classes: Int) -> [[Int]] { labels.map { $0 ?? [classes] } }
 
-    public func rows(_ range: Range<Int>) -> ClassCondition { ClassCondition(Array(labels[range])) }
+    public func rows(_ range: Range<Int>) -> ClassCondition {
+        ClassCondition(labels: Array(labels[range]), values: Array(values[range]))
+    }
 
     public func joined(with other: any Condition) -> ClassCondition {
-        ClassCondition(labels + other.expectPlain(ClassCondition.self).labels)
+        let other = other.expectPlain(ClassCondition.self)
+        return ClassCondition(labels: labels + other.labels, values: values + other.values)
     }
 }

@@ -119,6 +119,8 @@ public struct CheckpointSummary: Encodable {
     public let cost: Cost?
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: AutoencoderIdentity?
+    /// The numbers that the model is told of each image.
+    public let values: [TrainedValue]
     /// Averages of chosen lengths that the run of a step keeps; nil if it keeps none, or for a file.
     public let averages: Averages?
     public let unknown: Unknown
@@ -141,7 +143,8 @@ public struct CheckpointSummary: Encodable {
         kind = files.count > 1 ? "step of a run (\(files.count) files, \(kinds))" : kinds
         bytes = files.reduce(0) { $0 + $1.size }
         metadata = checkpoint.metadata
-        autoencoder = checkpoint.autoencoder
+        // A damaged entry is shown as it is, among the metadata.
+        (autoencoder, values) = (checkpoint.autoencoder, (try? checkpoint.values) ?? [])
         averages =
             files.count == 1
             ? nil : Averages(RunDirectory(existing: URL(fileURLWithPath: path).deletingLastPathComponent().path))

@@ -32,6 +32,8 @@ public struct CheckpointSampling: Sendable {
     private let weights: WeightKind
     private let weightsFile: String
     private let route: SizeRoute
+    /// Whether no image was trained without its values.
+    private let neverOpen: Bool
     /// Keeps a run that goes on from removing the step before `provenance` has read its file.
     private let reading: StepReading?
 
@@ -64,9 +66,11 @@ public struct CheckpointSampling: Sendable {
             options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
             choice: choice, limits: limits, name: path)
         let conditions = TrainedConditions(checkpoint.metadata)
-        // With one class nobody expects any.
+        // With one class and nothing else nobody expects any.
+        let isConditioned =
+            checkpoint.classNames?.count != 1 || checkpoint.takesSets || !loaded.conditioner.values.isEmpty
         let isGuided =
-            checkpoint.classNames?.count != 1 && checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
+            isConditioned && checkpoint.metadata["guidance"].map { Float($0) != 1 } ?? true
         if options.guidance == nil, options.guide == nil, limits == nil, isGuided,
             let notice = conditions.notice(name: path)
         {
@@ -87,6 +91,7 @@ public struct CheckpointSampling: Sendable {
                 "images are decoded in tiles of \(tile) pixels that overlap by \(tiles.overlap * loaded.reduction): "
                     + "they differ slightly from images decoded whole, and large areas may vary in tone between tiles")
         }
+        neverOpen = conditions.lacksNone
         (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
         reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
@@ -97,6 +102,20 @@ public struct CheckpointSampling: Sendable {
 
     /// All warnings, each as one sentence.
     public var warnings: [ErrorText] { [warning, guidanceWarning].compactMap { $0 } }
+
+    /// What a user should know about values that prompts leave open, as a sentence without a full stop; nil if they leave
+    /// none open.
+    public func openValues(_ prompts: [Prompt]) -> ErrorText? {
+        let open = loaded.conditioner.values.enumerated().filter { place, _ in
+            prompts.contains { $0.values.isEmpty || $0.values[place] == nil }
+        }.map(\.element.name)
+        guard !open.isEmpty else { return nil }
+        let (are, them) = open.count == 1 ? ("is", "it") : ("are", "them")
+        return
+            "\(open.joined(separator: " and ")) \(are) not given for all images by \(Setting.values); the others are made "
+            + "without \(them)"
+            + (neverOpen ? ", which the model, trained with training.label_dropout 0, has never seen" : "")
+    }
 
     private static func tiles(
         _ options: SamplingOptions, _ loaded: LoadedDenoiser, _ path: String

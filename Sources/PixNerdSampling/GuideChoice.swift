@@ -94,6 +94,10 @@ struct GuideChoice {
             guard guide.classes == own.classes else {
                 return "it has \(counted(guide.classes, "class", plural: "classes")) and not \(own.classes)"
             }
+            guard guide.values == own.values else { return "it was trained on other values, or without any" }
+            guard guide.takesSets == own.takesSets else {
+                return own.takesSets ? "it was trained on single classes" : "it was trained on sets of classes"
+            }
             guard let (names, others) = both(checkpoint.classNames, guided.checkpoint.classNames) else { return nil }
             return names == others ? nil : "its classes have other names"
         case (let guide as TextConditioner, let own as TextConditioner):

@@ -7,9 +7,20 @@ import PixNerdTensors
 public struct SampleManifest: Codable, Equatable, Sendable {
     /// An image of the manifest.
     public struct Picture: Codable, Equatable, Sendable {
-        /// The class; nil for an image of a text.
+        /// A number that the model was told.
+        public struct Value: Codable, Equatable, Sendable {
+            public var name: String
+            public var value: Double
+        }
+
+        /// The class; nil for an image of a text, of several classes or of none.
         public var label: Int?
+        /// The classes; nil for an image of a text or of a single class.
+        public var labels: [Int]?
+        /// The name of the class, or of the classes and the values; nil for an image of a text.
         public var className: String?
+        /// The values that were asked for; nil for none.
+        public var values: [Value]?
         /// The text; nil for an image of a class.
         public var prompt: String?
         public var seed: UInt64

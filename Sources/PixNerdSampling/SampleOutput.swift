@@ -100,11 +100,13 @@ public struct SamplePlan {
         "\(conditioner.fileName(of: request.prompt))-seed\(request.seed)" + (request.draw > 0 ? "-\(request.draw)" : "")
     }
 
-    /// The number that arrays record for each request: the class, or the place of the text among the different ones.
+    /// The number that arrays record for each request: the class, or, if not all have a single one, the place of the
+    /// prompt among the different ones.
     var numbers: [Int] {
+        let labels = requests.compactMap(\.prompt.label)
+        guard labels.count < requests.count else { return labels }
         var places: [Prompt: Int] = [:]
         return requests.map { request in
-            if let label = request.prompt.label { return label }
             let place = places[request.prompt] ?? places.count
             places[request.prompt] = place
             return place
@@ -112,9 +114,14 @@ public struct SamplePlan {
     }
 
     func entry(_ request: PictureRequest, file: String? = nil) -> SampleManifest.Picture {
-        SampleManifest.Picture(
-            label: request.prompt.label, className: request.prompt.label == nil ? nil : name(of: request),
-            prompt: request.prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil, file: file)
+        let prompt = request.prompt
+        let values = zip(conditioner.values, prompt.values).compactMap { value, number in
+            number.map { SampleManifest.Picture.Value(name: value.name, value: $0) }
+        }
+        return SampleManifest.Picture(
+            label: prompt.label, labels: prompt.label == nil ? prompt.labels : nil,
+            className: prompt.labels == nil ? nil : name(of: request), values: values.isEmpty ? nil : values,
+            prompt: prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil, file: file)
     }
 
     /// Why a sheet lacks captions, as a sentence without a full stop; nil if it has all.

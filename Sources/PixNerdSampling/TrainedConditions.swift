@@ -17,7 +17,8 @@ package struct TrainedConditions: Sendable, Equatable {
     /// Whether guidance would follow an embedding that was never trained.
     package var forbidGuidance: Bool { lacksNone || lacksClasses }
 
-    private var lacksNone: Bool { dropout.map { $0 <= 0 } ?? false }
+    /// Whether no image was trained without its condition.
+    var lacksNone: Bool { dropout.map { $0 <= 0 } ?? false }
     private var lacksClasses: Bool { dropout.map { $0 >= 1 } ?? false }
 
     /// These settings without guidance if the model was not trained for it.

@@ -60,6 +60,10 @@ extension Setting {
     public static let tile = Setting(rawValue: "tile")
     /// The file of the labels of images, or another source of them.
     public static let labels = Setting(rawValue: "labels")
+    /// The columns or keys of the values of images in a table or in JSON.
+    public static let valueNames = Setting(rawValue: "valueNames")
+    /// The values that images are sampled with.
+    public static let values = Setting(rawValue: "values")
     /// The column or key of labels in a table or in JSON.
     public static let labelKey = Setting(rawValue: "labelKey")
     /// The key of captions in JSON, or the column of a table.

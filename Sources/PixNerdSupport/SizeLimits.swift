@@ -22,6 +22,8 @@ package enum SizeLimits {
     /// Inner width of a field block relative to its width.
     package static let ratio = 1 << 6
     package static let classes = 10_000_000
+    /// Number of values that a model is told of each image.
+    package static let values = 64
     /// Number of different tokens of a text.
     package static let tokens = 10_000_000
     /// Number of rows of a text, with those of padding.

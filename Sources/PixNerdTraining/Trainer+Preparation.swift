@@ -40,7 +40,12 @@ extension Trainer {
         var pictures = Fingerprint()
         let holdout = preparation.holdout
         for collection in [holdout.all] + (holdout.isShare ? [] : holdout.source.map { [$0] } ?? []) {
-            for sample in collection.samples { pictures.add("\(sample.name) \(sample.label)") }
+            for (place, sample) in collection.samples.enumerated() {
+                pictures.add("\(sample.name) \(sample.label)")
+                if collection.labelSets != nil || collection.values != nil {
+                    pictures.add("\(collection.prompt(of: place))")
+                }
+            }
             if let captions = collection.captions { for caption in captions.all { pictures.add(caption) } }
         }
         try communicator.expectSame(
@@ -167,6 +172,9 @@ extension ImageCollection {
     /// The classes that a model is conditioned on; none if it is conditioned on captions.
     var conditionedClasses: [String] { captions == nil ? classes : [] }
 
-    /// Number of classes, or of images with captions, that previews may show.
-    fileprivate var promptCount: Int { captions?.count ?? classes.count }
+    /// Number of classes, or of images with captions, sets of classes or values, that previews may show at most.
+    fileprivate var promptCount: Int {
+        if values != nil { return .max }
+        return captions?.count ?? labelSets?.count ?? classes.count
+    }
 }

@@ -110,7 +110,7 @@ final class CandidateMeasurement {
         isCancelled: () -> Bool
     ) throws -> [RGBImage]? {
         let source = try source(of: candidate.length)
-        let prompts = try configuration.captionPrompts(most: count) ?? source.loaded.conditioner.allPrompts
+        let prompts = try configuration.prompts(for: source.loaded.conditioner, most: count)
         let requests = RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: firstSeed)
         let job = try source.job(requests, settings: candidate.applied(to: base))
         var (images, isFinite) = ([RGBImage](), true)

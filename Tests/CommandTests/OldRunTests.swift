@@ -84,7 +84,8 @@ import Testing
                 "holdout_images",
                 "ema_lengths",
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
-                "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key", "buckets",
+                "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
+                "values", "buckets",
             ]
             let lines = own.replacing(/\n(text|dispersive|few_steps):(\n  .*)+/, with: "").split(separator: "\n").filter
             { line in

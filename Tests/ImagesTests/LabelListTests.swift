@@ -19,20 +19,31 @@ import Testing
         for number in 1...4 { try folder.write(png, to: "root/\(number).png") }
         try folder.write(Array(rows.joined(separator: "\n").utf8), to: "root/metadata.jsonl")
         let found = try ImageCollection.open(root: folder.path + "/root")
-        #expect(found.classes == ["ant", "cat", "dog"] && found.samples.map(\.label) == [1, 2, 0])
+        #expect(found.classes == ["ant", "cat", "dog"] && found.samples.map(\.label) == [1, 2, 0, 0])
         let sets = try #require(found.labelSets)
-        #expect((0..<sets.count).map { sets[$0] } == [[1, 2], [2], [0]])
-        #expect(found.remarks.count == 2 && found.remarks[0].hasPrefix("1 image has no label and is left out: "))
-        #expect(found.remarks[1].hasPrefix("1 label is given twice: 1.png ("))
+        #expect((0..<sets.count).map { sets[$0] } == [[1, 2], [2], [], [0]])
+        #expect(found.remarks.count == 1 && found.remarks[0].hasPrefix("1 label is given twice: 1.png ("))
         let report = DatasetReport(inspecting: found)
         #expect(report.classes.map(\.pictures) == [1, 1, 2])
-        #expect(report.classesPerPicture?.smallest == 1 && report.classesPerPicture?.largest == 2)
+        #expect(report.classesPerPicture?.smallest == 0 && report.classesPerPicture?.largest == 2)
+        #expect(report.picturesByClasses == [0: 1, 1: 2, 2: 1])
+        let others = found.relabelled(["cat", "dog", "ant"], labels: [2, 0, 1])
+        #expect((0..<4).map { others.labels(of: $0) } == [[0, 1], [1], [], [2]])
+        #expect(found.subset([3, 0]).labelSets.map { [$0[0], $0[1]] } == [[0], [1, 2]])
         let numbers = try ImageCollection.open(root: folder.path + "/root", labels: LabelOptions(labels: "", key: "n"))
-        #expect(numbers.classes == ["0", "1", "2", "3", "4"] && numbers.samples.map(\.label) == [0, 2, 0])
-        #expect(numbers.labelSets?[0] == [0, 4] && numbers.labelSets?[2] == [0])
-        // Lists of one class each are classes like any other.
-        try folder.write(Array(rows[3].utf8), to: "root/metadata.jsonl")
-        #expect(try ImageCollection.open(root: folder.path + "/root").labelSets == nil)
+        #expect(numbers.classes == ["0", "1", "2", "3", "4"] && numbers.samples.map(\.label) == [0, 2, 0, 0])
+        #expect(numbers.labelSets?[0] == [0, 4] && numbers.labelSets?[2] == [] && numbers.labelSets?[3] == [0])
+        // Lists of one class each are classes like any other; null is no list, and the image is left out.
+        let single = rows[3] + "\n" + rows[2].replacing("[]", with: "null")
+        try folder.write(Array(single.utf8), to: "root/metadata.jsonl")
+        let plain = try ImageCollection.open(root: folder.path + "/root")
+        #expect(plain.labelSets == nil && plain.samples.count == 1 && plain.labels(of: 0) == [0])
+        try folder.write(Array((rows[2] + "\n" + rows[0]).utf8), to: "root/metadata.jsonl")
+        try folder.write(Array((rows[2] + "\n" + rows[2].replacing("[]", with: "[1]")).utf8), to: "root/two.jsonl")
+        let clash = #expect(throws: PixNerdError.self) {
+            try ImageCollection.open(root: folder.path + "/root", labels: LabelOptions(labels: "two.jsonl"))
+        }
+        expectSentence(clash?.description ?? "", naming: ["line 2, has the label 1 for 3.png, and", "line 1, []"])
         try folder.write(
             Array((rows[0] + "\n" + rows[0].replacing("dog", with: "eel")).utf8), to: "root/metadata.jsonl")
         let error = #expect(throws: PixNerdError.self) { try ImageCollection.open(root: folder.path + "/root") }
@@ -46,6 +57,9 @@ import Testing
             ]), to: "a.tar")
         let shard = try ImageCollection.open(root: path)
         #expect(shard.classes == ["a", "b"] && shard.labelSets?[0] == [0, 1] && shard.labelSets?[1] == [1])
+        try folder.write(tar([("1.png", png), ("1.json", Array(#"{"label": []}"#.utf8))]), to: "a.tar")
+        let none = try ImageCollection.open(root: path)
+        #expect(none.classes == ["0"] && none.labelSets?[0] == [] && none.samples[0].label == 0)
     }
 
     @Test func shardsWithJSON() throws {

@@ -114,11 +114,11 @@ import Testing
         #expect(condition.rows(1..<3).numbers == ModelNumbers(interval: [0.2, 0.3], strength: [2, 3]))
         let both = condition.unconditional.joined(with: condition)
         #expect(both.numbers == ModelNumbers(interval: [0.1, 0.2, 0.3, 0.1, 0.2, 0.3], strength: [1, 2, 3, 1, 2, 3]))
-        #expect(both.expect(ClassCondition.self, by: "test").labels == [nil, nil, nil, 0, 1, 2])
+        #expect(both.expect(ClassCondition.self, by: "test").labels == [nil, nil, nil, [0], [1], [2]])
         #expect(condition.telling(ModelNumbers(strength: [5, 5, 5])).numbers[.strength] == [[5], [5], [5]])
         let mixed = condition.rows(at: [2, 0])
         #expect(mixed.numbers == ModelNumbers(interval: [0.3, 0.1], strength: [3, 1]))
-        #expect(mixed.expect(ClassCondition.self, by: "test").labels == [2, 0])
+        #expect(mixed.expect(ClassCondition.self, by: "test").labels == [[2], [0]])
         #expect(condition.telling(only: [.strength]).numbers == ModelNumbers(strength: [1, 2, 3]))
         #expect(condition.telling(only: []).numbers.kinds.isEmpty)
     }

@@ -49,7 +49,7 @@ import Testing
         let parameters: [Parameter] = []
         func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
             let labels = condition.expect(ClassCondition.self, by: "Constant").labels
-            return Tensor(labels.map { $0.map(Float.init) ?? 100 }, shape: [labels.count, 1, 1, 1])
+            return Tensor(labels.map { $0.map { Float($0[0]) } ?? 100 }, shape: [labels.count, 1, 1, 1])
         }
     }
 

@@ -87,6 +87,19 @@ import Testing
         try expectMatches(file, inputs: ["table"]) { embedding($0["table"]!, indices: labels) }
     }
 
+    /// Sums of several rows, of one and of none.
+    @Test func sumsOfRowsOfATable() throws {
+        let file = try Fixtures.operation("embedding_sum")
+        var labels = try file.integers("labels")[...]
+        let sets = try file.integers("counts").map { count in
+            defer { labels = labels.dropFirst(count) }
+            return Array(labels.prefix(count))
+        }
+        try expectMatches(file, inputs: ["table"]) { embedding($0["table"]!, sets: sets) }
+        let table = try file.tensor("table")
+        #expect(embedding(table, sets: [[2], [4]]).values == embedding(table, indices: [2, 4]).values)
+    }
+
     @Test(arguments: ["neural_field", "neural_field_grey"])
     func field(name: String) throws {
         let file = try Fixtures.operation(name)

@@ -41,6 +41,10 @@ public struct DatasetReport: Sendable, Codable {
     public let classes: [ClassCount]
     /// Number of classes per image; nil if each image has one.
     public let classesPerPicture: Spread<Int>?
+    /// Number of images by their number of classes; nil if each image has one.
+    public let picturesByClasses: [Int: Int]?
+    /// How the values that were asked for are spread; nil if none were.
+    public let values: [ValueSummary]?
     /// Number of images per class.
     public let picturesPerClass: Spread<Int>
     /// Width in pixels; nil if no image could be read.
@@ -116,6 +120,10 @@ public struct DatasetReport: Sendable, Codable {
             for label in collection.labels(of: image) { counts[label] += 1 }
         }
         classesPerPicture = collection.labelSets.flatMap { sets in Spread((0..<sets.count).map { sets[$0].count }) }
+        picturesByClasses = collection.labelSets.map { sets in
+            Dictionary((0..<sets.count).map { (sets[$0].count, 1) }, uniquingKeysWith: +)
+        }
+        values = collection.values.map { values in values.names.indices.map(values.summary(of:)) }
         classes = zip(collection.classes, counts).map { ClassCount(name: $0, pictures: $1) }
         picturesPerClass = Spread(counts)!
         width = Spread(facts.map(\.width))

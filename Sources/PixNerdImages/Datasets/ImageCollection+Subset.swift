@@ -6,7 +6,8 @@ extension ImageCollection {
     public func subset(_ places: [Int]) -> ImageCollection {
         ImageCollection(
             root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut,
-            labelSets: labelSets?.of(places), captions: captions?.of(places), labelling: labelling, remarks: ownRemarks)
+            labelSets: labelSets?.of(places), values: values?.of(places), captions: captions?.of(places),
+            labelling: labelling, remarks: ownRemarks)
     }
 
     /// The images with their labels changed to those of other classes.
@@ -19,7 +20,8 @@ extension ImageCollection {
             root: root, classes: classes,
             samples: samples.map {
                 Sample(path: $0.path, entry: $0.entry, range: $0.range, label: labels[$0.label])
-            }, leftOut: leftOut, captions: captions, labelling: labelling, remarks: ownRemarks)
+            }, leftOut: leftOut, labelSets: labelSets?.relabelled(labels), values: values, captions: captions,
+            labelling: labelling, remarks: ownRemarks)
     }
 }
 

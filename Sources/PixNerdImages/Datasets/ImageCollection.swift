@@ -11,7 +11,7 @@ public struct ImageCollection: Sendable {
         public let entry: String?
         /// The byte range of the image in its shard or archive; nil for an image file.
         public let range: Range<Int>?
-        /// The index of the class.
+        /// The index of the class; the lowest of several, and 0 for an image that has none.
         public let label: Int
 
         /// The name of the image in messages: its path, or the path of the shard followed by the name inside it.
@@ -38,9 +38,11 @@ public struct ImageCollection: Sendable {
     public let samples: [Sample]
     /// Files that are left out although they look like images, and what in the layout looks like a mistake.
     public let leftOut: LeftOut
-    /// All classes of the images, in the order of `samples`, if some have several; the label of a sample is the lowest.
-    /// Nil if each image has one class.
+    /// All classes of the images, in the order of `samples`, if some have several or none at all. Nil if each image has
+    /// one class.
     public let labelSets: LabelSets?
+    /// The values of the images, in the order of `samples`; nil if none were asked for.
+    public let values: ImageValues?
     /// The captions of the images, in the order of `samples`; nil if they were not asked for.
     public let captions: Captions?
     /// What the classes are, such as "labels of the class folders" or "no labels: no class folders".
@@ -69,7 +71,7 @@ public struct ImageCollection: Sendable {
 
     init(
         root: String, classes: [String], samples: [Sample], leftOut: LeftOut, labelSets: LabelSets? = nil,
-        captions: Captions? = nil, labelling: String, remarks: [String]
+        values: ImageValues? = nil, captions: Captions? = nil, labelling: String, remarks: [String]
     ) {
         precondition(!samples.isEmpty, "ImageCollection: \(root) has no images")
         precondition(
@@ -83,6 +85,7 @@ public struct ImageCollection: Sendable {
             "ImageCollection: \(captions?.count ?? 0) captions for \(samples.count) images of \(root)")
         self.leftOut = leftOut
         self.labelSets = labelSets
+        self.values = values
         self.captions = captions
         self.labelling = labelling
         ownRemarks = remarks
@@ -91,7 +94,7 @@ public struct ImageCollection: Sendable {
     /// The classes of an image; one, unless there are `labelSets`.
     ///
     /// - Parameter image: an index into `samples`.
-    func labels(of image: Int) -> [Int] { labelSets?[image] ?? [samples[image].label] }
+    public func labels(of image: Int) -> [Int] { labelSets?[image] ?? [samples[image].label] }
 
     /// Sentences for a person about what is left out, whether the layout looks like a mistake, and classes without
     /// images. Empty for a sound dataset.
@@ -116,22 +119,32 @@ public struct ImageCollection: Sendable {
     /// The images with another account of their classes, and with more remarks.
     func with(labelling: String, remarks: [String]) -> ImageCollection {
         ImageCollection(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
-            labelling: labelling, remarks: ownRemarks + remarks)
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, values: values,
+            captions: captions, labelling: labelling, remarks: ownRemarks + remarks)
     }
 
     /// The images with captions, and with more remarks.
     func with(_ captions: Captions, remarks: [String]) -> ImageCollection {
         ImageCollection(
-            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, captions: captions,
-            labelling: labelling, remarks: ownRemarks + remarks)
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, values: values,
+            captions: captions, labelling: labelling, remarks: ownRemarks + remarks)
     }
 
     /// Some of the images with captions, and with more remarks.
     func with(_ captions: Captions, only places: [Int], remarks: [String]) -> ImageCollection {
         ImageCollection(
             root: root, classes: classes, samples: places.map { samples[$0] }, leftOut: leftOut,
-            labelSets: labelSets?.of(places), captions: captions, labelling: labelling, remarks: ownRemarks + remarks)
+            labelSets: labelSets?.of(places), values: values?.of(places), captions: captions, labelling: labelling,
+            remarks: ownRemarks + remarks)
+    }
+
+    /// The images with values, in the order of `samples`, of which tables were read.
+    func with(_ values: ImageValues) -> ImageCollection {
+        var leftOut = leftOut
+        leftOut.metadata = LeftOut.Files()
+        return ImageCollection(
+            root: root, classes: classes, samples: samples, leftOut: leftOut, labelSets: labelSets, values: values,
+            captions: captions, labelling: labelling, remarks: ownRemarks)
     }
 
     /// Finds the images of a folder, of a zip archive or of shards, and their classes.
@@ -141,18 +154,26 @@ public struct ImageCollection: Sendable {
     ///     (see `ImageFolder` and `LabelOptions`); or WebDataset shards: a `.tar` file, or several written with braces,
     ///     such as `shards-{000..099}.tar` or `{train,extra}.tar` (see `TarShards`).
     ///   - labels: where the classes come from.
+    ///   - values: columns of tables, or keys of JSON, with numbers to read of each image (see `ImageValues`).
     /// - Throws: `PixNerdError` if a file or folder is missing, damaged or laid out differently.
-    public static func open(root: String, labels: LabelOptions = LabelOptions()) throws -> ImageCollection {
+    public static func open(
+        root: String, labels: LabelOptions = LabelOptions(), values: [String] = []
+    ) throws -> ImageCollection {
         try labels.validate()
-        if isShards(root) { return try TarShards.collection(root: root, labels: labels) }
+        if isShards(root) { return try TarShards.collection(root: root, labels: labels, values: values) }
         let tree = try PictureTree(root)
+        let collection = try open(tree, labels)
+        guard !values.isEmpty else { return collection }
+        return collection.with(try ValueTables.values(values, of: collection, in: tree, labels))
+    }
+
+    private static func open(_ tree: PictureTree, _ labels: LabelOptions) throws -> ImageCollection {
         switch labels.source {
-        case .folders: return try ImageFolder(tree).collection
+        case .folders: try ImageFolder(tree).collection
         case .oneClass:
-            return try PictureIndex(tree).collection(ofClass: tree.name)
+            try PictureIndex(tree).collection(ofClass: tree.name)
                 .with(labelling: "no labels, as asked for", remarks: [])
-        case .found, .file:
-            return try LabelledPictures(tree, labels)?.collection() ?? ImageFolder(tree).collection
+        case .found, .file: try LabelledPictures(tree, labels)?.collection() ?? ImageFolder(tree).collection
         }
     }
 

@@ -13,11 +13,14 @@ struct TarShard {
     private(set) var samples: [ImageCollection.Sample] = []
     /// The classes of the samples; empty if they are not asked for.
     private(set) var labels: [[FoundLabel]] = []
+    /// The values of the samples; empty if none are asked for.
+    private(set) var values: [[FoundValue]] = []
     /// The captions of the samples; empty if they are not asked for.
     private(set) var captions: [FoundCaption] = []
     private(set) var leftOut = LeftOut()
     private let path: String
     private let reading: Reading
+    private let valueNames: [String]
 
     /// The bytes that a JSON file may have beside an image.
     private static let mostJSONBytes = 1 << 24
@@ -25,9 +28,9 @@ struct TarShard {
     /// - Parameters:
     ///   - path: a tar file.
     ///   - reading: what is read beside the images.
-    init(_ path: String, _ reading: Reading) throws {
-        self.path = path
-        self.reading = reading
+    ///   - values: keys of the .json files with numbers to read.
+    init(_ path: String, _ reading: Reading, values: [String] = []) throws {
+        (self.path, self.reading, valueNames) = (path, reading, values)
         let archive = try TarFile(path)
         var group = Group(key: "")
         while let entry = try archive.next() {
@@ -50,7 +53,7 @@ struct TarShard {
         let key: String
         var picture: (name: String, data: Range<Int>)?
         var label: FoundLabel?
-        /// The .json file, which may hold the class.
+        /// The .json file, which may hold the class and values.
         var json: TarFile.Entry?
         /// The captions of a .txt and of a .json file.
         var text: FoundCaption?
@@ -72,7 +75,7 @@ struct TarShard {
         case .labels where kind == "cls":
             group.label = try label(entry)
             return
-        case .labels where kind == "json":
+        case .labels where kind == "json", .images where kind == "json" && !valueNames.isEmpty:
             group.json = entry
             return
         default: break
@@ -95,6 +98,7 @@ struct TarShard {
         if let picture = group.picture {
             samples.append(
                 ImageCollection.Sample(path: path, entry: picture.name, range: picture.data, label: 0))
+            if !valueNames.isEmpty { values.append(try values(of: group.json, in: archive)) }
         }
         switch reading {
         case .images: break
@@ -106,8 +110,7 @@ struct TarShard {
         case .labels(let key):
             if let picture = group.picture {
                 let own = (key == nil ? group.label : nil).map { [$0] }
-                let found = try own ?? group.json.map { try labels($0, of: archive, under: key) } ?? []
-                guard !found.isEmpty else {
+                guard let found = try own ?? group.json.flatMap({ try labels($0, of: archive, under: key) }) else {
                     throw PixNerdError(
                         .malformed, "The picture \(picture.name) in the shard \(path)", found: "has no class",
                         expected: key.map { "\(group.key).json with '\($0)' next to it" }
@@ -156,7 +159,19 @@ struct TarShard {
     }
 
     /// The classes in a .json file.
-    private func labels(_ entry: TarFile.Entry, of archive: TarFile, under key: String?) throws -> [FoundLabel] {
+    private func labels(_ entry: TarFile.Entry, of archive: TarFile, under key: String?) throws -> [FoundLabel]? {
+        let key = key ?? "label"
+        return try FoundLabel.all(row(entry, of: archive, keys: [key]).value(under: key), in: "\(path)/\(entry.name)")
+    }
+
+    /// The values in a .json file, if there is one.
+    private func values(of entry: TarFile.Entry?, in archive: TarFile) throws -> [FoundValue] {
+        guard let entry else { return valueNames.map { _ in .missing } }
+        let row = try row(entry, of: archive, keys: valueNames)
+        return try valueNames.map { try FoundValue(row, under: $0, in: "\(path)/\(entry.name)") }
+    }
+
+    private func row(_ entry: TarFile.Entry, of archive: TarFile, keys: [String]) throws -> TableRow {
         let name = "\(path)/\(entry.name)"
         guard let bytes = try archive.contents(of: entry, most: Self.mostJSONBytes) else {
             throw PixNerdError(
@@ -164,9 +179,7 @@ struct TarShard {
                 expected: "at most \(Self.mostJSONBytes) bytes")
         }
         do {
-            let key = key ?? "label"
-            let row = try TableRow(json: bytes, keys: [key])
-            return try FoundLabel.all(row.value(under: key), in: name)
+            return try TableRow(json: bytes, keys: keys)
         } catch let problem as TableRow.Problem {
             throw PixNerdError(.malformed, "\(name)", found: problem.found)
         }

@@ -17,10 +17,12 @@ public enum TarShards {
     /// - Parameters:
     ///   - root: a `.tar` file, or several written with braces: `shards-{000..099}.tar`, `{train,extra}.tar`.
     ///   - options: where the classes come from: the shards, or one class for all images.
+    ///   - values: keys of the .json files with numbers to read of each image.
     /// - Throws: `PixNerdError` if a shard is missing, cut short, compressed or damaged, if an image has no class or a
     ///   class file no image, or if there are no images.
-    public static func collection(root: String, labels options: LabelOptions = LabelOptions()) throws -> ImageCollection
-    {
+    public static func collection(
+        root: String, labels options: LabelOptions = LabelOptions(), values names: [String] = []
+    ) throws -> ImageCollection {
         let reading: TarShard.Reading
         switch options.source {
         case .found: reading = .labels(key: options.key)
@@ -30,22 +32,32 @@ public enum TarShards {
                 .mismatch, "\(Setting.labels)", found: "asks for labels outside of the shards \(root)",
                 expected: "labels in the shards: .cls or .json files")
         }
-        let (shards, paths, leftOut) = try shards(root, reading)
+        let (shards, paths, leftOut) = try shards(root, reading, values: names)
         let samples = shards.flatMap(\.samples)
         guard !samples.isEmpty else { throw noPicture(root, leftOut, "000017.cls") }
+        let values =
+            names.isEmpty
+            ? nil
+            : ImageValues(
+                names, shards.flatMap(\.values), image: { samples[$0].name },
+                expected: "a number in a .json file next to it")
         guard case .labels = reading else {
-            return ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
+            let collection = ImageCollection(root: root, classes: [root], samples: samples, leftOut: leftOut)
+            return values.map(collection.with) ?? collection
         }
         let labels = shards.flatMap(\.labels)
         var further: [Int: [FoundLabel]] = [:]
-        for (image, labels) in labels.enumerated() where labels.count > 1 { further[image] = Array(labels.dropFirst()) }
+        for (image, labels) in labels.enumerated() where labels.count != 1 {
+            further[image] = Array(labels.dropFirst())
+        }
         let named = try ClassLabels(
             labels.map(\.first), further: further, source: root, place: { samples[$0].name },
             names: { try classNames(beside: paths[0], count: $0) })
         return ImageCollection(
             root: root, classes: named.classes,
-            samples: samples.indices.map { samples[$0].with(label: named.labels[$0]!) }, leftOut: leftOut,
-            labelSets: named.sets(of: Array(samples.indices)), labelling: "labels of the shards", remarks: [])
+            samples: samples.indices.map { samples[$0].with(label: named.labels[$0] ?? 0) }, leftOut: leftOut,
+            labelSets: named.sets(of: Array(samples.indices)), values: values, labelling: "labels of the shards",
+            remarks: [])
     }
 
     /// Reads the headers of shards and the captions in them, instead of classes.
@@ -68,12 +80,12 @@ public enum TarShards {
     }
 
     private static func shards(
-        _ root: String, _ reading: TarShard.Reading
+        _ root: String, _ reading: TarShard.Reading, values: [String] = []
     ) throws -> (shards: [TarShard], paths: [String], leftOut: LeftOut) {
         let paths = try ShardPattern.paths(root)
         let results = Mutex([Result<TarShard, any Error>?](repeating: nil, count: paths.count))
         DispatchQueue.concurrentPerform(iterations: paths.count) { number in
-            let result = Result { try TarShard(paths[number], reading) }
+            let result = Result { try TarShard(paths[number], reading, values: values) }
             results.withLock { $0[number] = result }
         }
         let shards = try results.withLock { $0 }.map { try $0!.get() }

@@ -2,76 +2,95 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdSupport
 
-/// Conditions a denoiser on class labels.
+/// Conditions a denoiser on class labels, and on values that it is told besides.
 public struct ClassConditioner: Conditioner {
     /// Number of classes.
     public let classes: Int
     /// Class names by label; may be fewer than `classes`.
     public let names: [String]
+    /// Whether an image may have several classes, or none at all.
+    public let takesSets: Bool
+    public let values: [TrainedValue]
+    /// The file that errors name.
+    let origin: String
 
     /// - Parameters:
     ///   - names: Class names by label; nil to name classes by their numbers.
+    ///   - takesSets: Whether an image may have several classes, or none at all.
+    ///   - values: The numbers that the model is told.
     ///   - origin: The file that errors name.
     /// - Throws: `PixNerdError` if there are more names than classes.
-    public init(classes: Int, names: [String]? = nil, origin: String = "the model") throws {
+    public init(
+        classes: Int, names: [String]? = nil, takesSets: Bool = false, values: [TrainedValue] = [],
+        origin: String = "the model"
+    ) throws {
         let names = names ?? (0..<classes).map(String.init)
         guard names.count <= classes else {
             throw PixNerdError(
                 .mismatch, "\(origin)", found: "names \(names.count) classes, more than the \(classes) of its model")
         }
-        self.classes = classes
-        self.names = names
+        (self.classes, self.names, self.takesSets) = (classes, names, takesSets)
+        (self.values, self.origin) = (values, origin)
+    }
+
+    /// The conditioner of a model.
+    ///
+    /// - Parameter toldValues: Number of values that the model is told.
+    /// - Throws: `PixNerdError` if the sources do not fit.
+    init(classes: Int, toldValues: Int, _ sources: ConditionerSources) throws {
+        guard sources.values.count == toldValues else {
+            throw PixNerdError(
+                .mismatch, "\(sources.origin)",
+                found: "has a model that is told \(counted(toldValues, "value")), and says how "
+                    + "\(sources.values.count) of them were spread in training",
+                advice: "use the run's own files, whose metadata has it")
+        }
+        try self.init(
+            classes: classes, names: sources.classNames, takesSets: sources.takesSets, values: sources.values,
+            origin: sources.origin)
     }
 
     public var promptKind: PromptKind { .classes }
     public var allPrompts: [Prompt] { (0..<classes).map(Prompt.label) }
 
     public func condition(_ prompts: [Prompt], isDropped: (_ position: Int) -> Bool) throws -> any Condition {
-        ClassCondition(
-            try prompts.enumerated().map { position, prompt in
-                guard case .label(let label) = prompt, (0..<classes).contains(label) else {
-                    throw PixNerdError(
-                        .invalidValue, "\(Setting.classes):", found: "\(name(of: prompt)) is out of range",
-                        expected: "a class from 0 to \(classes - 1)")
-                }
-                return isDropped(position) ? nil : label
+        for prompt in prompts { try check(prompt) }
+        let dropped = prompts.indices.map(isDropped)
+        return ClassCondition(
+            labels: zip(prompts, dropped).map { $1 ? nil : $0.labels },
+            values: zip(prompts, dropped).map { prompt, isDropped in
+                isDropped
+                    ? [] : zip(values, prompt.values).map { value, number in number.map(value.standardised) }
             })
     }
 
-    public func prompt(from text: String) throws -> Prompt {
-        if let label = try label(named: text) { return .label(label) }
-        guard let number = Int(text) else {
+    /// Checks that the model takes a prompt.
+    private func check(_ prompt: Prompt) throws {
+        guard let labels = prompt.labels, labels.allSatisfy((0..<classes).contains) else {
             throw PixNerdError(
-                .notFound, "\(Setting.classes):", found: "there is no class '\(text)'",
-                expected: "one of \(Self.list(names)), or a number from 0 to \(classes - 1)")
-        }
-        guard (0..<classes).contains(number) else {
-            throw PixNerdError(
-                .invalidValue, "\(Setting.classes):", found: "\(number) is out of range",
+                .invalidValue, "\(Setting.classes):", found: "\(name(of: prompt)) is out of range",
                 expected: "a class from 0 to \(classes - 1)")
         }
-        return .label(number)
+        guard takesSets || labels.count == 1 else { throw singleClassesOnly(name(of: prompt)) }
+        guard prompt.values.isEmpty || prompt.values.count == values.count else {
+            throw PixNerdError(
+                .mismatch, "\(origin)", found: "is told \(counted(values.count, "value")), not \(prompt.values.count)")
+        }
+        for (value, number) in zip(values, prompt.values) {
+            guard let number, !value.standardised(number).isFinite else { continue }
+            throw PixNerdError(
+                .invalidValue, "\(Setting.values):", found: "\(value.name) is \(TrainedValue.text(number))",
+                expected: "a number near those of training, \(TrainedValue.text(value.least)) to "
+                    + "\(TrainedValue.text(value.most))")
+        }
     }
 
-    /// The class of a name, compared by bytes. Swift's == takes the two spellings of an accented letter, of Linux and of
-    /// macOS, as equal; such a name is understood where it can only mean one class.
-    private func label(named text: String) throws -> Int? {
-        if let exact = names.firstIndex(where: { $0.utf8.elementsEqual(text.utf8) }) { return exact }
-        let alike = names.indices.filter { names[$0] == text }
-        guard alike.count > 1 else { return alike.first }
-        throw PixNerdError(
-            .invalidValue, "\(Setting.classes):",
-            found: "'\(text)' is the name of \(alike.count) classes, which differ only in how accents are stored",
-            advice: "use their numbers, \(alike.map(String.init).joined(separator: " and "))")
-    }
-
-    private static func list(_ names: [String]) -> String {
-        listed(names.prefix(12), of: names.count)
-    }
-
-    public func name(of prompt: Prompt) -> String {
-        guard let label = prompt.label else { return prompt.text ?? "" }
-        return names.indices.contains(label) ? names[label] : String(label)
+    /// The error of a model that was trained on single classes.
+    func singleClassesOnly(_ text: String) -> PixNerdError {
+        PixNerdError(
+            .mismatch, "\(Setting.classes):",
+            found: "'\(text)' is not one class, and \(origin) was trained on single "
+                + "classes", advice: "name one class for each image")
     }
 
     public func condition(

@@ -10,13 +10,21 @@ public enum PromptKind: Sendable {
 public struct ConditionerSources: Sendable {
     /// Class names by label; nil if there are none.
     public var classNames: [String]?
+    /// Whether an image may have several classes, or none at all.
+    public var takesSets: Bool
+    /// The numbers that the model is told.
+    public var values: [TrainedValue]
     /// The text encoder, if any, and how it is used.
     public var text: TextEncoderUse
     /// The file that errors name.
     public var origin: String
 
-    public init(classNames: [String]? = nil, text: TextEncoderUse = TextEncoderUse(), origin: String) {
-        (self.classNames, self.text, self.origin) = (classNames, text, origin)
+    public init(
+        classNames: [String]? = nil, takesSets: Bool = false, values: [TrainedValue] = [],
+        text: TextEncoderUse = TextEncoderUse(), origin: String
+    ) {
+        (self.classNames, self.takesSets, self.values) = (classNames, takesSets, values)
+        (self.text, self.origin) = (text, origin)
     }
 }
 
@@ -25,7 +33,13 @@ public protocol Conditioner: Sendable {
     /// Whether prompts are classes or texts.
     var promptKind: PromptKind { get }
 
-    /// The prompts to sample if the user names none.
+    /// Whether an image may have several classes, or none at all.
+    var takesSets: Bool { get }
+
+    /// The numbers that the model is told besides a prompt's content.
+    var values: [TrainedValue] { get }
+
+    /// The prompts to sample if the user names none, without values.
     var allPrompts: [Prompt] { get }
 
     /// The condition for a batch.
@@ -67,7 +81,9 @@ public protocol Conditioner: Sendable {
 
 extension Conditioner {
     public func fileName(of prompt: Prompt) -> String { name(of: prompt) }
-    public func remarks(_ prompts: [Prompt]) -> [String] { [] }
+    public var takesSets: Bool { false }
+    public var values: [TrainedValue] { [] }
+    public func remarks(_ prompts: [Prompt]) -> [String] { valueRemarks(prompts) }
     public func prepare(_ prompts: [Prompt], isCancelled: () -> Bool) throws {}
 
     /// The condition for a batch in which no condition is dropped.

@@ -23,17 +23,22 @@ struct NumberEmbedders: Sendable {
                     [Linear(scope, inputs: kind.width, outputs: width, bias: false, weightInitializer: .zeros)]
                 )
             }
-            let mlp = scope / "mlp"
-            return (
-                kind,
-                [
-                    Linear(
-                        mlp / 0, inputs: 256, outputs: width, weightInitializer: .normal(standardDeviation: 0.02)),
-                    Linear(
-                        mlp / 2, inputs: width, outputs: width, weightInitializer: .zeros, biasInitializer: .zeros),
-                ]
-            )
+            return (kind, Self.layers(scope, width: width))
         }
+    }
+
+    /// The two layers of an embedder of sinusoidal features.
+    static func layers(_ scope: ParameterScope, width: Int) -> [Linear] {
+        let mlp = scope / "mlp"
+        return [
+            Linear(mlp / 0, inputs: 256, outputs: width, weightInitializer: .normal(standardDeviation: 0.02)),
+            Linear(mlp / 2, inputs: width, outputs: width, weightInitializer: .zeros, biasInitializer: .zeros),
+        ]
+    }
+
+    /// Number of weights of the two layers; a multiply-add each, but for the biases.
+    static func weights(width: CheckedInt, biases: Bool) -> CheckedInt {
+        (256 + width) * width + (biases ? 2 * width : 0)
     }
 
     /// Adds the embeddings of the numbers that come with a condition to that of the time. A number that the model can
@@ -92,7 +97,7 @@ extension [ModelNumber] {
     func embedderWeights(tokenWidth width: CheckedInt, biases: Bool) -> CheckedInt {
         reduce(CheckedInt(0)) { total, kind in
             guard kind.isEmbeddedLikeTime else { return total + CheckedInt(kind.width) * width }
-            return total + (256 + width) * width + (biases ? 2 * width : 0)
+            return total + NumberEmbedders.weights(width: width, biases: biases)
         }
     }
 

@@ -54,9 +54,9 @@ public final class DiT: Denoiser {
     /// - Parameters:
     ///   - z: Noisy latents, [B, C, H, W].
     ///   - steps: B diffusion steps, 0 ... 999.
-    ///   - labels: B classes; the number of classes stands for no class.
+    ///   - labels: The classes of each of B images; the number of classes stands for no condition.
     /// - Returns: [B, C, H, W].
-    func predictedNoise(_ z: Tensor, steps: [Double], labels: [Int]) -> Tensor {
+    func predictedNoise(_ z: Tensor, steps: [Double], labels: [[Int]]) -> Tensor {
         let grid = PatchGrid(shape: z.shape, patch: architecture.patchSize)
         let width = architecture.hiddenSize
         let places = positions(rows: grid.rows, columns: grid.columns)
@@ -66,7 +66,7 @@ public final class DiT: Denoiser {
             addedTo: residual, grid.tokens(z), weight: patchWeight.reshaped([width, patchWeight.count / width]),
             bias: layers.patchBias.value)
         let time = layers.timeOutput(silu(layers.timeInput(diffusionStepFeatures(steps))))
-        let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: labels)))
+        let condition = silu(sum(time, embedding(layers.classTable.tensor, sets: labels)))
         for block in layers.blocks { tokens = block(tokens, condition: condition) }
         let normalized = modulatedLayerNorm(tokens, modulation: layers.finalModulation(condition))
         let pixels = linear(normalized, weight: noiseWeight, bias: noiseBias)

@@ -109,7 +109,7 @@ extension DiTArchitecture: DenoiserArchitecture {
     }
 
     public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {
-        try ClassConditioner(classes: classes, names: sources.classNames, origin: sources.origin)
+        try ClassConditioner(classes: classes, toldValues: 0, sources)
     }
 }
 

@@ -156,6 +156,17 @@ public struct DenoiserCheckpoint {
         }
     }
 
+    /// The metadata key of `takesSets`.
+    package static let setsKey = "label_sets"
+
+    /// Whether the images of training had several classes each, or none at all.
+    public var takesSets: Bool { metadata[Self.setsKey] == "true" }
+
+    /// The numbers that the model is told of each image; none if the checkpoint does not say.
+    ///
+    /// - Throws: `PixNerdError` if the entry of the metadata is damaged.
+    public var values: [TrainedValue] { get throws { try TrainedValue.all(metadata, origin: path) } }
+
     /// A side in pixels from metadata; nil if no image has it.
     private static func side(_ text: some StringProtocol) -> Int? {
         Int(text).flatMap { (1...SizeLimits.side).contains($0) ? $0 : nil }
@@ -247,7 +258,9 @@ public struct DenoiserCheckpoint {
     public func conditioner(
         of architecture: any DenoiserArchitecture, text: TextEncoderUse = TextEncoderUse()
     ) throws -> any Conditioner {
-        try architecture.conditioner(ConditionerSources(classNames: classNames, text: text, origin: path))
+        try architecture.conditioner(
+            ConditionerSources(
+                classNames: classNames, takesSets: takesSets, values: try values, text: text, origin: path))
     }
 }
 

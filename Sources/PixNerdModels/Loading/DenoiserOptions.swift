@@ -54,6 +54,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var textLength = 128
     /// What the model is told besides time and condition.
     public var numbers: [ModelNumber] = []
+    /// Number of values that come with a condition.
+    public var values = 0
 
     /// Whether the model is told the density at which its fields are decoded.
     public var isToldDensity: Bool {

@@ -100,10 +100,12 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
                 + "\(channels) channels")
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
-        let time = layers.numberEmbedders(
-            layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told)
-        let classes = condition.expect(ClassCondition.self, by: "PixNerd").rows(ofTableFor: architecture.classes)
-        let condition = silu(sum(time, embedding(layers.classTable.tensor, indices: classes)))
+        let asked = condition.expect(ClassCondition.self, by: "PixNerd")
+        let time = layers.valueEmbedders(
+            layers.numberEmbedders(layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told),
+            asked.values)
+        let classes = embedding(layers.classTable.tensor, sets: asked.rows(ofTableFor: architecture.classes))
+        let condition = silu(sum(time, classes))
 
         let dropout = BlockDropout.current
         var tokens = layers.patchEmbedder(grid.tokens(seen))

@@ -24,7 +24,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
             "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
                 + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",
             "in_channels \(channels), \(sizes)\(fields), num_classes \(classes)",
-        ] + (numbers.summary.map { [$0] } ?? [])
+        ] + (numbers.summary.map { [$0] } ?? []) + (values > 0 ? ["told \(counted(values, "value"))"] : [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
@@ -36,7 +36,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
     }
 
     public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {
-        try ClassConditioner(classes: classes, names: sources.classNames, origin: sources.origin)
+        try ClassConditioner(classes: classes, toldValues: values, sources)
     }
 
     public var blockMatrixSizes: [(rows: Int, columns: Int)] {

@@ -40,7 +40,8 @@ extension PixNerdArchitecture {
             conditionedBlocks: options.conditionedBlocks, patchSize: options.patchSize, channels: channels,
             head: options.head, fieldWidth: options.fieldWidth, fieldRatio: options.fieldRatio,
             fieldPositions: options.fieldPositions, fieldNeighbors: options.fieldNeighbors,
-            fieldOverlap: options.fieldOverlap, classes: options.classes, numbers: options.numbers)
+            fieldOverlap: options.fieldOverlap, classes: options.classes, numbers: options.numbers,
+            values: options.values)
     }
 
     /// A published size, with patches of 16 pixels.

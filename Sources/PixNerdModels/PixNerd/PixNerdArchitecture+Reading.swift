@@ -20,11 +20,13 @@ extension PixNerdArchitecture: Codable {
             fieldNeighbors: values.decodeIfPresent(Bool.self, forKey: .fieldNeighbors) ?? false,
             fieldOverlap: values.decodeIfPresent(Int.self, forKey: .fieldOverlap) ?? 0,
             classes: size(.classes),
-            numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [])
+            numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [],
+            values: values.decodeIfPresent(Int.self, forKey: .values) ?? 0)
     }
 
     /// Encodes the sizes, without those of the field if the head is linear, and what the model is told, if anything.
     public func encode(to encoder: any Encoder) throws {
+        let told = values
         var values = encoder.container(keyedBy: CodingKeys.self)
         let sizes: [(CodingKeys, Int)] = [
             (.hiddenSize, hiddenSize), (.heads, heads), (.blocks, blocks), (.conditionedBlocks, conditionedBlocks),
@@ -37,6 +39,7 @@ extension PixNerdArchitecture: Codable {
         if fieldNeighbors { try values.encode(fieldNeighbors, forKey: .fieldNeighbors) }
         if fieldOverlap > 0 { try values.encode(fieldOverlap, forKey: .fieldOverlap) }
         if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
+        if told > 0 { try values.encode(told, forKey: .values) }
     }
 
     /// Name of the field's first layer. Models with other positions than the published ones, or with fields that
@@ -82,7 +85,7 @@ extension PixNerdArchitecture: Codable {
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes,
-                numbers: [ModelNumber](readFrom: source))
+                numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source))
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
@@ -100,6 +103,6 @@ extension PixNerdArchitecture: Codable {
             // A damaged file may have fewer columns than the positions take; loading then reports its shape.
             fieldNeighbors: embedder[1] >= 9 * channels + frequencies * frequencies, fieldOverlap: overlap,
             classes: classes,
-            numbers: [ModelNumber](readFrom: source))
+            numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source))
     }
 }

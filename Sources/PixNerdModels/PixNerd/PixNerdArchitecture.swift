@@ -30,6 +30,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var classes: Int
     /// What the model is told besides time and class, in the order of `ModelNumber`.
     public var numbers: [ModelNumber]
+    /// Number of values that come with a condition.
+    public var values: Int
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -46,6 +48,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case fieldOverlap = "field_overlap"
         case classes = "num_classes"
         case numbers = "told"
+        case values = "num_values"
     }
 
     /// - Parameters:
@@ -57,12 +60,13 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///   - fieldOverlap: Number of pixels around a patch of the training size that its field decodes, too, at most half
     ///     the patch; needs `centers`. Ignored with a linear head.
     ///   - numbers: What the model is told besides time and class.
+    ///   - values: Number of values that come with a condition.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
         fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, fieldOverlap: Int = 0,
-        classes: Int = 1000, numbers: [ModelNumber] = []
+        classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -78,6 +82,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.fieldOverlap = head == .field ? fieldOverlap : 0
         self.classes = classes
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
+        self.values = values
         try validate()
     }
 
@@ -97,6 +102,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
                 .invalidValue, "hidden_size \(hiddenSize) / num_groups \(heads)",
                 found: "is not a multiple of 4, which rotary positions need for pairs along two axes")
         }
+        try require("num_values", values, in: 0...SizeLimits.values)
         try require("field_overlap", fieldOverlap, in: 0...patchSize / 2)
         guard fieldOverlap == 0 || fieldPositions == .centers else {
             throw PixNerdError(
@@ -124,6 +130,12 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     /// Number of values that the field's first layer reads.
     var fieldInputs: Int { fieldReads + fieldFrequencies * fieldFrequencies }
 
+    /// Number of weights of the embedders of numbers and values; a multiply-add each, but for the biases.
+    private func toldWeights(tokenWidth width: CheckedInt, biases: Bool) -> CheckedInt {
+        numbers.embedderWeights(tokenWidth: width, biases: biases)
+            + CheckedInt(values) * NumberEmbedders.weights(width: width, biases: biases)
+    }
+
     /// Number of weights of a model of these sizes.
     public var parameterCount: Int {
         func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
@@ -133,7 +145,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let patchValues = count(channels) * count(patchSize) * count(patchSize)
         let embedders =
             (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (count(classes) + 1) * width
-        let told = numbers.embedderWeights(tokenWidth: width, biases: true)
+        let told = toldWeights(tokenWidth: width, biases: true)
         let transformer = count(conditionedBlocks) * block + embedders + told
         switch head {
         case .field:
@@ -154,7 +166,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let linear = 4 * hiddenSize * hiddenSize + 3 * hiddenSize * checked(feedForwardWidth)
         let block = tokens * linear + 2 * tokens * tokens * hiddenSize + 6 * hiddenSize * hiddenSize
         let patches = tokens * channels * pixels * hiddenSize
-        let told = numbers.embedderWeights(tokenWidth: hiddenSize, biases: false)
+        let told = toldWeights(tokenWidth: hiddenSize, biases: false)
         let transformer =
             checked(conditionedBlocks) * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize + told
         switch head {

@@ -8,6 +8,7 @@ struct PixNerdLayers: Sendable {
     let timeOutput: Linear
     let classTable: Parameter
     let numberEmbedders: NumberEmbedders
+    let valueEmbedders: ValueEmbedders
     let blocks: [DiTBlock]
     let head: Head
 
@@ -39,6 +40,7 @@ struct PixNerdLayers: Sendable {
             head = .linear(LinearHead(final, width: width, patchValues: patchValues))
             blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
             numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
+            valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
             return
         }
         let finalNorm = RMSNormWeight(final / "norm", width: field)
@@ -56,6 +58,7 @@ struct PixNerdLayers: Sendable {
                 }))
         // Last, so that the other weights of a seed do not depend on what the model is told.
         numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
+        valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
     }
 }
 

@@ -23,6 +23,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case guidanceScale = 17
     case interval = 18
     case evaluation = 20
+    case valueDropout = 21
 }
 
 /// A counter-based random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC

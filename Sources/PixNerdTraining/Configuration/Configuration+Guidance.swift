@@ -8,11 +8,11 @@ extension Configuration {
     /// have decided.
     package var labelDropout: Float { training.labelDropout ?? Self.usualLabelDropout }
 
-    /// Decides what is left to the images: with a single class there is nothing for guidance to compare with.
+    /// Decides what is left to the images: with a single class and no values there is nothing for guidance to compare with.
     ///
-    /// - Parameter classes: number of classes of the images; nil if they have captions.
+    /// - Parameter classes: number of classes of the images; nil if they have captions, or sets of classes.
     package mutating func decideGuidance(classes: Int?) {
-        let isSingle = classes == 1
+        let isSingle = classes == 1 && data.values.isEmpty
         training.labelDropout = training.labelDropout ?? (isSingle ? 0 : Self.usualLabelDropout)
         sampling.guidance = sampling.guidance ?? (isSingle ? 1 : SamplingSection.usualGuidance)
     }

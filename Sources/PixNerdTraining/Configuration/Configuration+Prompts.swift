@@ -1,15 +1,30 @@
 import PixNerdDiffusion
 import PixNerdImages
+import PixNerdModels
 
 extension Configuration {
-    /// Captions from all over the data, to sample a run's model with; nil for a model of classes.
+    /// Prompts to sample a run's model with: all of its classes; or, where captions, sets of classes or values are not
+    /// to be listed, those of images from all over the data.
     ///
-    /// - Parameter most: Largest number of captions.
-    /// - Throws: `PixNerdError` if the captions cannot be read.
-    package func captionPrompts(most: Int) throws -> [Prompt]? {
-        guard let options = captionOptions else { return nil }
-        let pictures = try ImageCollection.open(root: data.root, captions: options, labels: labelOptions)
-        guard let captions = pictures.captions else { return nil }
-        return pictures.evenPlaces(most).compactMap { captions[$0].first.map(Prompt.text) }
+    /// - Parameters:
+    ///   - conditioner: the conditioner of the model.
+    ///   - most: Largest number of images.
+    /// - Throws: `PixNerdError` if the data cannot be read.
+    package func prompts(for conditioner: any Conditioner, most: Int) throws -> [Prompt] {
+        guard conditioner.promptKind == .text || conditioner.takesSets || !conditioner.values.isEmpty else {
+            return conditioner.allPrompts
+        }
+        let pictures = try pictures(root: data.root)
+        return pictures.evenPlaces(most).compactMap { place in
+            guard let captions = pictures.captions else { return pictures.prompt(of: place) }
+            return captions[place].first.map(Prompt.text)
+        }
     }
+}
+
+extension ImageCollection {
+    /// The classes and values of an image.
+    ///
+    /// - Parameter image: an index into `samples`.
+    func prompt(of image: Int) -> Prompt { .labels(labels(of: image)).with(values: values?[image] ?? []) }
 }

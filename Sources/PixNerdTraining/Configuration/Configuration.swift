@@ -49,6 +49,8 @@ public struct Configuration: Sendable, Equatable {
         public var labels = ""
         /// Column or key of the labels; empty for the usual one.
         public var labelKey = ""
+        /// Columns or keys of numbers that the model is told of each image.
+        public var values: [String] = []
         /// Size that images are cropped and scaled to; with `buckets` the usual one of several.
         public var imageSize: ImageSize = 32
         /// The sizes of batches, if there are several.
@@ -111,7 +113,7 @@ public struct Configuration: Sendable, Equatable {
         public var recompute = false
         /// Whether each of several processes keeps only a share of the AdamW moments and EMAs.
         public var sharesOptimizer = false
-        /// Fraction of images trained without a class or text; nil for the usual one, or none if there is one class.
+        /// Fraction of images trained without a condition; nil for the usual one, or none if there is one class.
         public var labelDropout: Float?
         public var timeSampling = TimeSampling.logNormal
         public var timeShift: Float = 1
@@ -281,15 +283,6 @@ public struct Configuration: Sendable, Equatable {
     /// - Throws: `PixNerdError` naming an invalid size.
     public func architecture(channels: Int) throws -> any TrainableArchitecture {
         try KnownDenoisers.architecture(model, channels: channels)
-    }
-
-    /// Where the captions of the images come from; nil for a model of classes.
-    public var captionOptions: CaptionOptions? {
-        guard text.isOn else { return nil }
-        return CaptionOptions(
-            key: data.captionKey.isEmpty ? nil : data.captionKey,
-            template: data.captionTemplate.isEmpty ? nil : data.captionTemplate, keepsNewline: data.captionNewline,
-            skipsUncaptioned: data.skipUncaptioned)
     }
 
     public var optimizer: AdamW.Settings {

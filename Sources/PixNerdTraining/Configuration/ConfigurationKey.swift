@@ -86,6 +86,7 @@ package protocol ConfigurationListItem: ConfigurationValue {}
 extension Int: ConfigurationListItem {}
 extension Float: ConfigurationListItem {}
 extension Double: ConfigurationListItem {}
+extension String: ConfigurationListItem {}
 
 extension Array: ConfigurationValue where Element: ConfigurationListItem {
     package static var expectation: String { "\(Element.expectation) or a list of them" }

@@ -81,6 +81,11 @@ extension Configuration {
         ConfigurationKey(
             "data.label_key", \.data.labelKey, "column or key of the labels; empty for label"),
         ConfigurationKey(
+            "data.values", \.data.values,
+            "columns or keys with numbers that the model is told of each image, such as [age, zoom]",
+            limits: "without duplicates, at most \(SizeLimits.values), or an empty list"
+        ) { $0.count <= SizeLimits.values && Set($0).count == $0.count && !$0.contains("") },
+        ConfigurationKey(
             "data.image_size", \.data.imageSize,
             "side in pixels that images are cropped and scaled to, or HEIGHTxWIDTH; with data.buckets the usual size",
             limits: "from 1 to \(SizeLimits.side), or HEIGHTxWIDTH such as 64x96", where: \.isPossible),
@@ -191,7 +196,8 @@ extension Configuration {
         }.harmless { !$0.training.emaLengths.isEmpty },
         .automatic(
             "training.label_dropout", \.training.labelDropout, in: 0...1,
-            "fraction of images trained without a class or text; auto for 0.1, or 0 if there is one class"),
+            "fraction of images trained without a class, values or text; auto for 0.1, or 0 if there is one class and no values"
+        ),
         ConfigurationKey(
             "training.time_sampling", \.training.timeSampling, "distribution of the times: uniform or lognormal"),
         .number("training.time_shift", \.training.timeShift, in: 1e-3...1e3, "t becomes t / (t + (1 - t) shift)"),
@@ -249,7 +255,7 @@ extension Configuration {
         let names =
             [
                 "precision", "space", "training.ema_lengths", "training.field_sizes", "training.recompute",
-                "training.optimizer", "training.muon_momentum", "data.labels", "data.label_key",
+                "training.optimizer", "training.muon_momentum", "data.labels", "data.label_key", "data.values",
             ] + Self.objectiveKeys.map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)

@@ -24,7 +24,8 @@ extension DenoiserTask {
             ? try space.data(of: loaded) { draws.stream(.latents, $0) }
             : space.space.encode(loaded) { draws.stream(.latents, $0) }
         let noise = noise(data.shape, draws)
-        let prompts = loaded.captions.map { $0.map(Prompt.text) } ?? loaded.labels.map(Prompt.label)
+        let holdout = preparation.holdout
+        let prompts = prompts(of: loaded, in: isPrecomputed ? holdout.all : holdout.source ?? holdout.all)
         let condition = try conditioner.condition(prompts) { _ in false }
         let batch =
             lessons?.batch(

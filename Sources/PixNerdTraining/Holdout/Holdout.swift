@@ -72,6 +72,12 @@ struct Holdout {
                 found: "holds images that are trained on: \(both) is in data.root, too",
                 advice: "set it to other images, or set data.holdout to keep a share of data.root")
         }
+        guard found.labelSets == nil || all.labelSets != nil else {
+            throw PixNerdError(
+                .mismatch, "data.holdout_root \(root)",
+                found: "has images with several classes or none, and each image of \(all.root) has one",
+                advice: "hold out images of single classes")
+        }
         // Without captions, images in any folders have one class, which is named after the root.
         let hasClasses = all.captions == nil && all.classes != [all.root]
         let labels = Dictionary(zip(all.classes, all.classes.indices)) { first, _ in first }

@@ -11,6 +11,7 @@ extension DenoiserPreparation {
         try space.expectSame(as: origins.autoencoder, directory, allowsOther: allowsOtherAutoencoder)
         let checkpoint = try DenoiserCheckpoint(path: directory)
         try checkText(origins.text, directory)
+        try checkConditions(checkpoint)
         let model = try checkpoint.load(.raw, recomputesBlocks: configuration.training.recompute)
         guard architecture.isSame(as: try checkpoint.architecture(.raw)), let model = model as? any AlignableDenoiser
         else {
@@ -43,6 +44,31 @@ extension DenoiserPreparation {
             found: "was trained on images of \(recorded), and those of the configuration are \(decoding.format)",
             advice:
                 "resume with the run's own images, data.channels and data.range, or choose another name for a new run")
+    }
+
+    /// Checks that a checkpoint was trained on the values of the images, and on sets of classes if they have such.
+    private func checkConditions(_ checkpoint: DenoiserCheckpoint) throws {
+        func other(_ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
+            PixNerdError(
+                .mismatch, "\(checkpoint.path)", found: found, advice: advice + ", or choose another name for a new run"
+            )
+        }
+        let recorded = try checkpoint.values
+        guard recorded == values else {
+            func text(_ values: [TrainedValue]) -> String {
+                values.isEmpty ? "none" : values.map(\.summary).joined(separator: "; ")
+            }
+            throw other(
+                "was trained on other values (\(text(recorded))) than data.values and the images give "
+                    + "(\(text(values)))", "resume with the run's own data.values and images")
+        }
+        guard checkpoint.takesSets == takesSets else {
+            throw other(
+                checkpoint.takesSets
+                    ? "was trained on images with several classes or none, and each image has one now"
+                    : "was trained on images with one class each, and some have several or none now",
+                "resume with the run's own images")
+        }
     }
 
     /// Checks that a checkpoint was trained with the text encoder of the configuration.

@@ -19,6 +19,8 @@ struct DenoiserPreparation: TrainingPreparation {
     let space: TrainingSpace
     /// The source of the captions' rows; nil for a model of classes.
     let text: TextSource?
+    /// The numbers that the model is told of each image.
+    let values: [TrainedValue]
     /// The features that tokens are aligned with; nil for none.
     let features: FeatureSource?
     /// The trained model that a model of few steps learns from; nil for none.
@@ -44,7 +46,10 @@ struct DenoiserPreparation: TrainingPreparation {
         } else {
             try configuration.checkClasses(pictures)
         }
-        configuration.decideGuidance(classes: text == nil ? pictures.classes.count : nil)
+        values = try Configuration.trainedValues(holdout.trained)
+        configuration.model.values = values.count
+        configuration.decideGuidance(
+            classes: text == nil && pictures.labelSets == nil ? pictures.classes.count : nil)
         try configuration.addAugmentation()
         teacher = try Teacher(configuration)
         try configuration.addFewSteps(teacher)
@@ -63,7 +68,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkObjective(
             patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
             blocks: architecture.tokenBlocks)
-        try teacher?.expectFits(configuration, architecture, space, pictures, text)
+        try teacher?.expectFits(configuration, architecture, space, pictures, values, text)
         features = try FeatureSource(configuration, pictures, format: decoding.format, patch: patch)
         let (side, finest) = (configuration.data.squareSide, configuration.training.fieldSizes.max() ?? 0)
         buckets =
@@ -139,6 +144,7 @@ struct DenoiserPreparation: TrainingPreparation {
 
     private var classesText: String {
         "in \(counted(pictures.classes.count, "class", plural: "classes")) (\(pictures.labelling))"
+            + (takesSets ? ", of which an image has several or none" : "")
     }
 
     private var sizesText: String {
@@ -147,6 +153,9 @@ struct DenoiserPreparation: TrainingPreparation {
         return "\(buckets.count) sizes: "
             + listed(buckets.prefix(8).map { "\($0.images.count) at \($0.size.text)" }, of: buckets.count)
     }
+
+    /// Whether images have several classes, or none at all.
+    var takesSets: Bool { pictures.labelSets != nil }
 
     var description: [(name: String, text: String)] {
         let size = configuration.data.imageSize
@@ -172,6 +181,7 @@ struct DenoiserPreparation: TrainingPreparation {
         }
         if let teacher { lines.append(("teacher", teacher.description)) }
         if let text { lines.append(("text", text.description)) }
+        if !values.isEmpty { lines.append(("values", values.map(\.summary).joined(separator: "; "))) }
         if let text = space.description { lines.append(("latents", text)) }
         if let features {
             lines.append(("aligned", "block \(configuration.repa.layer) with \(features.description)"))
@@ -209,7 +219,8 @@ struct DenoiserPreparation: TrainingPreparation {
         get throws {
             try architecture.conditioner(
                 ConditionerSources(
-                    classNames: pictures.classes, text: text?.use ?? TextEncoderUse(), origin: pictures.root))
+                    classNames: pictures.classes, takesSets: takesSets, values: values,
+                    text: text?.use ?? TextEncoderUse(), origin: pictures.root))
         }
     }
 }

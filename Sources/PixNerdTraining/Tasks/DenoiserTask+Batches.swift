@@ -120,16 +120,33 @@ extension DenoiserTask {
         return shiftedTime(time, by: shift)
     }
 
-    /// Whether an image is trained without a class or text.
+    /// Whether an image is trained without any condition.
     private func isDropped(_ index: Int, _ draws: Draws) -> Bool {
         var numbers = draws.stream(.labelDropout, index)
         return numbers.nextUniform() < configuration.labelDropout
     }
 
+    /// The prompt of an image with some of its values left open, each as often as images are trained without any
+    /// condition, so that samples may leave them open, too.
+    private func leavingOpen(_ prompt: Prompt, _ index: Int, _ draws: Draws) -> Prompt {
+        guard !prompt.values.isEmpty else { return prompt }
+        var numbers = draws.stream(.valueDropout, index)
+        return prompt.with(values: prompt.values.map { numbers.nextUniform() < configuration.labelDropout ? nil : $0 })
+    }
+
+    /// The captions of images, or their classes and values.
+    ///
+    /// - Parameter pictures: the collection that the indices of the images are of.
+    func prompts(of loaded: LoadedBatch, in pictures: ImageCollection) -> [Prompt] {
+        loaded.captions.map { $0.map(Prompt.text) } ?? loaded.indices.map(pictures.prompt)
+    }
+
     private func condition(
         of loaded: LoadedBatch, _ transforms: [Augmentation]?, _ draws: Draws
     ) throws -> any Condition {
-        let prompts = loaded.captions.map { $0.map(Prompt.text) } ?? loaded.labels.map(Prompt.label)
+        let prompts = prompts(of: loaded, in: preparation.holdout.all).enumerated().map {
+            leavingOpen($1, $0, draws)
+        }
         let condition = try conditioner.condition(prompts) { isDropped($0, draws) }
         guard let transforms else { return condition }
         return condition.telling(ModelNumbers(augmentation: transforms.map(\.numbers)))

@@ -67,20 +67,6 @@ final class DenoiserTask: TrainingTask {
         }
     }
 
-    /// The prompts of previews: the first classes, the lines of a file, or captions from all over the data.
-    private func previewPrompts() throws -> [Prompt] {
-        let (sampling, pictures) = (configuration.sampling, preparation.pictures)
-        guard let captions = pictures.captions else {
-            return Array(conditioner.allPrompts.prefix(min(sampling.classes, pictures.classes.count)))
-        }
-        if let texts = try configuration.previewTexts() { return texts.map(Prompt.text) }
-        var prompts: [Prompt] = []
-        for place in pictures.evenPlaces(sampling.classes) {
-            if let prompt = captions[place].first.map(Prompt.text), !prompts.contains(prompt) { prompts.append(prompt) }
-        }
-        return prompts
-    }
-
     /// Samples images of some prompts with fixed seeds.
     func preview() throws -> RGBImage {
         let sampling = configuration.sampling
@@ -136,6 +122,8 @@ final class DenoiserTask: TrainingTask {
             metadata[RecordedTextEncoder.key] = try JSON.text(text.recorded)
         } else {
             metadata["classes"] = try JSON.text(preparation.pictures.classes)
+            if preparation.takesSets { metadata[DenoiserCheckpoint.setsKey] = "true" }
+            if !preparation.values.isEmpty { metadata[TrainedValue.key] = try JSON.text(preparation.values) }
         }
         if let autoencoder = preparation.space.autoencoder {
             metadata[DenoiserCheckpoint.autoencoderKey] = autoencoder.identity.json

@@ -74,11 +74,11 @@ struct Teacher {
     /// - Throws: `PixNerdError` naming what differs.
     func expectFits(
         _ configuration: Configuration, _ student: any TrainableArchitecture, _ space: TrainingSpace,
-        _ pictures: ImageCollection, _ text: TextSource?
+        _ pictures: ImageCollection, _ values: [TrainedValue], _ text: TextSource?
     ) throws {
         var alike = student
         alike.numbers = architecture.numbers
-        if let problem = try problem(configuration, alike, space, pictures, text) {
+        if let problem = try problem(configuration, alike, space, pictures, values, text) {
             throw PixNerdError(
                 .mismatch, "few_steps.teacher \(checkpoint.path)", found: problem,
                 advice: "take the configuration of the teacher's run, as pixnerd distill does")
@@ -95,7 +95,7 @@ struct Teacher {
     /// What keeps a student from being this teacher's, as a clause; nil if nothing does.
     private func problem(
         _ configuration: Configuration, _ alike: any TrainableArchitecture, _ space: TrainingSpace,
-        _ pictures: ImageCollection, _ text: TextSource?
+        _ pictures: ImageCollection, _ values: [TrainedValue], _ text: TextSource?
     ) throws -> ErrorText? {
         guard alike.isSame(as: architecture) else { return "has another architecture than the model section" }
         if let problem = configuration.problem(with: prediction) { return problem }
@@ -104,6 +104,13 @@ struct Teacher {
         }
         if let names = checkpoint.classNames, text == nil, names != pictures.classes {
             return "was trained on other classes than \(pictures.root) has"
+        }
+        if try checkpoint.values != values {
+            return "was trained on other values than the images of \(pictures.root) have"
+        }
+        if checkpoint.takesSets != (pictures.labelSets != nil) {
+            return checkpoint.takesSets
+                ? "was trained on sets of classes" : "was trained on single classes, and the images have sets of them"
         }
         switch (checkpoint.autoencoder, space.autoencoder?.identity) {
         case (nil, nil): break

@@ -15,6 +15,7 @@ struct DatasetInspectCommand: ParsableCommand {
               pixnerd dataset inspect 'shards-{000..099}.tar' --json
               pixnerd dataset inspect cifar10-32x32.zip --labels dataset.json
               pixnerd dataset inspect datasets/captioned --captions
+              pixnerd dataset inspect datasets/faces --values age,zoom
               pixnerd dataset inspect datasets/mine --suggest --hours 2 > mine.yaml
             """)
 
@@ -26,6 +27,9 @@ struct DatasetInspectCommand: ParsableCommand {
     var root: String
 
     @OptionGroup var labels: LabelArguments
+
+    @Option(help: "The run's data.values: comma-separated columns or keys of numbers, to report how they are spread.")
+    var values: String?
 
     @OptionGroup var captions: CaptionFlags
 
@@ -63,8 +67,11 @@ struct DatasetInspectCommand: ParsableCommand {
         guard hours >= 0.01, hours <= 10_000 else {
             throw ValidationError("--hours is \(hours); it must be from 0.01 to 10000.")
         }
-        if suggest, json || contactSheet != nil || captions.options != nil {
+        if suggest, json || contactSheet != nil || captions.options != nil || values != nil {
             throw ValidationError("--suggest prints a configuration alone; leave the other options out.")
+        }
+        guard values == nil || captions.options == nil else {
+            throw ValidationError("--values and captions exclude each other; look at one of them at a time.")
         }
     }
 
@@ -90,7 +97,12 @@ struct DatasetInspectCommand: ParsableCommand {
         }
         if let contactSheet { try expectOutput("--contact-sheet", contactSheet, overwrites: overwrite) }
         let survey = try captions.options.map { try CaptionSurvey(root: root, options: $0, labels: labels.options) }
-        let collection = try survey?.collection ?? ImageCollection.open(root: root, labels: labels.options)
+        let names = values.map(commaList) ?? []
+        guard Set(names).count == names.count else {
+            throw CommandError("--values is '\(values ?? "")', which names a value twice.")
+        }
+        let collection =
+            try survey?.collection ?? ImageCollection.open(root: root, labels: labels.options, values: names)
         let captionReport = try survey.map(captions.report(of:))
         let progress = ProgressBar(total: collection.samples.count)
         let start = Date()
@@ -136,6 +148,10 @@ struct DatasetInspectCommand: ParsableCommand {
             lines.append(row("width : height", ratio) { String(format: "%.2f", $0) })
         }
         lines += ["", "classes"] + classLines(report.classes)
+        lines += (report.picturesByClasses ?? [:]).sorted { $0.key < $1.key }.map { number, pictures in
+            line("images with \(counted(number, "class", plural: "classes"))", pictures)
+        }
+        lines += (report.values ?? []).flatMap(ValueText.lines)
         if let captions = report.captions { lines += CaptionText.lines(captions, line: line) }
         lines += ["", "shapes"]
         lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in

@@ -35,6 +35,7 @@ struct CheckpointReport {
                 "\(autoencoder.latentChannels) channels, f\(autoencoder.reduction), of \(autoencoder.text), read from "
                     + autoencoder.path)
         }
+        for value in summary.values { add("value", value.summary) }
         if let averages = summary.averages {
             let lengths = averages.lengths.map { "\($0)" }.joined(separator: ", ")
             add(

@@ -13,9 +13,17 @@ struct PictureOptions: ParsableArguments {
     @Option(
         help: """
             Comma-separated class names or numbers, in quotes if a name holds a comma (default: the first ten; with \
-            --count, all).
+            --count, all). A model of several classes per image takes them joined by +, as in cat+outdoor, and + alone \
+            for an image of none.
             """)
     var classes: String?
+
+    @Option(
+        help: """
+            Values for a model that is told some, such as age=30,zoom=1.5; those that are left out stay open. May be \
+            given several times, for images with each.
+            """)
+    var values: [String] = []
 
     @Option(
         help: """
@@ -86,13 +94,21 @@ struct PictureOptions: ParsableArguments {
         let requests = RequestList.each(prompts: prompts, seeds: try chosenSeeds())
         guard Set(requests).count == requests.count else {
             throw CommandError(
-                "--\(prompts[0].text == nil ? "classes" : "prompt") or --seeds names the same image twice; name each "
-                    + "\(prompts[0].text == nil ? "class" : "prompt") and seed once.")
+                "--\(prompts[0].text == nil ? "classes" : "prompt")\(values.isEmpty ? "" : ", --values") or --seeds "
+                    + "names the same image twice; name each \(prompts[0].text == nil ? "class" : "prompt") and seed "
+                    + "once.")
         }
         return requests
     }
 
     private func chosenPrompts(_ conditioner: any Conditioner, _ texts: TextOptions) throws -> [Prompt] {
+        let rows = try values.map { try conditioner.numbers(from: $0) }
+        let contents = try chosenContents(conditioner, texts)
+        return rows.isEmpty ? contents : contents.flatMap { content in rows.map(content.with(values:)) }
+    }
+
+    /// The classes or texts, without values.
+    private func chosenContents(_ conditioner: any Conditioner, _ texts: TextOptions) throws -> [Prompt] {
         switch conditioner.promptKind {
         case .text:
             guard classes == nil else {
@@ -122,9 +138,10 @@ struct PictureOptions: ParsableArguments {
         guard conditioner.promptKind == .text else {
             throw CommandError("--layout is given, but the model takes classes, and benchmarks have texts.")
         }
-        guard perClass == nil, count == nil, classes == nil else {
+        guard perClass == nil, count == nil, classes == nil, values.isEmpty else {
             throw CommandError(
-                "--layout takes a number of images from --seeds; leave out --classes, --per-prompt and --count.")
+                "--layout takes a number of images from --seeds; leave out --classes, --values, --per-prompt and --count."
+            )
         }
         for text in benchmark.texts { _ = try conditioner.prompt(from: text) }
         return try benchmark.requests(seeds: chosenSeeds())

@@ -28,6 +28,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+              pixnerd sample checkpoints/faces --values age=20 --values age=60 \\
+                --out ages.png
               pixnerd sample model.ckpt --text-encoder Qwen3-1.7B \\
                 --prompt "a red bicycle" --out red.png
 
@@ -230,7 +232,9 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let requests =
             try benchmark.map { try pictures.requests(conditioner, of: $0) }
             ?? pictures.requests(conditioner, texts: texts, noise: sampling.noise)
-        for remark in conditioner.remarks(requests.map(\.prompt)) { logger.warning("\(remark)") }
+        let prompts = requests.map(\.prompt)
+        for remark in conditioner.remarks(prompts) { logger.warning("\(remark)") }
+        if let open = source.openValues(prompts) { logger.notice("\(open.text(naming: Flags.name))") }
         var manifest = SampleManifest(
             program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance())
         (manifest.guide, manifest.layout, manifest.prompts) = (source.guidePath, texts.layout, texts.prompts)

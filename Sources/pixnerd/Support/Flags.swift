@@ -7,6 +7,7 @@ import PixNerdTuning
 enum Flags {
     private static let names: [Setting: String] = [
         .labels: "data.labels or --labels", .labelKey: "data.label_key or --label-key",
+        .valueNames: "data.values or --values", .values: "--values",
         .captionKey: "--caption-key", .captionTemplate: "--caption-template",
         .skipsUncaptioned: "data.skip_uncaptioned or --skip-uncaptioned",
         .overwrite: "--overwrite", .output: "--out", .resume: "--resume", .autoencoder: "--vae",

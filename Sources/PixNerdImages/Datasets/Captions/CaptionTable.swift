@@ -49,7 +49,7 @@ enum CaptionTable {
             case .nothing: (key, [])
             case .text(let text), .cell(let text): (key, [text])
             case .texts(let texts): (key, texts)
-            case .number, .numbers, .other: throw NotText(key: key)
+            case .number, .fraction, .numbers, .other: throw NotText(key: key)
             }
         }
     }

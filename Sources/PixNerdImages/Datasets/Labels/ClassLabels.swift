@@ -12,11 +12,11 @@ enum FoundLabel: Sendable, Equatable {
     /// The bytes that the name of a class may have, as many as that of a class folder.
     static let longestName = 255
 
-    /// The labels that a value stands for: none, one, or several.
+    /// The labels that a value stands for: one, several, or none at all for an empty list; nil if there is no value.
     ///
     /// - Parameter place: the name of the place in errors, such as "labels.csv, line 3,".
     /// - Throws: `PixNerdError` if the value is neither text, nor the number of a class, nor a list of them.
-    static func all(_ value: TableValue, in place: @autoclosure () -> String) throws -> [FoundLabel] {
+    static func all(_ value: TableValue, in place: @autoclosure () -> String) throws -> [FoundLabel]? {
         func name(_ text: String) throws -> String {
             guard text.utf8.count > longestName else { return text }
             throw PixNerdError(
@@ -24,7 +24,7 @@ enum FoundLabel: Sendable, Equatable {
                 expected: "the name of a class, of at most \(longestName) bytes")
         }
         switch value {
-        case .nothing, .text(""): return []
+        case .nothing, .text(""): return nil
         case .text(let text): return [.name(try name(text))]
         case .cell(let text): return [.cell(try name(text))]
         case .texts(let texts): return try texts.filter { !$0.isEmpty }.map { .name(try name($0)) }
@@ -34,7 +34,7 @@ enum FoundLabel: Sendable, Equatable {
         case .numbers(let numbers):
             for number in numbers { try check(number, in: place()) }
             return numbers.map { .number($0) }
-        case .other:
+        case .fraction, .other:
             throw PixNerdError(
                 .unsupported, "\(place())", found: "has something other than a name or a whole number as its label",
                 expected: "a class, or a list of classes")
@@ -80,14 +80,14 @@ struct ClassLabels {
     let classes: [String]
     /// The classes of the images, the lowest of several; nil for an image without a label.
     let labels: [Int?]
-    /// All classes of the images that have several, ascending.
+    /// All classes of the images that have several, ascending, or none at all.
     let several: [Int: [Int]]
 
     /// Numbers stay what they are; names are numbered in the order of their code points.
     ///
     /// - Parameters:
-    ///   - first: the first label of each image; nil for none. At least one is there.
-    ///   - further: the other labels of images that have several.
+    ///   - first: the first label of each image; nil for none.
+    ///   - further: the other labels of images that have several; empty for an image that has none at all.
     ///   - source: the name of the file in errors.
     ///   - place: the name of the place of an image's label in errors.
     ///   - names: returns the names of at least a number of classes.
@@ -132,12 +132,12 @@ struct ClassLabels {
         for (image, others) in further {
             let all = Set([labels[image]].compactMap { $0 } + others.map(label)).sorted()
             labels[image] = all.first
-            if all.count > 1 { several[image] = all }
+            if all.count != 1 { several[image] = all }
         }
         (self.labels, self.several) = (labels, several)
     }
 
-    /// All classes of some images, of which each has one at least; nil if none has several.
+    /// All classes of some images; nil if each of all images has one.
     ///
     /// - Parameter images: indices of the images.
     func sets(of images: [Int]) -> LabelSets? {

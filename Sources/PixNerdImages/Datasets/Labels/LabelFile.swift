@@ -42,18 +42,18 @@ enum LabelFile {
     ///   - path: the path of the file, by whose ending its kind is told.
     ///   - keys: the columns that may have the labels.
     ///   - isNamed: whether the file was asked for, so that more names of columns are known.
-    ///   - body: receives the path of an image, its labels, and the number of the line.
+    ///   - body: receives the path of an image, its labels or nil if it has no value, and the number of the line.
     /// - Throws: `PixNerdError` if the file is damaged or its labels are of another kind.
     static func forEachRow(
         _ bytes: UnsafeRawBufferPointer, _ path: String, keys: [String], isNamed: Bool,
-        _ body: (_ fileName: String, _ labels: [FoundLabel], _ line: Int) throws -> Void
+        _ body: (_ fileName: String, _ labels: [FoundLabel]?, _ line: Int) throws -> Void
     ) throws {
         var key: String?
         let columns = PictureTable.Columns(names: isNamed ? TableNames.all : TableNames.usual, keys: keys)
         try PictureTable.forEachRow(bytes, name: path, columns) { row, fileName, line in
             key = try row.key(after: key, in: path, of: "labels", .labelKey)
-            let labels = try key.map { try FoundLabel.all(row.value(under: $0), in: place(path, line)) }
-            try body(fileName, labels ?? [], line)
+            let labels = try key.flatMap { try FoundLabel.all(row.value(under: $0), in: place(path, line)) }
+            try body(fileName, labels, line)
             return true
         }
     }

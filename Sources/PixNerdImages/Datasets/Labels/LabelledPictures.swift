@@ -15,7 +15,7 @@ struct LabelledPictures {
     private let files: [File]
     /// The first label of each image, and where it stands.
     private var labels: [FoundLabel?]
-    /// The other labels of images that have several.
+    /// The other labels of images that have several; empty for an image that has none at all.
     private var further: [Int: [FoundLabel]] = [:]
     private var places: [(file: Int, number: Int)]
     /// Whether a list says that there are no labels.
@@ -133,18 +133,18 @@ struct LabelledPictures {
         }
     }
 
-    private mutating func take(_ fileName: String, _ found: [FoundLabel], _ file: Int, _ number: Int) throws {
+    private mutating func take(_ fileName: String, _ found: [FoundLabel]?, _ file: Int, _ number: Int) throws {
         var row: String { "\(fileName) (\(LabelFile.place(files[file].path, number).dropLast()))" }
         switch pictures.place(of: fileName, in: pictures.tree.top) {
         case .nothing: unmatched.add(row)
         case .outside: outside.add(row)
         case .image(let image):
-            guard let label = found.first else { return }
-            if let before = labels[image] {
-                let all = [before] + (further[image] ?? [])
+            guard let found else { return }
+            if labels[image] != nil || further[image] != nil {
+                let all = [labels[image]].compactMap { $0 } + (further[image] ?? [])
                 guard FoundLabel.areSame(all, found) else {
                     func text(_ labels: [FoundLabel]) -> String {
-                        listed(labels.prefix(3).map(\.text), of: labels.count)
+                        labels.isEmpty ? "[]" : listed(labels.prefix(3).map(\.text), of: labels.count)
                     }
                     throw PixNerdError(
                         .malformed, "\(LabelFile.place(files[file].path, number))",
@@ -153,8 +153,8 @@ struct LabelledPictures {
                 }
                 repeated.add(row)
             }
-            labels[image] = label
-            further[image] = found.count > 1 ? Array(found.dropFirst()) : nil
+            labels[image] = found.first
+            further[image] = found.count == 1 ? nil : Array(found.dropFirst())
             places[image] = (file, number)
         }
     }
@@ -165,7 +165,7 @@ struct LabelledPictures {
 
     private var source: String { files.map(\.path).joined(separator: " and ") }
 
-    /// The images that have a label.
+    /// The images that have a label, or an empty list of them.
     ///
     /// - Throws: `PixNerdError` if none has, or if labels are out of bounds or of two kinds.
     func collection() throws -> ImageCollection {
@@ -185,11 +185,15 @@ struct LabelledPictures {
         var images: [Int] = []
         var without = LeftOut.Files()
         for image in labels.indices {
-            if labels[image] == nil { without.add(pictures.samples[image].name) } else { images.append(image) }
+            if labels[image] == nil, further[image] == nil {
+                without.add(pictures.samples[image].name)
+            } else {
+                images.append(image)
+            }
         }
         return ImageCollection(
             root: tree.root, classes: named.classes,
-            samples: images.map { pictures.samples[$0].with(label: named.labels[$0]!) }, leftOut: pictures.leftOut,
+            samples: images.map { pictures.samples[$0].with(label: named.labels[$0] ?? 0) }, leftOut: pictures.leftOut,
             labelSets: named.sets(of: images), labelling: "labels of \(source)", remarks: remarks(without))
     }
 

@@ -10,6 +10,8 @@ enum TableValue: Sendable, Equatable {
     /// A cell of comma-separated values, whose text may stand for a number.
     case cell(String)
     case number(Int)
+    /// A number of JSON that is not whole, or beyond those of `number`.
+    case fraction(Double)
     case texts([String])
     case numbers([Int])
     /// A value of JSON of another kind.
@@ -137,6 +139,8 @@ extension TableValue: Decodable {
             self = .text(text)
         } else if let number = try? value.decode(Int.self) {
             self = .number(number)
+        } else if let number = try? value.decode(Double.self) {
+            self = .fraction(number)
         } else if let texts = try? value.decode([String].self) {
             self = .texts(texts)
         } else if let numbers = try? value.decode([Int].self) {

@@ -149,21 +149,35 @@ func addColumnSums<Element: ProductFactor>(
 ///   - table: [K, D].
 ///   - indices: B values in 0 ..< K.
 /// - Returns: [B, D].
-public func embedding(_ table: Tensor, indices: [Int]) -> Tensor {
+public func embedding(_ table: Tensor, indices: [Int]) -> Tensor { embedding(table, sets: indices.map { [$0] }) }
+
+/// Sums of rows of a table, as `torch.nn.functional.embedding_bag` with mode `sum`.
+///
+/// - Parameters:
+///   - table: [K, D].
+///   - sets: B lists of values in 0 ..< K; an empty one gives zeros.
+/// - Returns: [B, D].
+public func embedding(_ table: Tensor, sets: [[Int]]) -> Tensor {
     OperatorProfile.begin("embedding")
     defer { OperatorProfile.end() }
     let width = table.shape[1]
     precondition(
-        indices.allSatisfy { (0..<table.shape[0]).contains($0) },
-        "embedding: an index of \(indices) is outside the table \(table.shape)")
-    let out = Tensor(uninitialized: [indices.count, width])
-    for (row, index) in indices.enumerated() {
-        (out.storage.pointer + row * width).update(from: table.pointer + index * width, count: width)
+        sets.allSatisfy { $0.allSatisfy((0..<table.shape[0]).contains) },
+        "embedding: an index of \(sets) is outside the table \(table.shape)")
+    let out = Tensor(uninitialized: [sets.count, width])
+    for (row, set) in sets.enumerated() {
+        let sum = out.storage.pointer + row * width
+        guard let first = set.first else {
+            sum.update(repeating: 0, count: width)
+            continue
+        }
+        sum.update(from: table.pointer + first * width, count: width)
+        for index in set.dropFirst() { pn_accumulate(width, table.pointer + index * width, sum) }
     }
     return Tape.record("embedding", out, from: [table]) { upstream in
         table.node?.accumulateFromZero { pointer in
-            for (row, index) in indices.enumerated() {
-                pn_accumulate(width, upstream.pointer + row * width, pointer + index * width)
+            for (row, set) in sets.enumerated() {
+                for index in set { pn_accumulate(width, upstream.pointer + row * width, pointer + index * width) }
             }
         }
     }

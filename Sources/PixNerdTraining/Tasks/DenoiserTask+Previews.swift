@@ -1,0 +1,39 @@
+import PixNerdDiffusion
+import PixNerdImages
+import PixNerdModels
+
+/// What previews show.
+extension DenoiserTask {
+    /// The prompts of previews: the first classes, with values around their means if the model is told some; what images
+    /// from all over the data have, which is a set of classes or a caption; or the lines of a file.
+    func previewPrompts() throws -> [Prompt] {
+        let (most, pictures) = (configuration.sampling.classes, preparation.pictures)
+        if pictures.captions != nil, let texts = try configuration.previewTexts() { return texts.map(Prompt.text) }
+        var contents: [Prompt] = []
+        if pictures.captions != nil || pictures.labelSets != nil {
+            for place in pictures.evenPlaces(most) {
+                let caption = pictures.captions.map { $0[place].first.map(Prompt.text) }
+                if let content = caption ?? .labels(pictures.labels(of: place)), !contents.contains(content) {
+                    contents.append(content)
+                }
+            }
+        } else {
+            contents = Array(conditioner.allPrompts.prefix(min(most, pictures.classes.count)))
+        }
+        guard !conditioner.values.isEmpty else { return contents }
+        let rows = valueRows()
+        let shown = contents.prefix(max(1, most / rows.count)).flatMap { content in rows.map(content.with(values:)) }
+        return Array(shown.prefix(most))
+    }
+
+    /// Values of previews: each in its turn a standard deviation below its mean and above, the others at their means; and
+    /// all at their means.
+    private func valueRows() -> [[Double?]] {
+        let values = conditioner.values
+        func row(_ changed: Int, _ deviations: Double) -> [Double?] {
+            values.enumerated().map { $1.number(atDeviations: $0 == changed ? deviations : 0) }
+        }
+        return values.indices.flatMap { place in [-1, 0, 1].map { row(place, $0) } }
+            .reduce(into: []) { rows, row in if !rows.contains(row) { rows.append(row) } }
+    }
+}
