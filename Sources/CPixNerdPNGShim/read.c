@@ -114,3 +114,5 @@ pn_png_status pn_png_decode_stored(
     pn_png_layout told = *layout;
     return read_image(bytes, count, pixels, &told, 0, message);
 }
+
+const char *pn_png_version(void) { return png_get_libpng_ver(NULL); }

@@ -202,3 +202,5 @@ pn_tiff_status pn_tiff_decode(const uint8_t *bytes, size_t count, void *pixels, 
     TIFFClose(tiff);
     return status;
 }
+
+const char *pn_tiff_version(void) { return TIFFGetVersion(); }

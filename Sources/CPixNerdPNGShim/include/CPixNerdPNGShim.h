@@ -44,6 +44,9 @@ pn_png_status pn_png_decode_stored(
 pn_png_status pn_png_encode(
     const void *pixels, const pn_png_layout *layout, uint8_t **bytes, size_t *count, char *message);
 
+// The version of libpng, such as "1.6.39".
+const char *pn_png_version(void);
+
 // The bytes of a PNG file.
 typedef struct {
     const uint8_t *bytes;

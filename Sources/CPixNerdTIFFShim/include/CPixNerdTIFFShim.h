@@ -36,6 +36,9 @@ typedef struct {
     int has_profile;
 } pn_tiff_picture;
 
+// What libtiff says about itself: its name and version in the first line.
+const char *pn_tiff_version(void);
+
 // Reads the header of the first page.
 pn_tiff_status pn_tiff_describe(const uint8_t *bytes, size_t count, pn_tiff_picture *picture, char *message);
 

@@ -180,8 +180,8 @@ struct TarShard {
         }
         do {
             return try TableRow(json: bytes, keys: keys)
-        } catch let problem as TableRow.Problem {
-            throw PixNerdError(.malformed, "\(name)", found: problem.found)
+        } catch {
+            throw PixNerdError(.malformed, "\(name)", found: error.found)
         }
     }
 

@@ -66,7 +66,9 @@ public struct ImageBuckets: Sendable, Equatable {
     ///   - multiple: the number of which all sides are multiples.
     /// - Returns: the sizes by their width; for each width the largest height.
     public static func sizes(ofArea size: ImageSize, multiple: Int) -> [ImageSize] {
-        let widths = stride(from: multiple, through: max(multiple, size.area / multiple), by: multiple)
+        // No wider than twice as wide as high.
+        let widest = max(size.width, Int(Double(2 * size.area).squareRoot()))
+        let widths = stride(from: multiple, through: widest, by: multiple)
         let sizes = widths.compactMap { width -> ImageSize? in
             let found = ImageSize(height: size.area / width / multiple * multiple, width: width)
             guard found.height > 0 else { return nil }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import PixNerdDiffusion
 import PixNerdDistributed
+import PixNerdImages
 import PixNerdInspection
 import PixNerdModels
 import PixNerdSupport
@@ -99,6 +100,7 @@ struct InfoCommand: ParsableCommand {
             fp32             \(float32Text(machine))
             bf16             \(machine.bfloat16Obstacle ?? bfloat16Text(machine))
             MPI              \(mpiText)
+            images           \(ImageFile.libraries.joined(separator: ", "))
             """)
         let remarks = [machine.instructionSetProblem, machine.blasObstacle, machine.warning].compactMap { $0 }
         for remark in remarks { print("\n\(remark)") }
