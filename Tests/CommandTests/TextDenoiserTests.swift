@@ -53,7 +53,8 @@ import Testing
                 file.names.map { ($0, try file.tensor($0)) }, metadata: ["route": "field", "encoder_size": "16x12"],
                 to: place.path("oblong.safetensors"))
             try place.refuse(
-                "verify", fixture("model.ckpt"), "oblong.safetensors", naming: ["encoder_size is '16x12'", "square"])
+                "verify", fixture("model.ckpt"), "oblong.safetensors",
+                naming: ["encoder_size is '16x12'", "multiples of 8"])
         }
     }
 }

@@ -214,7 +214,8 @@ import Testing
                 sentence { try memorised("held-out", "samples.npz") },
                 naming: ["held-out", "1 readable image", "not a copy", "at least 2"])
             try TinyEvaluation.writeFolder(pictureBatch(3, 16, 16, kind: 0), to: "\(directory)/square")
-            expectSentence(sentence { try memorised("square", "samples.npz") }, naming: ["16 x 16", "12 x 20"])
+            // Squares are cropped to the shape of the samples.
+            try memorised("square", "samples.npz")
             for place in 0..<2 {
                 try Data("no image".utf8).write(
                     to: URL(fileURLWithPath: "\(directory)/held-out/\(String(format: "%03d", place)).png"))

@@ -39,7 +39,7 @@ import Testing
 
     @Test(arguments: [
         (["route": "field", "encoder_size": "16x12"], "encoder_size is '16x12'"),
-        (["route": "field"], "encoder_size is ''"), (["route": "field", "encoder_size": "12x12"], "multiple of 8"),
+        (["route": "field"], "encoder_size is ''"), (["route": "field", "encoder_size": "12x12"], "multiples of 8"),
         (["route": "field", "encoder_size": "99999999999999999999x1"], "encoder_size"),
         (["route": "other"], "route is 'other'"),
     ])

@@ -18,7 +18,7 @@ public struct AutoencoderComparison {
     private let weights: String?
 
     /// - Parameters:
-    ///   - pictures: images of another size are centre-cropped and resized to `size`, which must then be square.
+    ///   - pictures: images of another size are centre-cropped and resized to `size`.
     ///   - batch: images that are encoded and decoded at once.
     ///   - extractor: the network for rFID; nil to leave rFID out.
     ///   - weights: the path of the network's weights, for the report.
