@@ -17,7 +17,7 @@ public enum TarShards {
     /// - Parameters:
     ///   - root: a `.tar` file, or several written with braces: `shards-{000..099}.tar`, `{train,extra}.tar`.
     ///   - options: where the classes come from: the shards, or one class for all images.
-    ///   - values: keys of the .json files with numbers to read of each image.
+    ///   - names: keys of the .json files with numbers to read of each image.
     /// - Throws: `PixNerdError` if a shard is missing, cut short, compressed or damaged, if an image has no class or a
     ///   class file no image, or if there are no images.
     public static func collection(
