@@ -30,7 +30,7 @@ enum PixNerdUse {
     /// Samples one image of a run.
     static func sample(_ run: String, size: Int, to path: String) throws {
         var options = SamplingOptions()
-        options.size = (height: size, width: size)
+        options.size = ImageSize(size)
         options.steps = 4
         let job = try CheckpointSampling(path: run, options).job([PictureRequest(label: 0, seed: 1)])
         try ImageFile.writePNG(try job.images()[0], to: path)
