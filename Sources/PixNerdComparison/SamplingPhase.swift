@@ -55,8 +55,8 @@ extension PipelineComparison {
         return try CheckpointSampling(path: pipeline.run.stepPath(step), options)
     }
 
-    /// Requests for images of all classes, or of what images of the data have, in turn, with consecutive seeds; identical for every
-    /// pipeline.
+    /// Requests for images of all classes, or of what images of the data have, in turn, with consecutive seeds; identical
+    /// for every pipeline.
     ///
     /// - Throws: `PixNerdError` if the captions cannot be read.
     func requests(_ pipeline: Pipeline, _ conditioner: any Conditioner) throws -> [PictureRequest] {

@@ -89,10 +89,7 @@ public struct ReferenceCheck {
                 .malformed, "\(reference.path):", found: "its metadata route is '\(route)'", expected: "grid or field")
         }
         let size = reference.metadata["encoder_size"] ?? ""
-        guard let sides = ImageSize(text: size),
-            [sides.height, sides.width].allSatisfy((1...SizeLimits.side).contains),
-            sides.isMultiple(of: model.sizeMultiple)
-        else {
+        guard let sides = ImageSize(text: size), sides.isPossible, sides.isMultiple(of: model.sizeMultiple) else {
             throw PixNerdError(
                 .malformed, "\(reference.path):", found: "its metadata encoder_size is '\(size)'",
                 expected: "HxW with sides that are multiples of \(model.sizeMultiple.text)")

@@ -22,6 +22,9 @@ public struct ImageSize: Sendable, Hashable, Codable {
         self.init(height: height, width: width)
     }
 
+    /// Whether an image may have these sides: from 1 to `SizeLimits.side`.
+    public var isPossible: Bool { [height, width].allSatisfy((1...SizeLimits.side).contains) }
+
     public var isSquare: Bool { height == width }
 
     /// Number of pixels; for sides from metadata of unknown files, check them first.

@@ -61,16 +61,9 @@ import Testing
     /// New embedders change neither the other weights of a seed nor what the model computes.
     @Test(arguments: [DenoiserOptions.Head.field, .linear])
     func newEmbeddersAddNothing(head: DenoiserOptions.Head) throws {
-        func make(_ numbers: [ModelNumber]) throws -> PixNerd {
-            let model = PixNerd(
-                try PixNerdArchitecture(
-                    hiddenSize: 16, heads: 2, blocks: 3, conditionedBlocks: 2, patchSize: 4, head: head, fieldWidth: 8,
-                    classes: 3, numbers: numbers), seed: 3)
-            let last = try #require(model.parameters.first { $0.name == "final_layer.linear.weight" })
-            last.value = Tensor.normal(last.value.shape) { RandomStream(seed: 1, purpose: .test, index: $0) }
-            return model
-        }
-        let (plain, told) = (try make([]), try make([.density, .interval, .strength]))
+        let (plain, told) = (
+            try modelWithDrawnHead(head), try modelWithDrawnHead(head, numbers: [.density, .interval, .strength])
+        )
         #expect(told.architecture.numbers == [.interval, .strength, .density])
         #expect(told.architecture.parameterCount == told.parameterCount)
         #expect(

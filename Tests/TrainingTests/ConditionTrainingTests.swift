@@ -39,17 +39,22 @@ import Testing
         }
     }
 
+    /// Drops conditions, holds images out and makes previews: what depends on conditions besides the steps.
+    private func dropAndHoldOut(_ configuration: inout Configuration) {
+        configuration.training.labelDropout = 0.3
+        configuration.data.holdout = 0.125
+        configuration.training.holdoutEvery = 2
+        configuration.training.holdoutImages = 8
+        configuration.training.previewEvery = 6
+    }
+
     @Test(arguments: [1, 4])
     func aRunOfSetsResumesToTheBit(step: Int) throws {
         try TinyRuns.with { runs in
             try describeSets(runs)
             func change(_ configuration: inout Configuration) {
                 configuration.training.accumulate = 2
-                configuration.training.labelDropout = 0.3
-                configuration.data.holdout = 0.125
-                configuration.training.holdoutEvery = 2
-                configuration.training.holdoutImages = 8
-                configuration.training.previewEvery = 6
+                dropAndHoldOut(&configuration)
             }
             let (whole, resumed) = try runs.wholeAndResumed(stopAfter: step, change)
             expectSame(try runs.files(whole), try runs.files(resumed.run))
@@ -99,11 +104,7 @@ import Testing
             func change(_ configuration: inout Configuration) {
                 configuration.data.values = ["age", "zoom"]
                 configuration.model.head = head
-                configuration.training.labelDropout = 0.3
-                configuration.data.holdout = 0.125
-                configuration.training.holdoutEvery = 2
-                configuration.training.holdoutImages = 8
-                configuration.training.previewEvery = 6
+                dropAndHoldOut(&configuration)
             }
             let (whole, resumed) = try runs.wholeAndResumed(stopAfter: step, change)
             expectSame(try runs.files(whole), try runs.files(resumed.run))

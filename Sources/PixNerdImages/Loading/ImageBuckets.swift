@@ -23,7 +23,12 @@ public struct ImageBuckets: Sendable, Equatable {
         self.init([Bucket(size: size, images: Array(collection.samples.indices))])
     }
 
-    private init(_ buckets: [Bucket]) { self.buckets = buckets }
+    private init(_ buckets: [Bucket]) {
+        for bucket in buckets {
+            precondition(bucket.size.shorterSide > 0, "ImageBuckets: images of \(bucket.size) pixels")
+        }
+        self.buckets = buckets
+    }
 
     /// Gives each image the size that cuts away least of it; of those with the same shape, the largest that it fills
     /// without being enlarged.

@@ -215,10 +215,11 @@ final class LoaderWork: @unchecked Sendable {
                 reportUnreadable(index, reason: "\(error)")
             }
         }
+        let which: ErrorText = buckets.buckets.count > 1 ? "of \(job.size) " : ""
         condition.withLock {
             failure = PixNerdError(
                 .malformed,
-                "None of the \(counted(permutation.count, "picture")) \(buckets.buckets.count > 1 ? "of \(job.size) " : "")in \(collection.root)",
+                "None of the \(counted(permutation.count, "picture")) \(which)in \(collection.root)",
                 found: "can be read: the reasons were logged")
             condition.broadcast()
         }

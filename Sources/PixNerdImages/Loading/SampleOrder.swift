@@ -23,8 +23,8 @@ struct SampleOrder {
     private let count: Int
     /// The permutation of one epoch of each bucket, so that calls in ascending order compute each one once.
     private var current: [(epoch: Int, permutation: [Int])?]
-    /// The steps of each bucket before `step`, and the bucket of `step`.
-    private var schedule: (step: Int, taken: [Int], bucket: Int)
+    /// The step that was asked for last, and the steps of each bucket before it.
+    private var schedule: (step: Int, taken: [Int])
 
     init(seed: UInt64, buckets: [[Int]], stepSize: Int) {
         self.seed = seed
@@ -32,16 +32,19 @@ struct SampleOrder {
         self.stepSize = stepSize
         count = buckets.reduce(0) { $0 + $1.count }
         current = buckets.map { _ in nil }
-        schedule = (0, buckets.map { _ in 0 }, 0)
-        schedule.bucket = mostBehind
+        schedule = (0, buckets.map { _ in 0 })
     }
 
-    /// The place of a sample.
+    /// The place of a sample. Of several buckets, samples are asked for in ascending order.
     mutating func place(ofSample sample: Int) -> Place {
         guard buckets.count > 1 else { return place(sample, ofBucket: 0) }
         let (step, position) = sample.quotientAndRemainder(dividingBy: stepSize)
-        advance(to: step)
-        return place(schedule.taken[schedule.bucket] * stepSize + position, ofBucket: schedule.bucket)
+        while schedule.step < step {
+            schedule.taken[mostBehind] += 1
+            schedule.step += 1
+        }
+        let bucket = mostBehind
+        return place(schedule.taken[bucket] * stepSize + position, ofBucket: bucket)
     }
 
     private mutating func place(_ sample: Int, ofBucket bucket: Int) -> Place {
@@ -54,18 +57,6 @@ struct SampleOrder {
         let permutation = stream.permutation(of: images.count).map { images[$0] }
         current[bucket] = (epoch, permutation)
         return Place(bucket: bucket, epoch: epoch, permutation: permutation, position: position)
-    }
-
-    private mutating func advance(to step: Int) {
-        if step < schedule.step {
-            schedule = (0, buckets.map { _ in 0 }, 0)
-            schedule.bucket = mostBehind
-        }
-        while schedule.step < step {
-            schedule.step += 1
-            schedule.taken[schedule.bucket] += 1
-            schedule.bucket = mostBehind
-        }
     }
 
     /// The bucket whose steps are furthest below its share of the images.

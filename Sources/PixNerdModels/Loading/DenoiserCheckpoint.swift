@@ -151,9 +151,7 @@ public struct DenoiserCheckpoint {
 
     /// A size from metadata; nil if no image has it.
     private static func size(_ text: some StringProtocol) -> ImageSize? {
-        ImageSize(text: text).flatMap { size in
-            [size.height, size.width].allSatisfy((1...SizeLimits.side).contains) ? size : nil
-        }
+        ImageSize(text: text).flatMap { $0.isPossible ? $0 : nil }
     }
 
     /// The metadata key of `takesSets`.

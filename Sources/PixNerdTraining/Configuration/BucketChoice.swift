@@ -43,8 +43,3 @@ extension BucketChoice: ConfigurationValue {
 extension ImageSize: ConfigurationValue {
     package static var expectation: String { "a whole number" }
 }
-
-extension ImageSize {
-    /// Whether images can have this size.
-    var isPossible: Bool { [height, width].allSatisfy((1...SizeLimits.side).contains) }
-}

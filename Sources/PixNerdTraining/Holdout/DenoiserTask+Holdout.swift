@@ -9,7 +9,7 @@ extension DenoiserTask {
     func drawnTimes(_ count: Int) -> [Float]? {
         (0..<count).map { index in
             var numbers = RandomStream.fixed(seed: configuration.seed, purpose: .times, measurement: index)
-            return time(&numbers, usualTimeShift)
+            return time(&numbers, configuration.training.timeShift)
         }
     }
 
@@ -30,7 +30,7 @@ extension DenoiserTask {
         let batch =
             lessons?.batch(
                 model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,
-                isDropped: { _ in false }, later: { time(&$0, usualTimeShift) })
+                isDropped: { _ in false }, later: { time(&$0, configuration.training.timeShift) })
             ?? TrainingBatch(
                 data: data, noise: noise, times: times, condition: condition, covered: loaded.coveredMask)
         let loss = TrainingObjective(prediction: objective.prediction, timeWeight: objective.timeWeight)

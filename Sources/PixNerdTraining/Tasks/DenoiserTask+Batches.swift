@@ -103,9 +103,6 @@ extension DenoiserTask {
         configuration.training.timeShift * (route?.timeShift(height: data.shape[2], width: data.shape[3]) ?? 1)
     }
 
-    /// The shift of times at the training size.
-    var usualTimeShift: Float { configuration.training.timeShift }
-
     private func times(_ count: Int, _ shift: Float, _ draws: Draws) -> [Float] {
         (0..<count).map { index in
             var numbers = draws.stream(.times, index)

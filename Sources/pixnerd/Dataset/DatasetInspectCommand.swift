@@ -79,9 +79,7 @@ struct DatasetInspectCommand: ParsableCommand {
     private func sizes() throws -> [ImageSize] {
         guard let imageSize else { return [] }
         return try imageSize.split(separator: ",", omittingEmptySubsequences: false).map { text in
-            guard let size = ImageSize(text: text.trimmingCharacters(in: .whitespaces)),
-                [size.height, size.width].allSatisfy((1...SizeLimits.side).contains)
-            else {
+            guard let size = ImageSize(text: text.trimmingCharacters(in: .whitespaces)), size.isPossible else {
                 throw ValidationError(
                     "--image-size is '\(imageSize)'; expected sides of at least 1 and at most \(SizeLimits.side), "
                         + "such as 64, 64x96 or 64,48x80.")
@@ -151,7 +149,7 @@ struct DatasetInspectCommand: ParsableCommand {
         lines += (report.picturesByClasses ?? [:]).sorted { $0.key < $1.key }.map { number, pictures in
             line("images with \(counted(number, "class", plural: "classes"))", pictures)
         }
-        lines += (report.values ?? []).flatMap(ValueText.lines)
+        lines += (report.values ?? []).flatMap { ValueText.lines($0, row: row, line: line) }
         if let captions = report.captions { lines += CaptionText.lines(captions, line: line) }
         lines += ["", "shapes"]
         lines += ["landscape", "nearly square", "portrait"].enumerated().map { place, name in
