@@ -138,6 +138,11 @@ public struct DenoiserCheckpoint {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
 
+    /// The metadata key of the `config.json` of a directory of diffusers.
+    package static let configurationKey = "diffusers_config"
+    /// The metadata key of the `model_index.json` of a pipeline of diffusers.
+    package static let pipelineKey = "diffusers_pipeline"
+
     package static let imageSizeKey = "image_size"
     package static let bucketsKey = "image_sizes"
 
