@@ -42,7 +42,16 @@ public struct DenoiserCheckpoint {
     /// Keeps the step of a run that goes on from being removed; nil for what is no newest step of a run.
     package let reading: StepReading?
     /// Metadata of the checkpoint, such as `classes` and `image_size`.
-    public let metadata: [String: String]
+    public private(set) var metadata: [String: String]
+
+    /// The checkpoint with what its tensors do not tell.
+    ///
+    /// - Parameter heads: Number of attention heads; nil if it is not known either.
+    public func telling(heads: Int?) -> DenoiserCheckpoint {
+        var told = self
+        if let heads { told.metadata["num_heads"] = String(heads) }
+        return told
+    }
 
     /// Prefix of a projector's tensor names in published checkpoints.
     public static let projectorPrefix = "diffusion_trainer."

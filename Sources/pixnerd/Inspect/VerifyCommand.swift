@@ -36,6 +36,10 @@ struct VerifyCommand: ParsableCommand {
             For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
             latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
+            For a PixArt, REFERENCE holds x, step, caption, keep and output; or noise with samples by the number of \
+            steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
+            error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files.
+
             For the directory of a Qwen3, REFERENCE holds ids and mask [P, L] and hidden [P, L, E], the rows after the \
             last norm, and optionally empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
 
@@ -125,7 +129,12 @@ struct VerifyCommand: ParsableCommand {
             try report(TextEncoderCheck(encoder, reference: file, tolerance: tolerance).comparisons())
             return
         }
-        let checkpoint = try DenoiserCheckpoint(path: checkpoint)
+        let checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
+        guard !PixArtCheck.isReference(file) else {
+            let check = PixArtCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+            try report(check.comparisons())
+            return
+        }
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
