@@ -126,7 +126,8 @@ import Testing
             }
             let texts = Self.texts(try part("caption"), keep)
             let batch = DiffusionBatch(
-                data: try part("x"), noise: try part("noise"), steps: Array(steps[place * shape[1]..<(place + 1) * shape[1]]),
+                data: try part("x"), noise: try part("noise"),
+                steps: Array(steps[place * shape[1]..<(place + 1) * shape[1]]),
                 condition: TextCondition(texts, nothing: texts))
             let result = try step([batch])
             let found = [
