@@ -29,8 +29,8 @@ public enum WeightKind: String, Sendable, CaseIterable {
     }
 }
 
-/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, or a PyTorch file
-/// (`.ckpt`, `.pt`, `.pth`).
+/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, a PyTorch file (`.ckpt`,
+/// `.pt`, `.pth`), or a directory of diffusers.
 public struct DenoiserCheckpoint {
     /// The file or the directory of the step.
     public let path: String
@@ -72,10 +72,12 @@ public struct DenoiserCheckpoint {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw PixNerdError(.notFound, found: "There is no checkpoint \(path)")
         }
-        if isDirectory.boolValue {
-            try self.init(directory: path)
-        } else {
+        if !isDirectory.boolValue {
             try self.init(file: path)
+        } else if let published = try DiffusersDirectory(path: path) {
+            try self.init(file: published.weights, published.metadata)
+        } else {
+            try self.init(directory: path)
         }
         // Foreign files may have any text under this key.
         if let text = metadata[Self.autoencoderKey], text.hasPrefix("{"), autoencoder == nil {
@@ -115,12 +117,13 @@ public struct DenoiserCheckpoint {
         self.metadata = metadata
     }
 
-    private init(file path: String) throws {
+    /// - Parameter told: what other files say about this one, which its own metadata outranks.
+    private init(file path: String, _ told: [String: String] = [:]) throws {
         let file = try TensorFile.open(path: path)
         self.path = path
         reading = nil
         files = [file]
-        metadata = file.metadata
+        metadata = file.metadata.merging(told) { own, _ in own }
         var sources: [WeightKind: TensorSubset] = [:]
         for kind in WeightKind.allCases where file.names.contains(where: { $0.hasPrefix(kind.prefix) }) {
             sources[kind] = TensorSubset(file, prefix: kind.prefix)
@@ -137,6 +140,11 @@ public struct DenoiserCheckpoint {
     public var classNames: [String]? {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
+
+    /// The metadata key of the `config.json` of a directory of diffusers.
+    package static let configurationKey = "diffusers_config"
+    /// The metadata key of the `model_index.json` of a pipeline of diffusers.
+    package static let pipelineKey = "diffusers_pipeline"
 
     package static let imageSizeKey = "image_size"
     package static let bucketsKey = "image_sizes"
