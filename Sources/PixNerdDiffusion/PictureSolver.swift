@@ -10,6 +10,7 @@ struct PictureSolver: Solver {
     private let order: Int
     private let corrects: Bool
     private let times: [Double]
+    private let lowersLastStep: Bool
     /// The last predictions, the newest first.
     private var predictions: [Tensor] = []
     /// Data at the start of the step before.
@@ -18,10 +19,12 @@ struct PictureSolver: Solver {
     /// - Parameters:
     ///   - order: number of predictions that a step uses.
     ///   - corrects: whether each step is repeated once the prediction at its end is known.
-    ///   - times: bounds of the steps, ascending to 1.
-    init(order: Int, corrects: Bool, times: [Float]) {
+    ///   - times: bounds of the steps, ascending.
+    ///   - lowersLastStep: whether the order is lowered in the last steps.
+    init(order: Int, corrects: Bool, times: [Float], lowersLastStep: Bool = true) {
         precondition(order > 0, "PictureSolver: order \(order)")
         (self.order, self.corrects, self.times) = (order, corrects, times.map(Double.init))
+        self.lowersLastStep = lowersLastStep
     }
 
     mutating func step(
@@ -37,7 +40,8 @@ struct PictureSolver: Solver {
         }
         predictions = Array(predictions.prefix(order))
         before = start
-        let end = predictorWeights(times, step: step, order: order).applied(to: start, predictions)
+        let end = predictorWeights(times, step: step, order: order, lowersLastStep: lowersLastStep).applied(
+            to: start, predictions)
         return (end, { prediction })
     }
 }
@@ -79,13 +83,13 @@ struct PictureWeights {
 /// l is infinite, t = 0 and t = 1.
 ///
 /// - Parameters:
-///   - times: bounds of the steps, ascending to 1.
+///   - times: bounds of the steps, ascending.
 ///   - order: number of predictions used at most.
-func predictorWeights(_ times: [Double], step: Int, order: Int) -> PictureWeights {
+///   - lowersLastStep: whether the order is lowered in the last steps.
+func predictorWeights(_ times: [Double], step: Int, order: Int, lowersLastStep: Bool = true) -> PictureWeights {
     let length = logRatio(times[step + 1]) - logRatio(times[step])
-    return PictureWeights(
-        from: times[step], to: times[step + 1], places: [0] + pastPlaces(times, step: step, order: order),
-        length: length)
+    let places = pastPlaces(times, step: step, order: order, lowersLastStep: lowersLastStep)
+    return PictureWeights(from: times[step], to: times[step + 1], places: [0] + places, length: length)
 }
 
 /// The weights that repeat a step with the prediction at its end, which comes first; nil for steps that begin at t = 0 or
@@ -103,12 +107,13 @@ func correctorWeights(_ times: [Double], step: Int, order: Int) -> PictureWeight
 }
 
 /// The places of earlier predictions relative to a step: negative, the newest first.
-private func pastPlaces(_ times: [Double], step: Int, order: Int) -> [Double] {
+private func pastPlaces(_ times: [Double], step: Int, order: Int, lowersLastStep: Bool = true) -> [Double] {
     let start = logRatio(times[step])
     let length = logRatio(times[step + 1]) - start
     guard length.isFinite, length > 0 else { return [] }
     var places: [Double] = []
-    for time in times[..<step].reversed().prefix(max(0, min(order - 1, times.count - 2 - step))) {
+    let most = lowersLastStep ? min(order - 1, times.count - 2 - step) : order - 1
+    for time in times[..<step].reversed().prefix(max(0, most)) {
         let place = (logRatio(time) - start) / length
         // Times that float32 cannot tell apart have one prediction.
         guard place.isFinite, place < places.last ?? 0 else { break }

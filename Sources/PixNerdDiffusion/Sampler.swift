@@ -45,11 +45,13 @@ public func sample(
     let still = settings.zeroSteps
     precondition((0..<settings.steps).contains(still), "sample: \(still) zero steps of \(settings.steps) steps")
     let scale = denoiser.noiseScale
-    func ofModel(_ noise: Tensor) -> Tensor { scale == 1 ? noise : scaled(noise, by: scale) }
-    let noise = ofModel(noise)
+    func scaled(_ x: Tensor, _ factor: Float) -> Tensor { factor == 1 ? x : Tensor.combination(factor, x, 0, x) }
+    func ofModel(_ noise: Tensor) -> Tensor { scaled(noise, scale) }
+    let times = Array(settings.times[still...])
+    let noise = scaled(ofModel(noise), SamplingSettings.flowScale(at: times[0]))
     for step in 0..<still { try afterStep(step + 1) { noise } }
     let flow = GuidedFlow(denoiser: denoiser, guide: guide, guidance: settings.guidance, condition: condition)
-    var solver = settings.sampler.solver(times: Array(settings.times[still...]))
+    var solver = settings.sampler.solver(times: times, lowersLastStep: settings.lowersLastStep)
     let memo = SamplingMemo()
     var x = noise
     for step in still..<settings.steps {
@@ -57,7 +59,7 @@ public func sample(
         x = move.x
         try afterStep(step + 1, move.predicted)
     }
-    return x
+    return scaled(x, 1 / SamplingSettings.flowScale(at: times[times.count - 1]))
 }
 
 /// The flow of a batch with its guidance.
@@ -101,12 +103,16 @@ protocol Solver {
 extension Sampler {
     /// The solver of this sampler.
     ///
-    /// - Parameter times: bounds of the steps, ascending to 1.
-    fileprivate func solver(times: [Float]) -> any Solver {
+    /// - Parameters:
+    ///   - times: bounds of the steps, ascending.
+    ///   - lowersLastStep: whether the last step of a solver in terms of images is of first order.
+    fileprivate func solver(times: [Float], lowersLastStep: Bool) -> any Solver {
         switch self {
         case .euler, .heun, .heunExact, .adams, .stochastic, .jumps: VelocitySolver(self, times: times)
-        case .dpm: PictureSolver(order: 2, corrects: false, times: times)
-        case .unipc(let order): PictureSolver(order: order, corrects: true, times: times)
+        case .dpm:
+            PictureSolver(order: 2, corrects: false, times: times, lowersLastStep: lowersLastStep)
+        case .unipc(let order):
+            PictureSolver(order: order, corrects: true, times: times, lowersLastStep: lowersLastStep)
         }
     }
 }

@@ -11,10 +11,12 @@ public struct SamplingSettings: Sendable, Equatable {
     /// Number of first steps that leave the noise as it is, without an evaluation; less than `steps` (Fan et al., arXiv
     /// 2503.18886, zero-init).
     public var zeroSteps: Int
+    /// Where the steps lie. Shift and last step are of `flow` alone.
+    public var grid: TimeGrid
 
     public init(
         sampler: Sampler = .euler, steps: Int = 100, guidance: Guidance = Guidance(), shift: Float = 1,
-        lastStep: Float? = nil, zeroSteps: Int = 0
+        lastStep: Float? = nil, zeroSteps: Int = 0, grid: TimeGrid = .flow
     ) {
         self.sampler = sampler
         self.steps = steps
@@ -22,11 +24,16 @@ public struct SamplingSettings: Sendable, Equatable {
         self.shift = shift
         self.lastStep = lastStep
         self.zeroSteps = zeroSteps
+        self.grid = grid
     }
 
-    /// The times of the steps, from 0 to 1: linspace(0, 1 - last step, steps) and 1, after the shift.
+    /// The times of the steps. On the grid `flow` they go from 0 to 1: linspace(0, 1 - last step, steps) and 1, after the
+    /// shift. Those of a diffusion process begin at its first step, and need not end at 1.
     public var times: [Float] {
         precondition(steps > 0, "SamplingSettings: \(steps) steps")
+        if case .diffusion(let form, let firstStep) = grid {
+            return DiffusionSchedule().flowTimes(form, steps: steps, firstStep: firstStep)
+        }
         let last = 1 - (lastStep ?? 1 / Float(steps))
         // Computed like torch.linspace: the first half from the start, the second from the end.
         let spacing = steps > 1 ? last / Float(steps - 1) : 0

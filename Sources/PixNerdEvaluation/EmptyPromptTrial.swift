@@ -41,7 +41,7 @@ public struct EmptyPromptTrial: Sendable {
             throw PixNerdError(
                 .unsupported, "The model", found: "is conditioned on classes", expected: "a model conditioned on text")
         }
-        let rows = try EmptyPrompt.allCases.map { convention in
+        let rows = try EmptyPrompt.ofCausalEncoders.map { convention in
             let rows = try encoder.rows(
                 of: [""], length: conditioner.length, emptyPrompt: convention, isCancelled: isCancelled)
             return TextRows(rows[0])
@@ -74,8 +74,8 @@ public struct EmptyPromptTrial: Sendable {
         let differences = losses.map { $0[0] - $0[1] }
         let mean = differences.reduce(0, +) / number
         let variance = differences.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / (number - 1)
-        self.losses = Dictionary(uniqueKeysWithValues: zip(EmptyPrompt.allCases, means))
-        better = EmptyPrompt.allCases[mean <= 0 ? 0 : 1]
+        self.losses = Dictionary(uniqueKeysWithValues: zip(EmptyPrompt.ofCausalEncoders, means))
+        better = EmptyPrompt.ofCausalEncoders[mean <= 0 ? 0 : 1]
         certainty = variance > 0 ? abs(mean) / (variance / number).squareRoot() : (mean == 0 ? 0 : .infinity)
     }
 }

@@ -42,7 +42,7 @@ import Testing
 
     private func values(_ condition: any Condition) throws -> (texts: [Float], nothing: Float) {
         let condition = try #require(condition as? TextCondition)
-        return (condition.texts.map { $0.tensor.values[0] }, condition.nothing.tensor.values[0])
+        return (condition.texts.map { $0.tensor.values[0] }, condition.nothing[0].tensor.values[0])
     }
 
     @Test func textsBecomeRows() throws {

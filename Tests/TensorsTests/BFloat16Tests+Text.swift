@@ -42,4 +42,16 @@ extension BFloat16Tests {
                 keyNorm: norms[1].tensor, heads: heads, table: table)
         }
     }
+
+    /// Two texts of different lengths.
+    @Test func attentionToTextsIsRounded() throws {
+        let (heads, headWidth) = (2, 64)
+        let queries = parameter("queries", [3, 70, heads * headWidth], index: 0)
+        let texts = parameter("texts", [100, 2 * heads * headWidth], index: 1)
+        try expectClose([queries, texts]) {
+            crossAttention(
+                queries.tensor, keysAndValues: texts.tensor, rows: [0..<64, 64..<100], textOfImage: [1, 0, 1],
+                heads: heads)
+        }
+    }
 }

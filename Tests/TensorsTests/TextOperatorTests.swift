@@ -60,6 +60,22 @@ import Testing
         #expect(Array(shared.gradient.values.suffix(size)) == zip(copies[0], copies[2]).map { $0 + $1 })
     }
 
+    /// Texts of different lengths, one of which two images share and one of which no image has; and several tiles.
+    @Test(arguments: ["cross_attention", "cross_attention_large"])
+    func attentionToTextsOfAnyLength(name: String) throws {
+        let file = try Fixtures.operation(name)
+        let (heads, ofImage) = (try number("heads", of: file), try file.integers("labels"))
+        var rows: [Range<Int>] = []
+        for length in try file.integers("lengths") {
+            let start = rows.last?.upperBound ?? 0
+            rows.append(start..<start + length)
+        }
+        try expectMatches(file, inputs: ["queries", "texts"]) {
+            crossAttention(
+                $0["queries"]!, keysAndValues: $0["texts"]!, rows: rows, textOfImage: ofImage, heads: heads)
+        }
+    }
+
     @Test func stackedGates() throws {
         let file = try Fixtures.operation("swiglu_stacked")
         try expectMatches(file, inputs: ["x", "w12", "w3"]) {

@@ -8,4 +8,9 @@ public enum EmptyPrompt: String, Sendable, CaseIterable, Codable {
     case seesNothing = "sees-nothing"
     /// Every row attends to padding, as in transformers up to 4.52.
     case seesPadding = "sees-padding"
+    /// The rows of the text encoder, also for a model that has rows of its own for no text (PixArt in diffusers).
+    case encoded
+
+    /// The two conventions of causal encoders.
+    public static let ofCausalEncoders: [EmptyPrompt] = [.seesNothing, .seesPadding]
 }

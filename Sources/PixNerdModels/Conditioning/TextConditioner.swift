@@ -10,6 +10,8 @@ public final class TextConditioner: Conditioner {
     public let width: Int
     /// Number of rows L that the denoiser takes: tokens of a text, cut or padded.
     public let length: Int
+    /// What the denoiser reads of a text.
+    public let reading: TextReading
     /// What the rows of an empty text attend to.
     public let emptyPrompt: EmptyPrompt
     /// The text whose rows stand for "no condition"; empty, or a negative prompt.
@@ -19,15 +21,19 @@ public final class TextConditioner: Conditioner {
     /// The file that errors name.
     private let origin: String
     private let kept = Mutex<[Prompt: TextRows]>([:])
+    private let own = OwnRows()
 
     /// - Parameters:
     ///   - width: Width E of the rows that the denoiser takes.
     ///   - length: Number of rows L that the denoiser takes.
+    ///   - reading: What the denoiser reads of a text.
     ///   - use: The encoder and how it is used.
     ///   - origin: The file that errors name.
     /// - Throws: `PixNerdError` if the encoder's rows have another width.
-    public init(width: Int, length: Int, _ use: TextEncoderUse, origin: String) throws {
-        (self.width, self.length, self.origin) = (width, length, origin)
+    public init(
+        width: Int, length: Int, reading: TextReading = .allRows, _ use: TextEncoderUse, origin: String
+    ) throws {
+        (self.width, self.length, self.reading, self.origin) = (width, length, reading, origin)
         (emptyPrompt, negativePrompt, encoder) = (use.emptyPrompt, use.negativePrompt, use.encoder)
         if let identity = encoder?.identity, identity.width != width {
             throw PixNerdError(
@@ -91,9 +97,15 @@ public final class TextConditioner: Conditioner {
         for text in missing {
             let rows = try encoder.rows(
                 of: [text], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
-            found[.text(text)] = rows.first.map(TextRows.init)
+            found[.text(text)] = rows.first.map { TextRows(reading == .allRows ? padded($0) : $0) }
         }
         return found
+    }
+
+    /// Rows [K, E] of an encoder that gives none for padding, followed by rows of zeros, [L, E].
+    private func padded(_ rows: Tensor) -> Tensor {
+        let missing = length - rows.shape[0]
+        return missing > 0 ? Tensor.concatenated([rows, Tensor(zeros: [missing, width])]) : rows
     }
 
     public func condition(_ prompts: [Prompt], isDropped: (_ position: Int) -> Bool) throws -> any Condition {
@@ -102,14 +114,22 @@ public final class TextConditioner: Conditioner {
                 .invalidValue, "\(origin)", found: "is conditioned on text, not on \(name(of: label))")
         }
         let none = Prompt.text(negativePrompt)
-        let used = prompts.enumerated().map { isDropped($0) ? none : $1 }
-        let rows = try rows(Set(used + [none])) { false }
-        guard let nothing = rows[none] else {
-            preconditionFailure("TextConditioner: the encoder gave no rows for '\(negativePrompt)'")
+        let usesOwn = reading.hasOwnRows && negativePrompt.isEmpty && emptyPrompt != .encoded
+        let isDropped = prompts.indices.map(isDropped)
+        let needed = usesOwn ? prompts : zip(prompts, isDropped).map { $1 ? none : $0 } + [none]
+        let rows = try rows(Set(needed)) { false }
+        if let empty = rows[none] {
+            // The empty prompt is needed in every step.
+            kept.withLock { $0[none] = empty }
         }
-        // The empty prompt is needed in every step.
-        kept.withLock { $0[none] = nothing }
-        return TextCondition(used.compactMap { rows[$0] }, nothing: nothing)
+        let nothing = prompts.map { prompt in
+            usesOwn ? own.rows(like: rows[prompt], of: reading, length: length) : rows[none]
+        }
+        let texts = zip(zip(prompts, nothing), isDropped).compactMap { $1 ? $0.1 : rows[$0.0] }
+        guard texts.count == prompts.count, nothing.allSatisfy({ $0 != nil }) else {
+            preconditionFailure("TextConditioner: the encoder gave no rows for one of \(needed)")
+        }
+        return TextCondition(texts, nothing: nothing.compactMap(\.self))
     }
 
     public func condition(
@@ -128,21 +148,5 @@ public final class TextConditioner: Conditioner {
         let rows = stored.reshaped([count, length, width])
         let texts = (0..<count).map { TextRows(rows.rows($0..<$0 + 1).reshaped([length, width])) }
         return TextCondition(texts, nothing: texts[0])
-    }
-}
-
-/// A text encoder and how a conditioner uses it.
-public struct TextEncoderUse: Sendable {
-    /// The encoder; nil if none is known.
-    public var encoder: (any TextEncoding)?
-    /// What the rows of an empty text attend to.
-    public var emptyPrompt: EmptyPrompt
-    /// The text whose rows stand for "no condition".
-    public var negativePrompt: String
-
-    public init(
-        _ encoder: (any TextEncoding)? = nil, emptyPrompt: EmptyPrompt = .seesNothing, negativePrompt: String = ""
-    ) {
-        (self.encoder, self.emptyPrompt, self.negativePrompt) = (encoder, emptyPrompt, negativePrompt)
     }
 }

@@ -7,6 +7,7 @@ public enum KnownDenoisers {
         TextPixNerdArchitecture.self,
         PixNerdArchitecture.self,
         MiniT2IArchitecture.self,
+        PixArtArchitecture.self,
         DiTArchitecture.self,
     ]
 

@@ -65,7 +65,7 @@ struct DetectEmptyPromptCommand: ParsableCommand {
                 isCancelled: Interruption.watch(), progress: { progress.show($0, "images") })
         }
         ProgressBar.breakLine()
-        for convention in EmptyPrompt.allCases {
+        for convention in EmptyPrompt.ofCausalEncoders {
             print(
                 TextTable.padded(convention.rawValue, to: 14) + "loss "
                     + String(format: "%.6f", trial.losses[convention] ?? .nan))

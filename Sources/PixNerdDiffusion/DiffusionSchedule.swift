@@ -11,22 +11,23 @@ import Foundation
 /// The steps 0 ... 999 reach from t = 0.0063 to t = 0.9901. Beyond, the velocity of the nearest of these times is taken
 /// at the point of the same direction, which is continuous in t. At t = 0 pure noise stands for z_999, as in diffusion
 /// samplers.
-struct DiffusionSchedule: Sendable {
+public struct DiffusionSchedule: Sendable {
     /// A point of the flow as the diffusion process sees it.
-    struct Point: Sendable {
+    public struct Point: Sendable {
         /// Diffusion step, 0 ... 999, in general between two integers.
-        let step: Double
+        public let step: Double
         /// z_s / x_t.
-        let inputScale: Float
+        public let inputScale: Float
         /// The velocity is `dataScale` z_s + `noiseScale` e.
-        let dataScale: Float
-        let noiseScale: Float
+        public let dataScale: Float
+        public let noiseScale: Float
     }
 
     /// ln(alpha_s^2 / sigma_s^2), which falls strictly.
     private let logRatios: [Double]
 
-    init() {
+    /// The schedule of the published models: betas from 0.0001 to 0.02.
+    public init() {
         var kept = 1.0
         logRatios = (0..<1000).map { step in
             kept *= 1 - (1e-4 + (0.02 - 1e-4) * Double(step) / 999)
@@ -35,13 +36,23 @@ struct DiffusionSchedule: Sendable {
     }
 
     /// The point of the flow at a time from 0 (noise) to 1 (data).
-    func point(at time: Float) -> Point {
+    public func point(at time: Float) -> Point {
         let time = Double(time)
         func flowTime(_ logRatio: Double) -> Double { 1 / (1 + exp(-logRatio / 2)) }
         let reached = min(max(time, flowTime(logRatios[999])), flowTime(logRatios[0]))
         return Point(
             step: step(logRatio: 2 * log(reached / (1 - reached))), inputScale: Float(1 / hypot(time, 1 - time)),
             dataScale: Float(hypot(reached, 1 - reached) / reached), noiseScale: Float(-1 / reached))
+    }
+
+    /// The time of the flow at the signal-to-noise ratio of a step; log alpha is linear between whole steps, as in
+    /// published samplers.
+    func flowTime(step: Double) -> Double {
+        let low = min(max(Int(step), 0), logRatios.count - 2)
+        let share = step - Double(low)
+        func logAlpha(_ step: Int) -> Double { -0.5 * log1p(exp(-logRatios[step])) }
+        let alpha = exp(logAlpha(low) + share * (logAlpha(low + 1) - logAlpha(low)))
+        return alpha / (alpha + (1 - alpha * alpha).squareRoot())
     }
 
     /// The step with a logarithm of the signal-to-noise ratio; it is linear between integer steps.

@@ -1,0 +1,135 @@
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdSupport
+import PixNerdTensors
+import Synchronization
+
+/// PixArt, text to image in latents (alpha: Chen et al., arXiv 2310.00426; Sigma: arXiv 2403.04692).
+///
+/// It was trained to predict noise. `DiffusionSchedule` turns its prediction into the velocity of a flow, so that the
+/// samplers of flows apply; `SamplingSettings.grid` gives the steps of the published ones.
+public final class PixArt: Denoiser {
+    public let architecture: PixArtArchitecture
+    public let parameters: [Parameter]
+    private let layers: PixArtLayers
+    private let schedule = DiffusionSchedule()
+    /// The rows of the last layer that predict noise, [P P C, D] and [P P C]; the others predict a variance.
+    private let noiseRows: [Range<Int>]
+    private let places = Mutex<(rows: Int, columns: Int, positions: Tensor)?>(nil)
+
+    /// A model with the weights of a checkpoint, under published names or those of diffusers.
+    ///
+    /// - Throws: `CheckpointMismatch` with all missing, unexpected and misshapen tensors.
+    public convenience init(_ architecture: PixArtArchitecture, loading source: any TensorSource) throws {
+        try self.init(architecture, source: .load(PixArtNames(source)))
+    }
+
+    /// A model with fresh weights, initialised as the published code does.
+    public convenience init(_ architecture: PixArtArchitecture, seed: UInt64) {
+        // Initialisation never throws; only loading does.
+        try! self.init(architecture, source: .initialize(seed: seed))
+    }
+
+    private init(_ architecture: PixArtArchitecture, source: ParameterStore.Source) throws {
+        self.architecture = architecture
+        (layers, parameters) = try ParameterStore.build(source) { root in
+            (PixArtLayers(root, architecture), root.parameters)
+        }
+        let (pixels, outputs) = (architecture.patchSize * architecture.patchSize, architecture.outputChannels)
+        noiseRows = (0..<pixels).map { $0 * outputs..<$0 * outputs + architecture.channels }
+    }
+
+    public var channels: Int { architecture.channels }
+    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize) }
+
+    public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
+        precondition(
+            times.count == x.shape[0] && condition.count == x.shape[0] && x.shape[1] == channels,
+            "PixArt: x \(x.shape), \(times.count) times and \(condition.count) conditions do not fit "
+                + "\(channels) channels")
+        let points = times.map(schedule.point(at:))
+        let zeros = [Float](repeating: 0, count: points.count)
+        let input = Tensor.combination(points.map(\.inputScale), x, zeros, x)
+        let noise = predicted(input, steps: points.map(\.step), condition: condition, withVariance: false)
+        return Tensor.combination(points.map(\.dataScale), input, points.map(\.noiseScale), noise)
+    }
+
+    /// What the model predicts of noisy latents.
+    ///
+    /// - Parameters:
+    ///   - z: Noisy latents, [B, C, H, W].
+    ///   - steps: B diffusion steps, 0 ... 999, in general between two integers.
+    ///   - condition: B texts.
+    ///   - sizes: What a model of several sizes is told of B images; nil for the size of the latents.
+    ///   - withVariance: Whether the variance is computed, too.
+    /// - Returns: Noise [B, C, H, W], followed by C channels of the variance if asked for and learned.
+    func predicted(
+        _ z: Tensor, steps: [Double], condition: any Condition, sizes: [PixArtSize]? = nil, withVariance: Bool
+    ) -> Tensor {
+        let grid = PatchGrid(shape: z.shape, patch: architecture.patchSize)
+        let texts = condition.expect(TextCondition.self, by: "PixArt")
+        let distinct = DistinctRows(texts.texts)
+        let (text, rowsOfText) = layers.embedded(distinct.rows)
+        let told = layers.condition(steps, sizes: sizes ?? Self.sizes(z.shape))
+        let shared = layers.modulation(silu(told))
+        var tokens = embedded(z, grid)
+        for block in layers.blocks {
+            tokens = block(
+                tokens, shared: shared, text: text, rowsOfText: rowsOfText, textOfImage: distinct.ofImage,
+                rows: grid.rows, columns: grid.columns)
+        }
+        return head(tokens, told: told, grid, withVariance: withVariance)
+    }
+
+    private static func sizes(_ shape: [Int]) -> [PixArtSize] {
+        let pixels = Double(PixArtArchitecture.pixelsPerLatent)
+        let (height, width) = (Double(shape[2]) * pixels, Double(shape[3]) * pixels)
+        return [PixArtSize](
+            repeating: PixArtSize(height: height, width: width, ratio: height / width), count: shape[0])
+    }
+
+    /// Tokens with their positions, [B, N, D].
+    private func embedded(_ z: Tensor, _ grid: PatchGrid) -> Tensor {
+        let positions = positions(rows: grid.rows, columns: grid.columns)
+        let weight = layers.patchWeight.tensor
+        return linear(
+            addedTo: Tensor.concatenated([Tensor](repeating: positions, count: grid.batch)), grid.tokens(z),
+            weight: weight.reshaped([architecture.hiddenSize, weight.count / architecture.hiddenSize]),
+            bias: layers.patchBias.tensor)
+    }
+
+    /// The last layer over modulated tokens, as an image.
+    private func head(_ tokens: Tensor, told: Tensor, _ grid: PatchGrid, withVariance: Bool) -> Tensor {
+        let table = embedding(
+            layers.finalTable.tensor.reshaped([1, 2 * architecture.hiddenSize]),
+            indices: [Int](repeating: 0, count: grid.batch))
+        // Shift and scale both add the embedded step itself.
+        let twice = embedding(told, indices: (0..<grid.batch).flatMap { [$0, $0] }).reshaped(table.shape)
+        let normalized = modulatedLayerNorm(tokens, modulation: sum(table, twice))
+        let last = layers.finalLinear
+        let channels = withVariance ? architecture.outputChannels : architecture.channels
+        func chosen(_ x: Tensor) -> Tensor {
+            withVariance || !architecture.learnsSigma ? x : Tensor.concatenated(noiseRows.map { x.rows($0) })
+        }
+        let (weight, bias) =
+            withVariance
+            ? (last.weight.tensor, last.bias!.tensor) : (chosen(last.weight.value), chosen(last.bias!.value))
+        let pixels = linear(normalized, weight: weight, bias: bias)
+        return grid.with(channels: channels).image(
+            fromPixels: pixels.reshaped([grid.patches, architecture.patchSize * architecture.patchSize, channels]))
+    }
+
+    /// Position embeddings of a grid of tokens, [1, rows * columns, D]; those of the last grid are kept.
+    private func positions(rows: Int, columns: Int) -> Tensor {
+        places.withLock { places in
+            if let places, places.rows == rows, places.columns == columns { return places.positions }
+            let base = Double(architecture.baseGrid)
+            let positions = gridPositions(
+                rows: rows, columns: columns, width: architecture.hiddenSize,
+                rowSpacing: base / Double(rows) / architecture.interpolation,
+                columnSpacing: base / Double(columns) / architecture.interpolation)
+            places = (rows, columns, positions)
+            return positions
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import PixNerdTensors
+
+/// The tensors of a PixArt under the names of the published `.pth` files.
+///
+/// It also reads diffusers' names, where queries, keys and values have matrices of their own. `pos_embed` is left out:
+/// positions are computed.
+struct PixArtNames: TensorSource {
+    private let source: any TensorSource
+    /// The stored names of each tensor, which are stacked.
+    private let stored: [String: [String]]
+    let names: [String]
+
+    /// Whether tensors have diffusers' names.
+    static func areOfDiffusers(_ source: any TensorSource) -> Bool {
+        source.shape(of: "adaln_single.linear.weight") != nil
+    }
+
+    init(_ source: any TensorSource) {
+        self.source = source
+        guard Self.areOfDiffusers(source) else {
+            names = source.names.filter { $0 != "pos_embed" }
+            stored = [:]
+            return
+        }
+        var (stored, names): ([String: [String]], [String]) = ([:], [])
+        for name in source.names {
+            let (published, part) = Self.published(name)
+            if stored[published] == nil { names.append(published) }
+            var parts = stored[published] ?? []
+            // Parts come in any order; a name that stands for a whole tensor has the part 0.
+            while parts.count <= part { parts.append("") }
+            parts[part] = name
+            stored[published] = parts
+        }
+        (self.stored, self.names) = (stored, names)
+    }
+
+    var origin: String { source.origin }
+
+    func shape(of name: String) -> [Int]? {
+        guard name != "pos_embed" else { return nil }
+        guard !stored.isEmpty else { return source.shape(of: name) }
+        guard let parts = stored[name] else { return nil }
+        let shapes = parts.compactMap { source.shape(of: $0) }
+        guard shapes.count == parts.count, let first = shapes.first, !first.isEmpty,
+            shapes.allSatisfy({ $0.dropFirst() == first.dropFirst() })
+        else { return nil }
+        return [shapes.reduce(0) { $0 + $1[0] }] + first.dropFirst()
+    }
+
+    func tensor(_ name: String) throws -> Tensor {
+        let parts = try (stored[name] ?? [name]).map { try source.tensor($0) }
+        return parts.count == 1 ? parts[0] : Tensor.concatenated(parts)
+    }
+
+    private static let blockNames: [String: (String, Int)] = [
+        "attn1.to_q": ("attn.qkv", 0), "attn1.to_k": ("attn.qkv", 1), "attn1.to_v": ("attn.qkv", 2),
+        "attn1.to_out.0": ("attn.proj", 0), "attn1.q_norm": ("attn.q_norm", 0), "attn1.k_norm": ("attn.k_norm", 0),
+        "attn2.to_q": ("cross_attn.q_linear", 0), "attn2.to_k": ("cross_attn.kv_linear", 0),
+        "attn2.to_v": ("cross_attn.kv_linear", 1), "attn2.to_out.0": ("cross_attn.proj", 0),
+        "ff.net.0.proj": ("mlp.fc1", 0), "ff.net.2": ("mlp.fc2", 0),
+    ]
+    private static let otherNames: [String: String] = [
+        "pos_embed.proj": "x_embedder.proj", "adaln_single.linear": "t_block.1", "proj_out": "final_layer.linear",
+        "caption_projection.linear_1": "y_embedder.y_proj.fc1", "caption_projection.linear_2": "y_embedder.y_proj.fc2",
+        "adaln_single.emb.timestep_embedder.linear_1": "t_embedder.mlp.0",
+        "adaln_single.emb.timestep_embedder.linear_2": "t_embedder.mlp.2",
+        "adaln_single.emb.resolution_embedder.linear_1": "csize_embedder.mlp.0",
+        "adaln_single.emb.resolution_embedder.linear_2": "csize_embedder.mlp.2",
+        "adaln_single.emb.aspect_ratio_embedder.linear_1": "ar_embedder.mlp.0",
+        "adaln_single.emb.aspect_ratio_embedder.linear_2": "ar_embedder.mlp.2",
+    ]
+
+    /// The published name of diffusers' name, and the place among the tensors that are stacked there. Unknown names stay
+    /// as they are, and loading lists them.
+    private static func published(_ name: String) -> (name: String, part: Int) {
+        guard name != "scale_shift_table" else { return ("final_layer.scale_shift_table", 0) }
+        guard let dot = name.lastIndex(of: ".") else { return (name, 0) }
+        let (stem, kind) = (String(name[..<dot]), String(name[dot...]))
+        if let other = otherNames[stem] { return (other + kind, 0) }
+        let parts = stem.split(separator: ".", maxSplits: 2).map(String.init)
+        guard parts.count >= 2, parts[0] == "transformer_blocks" else { return (name, 0) }
+        let block = "blocks.\(parts[1])"
+        guard parts.count == 3 else { return (block + kind, 0) }
+        guard let (inner, part) = blockNames[parts[2]] else { return (name, 0) }
+        return ("\(block).\(inner)\(kind)", part)
+    }
+}

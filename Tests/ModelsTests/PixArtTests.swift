@@ -1,0 +1,108 @@
+import Foundation
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdSupport
+import PixNerdTensors
+import PixNerdTestSupport
+import Testing
+
+@testable import PixNerdModels
+
+/// PixArt against its statement in PyTorch (`make_pixart_fixtures.py`).
+@Suite struct PixArtTests {
+    static func fixture(_ name: String) throws -> SafetensorsFile {
+        try SafetensorsFile(path: Fixtures.path("pixart/\(name).safetensors"))
+    }
+
+    /// The model of a `.pth` file, or of a directory of diffusers.
+    static func model(_ name: String) throws -> PixArt {
+        let directory = Fixtures.path("pixart/\(name)")
+        let isFile = name.hasSuffix(".pth")
+        let tensors = try TensorFile.open(
+            path: isFile ? directory : "\(directory)/diffusion_pytorch_model.safetensors")
+        let metadata =
+            try isFile
+            ? ["num_heads": "2"]
+            : [DenoiserCheckpoint.configurationKey: String(contentsOfFile: "\(directory)/config.json", encoding: .utf8)]
+        return try PixArt(PixArtArchitecture(readFrom: tensors, metadata: metadata, channels: nil), loading: tensors)
+    }
+
+    /// The kept rows of texts [B, L, E].
+    static func texts(_ rows: Tensor, _ keep: [Int]) -> [TextRows] {
+        let (length, width) = (rows.shape[1], rows.shape[2])
+        return (0..<rows.shape[0]).map { image in
+            let kept = keep[image * length..<(image + 1) * length].reduce(0, +)
+            let own = rows.rows(image..<image + 1).reshaped([length, width])
+            return TextRows(own.rows(0..<kept))
+        }
+    }
+
+    @Test(arguments: [
+        ("alpha-1024-ms", "alpha-1024-ms_square"), ("alpha-1024-ms", "alpha-1024-ms_wide"),
+        ("sigma-256.pth", "sigma-256_square"), ("sigma-256.pth", "sigma-256_wide"),
+        ("sigma-kvcompress-qknorm.pth", "sigma-kvcompress-qknorm"),
+    ])
+    func forward(model name: String, case file: String) throws {
+        let (model, file) = (try Self.model(name), try Self.fixture(file))
+        let texts = Self.texts(try file.tensor("caption"), try file.integers("keep"))
+        let condition = TextCondition(texts, nothing: texts[0])
+        let sizes = try file.shape(of: "size").map { _ in
+            zip(try file.tensor("size").values.map(Double.init).pairs, try file.tensor("ratio").values).map {
+                PixArtSize(height: $0.0, width: $0.1, ratio: Double($1))
+            }
+        }
+        let output = model.predicted(
+            try file.tensor("x"), steps: try file.integers("step").map(Double.init), condition: condition, sizes: sizes,
+            withVariance: true)
+        expectClose(output, try file.tensor("output"), .network, name)
+        guard file.shape(of: "fraction") != nil else { return }
+        let fractions = model.predicted(
+            try file.tensor("x"), steps: try file.tensor("fraction").values.map(Double.init), condition: condition,
+            withVariance: true)
+        expectClose(fractions, try file.tensor("output_fraction"), .network, "\(name) at fractions of steps")
+    }
+
+    @Test func sizesAreReadOffTheFiles() throws {
+        let sigma = try Self.model("sigma-256.pth").architecture
+        #expect(sigma.baseGrid == 16 && sigma.interpolation == 0.5 && sigma.textLength == 14 && sigma.hasEmptyRows)
+        let alpha = try Self.model("alpha-1024-ms").architecture
+        #expect(alpha.baseGrid == 64 && alpha.interpolation == 2 && alpha.takesSizes && !alpha.hasEmptyRows)
+        let compressed = try Self.model("sigma-kvcompress-qknorm.pth").architecture
+        #expect(compressed.compression == 2 && !compressed.compressedBlocks.isEmpty && compressed.normalizesKeys)
+        for model in [sigma, alpha, compressed] {
+            #expect(try JSON.value(PixArtArchitecture.self, from: JSON.text(model)) == model)
+        }
+        #expect(try Self.model("sigma-256.pth").parameterCount == sigma.parameterCount)
+        #expect(try Self.model("alpha-1024-ms").parameterCount == alpha.parameterCount)
+        #expect(try Self.model("sigma-kvcompress-qknorm.pth").parameterCount == compressed.parameterCount)
+    }
+
+    @Test(
+        arguments: [(DiffusionGrid.diffusers, "diffusers"), (.alpha, "alpha_script"), (.sigma, "sigma_script")],
+        [20, 6])
+    func samples(grid: (DiffusionGrid, name: String), steps: Int) throws {
+        let (model, file) = (try Self.model("sigma-256.pth"), try Self.fixture("samples"))
+        let texts = Self.texts(try file.tensor("caption"), try file.integers("keep"))
+        let empty = Self.texts(try file.tensor("empty"), try file.integers("keep_empty"))
+        let nothing = grid.0 == .diffusers ? empty : texts.map { TextRows(ownOfModel: $0.count) }
+        var settings = SamplingSettings(
+            sampler: .dpm, steps: steps, guidance: Guidance(scale: steps == 20 ? 4.5 : 2, lowerTime: 0),
+            grid: .diffusion(grid.0, firstStep: 999))
+        let sampled = try sample(
+            model, noise: try file.tensor("noise"), condition: TextCondition(texts, nothing: nothing),
+            settings: settings)
+        expectClose(sampled, try file.tensor("\(grid.name)_\(steps)"), .run, grid.name)
+        guard steps == 6, grid.0 == .diffusers else { return }
+        settings.steps = 1
+        settings.grid = .diffusion(.diffusers, firstStep: 400)
+        settings.guidance = Guidance(scale: 1)
+        let once = try sample(
+            model, noise: try file.tensor("noise"), condition: TextCondition(texts, nothing: nothing),
+            settings: settings)
+        expectClose(once, try file.tensor("one_step"), .run, "one step")
+    }
+}
+
+extension [Double] {
+    fileprivate var pairs: [(Double, Double)] { stride(from: 0, to: count, by: 2).map { (self[$0], self[$0 + 1]) } }
+}
