@@ -77,21 +77,34 @@ extension MiniT2IArchitecture: TrainableArchitecture {
         return (count(streams) * ofStream + norms + ends).clamped
     }
 
+    /// Multiply-adds of a token's queries, keys and values, and of what is behind its attention.
+    private var ofToken: (parts: CheckedInt, later: CheckedInt) {
+        let (hidden, attended) = (CheckedInt(hiddenSize), CheckedInt(attendedWidth))
+        return (3 * hidden * attended, hidden * attended + 3 * hidden * CheckedInt(feedForwardWidth))
+    }
+
+    /// Multiply-adds of what follows from a text alone, or the largest `Int`.
+    public var textMultiplyAdds: Int { ofText.clamped }
+
+    private var ofText: CheckedInt {
+        let (rows, attended) = (CheckedInt(textLength), CheckedInt(attendedWidth))
+        let ofToken = ofToken.parts + ofToken.later + 2 * rows * attended
+        return rows * (CheckedInt(textWidth) * CheckedInt(hiddenSize) + CheckedInt(textBlocks) * ofToken)
+    }
+
     public func multiplyAdds(height: Int, width: Int) -> Int {
         func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
         let tokens = count(height / patchSize) * count(width / patchSize)
-        let (hidden, attended, rows) = (count(hiddenSize), count(attendedWidth), count(textLength))
-        let parts = 3 * hidden * attended
-        let later = hidden * attended + 3 * hidden * count(feedForwardWidth)
-        let text = count(textBlocks) * rows * (parts + later + 2 * rows * attended)
+        let (hidden, rows) = (count(hiddenSize), count(textLength))
         let all = tokens + rows
-        let block = all * (parts + later + 2 * all * attended)
+        // Of the answers to one token.
+        let answer = 2 * all * count(attendedWidth)
+        let block = all * (ofToken.parts + ofToken.later + answer)
         // Behind the last attention nothing reads the text.
-        let spared = rows * (later + 2 * all * attended)
+        let spared = rows * (ofToken.later + answer)
         let values = count(channels) * count(patchSize) * count(patchSize)
-        let ends = tokens * ((values + hidden) * count(bottleneck) + hidden * values) + rows * count(textWidth) * hidden
-        let blocks = count(doubleBlocks - 1) * block + (block - spared)
-        return (blocks + text + ends).clamped
+        let ends = tokens * ((values + hidden) * count(bottleneck) + hidden * values)
+        return (count(doubleBlocks) * block - spared + ofText + ends).clamped
     }
 
     public func activationBytes(

@@ -91,7 +91,7 @@ struct StreamLayers: Sendable {
     ///
     /// - Parameters:
     ///   - tokens: before the block, [B, N, D].
-    ///   - answers: of the attention, [B, N, D].
+    ///   - answers: what the attention gives for the tokens, [B, N, D].
     func callAsFunction(_ tokens: Tensor, _ answers: Tensor) -> Tensor {
         let mixed = linear(
             addedTo: tokens, answers, weight: projection.weight.tensor, bias: projection.bias!.tensor)
@@ -161,7 +161,7 @@ struct DoubleBlock: Sendable {
     ///   - text: [B, L, D].
     ///   - image: [B, N, D].
     ///   - tables: rotary angles of the text's places and of the image's.
-    /// - Returns: both after the block.
+    /// - Returns: text and image after the block.
     func callAsFunction(text: Tensor, image: Tensor, tables: [Tensor]) -> (text: Tensor, image: Tensor) {
         let answers = norms([ofText.parts(text), ofImage.parts(image)], tables: tables)
         return (ofText(text, answers[0]), ofImage(image, answers[1]))

@@ -36,6 +36,10 @@ struct VerifyCommand: ParsableCommand {
             For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
             latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
+            For a MiniT2I, REFERENCE holds states [B, L, E] and keep [B, L], the rows and masks of texts, with x and \
+            clean, the image that the network gives; or noise and RUN.after_STEP of the runs in its metadata; or \
+            picture, noise, t and dropped with losses and gradients.
+
             For the directory of a Qwen3, REFERENCE holds ids and mask [P, L] and hidden [P, L, E], the rows after the \
             last norm, and optionally empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
 
@@ -126,6 +130,11 @@ struct VerifyCommand: ParsableCommand {
             return
         }
         let checkpoint = try DenoiserCheckpoint(path: checkpoint)
+        guard !MiniT2ICheck.isReference(file) else {
+            let check = MiniT2ICheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+            try report(check.comparisons(checkpoint.preferred(weights)))
+            return
+        }
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
         guard check.hasVelocity || check.hasTraining else {
             throw CommandError(
