@@ -8,6 +8,8 @@ public protocol Denoiser: Sendable {
     /// Height and width of the data must be multiples of these.
     var sizeMultiple: ImageSize { get }
     var parameters: [Parameter] { get }
+    /// What checkpoints hold besides the parameters, and training leaves as it is.
+    var constants: [Parameter] { get }
     /// Standard deviation of the noise that samples start from; 1 unless the model was trained on other noise.
     var noiseScale: Float { get }
 
@@ -70,6 +72,8 @@ public protocol FieldResampledDenoiser: AlignableDenoiser {
 
 extension Denoiser {
     public var noiseScale: Float { 1 }
+
+    public var constants: [Parameter] { [] }
 
     public func timeShift(height: Int, width: Int) -> Float { 1 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdTensors
 
 /// A diffusion process with 1000 evenly spaced betas (Ho et al., arXiv 2006.11239, section 4), and where on it the points
 /// of a flow lie.
@@ -43,6 +44,21 @@ public struct DiffusionSchedule: Sendable {
         return Point(
             step: step(logRatio: 2 * log(reached / (1 - reached))), inputScale: Float(1 / hypot(time, 1 - time)),
             dataScale: Float(hypot(reached, 1 - reached) / reached), noiseScale: Float(-1 / reached))
+    }
+
+    /// The numbers of a whole step that the loss of a learned variance needs.
+    ///
+    /// - Precondition: the step is in 0 ... 999.
+    func numbers(of step: Int) -> DiffusionStepNumbers {
+        func kept(_ step: Int) -> Double { step < 0 ? 1 : 1 / (1 + exp(-logRatios[step])) }
+        func posterior(_ step: Int) -> Double { beta(step) * (1 - kept(step - 1)) / (1 - kept(step)) }
+        func beta(_ step: Int) -> Double { 1 - kept(step) / kept(step - 1) }
+        let (now, before, beta) = (kept(step), kept(step - 1), beta(step))
+        return DiffusionStepNumbers(
+            alpha: now.squareRoot(), sigma: (1 - now).squareRoot(), largestLogVariance: log(beta),
+            // At step 0 the smallest variance is 0; that of step 1 takes its place.
+            smallestLogVariance: log(posterior(max(step, 1))), ofClean: beta * before.squareRoot() / (1 - now),
+            ofNoisy: (1 - before) * (1 - beta).squareRoot() / (1 - now), isLast: step == 0)
     }
 
     /// The time of the flow at the signal-to-noise ratio of a step; log alpha is linear between whole steps, as in

@@ -17,6 +17,7 @@ private struct PredictingDenoiser: Denoiser {
     var channels: Int { network.channels }
     var sizeMultiple: ImageSize { network.sizeMultiple }
     var parameters: [Parameter] { network.parameters }
+    var constants: [Parameter] { network.constants }
     var noiseScale: Float { prediction.noiseScale }
 
     func timeShift(height: Int, width: Int) -> Float { network.timeShift(height: height, width: width) }

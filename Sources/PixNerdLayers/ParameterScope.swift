@@ -51,6 +51,8 @@ public final class ParameterStore {
     private let source: Source
     /// Parameters in the order in which the model requested them.
     public private(set) var parameters: [Parameter] = []
+    /// What is stored with the parameters and never trained, in the order in which the model requested it.
+    public private(set) var constants: [Parameter] = []
     private var missing: [String] = []
     private var misshapen: [(name: String, found: [Int], expected: [Int])] = []
     private var readError: (any Error)?
@@ -68,13 +70,19 @@ public final class ParameterStore {
         guard case .load(let tensors) = source else { return model }
         // A loaded model will need matmuls. Without a BLAS library, report that now, as an error.
         try Precision.fp32.check()
-        let known = Set(store.parameters.map(\.name))
+        let known = Set((store.parameters + store.constants).map(\.name))
         let unexpected = tensors.names.filter { !known.contains($0) }
         guard store.missing.isEmpty && store.misshapen.isEmpty && unexpected.isEmpty else {
             throw CheckpointMismatch(
                 origin: tensors.origin, missing: store.missing, unexpected: unexpected, misshapen: store.misshapen)
         }
         return model
+    }
+
+    fileprivate func constant(_ name: String, shape: [Int], _ initializer: Initializer) -> Parameter {
+        let constant = Parameter(name: name, value: value(name, shape: shape, initializer))
+        constants.append(constant)
+        return constant
     }
 
     fileprivate func parameter(_ name: String, shape: [Int], _ initializer: Initializer) -> Parameter {
@@ -88,7 +96,7 @@ public final class ParameterStore {
         let absent = Tensor(zeros: [1])
         switch source {
         case .initialize(let seed, let place):
-            return initializer.tensor(shape: shape, seed: seed, index: place + parameters.count)
+            return initializer.tensor(shape: shape, seed: seed, index: place + parameters.count + constants.count)
         case .load(let tensors):
             guard let found = tensors.shape(of: name) else {
                 missing.append(name)
@@ -131,6 +139,14 @@ public struct ParameterScope {
         store.parameter((self / name).path, shape: shape, initializer)
     }
 
+    /// Creates or loads what is stored under a name of this scope and never trained, such as a buffer of PyTorch.
+    public func constant(_ name: String, shape: [Int], _ initializer: Initializer) -> Parameter {
+        store.constant((self / name).path, shape: shape, initializer)
+    }
+
     /// All parameters that the model has requested so far, in order.
     public var parameters: [Parameter] { store.parameters }
+
+    /// All constants that the model has requested so far, in order.
+    public var constants: [Parameter] { store.constants }
 }

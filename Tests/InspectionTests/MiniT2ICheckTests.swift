@@ -15,7 +15,7 @@ import Testing
         ).comparisons(.ema)
     }
 
-    @Test(arguments: [("forward-b_48x48", "b", 1), ("forward-l_48x48", "l", 1), ("samples", "b", 9)])
+    @Test(arguments: [("forward-b_32x32", "b", 1), ("forward-l_32x32", "l", 1), ("samples", "b", 9)])
     func resultsAgree(name: String, model: String, count: Int) throws {
         let results = try compared(name, model: model)
         let failed = results.filter { !$0.passes }
@@ -33,12 +33,12 @@ import Testing
 
     /// The sizes of both models fit the file.
     @Test func anotherModelDiffers() throws {
-        let results = try compared("forward-l_48x48", model: "b")
+        let results = try compared("forward-l_32x32", model: "b")
         #expect(results.allSatisfy { !$0.passes })
     }
 
     @Test func anotherKindIsRefused() throws {
-        let path = Fixtures.path("minit2i/forward-b_48x48.safetensors")
+        let path = Fixtures.path("minit2i/forward-b_32x32.safetensors")
         let text = sentence {
             _ = try MiniT2ICheck(
                 checkpoint: DenoiserCheckpoint(path: Fixtures.path("t2i/model.safetensors")),

@@ -1,6 +1,7 @@
 import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdOptimization
 import PixNerdSupport
 import PixNerdTensors
 import PixNerdTestSupport
@@ -15,16 +16,18 @@ import Testing
     }
 
     /// The model of a `.pth` file, or of a directory of diffusers.
-    static func model(_ name: String) throws -> PixArt {
-        let directory = Fixtures.path("pixart/\(name)")
-        let isFile = name.hasSuffix(".pth")
-        let tensors = try TensorFile.open(
-            path: isFile ? directory : "\(directory)/diffusion_pytorch_model.safetensors")
-        let metadata =
-            try isFile
-            ? ["num_heads": "2"]
-            : [DenoiserCheckpoint.configurationKey: String(contentsOfFile: "\(directory)/config.json", encoding: .utf8)]
-        return try PixArt(PixArtArchitecture(readFrom: tensors, metadata: metadata, channels: nil), loading: tensors)
+    static func model(_ name: String, _ weights: WeightKind = .raw) throws -> PixArt {
+        let path = Fixtures.path("pixart/\(name)")
+        if name.hasSuffix(".pth") {
+            let tensors = try DenoiserCheckpoint(path: path).tensors(weights)
+            let sizes = try PixArtArchitecture(readFrom: tensors, metadata: ["num_heads": "2"], channels: nil)
+            return try PixArt(sizes, loading: tensors)
+        }
+        let tensors = try TensorFile.open(path: "\(path)/diffusion_pytorch_model.safetensors")
+        let configuration = try String(contentsOfFile: "\(path)/config.json", encoding: .utf8)
+        let sizes = try PixArtArchitecture(
+            readFrom: tensors, metadata: [DenoiserCheckpoint.configurationKey: configuration], channels: nil)
+        return try PixArt(sizes, loading: tensors)
     }
 
     /// The kept rows of texts [B, L, E].
@@ -56,6 +59,10 @@ import Testing
             withVariance: true)
         expectClose(output, try file.tensor("output"), .network, name)
         guard file.shape(of: "fraction") != nil else { return }
+        let average = try Self.model(name, .ema).predicted(
+            try file.tensor("x"), steps: try file.integers("step").map(Double.init), condition: condition,
+            withVariance: true)
+        expectClose(average, try file.tensor("output_ema"), .network, "\(name), averaged weights")
         let fractions = model.predicted(
             try file.tensor("x"), steps: try file.tensor("fraction").values.map(Double.init), condition: condition,
             withVariance: true)
@@ -100,6 +107,44 @@ import Testing
             model, noise: try file.tensor("noise"), condition: TextCondition(texts, nothing: nothing),
             settings: settings)
         expectClose(once, try file.tensor("one_step"), .run, "one step")
+    }
+
+    /// Both terms of the loss, gradients, and weights after three steps of AdamW with clipping.
+    @Test func training() throws {
+        let (model, file) = (try Self.model("sigma-256.pth"), try Self.fixture("training"))
+        let shape = try #require(file.shape(of: "x"))
+        let (steps, keep) = (try file.integers("step"), try file.integers("keep"))
+        let step = OptimizationStep<DiffusionBatch>(
+            optimizer: AdamW(
+                model.parameters, settings: AdamW.Settings(learningRate: 1e-3, epsilon: 1e-10, weightDecay: 0.03)),
+            gradientClip: 0.01, count: { $0.steps.count }, loss: { DiffusionSchedule().loss(model, $0) })
+        let expected = try file.tensor("error_bound_loss_norm").values
+        for place in 0..<shape[0] {
+            func part(_ name: String) throws -> Tensor {
+                let whole = try file.tensor(name)
+                return whole.rows(place..<place + 1).reshaped(Array(whole.shape.dropFirst()))
+            }
+            let texts = Self.texts(try part("caption"), keep)
+            let batch = DiffusionBatch(
+                data: try part("x"), noise: try part("noise"),
+                steps: Array(steps[place * shape[1]..<(place + 1) * shape[1]]),
+                condition: TextCondition(texts, nothing: texts))
+            let result = try step([batch])
+            let found = [
+                result.pictures.mean("noise") ?? .nan, result.pictures.mean("bound") ?? .nan, result.loss,
+                Float(result.gradientNorm),
+            ]
+            #expect(relativeError(found, Array(expected[4 * place..<4 * place + 4])) < 1e-4, "step \(place)")
+            guard place == 0 else { continue }
+            for parameter in model.parameters where file.shape(of: "gradient.\(parameter.name)") != nil {
+                let gradient = try #require(parameter.gradient)
+                expectClose(gradient, try file.tensor("gradient.\(parameter.name)"), .run, parameter.name)
+            }
+        }
+        for parameter in model.parameters where file.shape(of: "after.\(parameter.name)") != nil {
+            expectClose(parameter.value, try file.tensor("after.\(parameter.name)"), .run, parameter.name)
+        }
+        #expect(model.constants.map(\.name) == ["y_embedder.y_embedding"])
     }
 }
 

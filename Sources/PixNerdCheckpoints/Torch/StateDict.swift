@@ -13,7 +13,7 @@ struct StateDict {
     /// Other keys next to the weights.
     var otherEntries: [String] = []
 
-    private static let averageKeys = ["ema", "model_ema", "ema_model", "ema_state_dict"]
+    private static let averageKeys = ["ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema"]
     private static let weightKeys = ["state_dict", "model", "model_state_dict", "net", "module", "modules"]
     private static let deepest = 8
 

@@ -42,7 +42,16 @@ public struct DenoiserCheckpoint {
     /// Keeps the step of a run that goes on from being removed; nil for what is no newest step of a run.
     package let reading: StepReading?
     /// Metadata of the checkpoint, such as `classes` and `image_size`.
-    public let metadata: [String: String]
+    public private(set) var metadata: [String: String]
+
+    /// The checkpoint with what its tensors do not tell.
+    ///
+    /// - Parameter heads: Number of attention heads; nil if it is not known either.
+    public func telling(heads: Int?) -> DenoiserCheckpoint {
+        var told = self
+        if let heads { told.metadata["num_heads"] = String(heads) }
+        return told
+    }
 
     /// Prefix of a projector's tensor names in published checkpoints.
     public static let projectorPrefix = "diffusion_trainer."
@@ -140,11 +149,6 @@ public struct DenoiserCheckpoint {
     public var classNames: [String]? {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
-
-    /// The metadata key of the `config.json` of a directory of diffusers.
-    package static let configurationKey = "diffusers_config"
-    /// The metadata key of the `model_index.json` of a pipeline of diffusers.
-    package static let pipelineKey = "diffusers_pipeline"
 
     package static let imageSizeKey = "image_size"
     package static let bucketsKey = "image_sizes"
@@ -267,33 +271,5 @@ public struct DenoiserCheckpoint {
         try architecture.conditioner(
             ConditionerSources(
                 classNames: classNames, takesSets: takesSets, values: try values, text: text, origin: path))
-    }
-}
-
-extension DenoiserCheckpoint {
-    /// The conversion of the checkpoint to a single file.
-    ///
-    /// - Parameters:
-    ///   - kind: Weights to write as a state dict without a prefix; nil to write all tensors under their names.
-    ///   - type: Type of the floating-point tensors in the new file; nil to keep the type of each.
-    /// - Throws: `PixNerdError` if the checkpoint does not hold these weights.
-    public func conversion(_ kind: WeightKind?, type: ElementType?) throws -> CheckpointConversion {
-        var conversion = CheckpointConversion(type: type)
-        if let kind { _ = try tensors(kind) }
-        for file in files { try conversion.add(file, prefix: isBare ? "" : kind?.prefix ?? "") }
-        guard !conversion.isEmpty else {
-            throw PixNerdError(.malformed, "\(path)", found: "holds no tensors that can be read")
-        }
-        return conversion
-    }
-
-    /// The metadata, with the architecture added if it can be inferred from the tensors.
-    public var describedMetadata: [String: String] {
-        var described = metadata
-        for kind in WeightKind.allCases where described["architecture"] == nil {
-            guard let json = try? JSON.text(architecture(kind)) else { continue }
-            described["architecture"] = json
-        }
-        return described
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdCheckpoints
 import PixNerdSupport
 
 /// A denoiser in the layout of diffusers: the directory of a pipeline with the model in `transformer`, or that directory
@@ -38,4 +39,19 @@ struct DiffusersDirectory {
         }
         self.metadata = metadata
     }
+}
+
+extension DenoiserCheckpoint {
+    /// Whether a path is a directory of diffusers with the weights of a known denoiser, and not those of another model.
+    public static func isDiffusersDirectory(path: String) -> Bool {
+        guard isFolder(path) == true, let directory = try? DiffusersDirectory(path: path),
+            let file = try? TensorFile.open(path: directory.weights)
+        else { return false }
+        return KnownDenoisers.kinds.contains { $0.recognizes(file) }
+    }
+
+    /// The metadata key of the `config.json` of a directory of diffusers.
+    package static let configurationKey = "diffusers_config"
+    /// The metadata key of the `model_index.json` of a pipeline of diffusers.
+    package static let pipelineKey = "diffusers_pipeline"
 }

@@ -8,9 +8,10 @@ import Synchronization
 ///
 /// It was trained to predict noise. `DiffusionSchedule` turns its prediction into the velocity of a flow, so that the
 /// samplers of flows apply; `SamplingSettings.grid` gives the steps of the published ones.
-public final class PixArt: Denoiser {
+public final class PixArt: NoisePredictor {
     public let architecture: PixArtArchitecture
     public let parameters: [Parameter]
+    public let constants: [Parameter]
     private let layers: PixArtLayers
     private let schedule = DiffusionSchedule()
     /// The rows of the last layer that predict noise, [P P C, D] and [P P C]; the others predict a variance.
@@ -32,8 +33,8 @@ public final class PixArt: Denoiser {
 
     private init(_ architecture: PixArtArchitecture, source: ParameterStore.Source) throws {
         self.architecture = architecture
-        (layers, parameters) = try ParameterStore.build(source) { root in
-            (PixArtLayers(root, architecture), root.parameters)
+        (layers, parameters, constants) = try ParameterStore.build(source) { root in
+            (PixArtLayers(root, architecture), root.parameters, root.constants)
         }
         let (pixels, outputs) = (architecture.patchSize * architecture.patchSize, architecture.outputChannels)
         noiseRows = (0..<pixels).map { $0 * outputs..<$0 * outputs + architecture.channels }
@@ -54,6 +55,10 @@ public final class PixArt: Denoiser {
         return Tensor.combination(points.map(\.dataScale), input, points.map(\.noiseScale), noise)
     }
 
+    public func noiseAndVariance(_ noisy: Tensor, steps: [Int], condition: any Condition) -> Tensor {
+        predicted(noisy, steps: steps.map(Double.init), condition: condition, withVariance: true)
+    }
+
     /// What the model predicts of noisy latents.
     ///
     /// - Parameters:
@@ -63,7 +68,7 @@ public final class PixArt: Denoiser {
     ///   - sizes: What a model of several sizes is told of B images; nil for the size of the latents.
     ///   - withVariance: Whether the variance is computed, too.
     /// - Returns: Noise [B, C, H, W], followed by C channels of the variance if asked for and learned.
-    func predicted(
+    package func predicted(
         _ z: Tensor, steps: [Double], condition: any Condition, sizes: [PixArtSize]? = nil, withVariance: Bool
     ) -> Tensor {
         let grid = PatchGrid(shape: z.shape, patch: architecture.patchSize)

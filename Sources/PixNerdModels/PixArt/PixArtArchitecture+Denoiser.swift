@@ -49,9 +49,7 @@ extension PixArtArchitecture: DenoiserArchitecture {
         let time = layer(256, hiddenSize) + layer(hiddenSize, hiddenSize) + layer(hiddenSize, 6 * hiddenSize)
         let third = hiddenSize / 3
         let sizes = takesSizes ? 2 * (layer(256, third) + layer(third, third)) : 0
-        let text =
-            layer(textWidth, hiddenSize) + layer(hiddenSize, hiddenSize)
-            + (hasEmptyRows ? CheckedInt(textLength) * CheckedInt(textWidth) : 0)
+        let text = layer(textWidth, hiddenSize) + layer(hiddenSize, hiddenSize)
         let ends =
             layer(channels * patchSize * patchSize, hiddenSize) + 2 * width
             + layer(hiddenSize, patchSize * patchSize * outputChannels)

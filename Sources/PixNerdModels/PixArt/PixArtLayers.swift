@@ -36,7 +36,7 @@ struct PixArtLayers: Sendable {
         let text = root / "y_embedder"
         emptyRows =
             architecture.hasEmptyRows
-            ? text.parameter(
+            ? text.constant(
                 "y_embedding", shape: [architecture.textLength, architecture.textWidth],
                 .normal(standardDeviation: 1 / Float(architecture.textWidth).squareRoot())) : nil
         let projection = text / "y_proj"
@@ -94,13 +94,17 @@ struct PixArtLayers: Sendable {
 }
 
 /// What a PixArt of several sizes is told of an image.
-struct PixArtSize: Sendable {
+package struct PixArtSize: Sendable {
     /// In pixels.
     var height: Double
     /// In pixels.
     var width: Double
     /// Height over width.
     var ratio: Double
+
+    package init(height: Double, width: Double, ratio: Double) {
+        (self.height, self.width, self.ratio) = (height, width, ratio)
+    }
 }
 
 /// Two layers over the sinusoidal features of a number.

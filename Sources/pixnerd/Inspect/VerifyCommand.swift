@@ -38,7 +38,12 @@ struct VerifyCommand: ParsableCommand {
 
             For a MiniT2I, REFERENCE holds states [B, L, E] and keep [B, L], the rows and masks of texts, with x and \
             clean, the image that the network gives; or noise and RUN.after_STEP of the runs in its metadata; or \
-            picture, noise, t and dropped with losses and gradients.
+            picture, noise, t and dropped with losses and gradients. Tests/Fixtures/make_minit2i_fixtures.py writes such \
+            files.
+
+            For a PixArt, REFERENCE holds x, step, caption, keep and output; or noise with samples by the number of \
+            steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
+            error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files.
 
             For the directory of a Qwen3, REFERENCE holds ids and mask [P, L] and hidden [P, L, E], the rows after the \
             last norm, and optionally empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
@@ -129,7 +134,12 @@ struct VerifyCommand: ParsableCommand {
             try report(TextEncoderCheck(encoder, reference: file, tolerance: tolerance).comparisons())
             return
         }
-        let checkpoint = try DenoiserCheckpoint(path: checkpoint)
+        let checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
+        guard !PixArtCheck.isReference(file) else {
+            let check = PixArtCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+            try report(check.comparisons())
+            return
+        }
         guard !MiniT2ICheck.isReference(file) else {
             let check = MiniT2ICheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
             try report(check.comparisons(checkpoint.preferred(weights)))
