@@ -24,13 +24,17 @@ public struct Guidance: Sendable, Equatable {
     /// The bounds of the intervals, ascending; one more than there are scales.
     public let times: [Float]
     public let rule: Rule
+    /// Whether guidance also acts at the first and at the last bound.
+    public let includesEnds: Bool
 
     /// Guidance with different scales in adjacent intervals of time.
     ///
     /// - Parameters:
     ///   - scales: scale of each interval.
     ///   - times: bounds of the intervals, ascending, one more than there are scales.
-    public init(scales: [Float], times: [Float], rule: Rule = .plain) {
+    ///   - rule: how the worse velocity enters the guided one.
+    ///   - includesEnds: whether guidance also acts at the first and at the last bound.
+    public init(scales: [Float], times: [Float], rule: Rule = .plain, includesEnds: Bool = false) {
         precondition(
             !scales.isEmpty && times.count == scales.count + 1 && zip(times, times.dropFirst()).allSatisfy { $0 <= $1 },
             "Guidance: \(scales.count) scales between the times \(times)")
@@ -38,18 +42,24 @@ public struct Guidance: Sendable, Equatable {
         self.scales = scales
         self.times = times
         self.rule = rule
+        self.includesEnds = includesEnds
     }
 
-    /// Guidance strictly between two times.
-    public init(scale: Float = 3.5, lowerTime: Float = 0.1, upperTime: Float = 1, rule: Rule = .plain) {
-        self.init(scales: [scale], times: [lowerTime, upperTime], rule: rule)
+    /// Guidance strictly between two times, or at these times too.
+    public init(
+        scale: Float = 3.5, lowerTime: Float = 0.1, upperTime: Float = 1, rule: Rule = .plain,
+        includesEnds: Bool = false
+    ) {
+        self.init(scales: [scale], times: [lowerTime, upperTime], rule: rule, includesEnds: includesEnds)
     }
 
-    /// The scale at a time: 1 unless the time is strictly between the first and the last bound. The bound between two
-    /// intervals belongs to the later one. A scale that the model is told acts at all times.
+    /// The scale at a time: 1 unless the time is between the first and the last bound, or at one of them where guidance
+    /// acts there. The bound between two intervals belongs to the later one. A scale that the model is told acts at all
+    /// times.
     public func scale(at time: Float) -> Float {
         guard rule != .told else { return scales[0] }
-        guard times[0] < time && time < times[times.count - 1] else { return 1 }
+        let (first, last) = (times[0], times[times.count - 1])
+        guard includesEnds ? first <= time && time <= last : first < time && time < last else { return 1 }
         let begun = times.dropLast().prefix { $0 <= time }.count
         return scales[begun - 1]
     }

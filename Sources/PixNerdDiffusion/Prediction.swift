@@ -16,23 +16,33 @@ public struct Prediction: Sendable {
     public var target: Target
     /// Standard deviation of the noise e.
     public var noiseScale: Float
+    /// The smallest 1 - t that the error of a picture is divided by, in training and in sampling.
+    public var floor: Float
     /// The subspace of `asymmetric`; nil for the other targets.
     public var subspace: PatchSubspace?
 
-    public init(_ target: Target = .velocity, noiseScale: Float = 1, subspace: PatchSubspace? = nil) {
+    /// - Parameters:
+    ///   - target: The quantity that the network gives.
+    ///   - noiseScale: Standard deviation of the noise.
+    ///   - floor: The smallest 1 - t that is divided by.
+    ///   - subspace: The subspace of `asymmetric`; nil for the other targets.
+    public init(
+        _ target: Target = .velocity, noiseScale: Float = 1, floor: Float = Prediction.usualFloor,
+        subspace: PatchSubspace? = nil
+    ) {
         precondition(
             (target == .asymmetric) == (subspace != nil), "Prediction: \(target.rawValue) with the wrong subspace")
-        (self.target, self.noiseScale, self.subspace) = (target, noiseScale, subspace)
+        (self.target, self.noiseScale, self.floor, self.subspace) = (target, noiseScale, floor, subspace)
     }
 
     /// Whether the network's output is the velocity of noise of standard deviation 1.
     public var isPlain: Bool { target == .velocity && noiseScale == 1 }
 
-    /// The smallest 1 - t that training divides by.
-    public static let trainingFloor: Float = 0.05
+    /// The smallest 1 - t that is divided by where nothing else is said.
+    public static let usualFloor: Float = 0.05
 
     /// The smallest 1 - t that sampling divides by: that of training for pictures, 0.04 for `asymmetric`, as published.
-    var samplingFloor: Float { target == .asymmetric ? 0.04 : Self.trainingFloor }
+    var samplingFloor: Float { target == .asymmetric ? 0.04 : floor }
 
     /// What the network should give.
     ///
@@ -50,14 +60,14 @@ public struct Prediction: Sendable {
     /// The factors by which an error of the network's output counts as an error of velocity, as it enters the loss:
     /// inside and outside of the subspace.
     ///
-    /// For `velocity` every factor is 1. The other targets divide by max(1 - t, 0.05) instead of 1 - t, so that times near
-    /// data do not outweigh the rest.
+    /// For `velocity` every factor is 1. The other targets divide by max(1 - t, floor) instead of 1 - t, so that times
+    /// near data do not outweigh the rest.
     func errorFactors(_ times: [Float]) -> (inside: [Float], outside: [Float]) {
         guard target != .velocity else {
             let ones = [Float](repeating: 1, count: times.count)
             return (ones, ones)
         }
-        let outside = times.map { 1 / max(1 - $0, Self.trainingFloor) }
+        let outside = times.map { 1 / max(1 - $0, floor) }
         return (zip(times, outside).map { (1 - $0) * $1 }, outside)
     }
 

@@ -52,9 +52,10 @@ public func sample(
     for step in 0..<still { try afterStep(step + 1) { noise } }
     let flow = GuidedFlow(denoiser: denoiser, guide: guide, guidance: settings.guidance, condition: condition)
     var solver = settings.sampler.solver(times: times, lowersLastStep: settings.lowersLastStep)
+    let memo = SamplingMemo()
     var x = noise
     for step in still..<settings.steps {
-        let move = solver.step(step - still, from: x, flow) { ofModel(stepNoise(step)) }
+        let move = memo { solver.step(step - still, from: x, flow) { ofModel(stepNoise(step)) } }
         x = move.x
         try afterStep(step + 1, move.predicted)
     }

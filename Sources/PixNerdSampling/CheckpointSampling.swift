@@ -50,9 +50,19 @@ public struct CheckpointSampling: Sendable {
         if options.weights == nil, weights == .raw {
             notices.append(checkpoint.noEMANotice)
         }
-        loaded = try checkpoint.load(
+        var loaded = try checkpoint.load(
             weights, autoencoder: options.autoencoder, allowsOther: options.allowsOtherAutoencoder,
             text: { try TextEncoderUse(of: checkpoint, $0, options) })
+        if let floor = options.floor {
+            guard loaded.prediction.target == .picture else {
+                throw PixNerdError(
+                    .mismatch, "\(Setting.floor)",
+                    found: "is for models that predict a picture, and \(path) predicts another target",
+                    advice: "leave it out")
+            }
+            loaded.prediction.floor = floor
+        }
+        self.loaded = loaded
         let choice = try SizeChoice(loaded, checkpoint, options, name: path)
         (denoiser, size, route) = (choice.denoiser, choice.size, choice.route)
         if size.isCropped {
@@ -162,11 +172,13 @@ public struct CheckpointSampling: Sendable {
     ///
     /// - Throws: `PixNerdError` if a file cannot be read.
     public func provenance() throws -> SamplingProvenance {
-        try SamplingProvenance(
+        var provenance = try SamplingProvenance(
             file: weightsFile, guide: guide?.weightsFile, weights: weights, size: size, route: route,
             settings: settings, noise: options.noise,
             autoencoder: loaded.autoencoder?.identity, tile: options.tile, precision: Precision.current,
             batch: options.batch, text: loaded.conditioner as? TextConditioner)
+        provenance.floor = options.floor
+        return provenance
     }
 }
 

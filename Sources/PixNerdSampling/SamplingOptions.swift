@@ -83,6 +83,9 @@ public struct SamplingOptions: Sendable {
     public var zeroSteps = 0
     /// Timestep shift; nil for the run's, else the published one.
     public var shift: ShiftChoice?
+    /// The smallest 1 - t that a predicted picture's distance is divided by; nil for the checkpoint's, else the published
+    /// one.
+    public var floor: Float?
     public var noise = NoiseChoice.torch
     /// Images per batch.
     public var batch = 16

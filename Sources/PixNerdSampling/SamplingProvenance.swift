@@ -37,6 +37,8 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var guideHash: String?
     /// Number of first steps that left the noise as it was; nil for none.
     public var zeroSteps: Int?
+    /// The smallest 1 - t that was divided by; nil for the model's own.
+    public var floor: Float?
     /// `torch`, `philox` or `file`.
     public var noise: String
     /// `Fingerprint` of the noise file; nil if there is none.

@@ -92,7 +92,7 @@ extension Guidance {
         let shifts = options.guidanceInterval == nil && timeShift != 1
         self.init(
             scales: scales, times: shifts ? times.map { shiftedTime($0, by: timeShift) } : times,
-            rule: options.guidanceRule)
+            rule: options.guidanceRule, includesEnds: published.includesEnds)
     }
 }
 

@@ -53,5 +53,7 @@ package struct TrainedConditions: Sendable, Equatable {
 
 extension Guidance {
     /// Guidance by a scale of 1 at the same times, which has no effect.
-    fileprivate var off: Guidance { Guidance(scales: scales.map { _ in 1 }, times: times, rule: rule) }
+    fileprivate var off: Guidance {
+        Guidance(scales: scales.map { _ in 1 }, times: times, rule: rule, includesEnds: includesEnds)
+    }
 }

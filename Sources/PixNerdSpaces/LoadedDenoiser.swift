@@ -8,7 +8,7 @@ public struct LoadedDenoiser: Sendable {
     public let architecture: any DenoiserArchitecture
     /// The network, which gives what `prediction` says.
     public let network: any Denoiser
-    public let prediction: Prediction
+    public package(set) var prediction: Prediction
     public let conditioner: any Conditioner
     /// The autoencoder whose latents are diffused; nil for pixels.
     public let autoencoder: LatentAutoencoder?
@@ -66,7 +66,7 @@ extension DenoiserCheckpoint {
         let architecture = try architecture(kind, channels: expected)
         return LoadedDenoiser(
             architecture: architecture, network: network,
-            prediction: try prediction(patch: architecture.patchSize),
+            prediction: try prediction(of: architecture),
             conditioner: try conditioner(of: architecture, text: text(architecture)),
             autoencoder: autoencoder, format: format)
     }
@@ -78,7 +78,7 @@ extension DenoiserCheckpoint {
         let architecture = try architecture(kind, channels: other.network.channels)
         return LoadedDenoiser(
             architecture: architecture, network: try load(kind, channels: other.network.channels),
-            prediction: try prediction(patch: architecture.patchSize),
+            prediction: try prediction(of: architecture),
             conditioner: try conditioner(of: architecture), autoencoder: other.autoencoder, format: other.format)
     }
 }

@@ -54,6 +54,8 @@ extension Setting {
     public static let zeroSteps = Setting(rawValue: "zeroSteps")
     /// The interval of times in which guidance is applied.
     public static let guidanceInterval = Setting(rawValue: "guidanceInterval")
+    /// The smallest distance from data that is divided by.
+    public static let floor = Setting(rawValue: "floor")
     /// The timestep shift.
     public static let shift = Setting(rawValue: "shift")
     /// The side in pixels of the tiles that latents are decoded in.

@@ -25,7 +25,9 @@ public struct TuningCandidate: Codable, Sendable, Equatable {
     func applied(to base: SamplingSettings) -> SamplingSettings {
         var settings = base
         (settings.sampler, settings.steps, settings.shift) = (sampler, steps, shift)
-        settings.guidance = Guidance(scales: guidance, times: times, rule: rule ?? settings.guidance.rule)
+        settings.guidance = Guidance(
+            scales: guidance, times: times, rule: rule ?? settings.guidance.rule,
+            includesEnds: settings.guidance.includesEnds)
         return settings
     }
 

@@ -54,4 +54,25 @@ extension BFloat16Tests {
                 heads: heads)
         }
     }
+
+    /// A text and an image, and the answers to both and to the image alone.
+    @Test func attentionOverStreamsIsRounded() throws {
+        let (heads, headWidth, rows, columns) = (2, 64, 9, 8)
+        let streams = [20, rows * columns].enumerated().map {
+            parameter("stream", [2, $1, 3 * heads * headWidth], index: $0)
+        }
+        let norms = (2...3).map { parameter("norm", [headWidth], index: $0) }
+        let tables = [
+            rotaryTable(tokens: 20, headWidth: headWidth, theta: 10000),
+            rotaryTable(rows: rows, columns: columns, headWidth: headWidth, theta: 10000),
+        ]
+        for answered in [0..<2, 1..<2] {
+            try expectClose(streams + norms) {
+                joinedTokens(
+                    streamAttention(
+                        streams.map(\.tensor), answering: answered, queryNorm: norms[0].tensor,
+                        keyNorm: norms[1].tensor, heads: heads, tables: tables))
+            }
+        }
+    }
 }

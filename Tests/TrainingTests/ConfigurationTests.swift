@@ -134,7 +134,7 @@ import Testing
             "training.time_sampling=uniform", "training.time_shift=2.5", "training.field_sizes=16,40",
             "training.log_every=4", "model.dropout=0.1", "training.optimizer=muon", "training.muon_momentum=0.5",
             "training.ema_lengths=0.05,0.1", "training.target=picture", "training.noise_rank=3",
-            "training.noise_scale=2.0",
+            "training.noise_scale=2.0", "training.floor=0.02",
             "training.time_mean=-0.8", "training.time_std=0.8", "training.time_weight=snr",
             "training.frequency_weight=0.5", "training.frequency_quality=50", "dispersive.weight=0.25",
             "dispersive.form=pixnerd", "dispersive.layer=2", "dispersive.temperature=0.5",

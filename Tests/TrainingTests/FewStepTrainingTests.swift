@@ -56,7 +56,8 @@ import Testing
                     change(method, runs)(&$0)
                 }.run
                 #expect(try runs.metrics(run).allSatisfy { $0.loss.isFinite })
-                #expect(try DenoiserCheckpoint(path: run.path).prediction(patch: 4).target == target)
+                let checkpoint = try DenoiserCheckpoint(path: run.path)
+                #expect(try checkpoint.prediction(of: checkpoint.architecture(.raw)).target == target)
             }
         }
     }

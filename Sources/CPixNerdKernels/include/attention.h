@@ -33,5 +33,10 @@ void pn_softmax_backward(size_t rows, size_t columns, float scale, const float *
 void pn_rotary_halves_norm_forward(
     size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
     float *out);
+// gradient, with rows gradient_stride apart, = the derivative of that by x; weight_gradient[width] += the derivative by
+// weight. upstream[rows, width] is rotated back in place.
+void pn_rotary_halves_norm_backward(
+    size_t rows, size_t width, size_t stride, float epsilon, const float *x, const float *weight, const float *table,
+    float *upstream, size_t gradient_stride, float *gradient, float *weight_gradient);
 
 #endif

@@ -86,10 +86,14 @@ struct GatedLayer: FeedForwardLayer {
     private let value: Linear
     private let output: Linear
 
-    init(_ scope: ParameterScope, width: Int, inner: Int) {
-        gate = Linear(scope / "w1", inputs: width, outputs: inner, bias: false)
-        value = Linear(scope / "w3", inputs: width, outputs: inner, bias: false)
-        output = Linear(scope / "w2", inputs: inner, outputs: width, bias: false)
+    /// - Parameter isXavier: whether fresh weights have the variance of Glorot and Bengio instead of that of
+    ///   `torch.nn.Linear`.
+    init(_ scope: ParameterScope, width: Int, inner: Int, isXavier: Bool = false) {
+        let initializer = isXavier ? Initializer.xavierUniform(inputs: width, outputs: inner) : nil
+        func layer(_ name: String, _ inputs: Int, _ outputs: Int) -> Linear {
+            Linear(scope / name, inputs: inputs, outputs: outputs, bias: false, weightInitializer: initializer)
+        }
+        (gate, value, output) = (layer("w1", width, inner), layer("w3", width, inner), layer("w2", inner, width))
     }
 
     func callAsFunction(_ x: Tensor, dropout: DropoutMask?) -> Tensor {

@@ -36,6 +36,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var decodesFields: Bool { get }
     /// Whether models of the kind are conditioned on texts.
     var takesText: Bool { get }
+    /// What models of the kind are published to predict, for checkpoints that do not say.
+    var publishedPrediction: Prediction { get }
     /// The sampler and settings that models of the kind are published with, for checkpoints that do not say.
     var publishedSampling: SamplingSettings { get }
     /// Whether models of the kind are published for other sizes than that of training by decoding their patches at
@@ -78,6 +80,7 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 extension DenoiserArchitecture {
     public var decodesFields: Bool { false }
     public var trainedSide: Int? { nil }
+    public var publishedPrediction: Prediction { Prediction() }
     public var publishedSampling: SamplingSettings { SamplingSettings() }
     public var isPublishedForFields: Bool { false }
     public var takesText: Bool { false }

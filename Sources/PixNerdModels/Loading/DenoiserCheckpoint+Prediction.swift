@@ -5,17 +5,18 @@ import PixNerdTensors
 extension DenoiserCheckpoint {
     package static let targetKey = "prediction_target"
     package static let noiseScaleKey = "noise_scale"
+    package static let floorKey = "floor"
     /// The metadata key of `largestScale`.
     package static let largestScaleKey = "largest_guidance"
     /// The name of the tensor with the subspace of an asymmetric target.
     package static let noiseBasisName = "noise_basis"
 
-    /// What the model predicts, as the metadata says; the velocity of standard normal noise for a checkpoint that does
-    /// not say.
+    /// What the model predicts, as the metadata says; what models of its kind are published to predict for a checkpoint
+    /// that does not say.
     ///
-    /// - Parameter patch: Side of the model's patches.
     /// - Throws: `PixNerdError` if the metadata or the subspace of the noise is damaged or missing.
-    public func prediction(patch: Int) throws -> Prediction {
+    public func prediction(of architecture: any DenoiserArchitecture) throws -> Prediction {
+        let published = architecture.publishedPrediction
         let target = try metadata[Self.targetKey].map { text in
             guard let target = Prediction.Target(rawValue: text) else {
                 throw damaged(
@@ -23,14 +24,21 @@ extension DenoiserCheckpoint {
             }
             return target
         }
-        let scale = try metadata[Self.noiseScaleKey].map { text in
-            guard let scale = Float(text), scale > 0, scale.isFinite else {
-                throw damaged("its metadata \(Self.noiseScaleKey) is '\(text)'", expected: "a number above 0")
+        func number(_ key: String) throws -> Float? {
+            try metadata[key].map { text in
+                guard let number = Float(text), number > 0, number.isFinite else {
+                    throw damaged("its metadata \(key) is '\(text)'", expected: "a number above 0")
+                }
+                return number
             }
-            return scale
         }
-        let noise = if target == .asymmetric { try subspace(patch: patch) } else { nil as PatchSubspace? }
-        return Prediction(target ?? .velocity, noiseScale: scale ?? 1, subspace: noise)
+        let noise =
+            if target == .asymmetric { try subspace(patch: architecture.patchSize) } else { nil as PatchSubspace? }
+        // A checkpoint that says what it predicts without a scale was trained on standard normal noise.
+        let scale = try number(Self.noiseScaleKey) ?? (target == nil ? published.noiseScale : 1)
+        return Prediction(
+            target ?? published.target, noiseScale: scale, floor: try number(Self.floorKey) ?? published.floor,
+            subspace: noise)
     }
 
     /// The largest guidance scale that a model which is told the scale was trained with; nil if the checkpoint does not

@@ -29,8 +29,8 @@ public enum WeightKind: String, Sendable, CaseIterable {
     }
 }
 
-/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, or a PyTorch file
-/// (`.ckpt`, `.pt`, `.pth`).
+/// A denoiser on disk: a run directory, the directory of a step in one, a `.safetensors` file, a PyTorch file (`.ckpt`,
+/// `.pt`, `.pth`), or a directory of diffusers.
 public struct DenoiserCheckpoint {
     /// The file or the directory of the step.
     public let path: String
@@ -81,10 +81,12 @@ public struct DenoiserCheckpoint {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw PixNerdError(.notFound, found: "There is no checkpoint \(path)")
         }
-        if isDirectory.boolValue {
-            try self.init(directory: path)
-        } else {
+        if !isDirectory.boolValue {
             try self.init(file: path)
+        } else if let published = try DiffusersDirectory(path: path) {
+            try self.init(file: published.weights, published.metadata)
+        } else {
+            try self.init(directory: path)
         }
         // Foreign files may have any text under this key.
         if let text = metadata[Self.autoencoderKey], text.hasPrefix("{"), autoencoder == nil {
@@ -124,12 +126,13 @@ public struct DenoiserCheckpoint {
         self.metadata = metadata
     }
 
-    private init(file path: String) throws {
+    /// - Parameter told: what other files say about this one, which its own metadata outranks.
+    private init(file path: String, _ told: [String: String] = [:]) throws {
         let file = try TensorFile.open(path: path)
         self.path = path
         reading = nil
         files = [file]
-        metadata = file.metadata
+        metadata = file.metadata.merging(told) { own, _ in own }
         var sources: [WeightKind: TensorSubset] = [:]
         for kind in WeightKind.allCases where file.names.contains(where: { $0.hasPrefix(kind.prefix) }) {
             sources[kind] = TensorSubset(file, prefix: kind.prefix)
@@ -146,11 +149,6 @@ public struct DenoiserCheckpoint {
     public var classNames: [String]? {
         metadata["classes"].flatMap { JSON.value([String].self, from: $0) }
     }
-
-    /// The metadata key of the `config.json` of a directory of diffusers.
-    package static let configurationKey = "diffusers_config"
-    /// The metadata key of the `model_index.json` of a pipeline of diffusers.
-    package static let pipelineKey = "diffusers_pipeline"
 
     package static let imageSizeKey = "image_size"
     package static let bucketsKey = "image_sizes"
@@ -273,33 +271,5 @@ public struct DenoiserCheckpoint {
         try architecture.conditioner(
             ConditionerSources(
                 classNames: classNames, takesSets: takesSets, values: try values, text: text, origin: path))
-    }
-}
-
-extension DenoiserCheckpoint {
-    /// The conversion of the checkpoint to a single file.
-    ///
-    /// - Parameters:
-    ///   - kind: Weights to write as a state dict without a prefix; nil to write all tensors under their names.
-    ///   - type: Type of the floating-point tensors in the new file; nil to keep the type of each.
-    /// - Throws: `PixNerdError` if the checkpoint does not hold these weights.
-    public func conversion(_ kind: WeightKind?, type: ElementType?) throws -> CheckpointConversion {
-        var conversion = CheckpointConversion(type: type)
-        if let kind { _ = try tensors(kind) }
-        for file in files { try conversion.add(file, prefix: isBare ? "" : kind?.prefix ?? "") }
-        guard !conversion.isEmpty else {
-            throw PixNerdError(.malformed, "\(path)", found: "holds no tensors that can be read")
-        }
-        return conversion
-    }
-
-    /// The metadata, with the architecture added if it can be inferred from the tensors.
-    public var describedMetadata: [String: String] {
-        var described = metadata
-        for kind in WeightKind.allCases where described["architecture"] == nil {
-            guard let json = try? JSON.text(architecture(kind)) else { continue }
-            described["architecture"] = json
-        }
-        return described
     }
 }

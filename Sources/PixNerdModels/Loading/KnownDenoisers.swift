@@ -6,6 +6,7 @@ public enum KnownDenoisers {
     static let kinds: [any DenoiserArchitecture.Type] = [
         TextPixNerdArchitecture.self,
         PixNerdArchitecture.self,
+        MiniT2IArchitecture.self,
         PixArtArchitecture.self,
         DiTArchitecture.self,
     ]

@@ -139,6 +139,8 @@ public struct Configuration: Sendable, Equatable {
         public var noiseRank = 8
         /// Standard deviation of the noise.
         public var noiseScale: Float = 1
+        /// The smallest 1 - t that the error of a predicted picture is divided by.
+        public var floor = Prediction.usualFloor
         /// Mean of lognormal times before the sigmoid.
         public var timeMean: Float = 0
         /// Standard deviation of lognormal times before the sigmoid.

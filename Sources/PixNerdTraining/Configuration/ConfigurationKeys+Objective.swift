@@ -13,6 +13,9 @@ extension Configuration {
         .number(
             "training.noise_scale", \.training.noiseScale, in: 1e-3...1e3, "standard deviation of the noise"),
         .number(
+            "training.floor", \.training.floor, in: 1e-4...1,
+            "smallest 1 - t that the error of a predicted picture is divided by, also in sampling"),
+        .number(
             "training.time_mean", \.training.timeMean, in: -10...10,
             "mean of lognormal times before the sigmoid: below 0 nearer to noise, such as -0.8"),
         .number(

@@ -13,7 +13,8 @@ extension DenoiserPreparation {
         let (training, dispersive) = (configuration.training, configuration.dispersive)
         let noise = if training.target == .asymmetric { try subspace() } else { nil as PatchSubspace? }
         return TrainingObjective(
-            prediction: Prediction(training.target, noiseScale: training.noiseScale, subspace: noise),
+            prediction: Prediction(
+                training.target, noiseScale: training.noiseScale, floor: training.floor, subspace: noise),
             timeWeight: training.timeWeight,
             frequency: training.frequencyWeight > 0
                 ? FrequencyTerm(weight: training.frequencyWeight, quality: training.frequencyQuality) : nil,
@@ -59,7 +60,10 @@ extension DenoiserPreparation {
 extension Configuration {
     /// How the prediction of a network differs from what the configuration asks for, as a clause; nil if it does not.
     func problem(with prediction: Prediction) -> ErrorText? {
-        guard prediction.target != training.target || prediction.noiseScale != training.noiseScale else { return nil }
+        guard prediction.target != training.target || prediction.noiseScale != training.noiseScale else {
+            guard prediction.floor != training.floor, prediction.target != .velocity else { return nil }
+            return "divides by at least \(prediction.floor), and training.floor is \(training.floor)"
+        }
         return "predicts \(prediction.target.rawValue) at noise scale \(prediction.noiseScale), and the configuration "
             + "asks for \(training.target.rawValue) at \(training.noiseScale)"
     }

@@ -23,7 +23,7 @@ extension DenoiserPreparation {
         let alignment = try features.map { features in
             configuration.alignment(try projector(of: checkpoint, features, encoder: origins.encoder))
         }
-        let recorded = try checkpoint.prediction(patch: architecture.patchSize)
+        let recorded = try checkpoint.prediction(of: architecture)
         if let problem = configuration.problem(with: recorded) {
             throw PixNerdError(
                 .mismatch, "\(directory)", found: problem,

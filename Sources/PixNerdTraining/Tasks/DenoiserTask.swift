@@ -108,9 +108,10 @@ final class DenoiserTask: TrainingTask {
         ) { own, _ in own }
         let sizes = preparation.buckets.buckets.map(\.size.text)
         if sizes.count > 1 { metadata[DenoiserCheckpoint.bucketsKey] = sizes.joined(separator: ",") }
-        if !objective.prediction.isPlain {
+        if !objective.prediction.isPlain || !preparation.architecture.publishedPrediction.isPlain {
             metadata[DenoiserCheckpoint.targetKey] = objective.prediction.target.rawValue
             metadata[DenoiserCheckpoint.noiseScaleKey] = String(objective.prediction.noiseScale)
+            metadata[DenoiserCheckpoint.floorKey] = String(objective.prediction.floor)
         }
         if preparation.decoding.format != .rgb8 {
             metadata[DenoiserCheckpoint.pixelFormatKey] = try JSON.text(preparation.decoding.format)

@@ -42,7 +42,7 @@ struct Teacher {
         checkpoint = try DenoiserCheckpoint(path: RunDirectory.checkpointPath(section.teacher))
         weights = checkpoint.preferred(nil)
         architecture = try checkpoint.architecture(weights)
-        prediction = try checkpoint.prediction(patch: architecture.patchSize)
+        prediction = try checkpoint.prediction(of: architecture)
         fingerprint = try Fingerprint.text(ofFile: checkpoint.file(of: weights))
         largestScale = architecture.numbers.contains(.strength) ? checkpoint.largestScale : nil
     }

@@ -72,7 +72,7 @@ struct InfoCommand: ParsableCommand {
             try show(summary) { TextEncoderReport(summary, everyTensor: tensors).text }
             return
         }
-        if AutoencoderCheckpoint.isAutoencoder(path: path) {
+        if !DenoiserCheckpoint.isDiffusersDirectory(path: path), AutoencoderCheckpoint.isAutoencoder(path: path) {
             let size = try size.map(sides(of:))
             let summary = try AutoencoderSummary(AutoencoderCheckpoint(path: path), size: size ?? 256)
             try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }

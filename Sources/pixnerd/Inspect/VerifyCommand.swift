@@ -36,6 +36,11 @@ struct VerifyCommand: ParsableCommand {
             For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
             latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
+            For a MiniT2I, REFERENCE holds states [B, L, E] and keep [B, L], the rows and masks of texts, with x and \
+            clean, the image that the network gives; or noise and RUN.after_STEP of the runs in its metadata; or \
+            picture, noise, t and dropped with losses and gradients. Tests/Fixtures/make_minit2i_fixtures.py writes such \
+            files.
+
             For a PixArt, REFERENCE holds x, step, caption, keep and output; or noise with samples by the number of \
             steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
             error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files.
@@ -133,6 +138,11 @@ struct VerifyCommand: ParsableCommand {
         guard !PixArtCheck.isReference(file) else {
             let check = PixArtCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
             try report(check.comparisons())
+            return
+        }
+        guard !MiniT2ICheck.isReference(file) else {
+            let check = MiniT2ICheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+            try report(check.comparisons(checkpoint.preferred(weights)))
             return
         }
         let check = ReferenceCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)

@@ -127,7 +127,17 @@ struct SamplerOptions: ParsableArguments {
             """)
     var shift: String?
 
+    @Option(
+        help: """
+            Smallest 1 - t that the distance to a predicted picture is divided by, for models that predict it. A step \
+            that is shorter stops short of the picture (default: the run's, else 0.05).
+            """)
+    var floor: Float?
+
     func validate() throws {
+        if let floor, !(floor > 0 && floor <= 1) {
+            throw ValidationError("--floor is \(floor); it must be greater than 0 and at most 1.")
+        }
         if let steps, !Self.stepRange.contains(steps) {
             throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
         }
@@ -166,6 +176,7 @@ struct SamplerOptions: ParsableArguments {
         options.steps = steps
         options.sampler = sampler.map { $0.sampler(order: order) }
         options.lastStep = lastStep
+        options.floor = floor
         options.zeroSteps = zeroSteps
         options.guidanceRule = zeroStar ? .zeroStar : .plain
         options.guide = guide

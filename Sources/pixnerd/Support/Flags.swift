@@ -17,7 +17,7 @@ enum Flags {
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
         .guidanceRule: "--zero-star", .sampler: "--sampler",
         .studentName: "--name", .studentSteps: "--steps", .stage: "--stage",
-        .zeroSteps: "--zero-steps", .shift: "--shift", .tile: "--vae-tile",
+        .zeroSteps: "--zero-steps", .floor: "--floor", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
