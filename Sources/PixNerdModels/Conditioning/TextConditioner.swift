@@ -2,6 +2,7 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 import Synchronization
 
 /// Conditions a denoiser on texts by a text encoder.
@@ -14,6 +15,8 @@ public final class TextConditioner: Conditioner {
     public let emptyPrompt: EmptyPrompt
     /// The text whose rows stand for "no condition"; empty, or a negative prompt.
     public let negativePrompt: String
+    /// What is done with a text before it is encoded.
+    public let cleaning: CaptionCleaning
     /// The encoder; nil if none is known, and then no prompt is valid.
     public let encoder: (any TextEncoding)?
     /// The file that errors name.
@@ -29,6 +32,7 @@ public final class TextConditioner: Conditioner {
     public init(width: Int, length: Int, _ use: TextEncoderUse, origin: String) throws {
         (self.width, self.length, self.origin) = (width, length, origin)
         (emptyPrompt, negativePrompt, encoder) = (use.emptyPrompt, use.negativePrompt, use.encoder)
+        cleaning = use.cleaning
         if let identity = encoder?.identity, identity.width != width {
             throw PixNerdError(
                 .mismatch, "\(identity.path)",
@@ -53,7 +57,7 @@ public final class TextConditioner: Conditioner {
         guard let encoder else { return [] }
         let texts = prompts.compactMap(\.text) + [negativePrompt]
         return Set(texts).sorted().compactMap { text in
-            encoder.cutOff(text, length: length).map {
+            encoder.cutOff(cleaning(text), length: length).map {
                 "the prompt '\(shortened(text))' has more than \(length) tokens; this end of it is not used: '\($0)'"
             }
         }
@@ -89,8 +93,8 @@ public final class TextConditioner: Conditioner {
         guard !missing.isEmpty else { return found }
         let encoder = try expectEncoder()
         for text in missing {
-            let rows = try encoder.rows(
-                of: [text], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
+            let rows = try encoder.paddedRows(
+                of: [cleaning(text)], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
             found[.text(text)] = rows.first.map(TextRows.init)
         }
         return found
@@ -139,10 +143,14 @@ public struct TextEncoderUse: Sendable {
     public var emptyPrompt: EmptyPrompt
     /// The text whose rows stand for "no condition".
     public var negativePrompt: String
+    /// What is done with a text before it is encoded.
+    public var cleaning: CaptionCleaning
 
     public init(
-        _ encoder: (any TextEncoding)? = nil, emptyPrompt: EmptyPrompt = .seesNothing, negativePrompt: String = ""
+        _ encoder: (any TextEncoding)? = nil, emptyPrompt: EmptyPrompt = .seesNothing, negativePrompt: String = "",
+        cleaning: CaptionCleaning = .none
     ) {
         (self.encoder, self.emptyPrompt, self.negativePrompt) = (encoder, emptyPrompt, negativePrompt)
+        self.cleaning = cleaning
     }
 }

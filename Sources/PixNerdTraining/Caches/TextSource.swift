@@ -12,7 +12,7 @@ struct TextSource {
     /// What checkpoints record.
     let recorded: RecordedTextEncoder
     /// The encoder that runs during training; nil for a cache.
-    let encoder: Qwen3Architecture?
+    let encoder: TextEncoderArchitecture?
     /// Encoder, source and captions in words.
     let description: String
 
