@@ -63,11 +63,15 @@ extension DenoiserCheckpoint {
     }
 
     /// The autoencoder in the pipeline that the model is part of; nil if it is part of none.
-    public var pipelineAutoencoder: String? {
+    public var pipelineAutoencoder: String? { pipeline(holding: "vae").map { "\($0)/vae" } }
+
+    /// The pipeline that the model is part of, which holds its text encoder, too; nil if it is part of none.
+    public var pipelineTextEncoder: String? { pipeline(holding: "text_encoder") }
+
+    private func pipeline(holding part: String) -> String? {
         guard metadata[Self.pipelineKey] != nil else { return nil }
         let model = (files.first?.path ?? path) as NSString
         let pipeline = (model.deletingLastPathComponent as NSString).deletingLastPathComponent
-        let directory = (pipeline as NSString).appendingPathComponent("vae")
-        return FileManager.default.fileExists(atPath: directory) ? directory : nil
+        return FileManager.default.fileExists(atPath: "\(pipeline)/\(part)") ? pipeline : nil
     }
 }
