@@ -92,8 +92,10 @@ import Testing
             for shard in 0...1 {
                 let name = "model-0000\(shard + 1)-of-00002.safetensors"
                 let tensors = try file.names.enumerated().filter { $0.offset % 2 == shard }.map {
-                    ($0.element == "shared.weight" ? "encoder.embed_tokens.weight" : $0.element,
-                        try file.tensor($0.element))
+                    (
+                        $0.element == "shared.weight" ? "encoder.embed_tokens.weight" : $0.element,
+                        try file.tensor($0.element)
+                    )
                 }
                 try SafetensorsWriter.write(tensors, to: "\(folder)/shards/\(name)")
                 for (tensor, _) in tensors { map[tensor] = name }
