@@ -146,6 +146,9 @@ import Testing
             let plain = try TextConditioner(width: 24, length: 2, TextEncoderUse(use.encoder), origin: "model")
             #expect(plain.remarks([.text("<b>a</b>")]).count == 1)
             try conditioner.prepare([.text("A Boat")]) { false }
+            // A model that takes a fixed number of rows gets zeros for those that a text does not have.
+            let wide = try TextConditioner(width: 24, length: 9, use, origin: "model")
+            #expect(throws: Never.self) { try wide.condition([.text("A Boat"), .text("")]) { _ in false } }
         }
     }
 
