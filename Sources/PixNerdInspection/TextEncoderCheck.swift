@@ -118,7 +118,8 @@ public struct TextEncoderCheck {
                 let count = mask[row].prefix { $0 == 1 }.count
                 guard mask[row].dropFirst(count).allSatisfy({ $0 == 0 }) else {
                     throw PixNerdError(
-                        .unsupported, "\(reference.path): \(name ?? "mask")", found: "has a row that is not ones and then zeros",
+                        .unsupported, "\(reference.path): \(name ?? "mask")",
+                        found: "has a row that is not ones and then zeros",
                         expected: "padding at the end of each prompt")
                 }
                 return count

@@ -8,7 +8,8 @@ import Testing
         ["bench"],
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
-        ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["detect-empty-prompt"],
+        ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["encode", "prompts"],
+        ["detect-empty-prompt"],
         ["average"], ["tune"], ["distill"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {

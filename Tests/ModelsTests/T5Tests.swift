@@ -92,8 +92,10 @@ import Testing
             for shard in 0...1 {
                 let name = "model-0000\(shard + 1)-of-00002.safetensors"
                 let tensors = try file.names.enumerated().filter { $0.offset % 2 == shard }.map {
-                    ($0.element == "shared.weight" ? "encoder.embed_tokens.weight" : $0.element,
-                        try file.tensor($0.element))
+                    (
+                        $0.element == "shared.weight" ? "encoder.embed_tokens.weight" : $0.element,
+                        try file.tensor($0.element)
+                    )
                 }
                 try SafetensorsWriter.write(tensors, to: "\(folder)/shards/\(name)")
                 for (tensor, _) in tensors { map[tensor] = name }
@@ -144,6 +146,9 @@ import Testing
             let plain = try TextConditioner(width: 24, length: 2, TextEncoderUse(use.encoder), origin: "model")
             #expect(plain.remarks([.text("<b>a</b>")]).count == 1)
             try conditioner.prepare([.text("A Boat")]) { false }
+            // A model that takes a fixed number of rows gets zeros for those that a text does not have.
+            let wide = try TextConditioner(width: 24, length: 9, use, origin: "model")
+            #expect(throws: Never.self) { try wide.condition([.text("A Boat"), .text("")]) { _ in false } }
         }
     }
 

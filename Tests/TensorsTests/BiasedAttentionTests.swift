@@ -78,7 +78,9 @@ import Testing
     }
 
     @Test func geluProduct() {
-        let (a, b) = (Inputs([7], heads: 1, width: 40, reach: 7).queries, Inputs([7], heads: 2, width: 20, reach: 7).keys)
+        let (a, b) = (
+            Inputs([7], heads: 1, width: 40, reach: 7).queries, Inputs([7], heads: 2, width: 20, reach: 7).keys
+        )
         let expected = zip(tanhGELU(a).values, b.values).map { $0 * $1 }
         expectClose(tanhGELUProduct(gate: a, value: b), Tensor(expected, shape: a.shape), .oneOperator)
     }

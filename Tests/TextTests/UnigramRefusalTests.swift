@@ -47,7 +47,8 @@ import Testing
             ([], []), (Bytes("version https".utf8), ["spiece.model"]), (Bytes(good.dropLast(3)), ["ends within"]),
             ([0x0a] + huge, ["ends within a field of 18446744073709551615 bytes"]),
             ([0x0a] + Bytes(repeating: 0xff, count: 11), ["more than 64 bits"]), ([0x0b], ["unknown type"]),
-            ([0x0a], ["ends within a number"]), (piece("<pad>", 0, kind: 3) + piece("</s>", 0, kind: 3) + piece("a"), ["<unk>"]),
+            ([0x0a], ["ends within a number"]),
+            (piece("<pad>", 0, kind: 3) + piece("</s>", 0, kind: 3) + piece("a"), ["<unk>"]),
             (special, ["no pieces that a text can become"]), (good + piece("a"), ["'a' twice"]),
             (good + piece("b", .nan), ["score nan"]), (good + piece("b", .infinity), ["score inf"]),
             (good + piece(""), ["piece of 0 bytes"]), (good + piece(String(repeating: "a", count: 2000)), ["2000"]),
@@ -59,7 +60,8 @@ import Testing
             (good + T5Fixtures.field(3, [0x18, 0]), ["no space before"]), (good + map([1, 2]), ["2 bytes"]),
             (good + map([0, 0], [0], size: 4000), ["4000"]), (good + map([0, 0], [0], size: 7), ["7"]),
             (good + map([0x3fff_fc00], [0]), ["leads out"]),
-            (good + map([0, 0x8000_0005], [1, 0]), ["has no end"]), (good + map([0, 0x8000_0000], [1, 1]), ["has no end"]),
+            (good + map([0, 0x8000_0005], [1, 0]), ["has no end"]),
+            (good + map([0, 0x8000_0000], [1, 1]), ["has no end"]),
         ]
         for (bytes, named) in cases {
             expectSentence(try refusal("spiece.model", bytes), naming: ["spiece.model"] + named)

@@ -31,7 +31,8 @@ import Testing
         }
     }
 
-    @Test(arguments: T5Fixtures.Encoder.allCases) func bothFilesAreTheSameTokenizer(encoder: T5Fixtures.Encoder) throws {
+    @Test(arguments: T5Fixtures.Encoder.allCases) func bothFilesAreTheSameTokenizer(encoder: T5Fixtures.Encoder) throws
+    {
         let fingerprints = try T5Fixtures.names.map { try withTokenizer(encoder, $0, \.fingerprint) }
         #expect(fingerprints[0] == fingerprints[1] && fingerprints[0].count == 32)
     }

@@ -13,8 +13,11 @@ import Testing
     private final class Counted: TextEncoding {
         let identity: TextEncoderIdentity
         let asked = Mutex<[String]>([])
+        /// Whether texts have only the rows of their own tokens, one for each byte and one for the end.
+        let isRagged: Bool
 
-        init(width: Int = 4, weights: String = "w") {
+        init(width: Int = 4, weights: String = "w", isRagged: Bool = false) {
+            self.isRagged = isRagged
             identity = TextEncoderIdentity(path: "counted", weights: weights, tokenizer: "t", width: width)
         }
 
@@ -22,7 +25,8 @@ import Testing
 
         func row(_ text: String, length: Int) -> Tensor {
             let value = Float(text.utf8.reduce(0) { ($0 * 31 + Int($1)) % 251 })
-            return Tensor([Float](repeating: value, count: length * identity.width), shape: [length, identity.width])
+            let count = isRagged ? min(length, text.utf8.count + 1) : length
+            return Tensor([Float](repeating: value, count: count * identity.width), shape: [count, identity.width])
         }
 
         func rows(
@@ -63,6 +67,22 @@ import Testing
                 #expect(rows.shape == [3, 4] && rows.values == encoder.row(caption, length: 3).values)
             }
             #expect(cache.holds("cafe\u{301}") && !cache.holds("c"))
+        }
+    }
+
+    @Test func captionsKeepTheirNumberOfRows() throws {
+        try withTemporaryDirectory { directory in
+            let (encoder, path) = (Counted(isRagged: true), "\(directory)/text")
+            let captions = ["", "a", "ab", "abcdef"]
+            #expect(try encode(encoder, captions, to: path).isFinished)
+            let cache = try CaptionCache(path: path)
+            let rows = try cache.rows(of: captions, length: 3, emptyPrompt: .seesNothing) { false }
+            #expect(rows.map(\.shape) == [[1, 4], [2, 4], [3, 4], [3, 4]])
+            for (rows, caption) in zip(rows, captions) {
+                #expect(rows.values == encoder.row(caption, length: 3).values)
+            }
+            let padded = try cache.paddedRows(of: ["a"], length: 3, emptyPrompt: .seesNothing) { false }
+            #expect(padded[0].shape == [3, 4] && padded[0].values[8...].allSatisfy { $0 == 0 })
         }
     }
 

@@ -1,14 +1,14 @@
 import PixNerdSupport
 
 /// Names of files for texts.
-enum PromptFileName {
+package enum PromptFileName {
     /// Number of characters that a name keeps of a text, and of their bytes: file systems allow 255 for a name, to which
     /// seeds and endings are added.
     private static let (longest, mostBytes) = (60, 180)
 
     /// A name that tells texts apart: the text with hyphens for spaces, or, where that is not all of the text, as much as
     /// is readable and a hash of the text.
-    static func text(_ text: String) -> String {
+    package static func text(_ text: String) -> String {
         var readable = ""
         for scalar in text.unicodeScalars {
             let isKept = scalar.properties.isAlphabetic || scalar.properties.numericType != nil

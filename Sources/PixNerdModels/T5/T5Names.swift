@@ -55,6 +55,7 @@ struct T5Names: Sendable {
                 expected: "gated ones", advice: "use a T5 v1.1 or a flan-T5")
         }
         try checkEncoderTensors(
-            shapes(architecture), in: source) { Self.isIgnored($0) || Self.tables.contains($0) }
+            shapes(architecture), in: source
+        ) { Self.isIgnored($0) || Self.tables.contains($0) }
     }
 }

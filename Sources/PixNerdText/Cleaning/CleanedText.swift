@@ -177,7 +177,9 @@ struct CleanedText {
                 let plain = String(scalar).precomposedStringWithCompatibilityMapping
                 out.append(contentsOf: plain.unicodeScalars)
             default:
-                if let parts = Self.ligatures[scalar] { out.append(contentsOf: parts.unicodeScalars) } else {
+                if let parts = Self.ligatures[scalar] {
+                    out.append(contentsOf: parts.unicodeScalars)
+                } else {
                     out.append(scalar)
                 }
             }

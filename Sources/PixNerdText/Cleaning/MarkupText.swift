@@ -60,8 +60,12 @@ enum MarkupText {
     /// The characters that a name or a number between `&` and `;` stands for, and where it ends.
     private static func character(_ markup: CleanedText, _ place: Int) -> ([Unicode.Scalar], end: Int)? {
         if markup[place + 1] == "#" { return numbered(markup, place + 2) }
-        let end = markup.run(place + 1) { CleanedText.isLatin($0) || "0"..."9" ~= $0 }
-        guard end > place + 1, end - place < 16, let next = markup[end] else { return nil }
+        guard let first = markup[place + 1], CleanedText.isLatin(first) else { return nil }
+        func isOfName(_ scalar: Unicode.Scalar) -> Bool { CleanedText.isLatin(scalar) || "0"..."9" ~= scalar }
+        var end = markup.run(place + 1) { isOfName($0) || $0 == "-" || $0 == "." }
+        // At the end of the text a mark ends the name.
+        while markup[end].map(isOfName) ?? true, end > place + 1 { end -= 1 }
+        guard end > place + 1, let next = markup[end] else { return nil }
         let name = String(String.UnicodeScalarView(markup.scalars[place + 1..<end]))
         let after = next == ";" ? end + 1 : end
         if let character = CharacterNames.all[name] { return ([character], after) }
@@ -92,14 +96,14 @@ extension CleanedText {
 
 /// Names of characters in HTML, in lower case.
 enum CharacterNames {
-    /// Those from U+00A0 on, in order; `-` for those that lower case does not have.
+    /// Names of the characters from U+00A0 on, in order; `-` for those that lower case does not have.
     private static let latin = """
         nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr deg plusmn sup2 sup3 acute micro \
         para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest - - - - - - - - - - - - - - - - - - - - - - - times \
         - - - - - - - szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave iacute icirc \
         iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc uuml yacute thorn yuml
         """
-    /// Those from U+03B1 on, in order.
+    /// Names of the characters from U+03B1 on, in order.
     private static let greek = """
         alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigmaf sigma tau upsilon \
         phi chi psi omega

@@ -14,7 +14,8 @@ struct TextEncoderReport {
             ("directory", summary.path), ("weights", files),
             ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)), ("integrity", summary.integrity),
             ("text encoder", summary.name),
-            ("", Self.layers(sizes)), ("", Self.tokens(sizes)), ("parameters", String(summary.parameters)), ("fingerprint", summary.fingerprint),
+            ("", Self.layers(sizes)), ("", Self.tokens(sizes)), ("parameters", String(summary.parameters)),
+            ("fingerprint", summary.fingerprint),
         ]
         if let problem = summary.problem { rows.append(("not usable", problem)) }
         rows += [

@@ -7,7 +7,6 @@ import PixNerdText
 
 extension EmptyPrompt: ExpressibleByArgument {}
 extension BenchmarkLayout: ExpressibleByArgument {}
-extension CaptionCleaning: ExpressibleByArgument {}
 
 /// The options of a text model: its prompts, and the encoder that reads them.
 struct TextOptions: ParsableArguments {

@@ -11,6 +11,7 @@ struct TokenizeCommand: ParsableCommand {
         discussion: """
               pixnerd tokenize Qwen3-1.7B "a red circle on blue"
               pixnerd tokenize Qwen3-1.7B - --json < caption.txt
+              pixnerd tokenize PixArt-Sigma-XL-2-512-MS "a red circle" --length 300
             """)
 
     @Argument(help: "Directory of a text encoder or a pipeline, or its tokenizer.json or spiece.model.")
