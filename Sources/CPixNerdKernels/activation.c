@@ -128,6 +128,16 @@ KERNEL(void, pn_tanh_gelu_forward, (size_t count, const float *restrict x, float
 }
 
 KERNEL(
+    void, pn_tanh_gelu_gate_forward,
+    (size_t count, const float *restrict a, const float *restrict b, float *restrict out), (count, a, b, out)) {
+    RELAXED
+    VECTORIZED
+    for (size_t i = 0; i < count; i++) {
+        out[i] = a[i] * fast_sigmoid(a[i] * (TANH_GELU_A + TANH_GELU_B * bounded_square(a[i]))) * b[i];
+    }
+}
+
+KERNEL(
     void, pn_tanh_gelu_backward, (size_t count, const float *restrict x, float *restrict gradient),
     (count, x, gradient)) {
     RELAXED

@@ -42,7 +42,7 @@ public struct EmptyPromptTrial: Sendable {
                 .unsupported, "The model", found: "is conditioned on classes", expected: "a model conditioned on text")
         }
         let rows = try EmptyPrompt.ofCausalEncoders.map { convention in
-            let rows = try encoder.rows(
+            let rows = try encoder.paddedRows(
                 of: [""], length: conditioner.length, emptyPrompt: convention, isCancelled: isCancelled)
             return TextRows(rows[0])
         }

@@ -12,9 +12,9 @@ public struct TextEncoderSummary: Encodable {
     /// What the comparison of the files with their fingerprints found.
     public let integrity: String
     public let tensors: [CheckpointSummary.TensorLine]
-    /// Name of the size, such as "Qwen3-1.7B"; "Qwen3" for others.
+    /// Name of the size, such as "Qwen3-1.7B" or "T5-XXL"; "Qwen3" or "T5" for others.
     public let name: String
-    public let architecture: Qwen3Architecture
+    public let architecture: TextEncoderArchitecture
     /// Number of parameters that the encoder uses.
     public let parameters: Int
     /// A hash of the weights, which identifies the encoder of checkpoints and cached texts.
@@ -48,7 +48,7 @@ public struct TextEncoderSummary: Encodable {
     ) throws {
         let (weights, architecture) = (directory.weights, directory.architecture)
         path = directory.path
-        files = weights.files.map { String($0.path.dropFirst(directory.path.count + 1)) }
+        files = weights.files.map { String($0.path.dropFirst(weights.path.count + 1)) }
         bytes = weights.size
         integrity = try CheckpointSummary.integrity(of: weights.files)
         tensors = weights.names.map {

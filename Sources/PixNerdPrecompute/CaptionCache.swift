@@ -9,6 +9,8 @@ public final class CaptionCache: TextEncoding {
     public let path: String
     private let manifest: TextManifest
     private let shards: [StoredElements]
+    /// The number of rows of each caption of a shard; empty where all have `length`.
+    private let counts: [[Int]]
     /// The shard and the row of each caption.
     private let places: [CaptionKey: (shard: Int, row: Int)]
 
@@ -21,12 +23,16 @@ public final class CaptionCache: TextEncoding {
         self.manifest = manifest
         try manifest.expectAllShards(in: path)
         var (shards, places): ([StoredElements], [CaptionKey: (shard: Int, row: Int)]) = ([], [:])
+        var counts: [[Int]] = []
         for shard in 0..<manifest.shards {
             let path = TextManifest.shardPath(shard, in: path)
             let (file, column) = (try SafetensorsFile(path: path), manifest.columns[0])
             let (rows, keys) = (try file.elements(of: column.name), try file.integers(column.fingerprints))
             let count = manifest.places(ofShard: shard).count
-            guard rows.shape == [count] + column.shape, rows.type == manifest.type, keys.count == 2 * count else {
+            let used = file.shape(of: TextManifest.counts) == nil ? [] : try file.integers(TextManifest.counts)
+            guard rows.shape == [count] + column.shape, rows.type == manifest.type, keys.count == 2 * count,
+                used.isEmpty || used.count == count, used.allSatisfy({ 1...manifest.length ~= $0 })
+            else {
                 throw PixNerdError(
                     .mismatch, "\(path)",
                     found:
@@ -37,8 +43,9 @@ public final class CaptionCache: TextEncoding {
                 places[CaptionKey(first: keys[2 * row], second: keys[2 * row + 1])] = (shard, row)
             }
             shards.append(rows)
+            counts.append(used)
         }
-        (self.shards, self.places) = (shards, places)
+        (self.shards, self.places, self.counts) = (shards, places, counts)
     }
 
     public var identity: TextEncoderIdentity { manifest.encoder }
@@ -72,7 +79,8 @@ public final class CaptionCache: TextEncoding {
                     advice: "the captions have changed since; regenerate it with \(TextManifest.command)")
             }
             let shape = manifest.columns[0].shape
-            var rows = Tensor(uninitialized: shape)
+            let used = counts[place.shard]
+            var rows = Tensor(uninitialized: [used.isEmpty ? shape[0] : used[place.row], shape[1]])
             rows.withUnsafeMutableBuffer {
                 shards[place.shard].floats(from: place.row * shape.reduce(1, *), into: $0)
             }

@@ -92,13 +92,16 @@ public struct CaptionEncoding {
     private func write(_ rows: [Tensor], _ places: Range<Int>, to path: String) throws {
         let keys = captions[places].map(CaptionKey.init)
         let column = manifest.columns[0]
+        var integers = [
+            (name: column.fingerprints, shape: [places.count, 2], values: keys.flatMap { [$0.first, $0.second] })
+        ]
+        let counts = rows.map { $0.shape[0] }
+        if counts.contains(where: { $0 < manifest.length }) {
+            integers.append((name: TextManifest.counts, shape: [places.count], values: counts))
+        }
+        let padded = rows.map { $0.padded(to: manifest.length) }
         try SafetensorsWriter.write(
-            [(column.name, Tensor.concatenated(rows).reshaped([places.count] + column.shape))], as: manifest.type,
-            integers: [
-                (
-                    name: column.fingerprints, shape: [places.count, 2],
-                    values: keys.flatMap { [$0.first, $0.second] }
-                )
-            ], metadata: ["encoder": manifest.weights], to: path)
+            [(column.name, Tensor.concatenated(padded).reshaped([places.count] + column.shape))], as: manifest.type,
+            integers: integers, metadata: ["encoder": manifest.weights], to: path)
     }
 }

@@ -5,6 +5,8 @@ import PixNerdModels
 package struct TextManifest: ShardManifest {
     package static let subject = "text"
     package static let items = "captions"
+    /// The name of the numbers of rows that captions have, in shards of captions with fewer than `length`.
+    static let counts = "counts"
 
     /// The encoder with its tokenizer.
     package var encoder: TextEncoderIdentity

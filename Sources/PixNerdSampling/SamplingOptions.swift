@@ -3,6 +3,7 @@ import PixNerdModels
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 
 /// The method to sample images of another size than the training images.
 public enum SizeRoute: String, Sendable, CaseIterable {
@@ -58,6 +59,8 @@ public struct SamplingOptions: Sendable {
     public var allowsOtherTextEncoder = false
     /// What the rows of an empty prompt attend to; nil for what the run recorded, else nothing.
     public var emptyPrompt: EmptyPrompt?
+    /// What is done with prompts before they are encoded; nil for what models of the kind are published with.
+    public var captionCleaning: CaptionCleaning?
     /// The text that takes the place of the empty prompt in guidance; nil for the empty prompt.
     public var negativePrompt: String?
     /// Side in pixels of the overlapping tiles that latents are decoded in; nil for whole images.
@@ -69,6 +72,10 @@ public struct SamplingOptions: Sendable {
     public var sampler: Sampler?
     /// Number of steps; nil for the run's, else the published number.
     public var steps: Int?
+    /// Where the steps of a diffusion model lie; nil for what such models are published with.
+    public var grid: DiffusionGrid?
+    /// The diffusion step that pure noise stands for; nil for 999, or 400 if there is one step.
+    public var firstStep: Int?
     /// Fraction of [0, 1] covered by the last step; nil for 1 / steps.
     public var lastStep: Float?
     /// Scale of guidance in each interval; nil for the run's, else the published scale.

@@ -37,6 +37,8 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var guideHash: String?
     /// Number of first steps that left the noise as it was; nil for none.
     public var zeroSteps: Int?
+    /// The grid of diffusion steps and the first of them; nil for models of a flow.
+    public var timeGrid: String?
     /// The smallest 1 - t that was divided by; nil for the model's own.
     public var floor: Float?
     /// `torch`, `philox` or `file`.
@@ -55,6 +57,8 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var textEncoder: String?
     /// What the rows of an empty prompt attended to; nil for a model of classes.
     public var emptyPrompt: String?
+    /// What was done with prompts before they were encoded; nil for nothing.
+    public var captionCleaning: String?
     /// The text that took the place of the empty prompt; nil for none.
     public var negativePrompt: String?
 
@@ -83,6 +87,7 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         guidanceRule = settings.guidance.rule == .plain ? nil : settings.guidance.rule.rawValue
         guideHash = try guide.map { try Fingerprint.text(ofFile: $0) }
         zeroSteps = settings.zeroSteps == 0 ? nil : settings.zeroSteps
+        if case .diffusion(let form, let first) = settings.grid { timeGrid = "\(form.rawValue) from \(first)" }
         self.noise = noise.name
         if case .file(let path) = noise { noiseHash = try Fingerprint.text(ofFile: path) }
         self.autoencoder = autoencoder.map { "\($0.fingerprint), \($0.scale.text)" }
@@ -92,6 +97,7 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         guard let text, let encoder = text.encoder else { return }
         textEncoder = "\(encoder.identity.weights), \(encoder.identity.tokenizer)"
         emptyPrompt = text.emptyPrompt.rawValue
+        captionCleaning = text.cleaning == .none ? nil : text.cleaning.rawValue
         negativePrompt = text.negativePrompt.isEmpty ? nil : text.negativePrompt
     }
 

@@ -28,7 +28,12 @@ extension SamplingSettings {
             guidance: try Guidance(
                 options, metadata, published: published.guidance, timeShift: choice.timeShift, name: name),
             shift: try Self.shift(options.shift, metadata, published: published.shift, size: size, choice, name: name),
-            lastStep: options.lastStep, zeroSteps: options.zeroSteps)
+            lastStep: options.lastStep, zeroSteps: options.zeroSteps,
+            grid: try TimeGrid(options, published: published.grid, steps: steps, name: name))
+        if steps == 1, case .diffusion = grid, options.guidance == nil {
+            // A student of one step has learned guided images.
+            guidance = Guidance(scale: 1)
+        }
         if let limits {
             self = try limits.applied(to: self, isAsked: options.guidance != nil)
         } else if options.guidance == nil, options.guide == nil {
@@ -61,6 +66,42 @@ extension SamplingSettings {
             }
             return shiftForSize(own, pixels: size.canvasHeight * size.canvasWidth, trained: trained.area)
         }
+    }
+}
+
+extension TimeGrid {
+    /// The first step of students of one step (Yin et al., arXiv 2311.18828, as PixArt publishes it).
+    private static let studentStep = 400
+
+    /// The grid in the options, for models of diffusion.
+    fileprivate init(_ options: SamplingOptions, published: TimeGrid, steps: Int, name: String) throws {
+        guard case .diffusion(let form, let first) = published else {
+            let given = options.grid != nil ? Setting.timeGrid : options.firstStep != nil ? Setting.firstStep : nil
+            if let given {
+                throw PixNerdError(
+                    .mismatch, "\(given)", found: "is for models of a diffusion process, and \(name) is one of a flow",
+                    advice: "leave it out")
+            }
+            self = .flow
+            return
+        }
+        let flowOnly = options.shift != nil ? Setting.shift : options.lastStep != nil ? Setting.lastStep : nil
+        if let flowOnly {
+            throw PixNerdError(
+                .mismatch, "\(flowOnly)", found: "is for models of a flow, and \(name) is one of a diffusion process",
+                advice: "leave it out, or choose other steps with \(Setting.timeGrid)")
+        }
+        let begin = options.firstStep ?? (steps == 1 ? Self.studentStep : first)
+        guard (1...999).contains(begin) else {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.firstStep)", found: "is \(begin)", expected: "a step from 1 to 999")
+        }
+        guard steps <= begin else {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.steps)", found: "is \(steps)",
+                expected: "at most the first diffusion step, \(begin)")
+        }
+        self = .diffusion(options.grid ?? form, firstStep: begin)
     }
 }
 

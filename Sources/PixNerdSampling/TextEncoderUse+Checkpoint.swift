@@ -11,8 +11,11 @@ extension TextEncoderUse {
         let recorded = checkpoint.textEncoder
         self.init(
             emptyPrompt: options.emptyPrompt ?? recorded?.emptyPrompt ?? .seesNothing,
-            negativePrompt: options.negativePrompt ?? "")
-        guard architecture.takesText, let path = options.textEncoder ?? recorded?.encoder.path else { return }
+            negativePrompt: options.negativePrompt ?? "",
+            cleaning: options.captionCleaning ?? architecture.publishedCleaning)
+        guard architecture.takesText,
+            let path = options.textEncoder ?? recorded?.encoder.path ?? checkpoint.pipelineTextEncoder
+        else { return }
         let encoder = try TextEncoder(path: path)
         if let own = recorded?.encoder, !options.allowsOtherTextEncoder, !own.isSame(as: encoder.identity) {
             throw PixNerdError(

@@ -34,11 +34,18 @@ public struct LatentAutoencoder: Sendable {
         try self.init(checkpoint, scale: scale)
     }
 
-    /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one; nil if
-    /// there is neither.
+    /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one or that of
+    /// its pipeline; nil if there is none.
     package init?(of checkpoint: DenoiserCheckpoint, path asked: String?, allowsOther: Bool) throws {
         let recorded = checkpoint.autoencoder
-        guard let path = asked ?? recorded?.path else { return nil }
+        let family = recorded == nil ? checkpoint.pixArtFamily : nil
+        guard let path = asked ?? recorded?.path ?? checkpoint.pipelineAutoencoder else {
+            guard let family else { return nil }
+            throw PixNerdError(
+                .notFound, "\(checkpoint.path)",
+                found: "is a \(family.name), whose latents the autoencoder of \(family.autoencoder.name) decodes",
+                advice: "pass its path with \(Setting.autoencoder): \(family.autoencoderSource)")
+        }
         // A pixel-space run records its sizes and no autoencoder; a published file records neither.
         if recorded == nil, checkpoint.channels != nil {
             throw PixNerdError(
@@ -56,12 +63,23 @@ public struct LatentAutoencoder: Sendable {
                     + "(\(subject + error.found))",
                 advice: "pass its path with \(Setting.autoencoder)")
         }
-        guard let scale = found.scale ?? recorded?.scale else {
+        // A single file does not say its scale; the model does.
+        guard let scale = found.scale ?? recorded?.scale ?? family?.autoencoder.scale else {
             throw PixNerdError(
                 .notFound, "\(path)", found: "does not say how its latents are scaled: it has no config.json",
                 advice: "add one")
         }
         try self.init(found, scale: scale)
+        if let family, scale != family.autoencoder.scale, !allowsOther {
+            let kind = found.knownName.map { "that of \($0)" } ?? "another one"
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)",
+                found: "is a \(family.name), which takes the autoencoder of \(family.autoencoder.name) "
+                    + "(\(family.autoencoder.scale.summary)), and \(path) is \(kind) (\(scale.summary))",
+                advice:
+                    "pass the right one with \(Setting.autoencoder) (\(family.autoencoderSource)), or allow this one "
+                    + "with \(Setting.otherAutoencoder)")
+        }
         if let recorded, !identity.isSame(as: recorded), !allowsOther {
             throw PixNerdError(
                 .mismatch, "\(checkpoint.path)",

@@ -27,6 +27,14 @@ extension Setting {
     public static let prompt = Setting(rawValue: "prompt")
     /// The text whose content images shall not have.
     public static let range = Setting(rawValue: "range")
+    /// Where the steps of a diffusion model lie.
+    public static let timeGrid = Setting(rawValue: "grid")
+    /// The diffusion step that sampling begins at.
+    public static let firstStep = Setting(rawValue: "firstStep")
+    /// Number of sampling steps.
+    public static let steps = Setting(rawValue: "steps")
+    /// Length of the last sampling step.
+    public static let lastStep = Setting(rawValue: "lastStep")
     public static let negativePrompt = Setting(rawValue: "negativePrompt")
     /// The directory of a text encoder.
     public static let textEncoder = Setting(rawValue: "textEncoder")

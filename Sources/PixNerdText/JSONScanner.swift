@@ -143,6 +143,12 @@ struct JSONScanner {
         return count
     }
 
+    /// Reads a number.
+    mutating func number() throws -> Double {
+        guard case .number(let text) = try scalar(), let value = Double(text) else { throw broken("has no number") }
+        return value
+    }
+
     /// Reads a value of any type.
     mutating func value(depth: Int = 0) throws -> JSONValue {
         budget -= 1

@@ -9,6 +9,8 @@ struct TokenizerFile {
     /// Whether text is composed (NFC) first.
     let composes: Bool
     let fingerprint: String
+    /// The pieces of a Unigram; nil for a BPE, which the other properties are of.
+    let pieces: UnigramPieces?
 
     /// Bytes above which a file is refused. Published ones have up to 40 MB.
     private static let largestFile = 256 << 20
@@ -28,6 +30,13 @@ struct TokenizerFile {
         }
         var reader = Reader(path: path)
         try reader.read(JSONScanner(bytes, path: path))
+        if var pieces = try reader.unigram() {
+            try UnigramRules.complete(&pieces, by: reader.settings, path: path)
+            self.pieces = pieces
+            (added, tokens, merges, composes, fingerprint) = ([], Vocabulary(), reader.merges, false, "")
+            return
+        }
+        pieces = nil
         try TokenizerRules.check(reader.settings, path: path)
         composes = reader.settings["normalizer"]?.type != nil
         (added, tokens) = try reader.addedTokens()
@@ -46,6 +55,8 @@ private struct Reader {
     private(set) var merges = Merges(bytes: [Int](repeating: 0, count: 256))
     private var model: [String: JSONValue] = [:]
     private var ids: TokenIDs?
+    /// A vocabulary that is a list, as that of a Unigram.
+    private var pieces: UnigramPieces?
     private var hasMerges = false
 
     init(path: String) { self.path = path }
@@ -55,7 +66,7 @@ private struct Reader {
         var early: JSONScanner?
         try scanner.object { scanner, key in
             if key == "model", scanner.isNext("{") {
-                guard ids == nil, model.isEmpty else { throw scanner.broken("has a second model") }
+                guard ids == nil, pieces == nil, model.isEmpty else { throw scanner.broken("has a second model") }
                 try scanner.object { try readModel(&$0, key: $1, early: &early) }
             } else if settings.updateValue(try scanner.value(), forKey: key) != nil {
                 throw scanner.broken("has '\(key)' twice")
@@ -64,17 +75,32 @@ private struct Reader {
         try scanner.finish()
         settings["model"] = .object(model)
         if var early { try readMerges(&early) }
-        guard ids != nil, hasMerges else {
+        guard ids != nil && hasMerges || pieces != nil else {
             throw PixNerdError(
                 .malformed, "\(path)", found: "has no model with vocab and merges",
-                expected: "the tokenizer.json of a byte-level BPE")
+                expected: "the tokenizer.json of a byte-level BPE or of a Unigram")
         }
+    }
+
+    /// The pieces of a Unigram; nil if the file is a BPE.
+    func unigram() throws -> UnigramPieces? {
+        guard model["type"] == .string("Unigram") else {
+            if pieces != nil { throw TokenizerRules.unsupported(path, "a vocabulary that is no table") }
+            return nil
+        }
+        guard let pieces else {
+            throw PixNerdError(
+                .malformed, "\(path)", found: "has a Unigram whose vocabulary is no list",
+                expected: "the tokenizer.json of a T5")
+        }
+        return pieces
     }
 
     private mutating func readModel(_ scanner: inout JSONScanner, key: String, early: inout JSONScanner?) throws {
         switch key {
         case "vocab":
-            guard ids == nil else { throw scanner.broken("has two vocabularies") }
+            guard ids == nil, pieces == nil else { throw scanner.broken("has two vocabularies") }
+            guard !scanner.isNext("[") else { return try readPieces(&scanner) }
             guard scanner.isNext("{") else { throw TokenizerRules.unsupported(path, "a vocabulary that is no table") }
             try readVocabulary(&scanner)
         case "merges":
@@ -85,7 +111,7 @@ private struct Reader {
             try scanner.array { _ = try Self.readPair(&$0, into: &pair) }
         default:
             let value = try scanner.value()
-            if key == "type", value.text != "BPE" {
+            if key == "type", value.text != "BPE", value.text != "Unigram" {
                 throw TokenizerRules.unsupported(path, "a model of type \(value.text ?? "unknown")")
             }
             guard model.updateValue(value, forKey: key) == nil else { throw scanner.broken("has '\(key)' twice") }
@@ -106,6 +132,21 @@ private struct Reader {
                     expected: "tokens of all 256 bytes, as byte-level BPE has them")
             })
         self.ids = ids
+    }
+
+    private mutating func readPieces(_ scanner: inout JSONScanner) throws {
+        var (pieces, text) = (UnigramPieces(path: path), [UInt8]())
+        try scanner.array { scanner in
+            var (place, score) = (0, 0.0)
+            text.removeAll(keepingCapacity: true)
+            try scanner.array { scanner in
+                if place == 0 { try scanner.string(into: &text) } else { score = try scanner.number() }
+                place += 1
+            }
+            guard place == 2 else { throw scanner.broken("has a piece that is no text with a score") }
+            try pieces.add(text, score: score, isUsable: true)
+        }
+        self.pieces = pieces
     }
 
     private mutating func readMerges(_ scanner: inout JSONScanner) throws {

@@ -141,7 +141,7 @@ public struct MemoryEstimate: Sendable {
     /// - Parameters:
     ///   - texts: number of texts that are encoded together.
     ///   - length: number of tokens of each.
-    mutating func add(_ encoder: Qwen3Architecture, texts: Int, length: Int) {
+    mutating func add(_ encoder: TextEncoderArchitecture, texts: Int, length: Int) {
         // A large encoder is read layer by layer.
         stateCount += CheckedInt(min(encoder.widenedBytes, Qwen3.mostKeptBytes))
         let tokens = CheckedInt(texts) * CheckedInt(length)

@@ -85,15 +85,15 @@ import Testing
                 "ema_lengths",
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
-                "values", "buckets",
+                "values", "buckets", "conditioning", "modulation",
             ]
             let lines = own.replacing(/\n(text|dispersive|few_steps):(\n  .*)+/, with: "").split(separator: "\n").filter
             { line in
-                !later.contains { line.hasPrefix("  \($0): ") }
+                !later.contains { line.hasPrefix("  \($0): ") } && !line.hasPrefix("from: ")
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 15)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 16)
         }
     }
 }

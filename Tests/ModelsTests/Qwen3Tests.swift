@@ -32,7 +32,7 @@ import Testing
     }
 
     private func expectAgrees(
-        _ model: Qwen3, _ tolerance: Tolerance = .network, sourceLocation: SourceLocation = #_sourceLocation
+        _ model: any TextEncoderModel, _ tolerance: Tolerance = .network, sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let reference = try Reference()
         let hidden = try model(reference.ids, counts: reference.counts, emptyPrompt: .seesNothing)

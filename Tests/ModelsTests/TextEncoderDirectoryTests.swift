@@ -46,9 +46,8 @@ import Testing
     }
 
     private func rows(_ directory: String) throws -> [Float] {
-        try TextEncoderDirectory(path: directory).load(keepsWeights: false)(
-            [[5, 6, 7, 480]], counts: [3], emptyPrompt: .seesNothing
-        ).values
+        let model = try TextEncoderDirectory(path: directory).load(keepsWeights: false)
+        return try model([[5, 6, 7, 480]], counts: [3], emptyPrompt: .seesNothing).values
     }
 
     @Test func shardsAreTheWholeFile() throws {

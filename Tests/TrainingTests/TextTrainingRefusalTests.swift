@@ -109,7 +109,10 @@ import Testing
 
     /// An encoder of the same sizes with other weights.
     private func otherEncoder(_ runs: TinyRuns) throws -> String {
-        let architecture = try TextEncoder(path: TinyRuns.encoder).architecture
+        guard case .qwen3(let architecture) = try TextEncoder(path: TinyRuns.encoder).architecture else {
+            Issue.record("the encoder is no Qwen3")
+            return ""
+        }
         let path = "\(runs.directory)/other"
         _ = try TextEncoderDirectory.make(
             at: path, architecture, learningFrom: TextEncoderDirectory.usualLines, seed: 9)

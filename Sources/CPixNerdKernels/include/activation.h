@@ -26,5 +26,7 @@ void pn_gelu_backward(size_t count, const float *x, float *gradient);
 void pn_tanh_gelu_forward(size_t count, const float *x, float *out);
 // gradient *= the derivative of that approximation, in place.
 void pn_tanh_gelu_backward(size_t count, const float *x, float *gradient);
+// out = gelu(a) b, with the same approximation
+void pn_tanh_gelu_gate_forward(size_t count, const float *a, const float *b, float *out);
 
 #endif

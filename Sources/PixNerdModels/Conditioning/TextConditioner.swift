@@ -2,6 +2,7 @@ import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 import Synchronization
 
 /// Conditions a denoiser on texts by a text encoder.
@@ -16,6 +17,8 @@ public final class TextConditioner: Conditioner {
     public let emptyPrompt: EmptyPrompt
     /// The text whose rows stand for "no condition"; empty, or a negative prompt.
     public let negativePrompt: String
+    /// What is done with a text before it is encoded.
+    public let cleaning: CaptionCleaning
     /// The encoder; nil if none is known, and then no prompt is valid.
     public let encoder: (any TextEncoding)?
     /// The file that errors name.
@@ -35,6 +38,7 @@ public final class TextConditioner: Conditioner {
     ) throws {
         (self.width, self.length, self.reading, self.origin) = (width, length, reading, origin)
         (emptyPrompt, negativePrompt, encoder) = (use.emptyPrompt, use.negativePrompt, use.encoder)
+        cleaning = use.cleaning
         if let identity = encoder?.identity, identity.width != width {
             throw PixNerdError(
                 .mismatch, "\(identity.path)",
@@ -59,7 +63,7 @@ public final class TextConditioner: Conditioner {
         guard let encoder else { return [] }
         let texts = prompts.compactMap(\.text) + [negativePrompt]
         return Set(texts).sorted().compactMap { text in
-            encoder.cutOff(text, length: length).map {
+            encoder.cutOff(cleaning(text), length: length).map {
                 "the prompt '\(shortened(text))' has more than \(length) tokens; this end of it is not used: '\($0)'"
             }
         }
@@ -96,16 +100,19 @@ public final class TextConditioner: Conditioner {
         let encoder = try expectEncoder()
         for text in missing {
             let rows = try encoder.rows(
-                of: [text], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
-            found[.text(text)] = rows.first.map { TextRows(reading == .allRows ? padded($0) : $0) }
+                of: [cleaning(text)], length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
+            found[.text(text)] = rows.first.map { self.rows($0, of: cleaning(text), encoder) }
         }
         return found
     }
 
-    /// Rows [K, E] of an encoder that gives none for padding, followed by rows of zeros, [L, E].
-    private func padded(_ rows: Tensor) -> Tensor {
-        let missing = length - rows.shape[0]
-        return missing > 0 ? Tensor.concatenated([rows, Tensor(zeros: [missing, width])]) : rows
+    /// What the denoiser reads of an encoder's rows. Where it reads a text's own tokens and there are none, that is its own
+    /// rows for no text, or else one of padding.
+    private func rows(_ rows: Tensor, of text: String, _ encoder: any TextEncoding) -> TextRows {
+        guard reading != .allRows else { return TextRows(rows.padded(to: length)) }
+        let count = min(rows.shape[0], encoder.tokenCount(text, length: length))
+        guard count > 0 || !reading.hasOwnRows else { return own.rows(like: nil, of: reading, length: length) }
+        return TextRows(rows.rows(0..<max(1, count)))
     }
 
     public func condition(_ prompts: [Prompt], isDropped: (_ position: Int) -> Bool) throws -> any Condition {

@@ -10,16 +10,44 @@ public protocol TextEncoding: Sendable {
     /// The part of a text that is beyond a number of tokens; nil if all of it is within.
     func cutOff(_ text: String, length: Int) -> String?
 
-    /// The rows of texts, [L, E] each, with those of padding.
+    /// Number of tokens of a text, at most a number; the rows behind them are those of padding.
+    func tokenCount(_ text: String, length: Int) -> Int
+
+    /// The rows of texts, [K, E] each: L with those of padding where models are trained to see them, as with Qwen3; those
+    /// of a text's own tokens, 1 ... L, where they are not, as with T5.
     ///
     /// - Parameters:
-    ///   - length: Number of tokens L that each text is cut or padded to.
-    ///   - emptyPrompt: What the rows of an empty text attend to.
+    ///   - length: Number of tokens L that each text is cut to, or padded.
+    ///   - emptyPrompt: What the rows of an empty text attend to that is padding alone.
     ///   - isCancelled: Called now and then; returns whether to end with `CancellationError`.
     /// - Throws: `PixNerdError` if the encoder's files cannot be read, or `CancellationError`.
     func rows(
         of texts: [String], length: Int, emptyPrompt: EmptyPrompt, isCancelled: () -> Bool
     ) throws -> [Tensor]
+}
+
+extension TextEncoding {
+    /// As many tokens as there may be, for encodings that do not know.
+    public func tokenCount(_ text: String, length: Int) -> Int { length }
+
+    /// The rows of texts, [L, E] each, with zeros where a text has no rows of padding.
+    ///
+    /// - Throws: What `rows` throws.
+    public func paddedRows(
+        of texts: [String], length: Int, emptyPrompt: EmptyPrompt, isCancelled: () -> Bool
+    ) throws -> [Tensor] {
+        try rows(of: texts, length: length, emptyPrompt: emptyPrompt, isCancelled: isCancelled)
+            .map { $0.padded(to: length) }
+    }
+}
+
+extension Tensor {
+    /// Rows of a text [K, E] with zeros behind them, [length, E].
+    package func padded(to length: Int) -> Tensor {
+        precondition(shape.count == 2 && shape[0] <= length, "padded: \(shape) has more than \(length) rows")
+        guard shape[0] < length else { return self }
+        return Tensor.concatenated([self, Tensor(zeros: [length - shape[0], shape[1]])])
+    }
 }
 
 /// A text encoder as checkpoints and caches record it.

@@ -9,31 +9,36 @@ struct ModulatedBlock<Attention: Sendable, FeedForward: FeedForwardLayer>: Senda
     private let attention: Attention
     private let norm2: RMSNormWeight
     private let feedForward: FeedForward
-    private let modulation: Linear
+    private let modulation: BlockModulation
 
     /// - Parameters:
     ///   - width: token width D.
+    ///   - sharesModulation: whether blocks share a modulation, to which this one adds a table.
     ///   - attention: makes the attention from the scope `attn`.
     ///   - feedForward: makes the MLP from the scope `mlp`.
     init(
-        _ scope: ParameterScope, width: Int, attention: (ParameterScope) -> Attention,
-        feedForward: (ParameterScope) -> FeedForward
+        _ scope: ParameterScope, width: Int, sharesModulation: Bool = false,
+        attention: (ParameterScope) -> Attention, feedForward: (ParameterScope) -> FeedForward
     ) {
         norm1 = RMSNormWeight(scope / "norm1", width: width)
         self.attention = attention(scope / "attn")
         norm2 = RMSNormWeight(scope / "norm2", width: width)
         self.feedForward = feedForward(scope / "mlp")
-        modulation = Linear(scope / "adaLN_modulation" / 0, inputs: width, outputs: 6 * width)
+        modulation =
+            sharesModulation
+            ? .shared(ModulationTable(scope, width: width))
+            : .own(Linear(scope / "adaLN_modulation" / 0, inputs: width, outputs: 6 * width))
     }
 
     /// - Parameters:
     ///   - tokens: [B, N, D].
-    ///   - condition: [B, D].
+    ///   - condition: [B, D], or the modulation that blocks share, [B, 6 D].
     ///   - masks: dropout in training; nil for none.
+    ///   - reading: what is done to the tokens between attention and MLP.
     ///   - attend: computes the attention of normalized tokens.
     /// - Returns: [B, N, D].
     func callAsFunction(
-        _ tokens: Tensor, condition: Tensor, masks: BlockMasks? = nil,
+        _ tokens: Tensor, condition: Tensor, masks: BlockMasks? = nil, reading: (Tensor) -> Tensor = { $0 },
         attend: (_ attention: Attention, _ tokens: Tensor) -> Tensor
     ) -> Tensor {
         let modulation = modulation(condition)
@@ -42,13 +47,28 @@ struct ModulatedBlock<Attention: Sendable, FeedForward: FeedForwardLayer>: Senda
             scale: .attentionScale)
         var mixed = attend(attention, attended)
         if let masks { mixed = dropout(mixed, masks.attention) }
-        let afterAttention = gatedResidual(tokens, mixed, modulation: modulation, gate: .attentionGate)
+        let afterAttention = reading(gatedResidual(tokens, mixed, modulation: modulation, gate: .attentionGate))
         let fed = modulatedRMSNorm(
             afterAttention, weight: norm2.weight.tensor, modulation: modulation, shift: .feedForwardShift,
             scale: .feedForwardScale)
         return gatedResidual(
             afterAttention, feedForward(fed, dropout: masks?.feedForward), modulation: modulation,
             gate: .feedForwardGate)
+    }
+}
+
+/// Where the six parts of a block's modulation come from.
+private enum BlockModulation: Sendable {
+    /// A layer of the block's own over the condition.
+    case own(Linear)
+    /// A modulation of all blocks and a table of the block's own.
+    case shared(ModulationTable)
+
+    func callAsFunction(_ condition: Tensor) -> Tensor {
+        switch self {
+        case .own(let linear): linear(condition)
+        case .shared(let table): table(condition)
+        }
     }
 }
 

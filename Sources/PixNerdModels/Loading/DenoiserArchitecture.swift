@@ -1,5 +1,6 @@
 import PixNerdDiffusion
 import PixNerdTensors
+import PixNerdText
 
 /// The sizes of a denoiser: all that loading, training, and cost and memory estimates know about a kind of denoiser.
 ///
@@ -36,6 +37,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var decodesFields: Bool { get }
     /// Whether models of the kind are conditioned on texts.
     var takesText: Bool { get }
+    /// What is done with the texts of models of the kind before they are encoded, as published.
+    var publishedCleaning: CaptionCleaning { get }
     /// What models of the kind are published to predict, for checkpoints that do not say.
     var publishedPrediction: Prediction { get }
     /// The sampler and settings that models of the kind are published with, for checkpoints that do not say.
@@ -80,6 +83,7 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 extension DenoiserArchitecture {
     public var decodesFields: Bool { false }
     public var trainedSide: Int? { nil }
+    public var publishedCleaning: CaptionCleaning { .none }
     public var publishedPrediction: Prediction { Prediction() }
     public var publishedSampling: SamplingSettings { SamplingSettings() }
     public var isPublishedForFields: Bool { false }

@@ -20,6 +20,22 @@ public struct DenoiserOptions: Sendable, Equatable {
         case centers
     }
 
+    /// How tokens and captions meet.
+    public enum Conditioning: String, Sendable, CaseIterable, Codable {
+        /// Tokens attend to each other and to captions at once (PixNerd for text, arXiv 2507.23268).
+        case joint = "joint_attention"
+        /// Tokens attend to captions in a layer of its own (PixArt, arXiv 2310.00426).
+        case cross = "cross_attention"
+    }
+
+    /// Where the modulation of the blocks of a model with cross-attention comes from.
+    public enum Modulation: String, Sendable, CaseIterable, Codable {
+        /// Each block has a layer over time.
+        case perBlock = "per_block"
+        /// All blocks share one layer, and each has a table (adaLN-single; PixArt, arXiv 2310.00426, section 2.3).
+        case single
+    }
+
     /// Name of a preset (a published model), whose sizes the other keys override; empty for none.
     public var preset = ""
     /// Token width D.
@@ -52,6 +68,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var textWidth = 0
     /// Number of rows of a text.
     public var textLength = 128
+    public var conditioning = Conditioning.joint
+    public var modulation = Modulation.perBlock
     /// What the model is told besides time and condition.
     public var numbers: [ModelNumber] = []
     /// Number of values that come with a condition.

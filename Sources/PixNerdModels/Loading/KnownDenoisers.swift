@@ -35,7 +35,7 @@ public enum KnownDenoisers {
     public static func architecture(
         _ options: DenoiserOptions, channels: Int
     ) throws -> any TrainableArchitecture {
-        options.textWidth > 0
+        options.textWidth > 0 && options.conditioning == .joint
             ? try TextPixNerdArchitecture(options, channels: channels)
             : try PixNerdArchitecture(options, channels: channels)
     }

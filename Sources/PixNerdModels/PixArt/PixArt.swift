@@ -74,14 +74,13 @@ public final class PixArt: NoisePredictor {
         let grid = PatchGrid(shape: z.shape, patch: architecture.patchSize)
         let texts = condition.expect(TextCondition.self, by: "PixArt")
         let distinct = DistinctRows(texts.texts)
-        let (text, rowsOfText) = layers.embedded(distinct.rows)
+        let (rows, ofText) = layers.text(distinct.rows)
+        let captions = EmbeddedCaptions(rows: rows, ofText: ofText, textOfImage: distinct.ofImage)
         let told = layers.condition(steps, sizes: sizes ?? Self.sizes(z.shape))
         let shared = layers.modulation(silu(told))
         var tokens = embedded(z, grid)
         for block in layers.blocks {
-            tokens = block(
-                tokens, shared: shared, text: text, rowsOfText: rowsOfText, textOfImage: distinct.ofImage,
-                rows: grid.rows, columns: grid.columns)
+            tokens = block(tokens, shared: shared, captions: captions, rows: grid.rows, columns: grid.columns)
         }
         return head(tokens, told: told, grid, withVariance: withVariance)
     }

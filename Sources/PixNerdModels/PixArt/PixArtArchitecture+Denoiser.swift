@@ -1,6 +1,7 @@
 import PixNerdDiffusion
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 
 extension PixArtArchitecture: DenoiserArchitecture {
     public static let kind = "PixArt"
@@ -8,6 +9,7 @@ extension PixArtArchitecture: DenoiserArchitecture {
     public var tokenWidth: Int { hiddenSize }
     public var tokenBlocks: Int { depth }
     public var takesText: Bool { true }
+    public var publishedCleaning: CaptionCleaning { .published }
     public var trainedSide: Int? { baseGrid * patchSize }
 
     /// The published pipelines: 20 steps of DPM-Solver++ over whole diffusion steps, guidance 4.5.

@@ -125,8 +125,8 @@ extension PixArtArchitecture {
         return (base, (1 / angle * 1e4).rounded() / 1e4)
     }
 
-    /// Most tokens of a text of a family: 120 of alpha, 300 of Sigma, which says less of them in diffusers' files.
+    /// Most tokens of a text of the family; diffusers' files do not say it, and what is not known to be alpha may be Sigma.
     private static func textLength(_ metadata: [String: String]) -> Int {
-        PixArtFamily(metadata: metadata) == .alpha ? 120 : 300
+        (PixArtFamily(metadata: metadata) ?? .sigma).textLength
     }
 }

@@ -11,10 +11,8 @@ struct PixArtLayers: Sendable {
     let time: StepEmbedder
     /// Gives the modulation that all blocks share, [B, 6 D].
     let modulation: Linear
-    /// [L, E]; stands for no text and was never trained. Nil if the model has none.
-    let emptyRows: Parameter?
-    let textInput: Linear
-    let textOutput: Linear
+    /// Embeds the rows of texts.
+    let text: CaptionEmbedder
     /// Height and width, and their ratio, of models that are told them.
     let sizes: (side: StepEmbedder, ratio: StepEmbedder)?
     let blocks: [PixArtBlock]
@@ -33,15 +31,9 @@ struct PixArtLayers: Sendable {
         patchBias = patchScope.parameter("bias", shape: [width], .linearDefault(inputs: values))
         time = StepEmbedder(root / "t_embedder", width: width)
         modulation = Linear.narrow(root / "t_block" / 1, inputs: width, outputs: 6 * width)
-        let text = root / "y_embedder"
-        emptyRows =
-            architecture.hasEmptyRows
-            ? text.constant(
-                "y_embedding", shape: [architecture.textLength, architecture.textWidth],
-                .normal(standardDeviation: 1 / Float(architecture.textWidth).squareRoot())) : nil
-        let projection = text / "y_proj"
-        textInput = Linear.narrow(projection / "fc1", inputs: architecture.textWidth, outputs: width)
-        textOutput = Linear.narrow(projection / "fc2", inputs: width, outputs: width)
+        text = CaptionEmbedder(
+            root / "y_embedder", textWidth: architecture.textWidth, textLength: architecture.textLength,
+            hasEmptyRows: architecture.hasEmptyRows, width: width)
         sizes =
             architecture.takesSizes
             ? (
@@ -54,24 +46,6 @@ struct PixArtLayers: Sendable {
             "scale_shift_table", shape: [2, width], .normal(standardDeviation: 1 / Float(width).squareRoot()))
         finalLinear = Linear.zeros(
             final / "linear", inputs: width, outputs: patch * patch * architecture.outputChannels)
-    }
-
-    /// The rows of texts as the blocks read them, those of all texts below each other.
-    ///
-    /// - Returns: [R, D], and the rows of each text.
-    func embedded(_ texts: [TextRows]) -> (rows: Tensor, ofText: [Range<Int>]) {
-        var (ranges, parts, next): ([Range<Int>], [Tensor], Int) = ([], [], 0)
-        for text in texts {
-            parts.append(text.encoded?.detached ?? own(text.count))
-            ranges.append(next..<next + text.count)
-            next += text.count
-        }
-        return (textOutput(tanhGELU(textInput(Tensor.concatenated(parts)))), ranges)
-    }
-
-    private func own(_ count: Int) -> Tensor {
-        guard let emptyRows else { preconditionFailure("PixArt: the model has no rows of its own for no text") }
-        return emptyRows.value.rows(0..<count)
     }
 
     /// The sum of what the step and the sizes give, [B, D].

@@ -3,11 +3,12 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// Class-conditional PixNerd (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
+/// PixNerd for classes, or for captions that its blocks attend to (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
 /// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
 public final class PixNerd: AlignableDenoiser, FieldModel {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]
+    public let constants: [Parameter]
     private let layers: PixNerdLayers
     /// Whether training keeps only the inputs of the transformer blocks and recomputes the rest in the backward pass,
     /// which takes a quarter more time and a fraction of the memory.
@@ -35,8 +36,8 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
     private init(_ architecture: PixNerdArchitecture, source: ParameterStore.Source, _ recomputesBlocks: Bool) throws {
         self.architecture = architecture
         self.recomputesBlocks = recomputesBlocks
-        (layers, parameters) = try ParameterStore.build(source) { root in
-            (PixNerdLayers(root, architecture), root.parameters)
+        (layers, parameters, constants) = try ParameterStore.build(source) { root in
+            (PixNerdLayers(root, architecture), root.parameters, root.constants)
         }
     }
 
@@ -100,21 +101,19 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
                 + "\(channels) channels")
         let table = rotaryTable(
             headWidth: architecture.hiddenSize / architecture.heads, rows: grid.rows, columns: grid.columns)
-        let asked = condition.expect(ClassCondition.self, by: "PixNerd")
-        let time = layers.valueEmbedders(
-            layers.numberEmbedders(layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told),
-            asked.values)
-        let classes = embedding(layers.classTable.tensor, sets: asked.rows(ofTableFor: architecture.classes))
-        let condition = silu(sum(time, classes))
+        let (time, modulator, captions) = conditions(times, condition, told)
 
         let dropout = BlockDropout.current
         var tokens = layers.patchEmbedder(grid.tokens(seen))
         for (index, block) in layers.blocks.enumerated() {
             let masks = dropout?.masks(block: index, of: layers.blocks.count)
-            tokens =
-                recomputesBlocks
-                ? recomputed([tokens, condition]) { block($0[0], condition: $0[1], table: table, masks: masks) }
-                : block(tokens, condition: condition, table: table, masks: masks)
+            func output(_ inputs: [Tensor]) -> Tensor {
+                var captions = captions
+                captions?.rows = inputs[inputs.count - 1]
+                return block(inputs[0], condition: inputs[1], captions: captions, table: table, masks: masks)
+            }
+            let inputs = [tokens, modulator] + (captions.map { [$0.rows] } ?? [])
+            tokens = recomputesBlocks ? recomputed(inputs, output) : output(inputs)
             afterBlock(index + 1, tokens)
         }
 
@@ -131,7 +130,22 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
                 positions: views.positions ?? positions(ofPatch: height, width))
             return blendedPatches(pixels, grid: inputGrid.with(channels: channels), margin: margin)
         case .linear(let head):
-            return grid.image(fromTokens: head(tokens, condition: condition))
+            return grid.image(fromTokens: head(tokens, condition: modulator))
         }
+    }
+
+    /// A time as the layers of a block are given it, [1, D].
+    func embeddedTime(_ time: Float) -> Tensor { layers.timeOutput(silu(layers.timeInput(timestepFeatures([time])))) }
+
+    /// The embedded times [B, D], what the blocks are modulated by, and the captions that they read.
+    private func conditions(
+        _ times: [Float], _ condition: any Condition, _ told: any Condition
+    ) -> (time: Tensor, modulator: Tensor, captions: EmbeddedCaptions?) {
+        let time = layers.numberEmbedders(layers.timeOutput(silu(layers.timeInput(timestepFeatures(times)))), told)
+        if let captions = layers.captions { return (time, captions.condition(time), captions.texts(condition)) }
+        let asked = condition.expect(ClassCondition.self, by: "PixNerd")
+        let valued = layers.valueEmbedders(time, asked.values)
+        let classes = embedding(layers.classTable!.tensor, sets: asked.rows(ofTableFor: architecture.classes))
+        return (valued, silu(sum(valued, classes)), nil)
     }
 }

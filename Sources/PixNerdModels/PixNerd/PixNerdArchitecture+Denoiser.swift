@@ -13,6 +13,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
     public var tokenWidth: Int { hiddenSize }
     public var tokenBlocks: Int { conditionedBlocks }
     public var decodesFields: Bool { head == .field }
+    public var takesText: Bool { captions != nil }
 
     public var summary: [String] {
         let sizes =
@@ -23,8 +24,14 @@ extension PixNerdArchitecture: TrainableArchitecture {
         return [
             "PixNerd: hidden_size \(hiddenSize), num_groups \(heads), num_blocks \(blocks), "
                 + "num_cond_blocks \(conditionedBlocks), patch_size \(patchSize),",
-            "in_channels \(channels), \(sizes)\(fields), num_classes \(classes)",
-        ] + (numbers.summary.map { [$0] } ?? []) + (values > 0 ? ["told \(counted(values, "value"))"] : [])
+            "in_channels \(channels), \(sizes)\(fields)" + (captions == nil ? ", num_classes \(classes)" : ""),
+        ]
+            + (captions.map {
+                [
+                    "cross-attention to captions: caption_channels \($0.width), model_max_length \($0.length), "
+                        + "modulation \($0.modulation.rawValue)"
+                ]
+            } ?? []) + (numbers.summary.map { [$0] } ?? []) + (values > 0 ? ["told \(counted(values, "value"))"] : [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
@@ -36,14 +43,20 @@ extension PixNerdArchitecture: TrainableArchitecture {
     }
 
     public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {
-        try ClassConditioner(classes: classes, toldValues: values, sources)
+        guard let captions else { return try ClassConditioner(classes: classes, toldValues: values, sources) }
+        return try TextConditioner(
+            width: captions.width, length: captions.length, reading: .ownTokensOrModelRows, sources.text,
+            origin: sources.origin)
     }
 
     public var blockMatrixSizes: [(rows: Int, columns: Int)] {
         let (width, inner) = (hiddenSize, feedForwardWidth)
-        let ofBlock: [(rows: Int, columns: Int)] = [
-            (3 * width, width), (width, width), (inner, width), (inner, width), (width, inner), (6 * width, width),
-        ]
+        let modulation: [(rows: Int, columns: Int)] =
+            captions?.modulation == .single ? [(6, width)] : [(6 * width, width)]
+        let cross: [(rows: Int, columns: Int)] =
+            captions == nil ? [] : [(width, width), (2 * width, width), (width, width)]
+        let ofBlock: [(rows: Int, columns: Int)] =
+            [(3 * width, width), (width, width), (inner, width), (inner, width), (width, inner)] + modulation + cross
         return (0..<conditionedBlocks).flatMap { _ in ofBlock }
     }
 
@@ -54,7 +67,8 @@ extension PixNerdArchitecture: TrainableArchitecture {
         let (hidden, field) = (count(hiddenSize), count(fieldWidth))
         let tokens = count(batch) * count(height / patchSize) * count(width / patchSize)
         // Kept for the gradients of a block: its input, two norms, queries, keys and values, attention, both outputs.
-        let block = 9 * hidden + 2 * count(feedForwardWidth)
+        // Attention to captions keeps queries, what they attend to and its output.
+        let block = (captions == nil ? 9 : 12) * hidden + 2 * count(feedForwardWidth)
         // Generated weights and their gradients.
         let generated = 2 * field * field * count(fieldRatio)
         let fields = 2 * count(blocks - conditionedBlocks) * generated

@@ -41,7 +41,10 @@ extension PixNerdArchitecture {
             head: options.head, fieldWidth: options.fieldWidth, fieldRatio: options.fieldRatio,
             fieldPositions: options.fieldPositions, fieldNeighbors: options.fieldNeighbors,
             fieldOverlap: options.fieldOverlap, classes: options.classes, numbers: options.numbers,
-            values: options.values)
+            values: options.values,
+            captions: options.textWidth > 0
+                ? CaptionSizes(width: options.textWidth, length: options.textLength, modulation: options.modulation)
+                : nil)
     }
 
     /// A published size, with patches of 16 pixels.

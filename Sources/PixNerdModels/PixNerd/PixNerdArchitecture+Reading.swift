@@ -21,7 +21,8 @@ extension PixNerdArchitecture: Codable {
             fieldOverlap: values.decodeIfPresent(Int.self, forKey: .fieldOverlap) ?? 0,
             classes: size(.classes),
             numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [],
-            values: values.decodeIfPresent(Int.self, forKey: .values) ?? 0)
+            values: values.decodeIfPresent(Int.self, forKey: .values) ?? 0,
+            captions: values.decodeIfPresent(CaptionSizes.self, forKey: .captions))
     }
 
     /// Encodes the sizes, without those of the field if the head is linear, and what the model is told, if anything.
@@ -40,6 +41,7 @@ extension PixNerdArchitecture: Codable {
         if fieldOverlap > 0 { try values.encode(fieldOverlap, forKey: .fieldOverlap) }
         if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
         if told > 0 { try values.encode(told, forKey: .values) }
+        try values.encodeIfPresent(captions, forKey: .captions)
     }
 
     /// Name of the field's first layer. Models with other positions than the published ones, or with fields that
@@ -77,7 +79,8 @@ extension PixNerdArchitecture: Codable {
         }
         let isLinear = source.shape(of: "x_embedder.proj.weight") != nil
         let patchEmbedding = try shape(isLinear ? "x_embedder.proj.weight" : "s_embedder.proj.weight", 2)
-        let classes = try shape("y_embedder.embedding_table.weight", 2)[0] - 1
+        let captions = try CaptionSizes(readFrom: source)
+        let classes = try captions == nil ? shape("y_embedder.embedding_table.weight", 2)[0] - 1 : 0
         let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
         let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
         if isLinear {
@@ -102,7 +105,7 @@ extension PixNerdArchitecture: Codable {
             fieldRatio: generated / 2 / fieldWidth / fieldWidth, fieldPositions: fieldPositions,
             // A damaged file may have fewer columns than the positions take; loading then reports its shape.
             fieldNeighbors: embedder[1] >= 9 * channels + frequencies * frequencies, fieldOverlap: overlap,
-            classes: classes,
-            numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source))
+            classes: classes, numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
+            captions: captions)
     }
 }

@@ -32,6 +32,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var numbers: [ModelNumber]
     /// Number of values that come with a condition.
     public var values: Int
+    /// How the model reads captions; nil for a model of classes. One of captions has no classes.
+    public var captions: CaptionSizes?
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -49,6 +51,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case classes = "num_classes"
         case numbers = "told"
         case values = "num_values"
+        case captions
     }
 
     /// - Parameters:
@@ -61,12 +64,13 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///     the patch; needs `centers`. Ignored with a linear head.
     ///   - numbers: What the model is told besides time and class.
     ///   - values: Number of values that come with a condition.
+    ///   - captions: How the model reads captions; nil for a model of classes. Needs a field.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
         fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, fieldOverlap: Int = 0,
-        classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0
+        classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0, captions: CaptionSizes? = nil
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -80,19 +84,20 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.fieldPositions = head == .field ? fieldPositions : .corners
         self.fieldNeighbors = head == .field && fieldNeighbors
         self.fieldOverlap = head == .field ? fieldOverlap : 0
-        self.classes = classes
+        self.classes = captions == nil ? classes : 0
+        self.captions = captions
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
         self.values = values
         try validate()
     }
 
     private func validate() throws {
-        let sizes = [
-            ("hidden_size", hiddenSize, SizeLimits.width), ("num_groups", heads, SizeLimits.width),
-            ("num_blocks", blocks, SizeLimits.blocks), ("num_cond_blocks", conditionedBlocks, SizeLimits.blocks),
-            ("patch_size", patchSize, SizeLimits.patch), ("in_channels", channels, SizeLimits.channels),
-            ("num_classes", classes, SizeLimits.classes),
-        ]
+        let sizes =
+            [
+                ("hidden_size", hiddenSize, SizeLimits.width), ("num_groups", heads, SizeLimits.width),
+                ("num_blocks", blocks, SizeLimits.blocks), ("num_cond_blocks", conditionedBlocks, SizeLimits.blocks),
+                ("patch_size", patchSize, SizeLimits.patch), ("in_channels", channels, SizeLimits.channels),
+            ] + (captions == nil ? [("num_classes", classes, SizeLimits.classes)] : [])
         let fieldSizes = [
             ("hidden_size_x", fieldWidth, SizeLimits.fieldWidth), ("nerf_mlpratio", fieldRatio, SizeLimits.ratio),
         ]
@@ -102,7 +107,11 @@ public struct PixNerdArchitecture: Sendable, Equatable {
                 .invalidValue, "hidden_size \(hiddenSize) / num_groups \(heads)",
                 found: "is not a multiple of 4, which rotary positions need for pairs along two axes")
         }
-        try require("num_values", values, in: 0...SizeLimits.values)
+        try require("num_values", values, in: 0...(captions == nil ? SizeLimits.values : 0))
+        guard captions == nil || head == .field else {
+            throw PixNerdError(
+                .unsupported, "head", found: "is linear in a model that reads captions", expected: "field")
+        }
         try require("field_overlap", fieldOverlap, in: 0...patchSize / 2)
         guard fieldOverlap == 0 || fieldPositions == .centers else {
             throw PixNerdError(
@@ -143,8 +152,9 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let attention = 4 * width * width + width + 2 * count(hiddenSize / heads)
         let block = 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
         let patchValues = count(channels) * count(patchSize) * count(patchSize)
-        let embedders =
-            (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + (count(classes) + 1) * width
+        let conditions =
+            captions?.weights(hidden: hiddenSize, blocks: conditionedBlocks) ?? (count(classes) + 1) * width
+        let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + conditions
         let told = toldWeights(tokenWidth: width, biases: true)
         let transformer = count(conditionedBlocks) * block + embedders + told
         switch head {
@@ -155,6 +165,13 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case .linear:
             return (transformer + (width + 1) * (2 * width + patchValues)).clamped
         }
+    }
+
+    /// Multiply-adds of a block's attention to captions.
+    private func readMultiplyAdds(tokens: CheckedInt) -> CheckedInt {
+        guard let captions else { return 0 }
+        let (width, rows) = (CheckedInt(hiddenSize), CheckedInt(captions.length))
+        return 2 * tokens * width * width + 2 * rows * width * width + 2 * tokens * rows * width
     }
 
     /// Multiply-adds of one forward pass for one image, as the published code computes it, or the largest `Int`.
@@ -168,7 +185,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let patches = tokens * channels * pixels * hiddenSize
         let told = toldWeights(tokenWidth: hiddenSize, biases: false)
         let transformer =
-            checked(conditionedBlocks) * block + patches + 256 * hiddenSize + hiddenSize * hiddenSize + told
+            checked(conditionedBlocks) * (block + readMultiplyAdds(tokens: tokens)) + patches + 256 * hiddenSize
+            + hiddenSize * hiddenSize + told
         switch head {
         case .field:
             let fieldWidth = checked(fieldWidth)

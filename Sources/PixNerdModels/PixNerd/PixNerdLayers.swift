@@ -6,7 +6,10 @@ struct PixNerdLayers: Sendable {
     let patchEmbedder: Linear
     let timeInput: Linear
     let timeOutput: Linear
-    let classTable: Parameter
+    /// [classes + 1, D]; nil for a model of captions.
+    let classTable: Parameter?
+    /// Nil for a model of classes.
+    let captions: CaptionLayers?
     let numberEmbedders: NumberEmbedders
     let valueEmbedders: ValueEmbedders
     let blocks: [DiTBlock]
@@ -33,8 +36,11 @@ struct PixNerdLayers: Sendable {
         let time = root / "t_embedder" / "mlp"
         timeInput = Linear(time / 0, inputs: 256, outputs: width, weightInitializer: embedding)
         timeOutput = Linear(time / 2, inputs: width, outputs: width, weightInitializer: embedding)
-        classTable = (root / "y_embedder" / "embedding_table").parameter(
-            "weight", shape: [architecture.classes + 1, width], embedding)
+        captions = architecture.captions.map { CaptionLayers(root, $0, width: width) }
+        classTable =
+            architecture.captions == nil
+            ? (root / "y_embedder" / "embedding_table").parameter(
+                "weight", shape: [architecture.classes + 1, width], embedding) : nil
         let final = root / "final_layer"
         guard let pixelEmbedder else {
             head = .linear(LinearHead(final, width: width, patchValues: patchValues))

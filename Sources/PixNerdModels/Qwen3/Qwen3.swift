@@ -6,9 +6,8 @@ import PixNerdTensors
 ///
 /// For inference only, without gradients. Weights stay in the mapped file in the type that it stores; a layer's are read
 /// when it runs, once for all texts of a call, and converted band by band.
-public final class Qwen3: Sendable {
-    public let architecture: Qwen3Architecture
-    /// Whether the weights stay in memory between calls.
+public final class Qwen3: TextEncoderModel {
+    public let sizes: Qwen3Architecture
     public let keepsWeights: Bool
     private let source: any StoredTensors
     private let names: Qwen3Names
@@ -23,45 +22,38 @@ public final class Qwen3: Sendable {
     /// Opens a model.
     ///
     /// - Parameters:
-    ///   - architecture: The sizes.
+    ///   - sizes: The sizes.
     ///   - source: The tensors as transformers names them, with or without `model.`; `lm_head.weight` is not used.
     ///   - keepsWeights: Whether the layers' weights are converted once and kept in memory, for many calls. Ignored if
     ///     they take more than `mostKeptBytes`.
     /// - Throws: `CheckpointMismatch` with all missing, unexpected and misshapen tensors, or `PixNerdError` if a tensor
     ///   cannot be read or no BLAS library can be loaded.
-    public init(_ architecture: Qwen3Architecture, source: any StoredTensors, keepsWeights: Bool) throws {
-        self.architecture = architecture
+    public init(_ sizes: Qwen3Architecture, source: any StoredTensors, keepsWeights: Bool) throws {
+        self.sizes = sizes
         self.source = source
         names = Qwen3Names(in: source)
-        try names.check(source, architecture)
+        try names.check(source, sizes)
         // The model will need matmuls. Without a BLAS library, report that now, as an error.
         try Precision.fp32.check()
-        self.keepsWeights = keepsWeights && architecture.widenedBytes <= Self.mostKeptBytes
+        self.keepsWeights = keepsWeights && sizes.widenedBytes <= Self.mostKeptBytes
         let names = names
         keptLayers =
             self.keepsWeights
-            ? try (0..<architecture.depth).map {
-                try Qwen3Layer($0, of: architecture, names, source, isWidened: true)
+            ? try (0..<sizes.depth).map {
+                try Qwen3Layer($0, of: sizes, names, source, isWidened: true)
             } : []
     }
 
-    /// The rows of texts after the last norm.
+    public var architecture: TextEncoderArchitecture { .qwen3(sizes) }
+
+    /// The rows of texts after the last norm, [B, L, E].
     ///
     /// Padding is at the end of a text. Its rows see the text, like further tokens of it, and are computed too.
-    ///
-    /// - Parameters:
-    ///   - ids: B texts of L token ids each.
-    ///   - counts: Number of tokens of each text that are no padding, B values in 0 ... L.
-    ///   - emptyPrompt: What the rows of a text of 0 tokens see.
-    ///   - afterLayer: Called after each layer with the number of finished layers; what it throws ends the work.
-    /// - Returns: [B, L, E].
-    /// - Throws: `PixNerdError` if an id is not in the table of tokens, numbers do not fit, or the file cannot be read;
-    ///   what `afterLayer` throws.
     public func callAsFunction(
-        _ ids: [[Int]], counts: [Int], emptyPrompt: EmptyPrompt, afterLayer: (_ done: Int) throws -> Void = { _ in }
+        _ ids: [[Int]], counts: [Int], emptyPrompt: EmptyPrompt, afterLayer: (_ done: Int) throws -> Void
     ) throws -> Tensor {
-        let length = try check(ids, counts: counts)
-        let table = rotaryTable(tokens: length, headWidth: architecture.headWidth, theta: architecture.theta)
+        let length = try checkedLength(ids, counts: counts, vocabulary: sizes.vocabulary, origin: source.origin)
+        let table = rotaryTable(tokens: length, headWidth: sizes.headWidth, theta: sizes.theta)
         let groups = stride(from: 0, to: ids.count, by: Self.textsAtOnce).map {
             $0..<min(ids.count, $0 + Self.textsAtOnce)
         }
@@ -70,53 +62,22 @@ public final class Qwen3: Sendable {
                 counts: Array(counts[group]), table: table, empty: emptyPrompt == .seesNothing ? .none : .all)
         }
         var states = try groups.map { try tokens(Array(ids[$0]), length: length) }
-        for number in 0..<architecture.depth {
+        for number in 0..<sizes.depth {
             let layer =
                 try keepsWeights
-                ? keptLayers[number] : Qwen3Layer(number, of: architecture, names, source, isWidened: false)
+                ? keptLayers[number] : Qwen3Layer(number, of: sizes, names, source, isWidened: false)
             for (place, texts) in texts.enumerated() { states[place] = layer(states[place], texts) }
             if !keepsWeights { source.releasePages() }
             try afterLayer(number + 1)
         }
         let norm = try source.tensor(names.finalNorm)
         return Tensor.concatenated(
-            states.map { rmsNorm($0, weight: norm, epsilon: Float(architecture.epsilon)) })
+            states.map { rmsNorm($0, weight: norm, epsilon: Float(sizes.epsilon)) })
     }
 
-    /// Checks ids and counts.
-    ///
-    /// - Returns: the length L of all texts.
-    private func check(_ ids: [[Int]], counts: [Int]) throws -> Int {
-        let length = ids.first?.count ?? 0
-        guard length > 0, ids.allSatisfy({ $0.count == length }), length <= SizeLimits.width else {
-            throw PixNerdError(
-                .invalidValue, found: "there are \(ids.count) texts of \(Set(ids.map(\.count)).sorted()) tokens",
-                expected: "at least one text, and 1 to \(SizeLimits.width) tokens, as many in all texts")
-        }
-        guard counts.count == ids.count, counts.allSatisfy({ 0...length ~= $0 }) else {
-            throw PixNerdError(
-                .invalidValue, found: "the numbers of tokens before padding are \(counts)",
-                expected: "\(ids.count) numbers from 0 to \(length)")
-        }
-        if let id = ids.joined().first(where: { !(0..<architecture.vocabulary).contains($0) }) {
-            throw PixNerdError(
-                .mismatch, "\(source.origin)",
-                found: "has rows for \(architecture.vocabulary) tokens, and the text has the token \(id)",
-                advice: "use the tokenizer that belongs to the encoder")
-        }
-        return length
-    }
-
-    /// The rows of tokens in the table, [B, L, E], read one by one.
+    /// The rows of tokens in the table, [B, L, E].
     private func tokens(_ ids: [[Int]], length: Int) throws -> Tensor {
-        let table = try source.elements(of: names.tokens)
-        let width = architecture.width
-        var out = Tensor(uninitialized: [ids.count, length, width])
-        out.withUnsafeMutableBuffer { out in
-            for (row, id) in ids.joined().enumerated() {
-                table.floats(from: id * width, into: .init(rebasing: out[row * width..<(row + 1) * width]))
-            }
-        }
-        return out
+        encoderRows(of: Array(ids.joined()), in: try source.elements(of: names.tokens), width: sizes.width)
+            .reshaped([ids.count, length, sizes.width])
     }
 }

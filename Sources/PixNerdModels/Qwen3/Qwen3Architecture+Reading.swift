@@ -40,7 +40,7 @@ extension Qwen3Architecture {
                 Configuration.self, from: try configurationText(path))
         } catch let error as DecodingError {
             throw PixNerdError(
-                .malformed, "\(path)", found: "is not the configuration of a Qwen3: \(Self.reason(error))")
+                .malformed, "\(path)", found: "is not the configuration of a Qwen3: \(configurationProblem(error))")
         }
         guard let kind = configuration.modelType else {
             throw PixNerdError(
@@ -89,24 +89,6 @@ extension Qwen3Architecture {
         } catch let error as PixNerdError where error.kind == .invalidValue {
             throw PixNerdError(
                 .invalidValue, "\(path): \(error.subject ?? "")", found: error.found, expected: error.expected)
-        }
-    }
-
-    /// Why JSON could not be read, as a clause.
-    private static func reason(_ error: DecodingError) -> String {
-        func name(_ path: [any CodingKey]) -> String {
-            path.map { key in
-                key.stringValue.map { $0.isUppercase ? "_\($0.lowercased())" : "\($0)" }.joined()
-            }.joined(separator: ".")
-        }
-        switch error {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context):
-            let key = name(context.codingPath)
-            return key.isEmpty ? "it is not a JSON object" : "its \(key) has another type than expected"
-        case .dataCorrupted(let context):
-            let key = name(context.codingPath)
-            return key.isEmpty ? "it is not JSON" : "its \(key) is not a possible value"
-        @unknown default: return "it cannot be read"
         }
     }
 

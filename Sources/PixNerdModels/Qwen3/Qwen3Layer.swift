@@ -4,24 +4,9 @@ import PixNerdTensors
 
 /// A layer of a Qwen3: attention with grouped keys and a gated MLP, each after an RMS norm and added to its input.
 struct Qwen3Layer: Sendable {
-    /// The weight of a matmul, [out, in].
-    enum Weight: Sendable {
-        /// As it is stored in the file.
-        case stored(StoredWeight)
-        /// Kept in memory as float32.
-        case widened(Tensor)
-
-        func callAsFunction(_ x: Tensor) -> Tensor {
-            switch self {
-            case .stored(let weight): linear(x, weight: weight)
-            case .widened(let weight): linear(x, weight: weight)
-            }
-        }
-    }
-
     private let attentionNorm, feedForwardNorm, queryNorm, keyNorm: Tensor
-    private let query, key, value, output: Weight
-    private let gate, up, down: Weight
+    private let query, key, value, output: EncoderWeight
+    private let gate, up, down: EncoderWeight
     private let epsilon: Float
 
     /// - Parameter isWidened: Whether the weights of matmuls are converted to float32 and kept.
@@ -31,12 +16,8 @@ struct Qwen3Layer: Sendable {
         isWidened: Bool
     ) throws {
         func norm(_ part: String) throws -> Tensor { try source.tensor(names.layer(number, part)) }
-        func weight(_ part: String) throws -> Weight {
-            let name = names.layer(number, part)
-            guard !isWidened, let weight = try source.elements(of: name).weight else {
-                return .widened(try source.tensor(name))
-            }
-            return .stored(weight)
+        func weight(_ part: String) throws -> EncoderWeight {
+            try EncoderWeight(names.layer(number, part), source, isWidened: isWidened)
         }
         attentionNorm = try norm("input_layernorm")
         feedForwardNorm = try norm("post_attention_layernorm")

@@ -1,6 +1,4 @@
 import PixNerdCheckpoints
-import PixNerdLayers
-import PixNerdSupport
 import PixNerdTensors
 
 /// The tensors of a Qwen3 in a file, whose names may begin with `model.`.
@@ -43,23 +41,6 @@ struct Qwen3Names: Sendable {
     /// - Throws: `CheckpointMismatch` with all that is wrong, or `PixNerdError` if a tensor is of a type that is not
     ///   supported.
     func check(_ source: any StoredTensors, _ architecture: Qwen3Architecture) throws {
-        let expected = shapes(architecture)
-        let known = Set(expected.map(\.name) + [Self.head])
-        let missing = expected.filter { source.shape(of: $0.name) == nil }.map(\.name)
-        let misshapen = expected.compactMap { name, shape in
-            source.shape(of: name).flatMap { $0 == shape ? nil : (name: name, found: $0, expected: shape) }
-        }
-        let unexpected = source.names.filter { !known.contains($0) }
-        guard missing.isEmpty, misshapen.isEmpty, unexpected.isEmpty else {
-            throw CheckpointMismatch(
-                origin: source.origin, missing: missing, unexpected: unexpected, misshapen: misshapen)
-        }
-        let types: [ElementType] = [.float32, .float16, .bfloat16]
-        for (name, _) in expected {
-            guard let type = source.elementType(of: name), !types.contains(type) else { continue }
-            throw PixNerdError(
-                .unsupported, "\(source.origin):", found: "the tensor \(name) is of the type \(type.rawValue)",
-                expected: "F32, F16 or BF16")
-        }
+        try checkEncoderTensors(shapes(architecture), in: source) { $0 == Self.head }
     }
 }

@@ -12,7 +12,7 @@ struct TextSource {
     /// What checkpoints record.
     let recorded: RecordedTextEncoder
     /// The encoder that runs during training; nil for a cache.
-    let encoder: Qwen3Architecture?
+    let encoder: TextEncoderArchitecture?
     /// Encoder, source and captions in words.
     let description: String
 
@@ -108,6 +108,8 @@ private struct CachedTexts: TextEncoding {
     var identity: TextEncoderIdentity { encoder?.identity ?? cache.identity }
 
     func cutOff(_ text: String, length: Int) -> String? { encoder?.cutOff(text, length: length) }
+
+    func tokenCount(_ text: String, length: Int) -> Int { encoder?.tokenCount(text, length: length) ?? length }
 
     func rows(
         of texts: [String], length: Int, emptyPrompt: EmptyPrompt, isCancelled: () -> Bool

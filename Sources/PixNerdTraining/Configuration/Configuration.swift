@@ -20,6 +20,8 @@ public struct Configuration: Sendable, Equatable {
     public var kind = Kind.denoiser
     /// The space that a denoiser is trained in.
     public var space = SpaceKind.pixel
+    /// The run, step or file whose weights a new run begins with; empty for fresh weights.
+    public var from = ""
     public var model = DenoiserOptions()
     public var data = DataSection()
     public var training = TrainingSection()

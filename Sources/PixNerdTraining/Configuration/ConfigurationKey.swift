@@ -121,6 +121,8 @@ extension LearningRateSchedule: ConfigurationWord {}
 extension OptimizerKind: ConfigurationWord {}
 extension Configuration.SaveFailure: ConfigurationWord {}
 extension DenoiserOptions.Head: ConfigurationWord {}
+extension DenoiserOptions.Conditioning: ConfigurationWord {}
+extension DenoiserOptions.Modulation: ConfigurationWord {}
 extension Configuration.Kind: ConfigurationWord {}
 extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}

@@ -27,6 +27,11 @@ extension Configuration {
         ),
         ConfigurationKey("kind", \.kind, "model to train: denoiser, or autoencoder for the latents of later runs"),
         ConfigurationKey("space", \.space, "space of diffusion: pixel or latent (see latent.vae)"),
+        .path(
+            "from", \.from,
+            "run, step in one (RUN@STEP) or file whose weights a new run begins with; a model that reads captions by "
+                + "cross-attention can begin as one of classes; empty for fresh weights"
+        ).harmless(),
 
         ConfigurationKey(
             "model.preset", \.model.preset,
@@ -61,6 +66,13 @@ extension Configuration {
         ConfigurationKey(
             "model.told_density", \.model.isToldDensity,
             "tell the model how finely its fields are decoded, and show its transformer averages of finer pixels"),
+        ConfigurationKey(
+            "model.conditioning", \.model.conditioning,
+            "how tokens and captions meet: joint_attention (as PixNerd for text) or cross_attention (as PixArt)"),
+        ConfigurationKey(
+            "model.modulation", \.model.modulation,
+            "with cross_attention: per_block (a layer over time for each block) or single (one layer for all, and a table "
+                + "each)"),
         .count(
             "model.num_text_blocks", \.model.textBlocks, 0...SizeLimits.blocks,
             "transformer blocks over the rows of a text, in a model of captions (see text.encoder)"),

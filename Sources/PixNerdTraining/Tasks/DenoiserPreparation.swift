@@ -25,6 +25,8 @@ struct DenoiserPreparation: TrainingPreparation {
     let features: FeatureSource?
     /// The trained model that a model of few steps learns from; nil for none.
     let teacher: Teacher?
+    /// The checkpoint whose weights a new run begins with; nil for fresh weights.
+    let beginning: Beginning?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Whether a run may be resumed with another autoencoder.
@@ -52,6 +54,7 @@ struct DenoiserPreparation: TrainingPreparation {
             classes: text == nil && pictures.labelSets == nil ? pictures.classes.count : nil)
         try configuration.addAugmentation()
         teacher = try Teacher(configuration)
+        beginning = try Beginning(configuration)
         try configuration.addFewSteps(teacher)
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
@@ -69,6 +72,7 @@ struct DenoiserPreparation: TrainingPreparation {
             patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
             blocks: architecture.tokenBlocks)
         try teacher?.expectFits(configuration, architecture, space, pictures, values, text)
+        try beginning?.expectFits(configuration, architecture, space, text)
         features = try FeatureSource(configuration, pictures, format: decoding.format, patch: patch)
         let (side, finest) = (configuration.data.squareSide, configuration.training.fieldSizes.max() ?? 0)
         buckets =
@@ -179,6 +183,7 @@ struct DenoiserPreparation: TrainingPreparation {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
+        if let beginning { lines.append(("begins with", beginning.description(of: architecture))) }
         if let teacher { lines.append(("teacher", teacher.description)) }
         if let text { lines.append(("text", text.description)) }
         if !values.isEmpty { lines.append(("values", values.map(\.summary).joined(separator: "; "))) }
@@ -191,8 +196,10 @@ struct DenoiserPreparation: TrainingPreparation {
 
     func begin() throws -> any TrainingTask {
         try space.checkScale(configuration, pictures)
-        let model = architecture.makeModel(
-            seed: configuration.seed, recomputesBlocks: configuration.training.recompute)
+        let (seed, recomputes) = (configuration.seed, configuration.training.recompute)
+        let model =
+            try beginning?.model(architecture, seed: seed, recomputesBlocks: recomputes)
+            ?? architecture.makeModel(seed: seed, recomputesBlocks: recomputes)
         let alignment = features.map { features in
             configuration.alignment(
                 Projector(

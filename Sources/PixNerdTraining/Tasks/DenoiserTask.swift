@@ -129,7 +129,9 @@ final class DenoiserTask: TrainingTask {
         if let autoencoder = preparation.space.autoencoder {
             metadata[DenoiserCheckpoint.autoencoderKey] = autoencoder.identity.json
         }
-        var others: [SafetensorsWriter.Item] = []
+        var others = model.constants.map { constant in
+            SafetensorsWriter.Item(name: set.kind.prefix + constant.name, shape: constant.value.shape) { constant.value }
+        }
         if let subspace = objective.prediction.subspace {
             let basis = subspace.basis
             others.append(SafetensorsWriter.Item(name: DenoiserCheckpoint.noiseBasisName, shape: basis.shape) { basis })

@@ -17,7 +17,7 @@ struct InfoCommand: ParsableCommand {
             For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the \
             cost of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints \
             how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint; for the \
-            directory of a Qwen3, the cost of encoding a prompt.
+            directory of a Qwen3 or T5, the cost of encoding a prompt.
 
             Without a checkpoint, prints the processor, instruction set, threads, the library that does the matrix \
             multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its \

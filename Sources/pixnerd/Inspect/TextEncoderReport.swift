@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdInspection
+import PixNerdModels
 import PixNerdSupport
 
 /// The text of a text encoder's summary.
@@ -13,13 +14,7 @@ struct TextEncoderReport {
             ("directory", summary.path), ("weights", files),
             ("size", String(format: "%.2f MB", Double(summary.bytes) / 1e6)), ("integrity", summary.integrity),
             ("text encoder", summary.name),
-            (
-                "",
-                "width \(sizes.width), depth \(sizes.depth), heads \(sizes.heads) of \(sizes.headWidth), key heads "
-                    + "\(sizes.keyHeads), feed-forward layers of \(sizes.feedForwardWidth)"
-            ),
-            ("", "\(sizes.vocabulary) tokens, rotary base \(sizes.theta)"),
-            ("parameters", String(summary.parameters)), ("fingerprint", summary.fingerprint),
+            ("", Self.layers(sizes)), ("", Self.tokens(sizes)), ("parameters", String(summary.parameters)), ("fingerprint", summary.fingerprint),
         ]
         if let problem = summary.problem { rows.append(("not usable", problem)) }
         rows += [
@@ -40,6 +35,25 @@ struct TextEncoderReport {
             everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
         let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
         text = lines.map { printable($0) }.joined(separator: "\n")
+    }
+
+    private static func layers(_ sizes: TextEncoderArchitecture) -> String {
+        switch sizes {
+        case .qwen3(let sizes):
+            "width \(sizes.width), depth \(sizes.depth), heads \(sizes.heads) of \(sizes.headWidth), key heads "
+                + "\(sizes.keyHeads), feed-forward layers of \(sizes.feedForwardWidth)"
+        case .t5(let sizes):
+            "width \(sizes.width), depth \(sizes.depth), heads \(sizes.heads) of \(sizes.headWidth), feed-forward "
+                + "layers of \(sizes.feedForwardWidth)"
+        }
+    }
+
+    private static func tokens(_ sizes: TextEncoderArchitecture) -> String {
+        switch sizes {
+        case .qwen3(let sizes): "\(sizes.vocabulary) tokens, rotary base \(sizes.theta)"
+        case .t5(let sizes):
+            "\(sizes.vocabulary) tokens, \(sizes.buckets) groups of distances up to \(sizes.farDistance)"
+        }
     }
 
     private static func megabytes(_ bytes: Int) -> String { String(format: "%.1f", Double(bytes) / 1e6) }

@@ -45,8 +45,9 @@ struct VerifyCommand: ParsableCommand {
             steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
             error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files.
 
-            For the directory of a Qwen3, REFERENCE holds ids and mask [P, L] and hidden [P, L, E], the rows after the \
-            last norm, and optionally empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
+            For the directory of a Qwen3 or T5, REFERENCE holds ids and mask (or keep) [P, L] and hidden (or states) \
+            [P, L, E], the rows after the last norm; and optionally long_ids [P, M] and long_states [P, M, E] of texts \
+            without padding, and for a Qwen3 empty_sees_nothing and empty_sees_all [1, L, E], the rows of the empty prompt.
 
               pixnerd verify model.safetensors reference.safetensors
               pixnerd verify aligned.ckpt aligned-run.safetensors \\

@@ -35,6 +35,8 @@ enum SamplerName: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
+extension DiffusionGrid: ExpressibleByArgument {}
+
 /// The values of `--noise`, the source of the initial noise.
 enum NoiseName: String, ExpressibleByArgument, CaseIterable {
     case torch
@@ -75,6 +77,20 @@ struct SamplerOptions: ParsableArguments {
             Order: the number of past velocities that adams uses, 1 to 4, or of past predictions that unipc uses, 2 or 3.
             """)
     var order = 2
+
+    @Option(
+        help: """
+            Steps of a diffusion model such as PixArt: diffusers (whole steps, then the clean image), alpha or sigma \
+            (those of PixArt's scripts) (default: diffusers).
+            """)
+    var timeGrid: DiffusionGrid?
+
+    @Option(
+        help: """
+            Diffusion step, 1 to 999, that pure noise stands for (default: 999; with --steps 1, for students of one \
+            step, 400).
+            """)
+    var firstStep: Int?
 
     @Option(help: "Fraction of [0, 1] covered by the last step (default: 1 / steps).")
     var lastStep: Float?
@@ -138,6 +154,7 @@ struct SamplerOptions: ParsableArguments {
         if let floor, !(floor > 0 && floor <= 1) {
             throw ValidationError("--floor is \(floor); it must be greater than 0 and at most 1.")
         }
+        if let firstStep { try expectOption("--first-step", firstStep, in: 1...999) }
         if let steps, !Self.stepRange.contains(steps) {
             throw ValidationError("--steps is \(steps); it must be from 1 to 1000000.")
         }
@@ -176,6 +193,8 @@ struct SamplerOptions: ParsableArguments {
         options.steps = steps
         options.sampler = sampler.map { $0.sampler(order: order) }
         options.lastStep = lastStep
+        options.grid = timeGrid
+        options.firstStep = firstStep
         options.floor = floor
         options.zeroSteps = zeroSteps
         options.guidanceRule = zeroStar ? .zeroStar : .plain

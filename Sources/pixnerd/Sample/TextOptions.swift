@@ -3,9 +3,11 @@ import Foundation
 import PixNerdModels
 import PixNerdSampling
 import PixNerdSupport
+import PixNerdText
 
 extension EmptyPrompt: ExpressibleByArgument {}
 extension BenchmarkLayout: ExpressibleByArgument {}
+extension CaptionCleaning: ExpressibleByArgument {}
 
 /// The options of a text model: its prompts, and the encoder that reads them.
 struct TextOptions: ParsableArguments {
@@ -41,10 +43,18 @@ struct TextOptions: ParsableArguments {
 
     @Option(
         help: """
-            What the rows of an empty prompt attend to: sees-nothing, as in transformers from 4.53; sees-padding, as in \
-            earlier versions (default: what the run recorded, else sees-nothing).
+            What an empty prompt is: sees-nothing, rows of padding that attend to nothing, as in transformers from 4.53; \
+            sees-padding, as in earlier versions; encoded, what the encoder gives for no text, also for a model that has \
+            rows of its own for it (default: what the run recorded, else the model's own rows, else sees-nothing).
             """)
     var emptyPrompt: EmptyPrompt?
+
+    @Option(
+        help: """
+            What is done with prompts before they are encoded: none; plain (lower case); published (as PixArt's training \
+            did: also without addresses, tags and long numbers) (default: published for a PixArt, else none).
+            """)
+    var captionCleaning: CaptionCleaning?
 
     func validate() throws {
         guard prompt.isEmpty || prompts == nil else {
@@ -78,5 +88,6 @@ struct TextOptions: ParsableArguments {
         options.allowsOtherTextEncoder = textEncoderOverride
         options.emptyPrompt = emptyPrompt
         options.negativePrompt = negativePrompt
+        options.captionCleaning = captionCleaning
     }
 }

@@ -17,6 +17,7 @@ enum Flags {
         .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide",
         .guidanceRule: "--zero-star", .sampler: "--sampler",
         .studentName: "--name", .studentSteps: "--steps", .stage: "--stage",
+        .timeGrid: "--time-grid", .firstStep: "--first-step", .steps: "--steps", .lastStep: "--last-step",
         .zeroSteps: "--zero-steps", .floor: "--floor", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",

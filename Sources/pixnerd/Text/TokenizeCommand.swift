@@ -13,7 +13,7 @@ struct TokenizeCommand: ParsableCommand {
               pixnerd tokenize Qwen3-1.7B - --json < caption.txt
             """)
 
-    @Argument(help: "Directory of a text encoder, or its tokenizer.json.")
+    @Argument(help: "Directory of a text encoder or a pipeline, or its tokenizer.json or spiece.model.")
     var encoder: String
 
     @Argument(help: "The prompt; - reads it from standard input, without its last newline.")

@@ -157,11 +157,25 @@ private func gatedProduct<Source: ProductFactor, Element: ProductFactor>(
 
 /// silu(gate) * value, element by element; without a gradient.
 public func gatedProduct(gate: Tensor, value: Tensor) -> Tensor {
-    precondition(gate.shape == value.shape, "gatedProduct: shapes \(gate.shape) and \(value.shape) differ")
+    gatedProduct("gatedProduct", gate: gate, value: value, pn_silu_gate_forward)
+}
+
+/// The tanh approximation of gelu(gate) * value, element by element; without a gradient. See `tanhGELU`.
+public func tanhGELUProduct(gate: Tensor, value: Tensor) -> Tensor {
+    gatedProduct("tanhGELUProduct", gate: gate, value: value, pn_tanh_gelu_gate_forward)
+}
+
+private func gatedProduct(
+    _ name: String, gate: Tensor, value: Tensor,
+    _ forward: (Int, UnsafePointer<Float>?, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void
+) -> Tensor {
+    precondition(gate.shape == value.shape, "\(name): shapes \(gate.shape) and \(value.shape) differ")
+    precondition(
+        Tape.current == nil || gate.node == nil && value.node == nil, "\(name): there is no gradient")
     let out = Tensor(uninitialized: gate.shape)
     parallelChunks(gate.count, of: elementsPerChunk) { range in
         let at = range.lowerBound
-        pn_silu_gate_forward(range.count, gate.pointer + at, value.pointer + at, out.storage.pointer + at)
+        forward(range.count, gate.pointer + at, value.pointer + at, out.storage.pointer + at)
     }
     return out
 }

@@ -91,7 +91,8 @@ extension DiffusionStepNumbers {
     /// - Parameters:
     ///   - error: predicted less true noise.
     ///   - share: -1 for the smallest log variance, 1 for the largest.
-    fileprivate func bound(data: Double, noise: Double, error: Double, share: Double) -> (value: Double, slope: Double) {
+    fileprivate func bound(data: Double, noise: Double, error: Double, share: Double) -> (value: Double, slope: Double)
+    {
         let range = largestLogVariance - smallestLogVariance
         let logVariance = smallestLogVariance + (share + 1) / 2 * range
         // The clean data that the predicted noise means is off by -sigma / alpha of its error.
@@ -124,7 +125,8 @@ extension DiffusionStepNumbers {
         let (upper, lower) = (integral(centred + 1 / 255), integral(centred - 1 / 255))
         let (likelihood, slope): (Double, Double) =
             data < -0.999
-            ? upper : data > 0.999 ? (1 - lower.value, -lower.slope) : (upper.value - lower.value, upper.slope - lower.slope)
+            ? upper
+            : data > 0.999 ? (1 - lower.value, -lower.slope) : (upper.value - lower.value, upper.slope - lower.slope)
         return likelihood > least ? (-log(likelihood), -slope / likelihood) : (-log(least), 0)
     }
 }

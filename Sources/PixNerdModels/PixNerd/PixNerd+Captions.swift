@@ -1,0 +1,78 @@
+import PixNerdDiffusion
+import PixNerdLayers
+import PixNerdSupport
+import PixNerdTensors
+
+extension PixNerd {
+    /// A model of captions that begins as a model of classes: without reading captions it gives the velocity of no class
+    /// (the class-to-text start of PixArt; Chen et al., arXiv 2310.00426, section 2.3).
+    ///
+    /// With a modulation of its own for each block this holds at all times. With a single one it holds at `time`: the
+    /// shared layer is the mean of the blocks' layers, and a block's table is what it lacks of its own there.
+    ///
+    /// - Parameters:
+    ///   - classes: the model of classes, with a field head and the sizes of `architecture`.
+    ///   - seed: of what is new: attention to captions and their embedding.
+    /// - Throws: `PixNerdError` if the sizes differ.
+    public convenience init(
+        _ architecture: PixNerdArchitecture, beginningAs classes: PixNerd, at time: Float = 0.5, seed: UInt64,
+        recomputesBlocks: Bool = false
+    ) throws {
+        var plain = architecture
+        plain.captions = nil
+        plain.classes = classes.architecture.classes
+        guard architecture.captions != nil, plain == classes.architecture else {
+            throw PixNerdError(
+                .mismatch, "The model of captions",
+                found: "has other sizes than the model of classes that it is to begin as: "
+                    + architecture.summary.joined(separator: " ").errorText + "; "
+                    + classes.architecture.summary.joined(separator: " ").errorText,
+                advice: "set the same sizes in its model section")
+        }
+        self.init(architecture, seed: seed, recomputesBlocks: recomputesBlocks)
+        let known = Dictionary(uniqueKeysWithValues: classes.parameters.map { ($0.name, $0.value) })
+        for parameter in parameters {
+            if let value = known[parameter.name] { parameter.modify { $0 = value } }
+        }
+        let table = known["y_embedder.embedding_table.weight"]!
+        let none = table.rows(table.shape[0] - 1..<table.shape[0]).reshaped([architecture.hiddenSize])
+        set("t_embedder.none", none)
+        guard architecture.captions?.modulation == .single else { return }
+        shareModulation(known, none: none, at: time)
+    }
+
+    private func set(_ name: String, _ value: Tensor) {
+        guard let parameter = parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("PixNerd: there is no parameter \(name)")
+        }
+        parameter.modify { $0 = value }
+    }
+
+    /// Sets the shared modulation and the tables of the blocks from the layers of a model of classes.
+    private func shareModulation(_ known: [String: Tensor], none: Tensor, at time: Float) {
+        let width = architecture.hiddenSize
+        let layers = (0..<architecture.conditionedBlocks).map { block in
+            let name = "blocks.\(block).adaLN_modulation.0"
+            return (weight: known["\(name).weight"]!, bias: known["\(name).bias"]!)
+        }
+        let share = 1 / Float(layers.count)
+        func mean(_ tensors: [Tensor]) -> Tensor {
+            tensors.dropFirst().reduce(Tensor.combination(share, tensors[0], 0, tensors[0])) {
+                Tensor.combination(1, $0, share, $1)
+            }
+        }
+        let (weight, bias) = (mean(layers.map(\.weight)), mean(layers.map(\.bias)))
+        set("t_block.1.weight", weight)
+        set("t_block.1.bias", bias)
+        let condition = silu(sum(embeddedTime(time), none.reshaped([1, width])))
+        let shared = linear(condition, weight: weight, bias: bias)
+        for (block, layer) in layers.enumerated() {
+            let own = linear(condition, weight: layer.weight, bias: layer.bias)
+            set("blocks.\(block).scale_shift_table", Tensor.combination(1, own, -1, shared).reshaped([6, width]))
+        }
+    }
+}
+
+extension String {
+    fileprivate var errorText: ErrorText { "\(self)" }
+}

@@ -1,0 +1,91 @@
+import PixNerdCheckpoints
+import PixNerdDiffusion
+import PixNerdModels
+import PixNerdSampling
+import PixNerdSupport
+import PixNerdTensors
+
+/// The checkpoint whose weights a new run begins with.
+struct Beginning {
+    private let checkpoint: DenoiserCheckpoint
+    private let weights: WeightKind
+    private let architecture: any DenoiserArchitecture
+
+    /// Finds the checkpoint that a configuration names.
+    ///
+    /// - Returns: nil if the run begins with fresh weights.
+    /// - Throws: `PixNerdError` if it cannot be read.
+    init?(_ configuration: Configuration) throws {
+        guard !configuration.from.isEmpty else { return nil }
+        checkpoint = try DenoiserCheckpoint(path: RunDirectory.checkpointPath(configuration.from))
+        weights = checkpoint.preferred(nil)
+        architecture = try checkpoint.architecture(weights)
+    }
+
+    private var name: String { "\(weights == .ema ? "EMA" : "raw") weights of \(checkpoint.path)" }
+
+    /// What is taken and what is new, for a run of an architecture.
+    func description(of own: any TrainableArchitecture) -> String {
+        own.isSame(as: architecture)
+            ? name : "\(name), which knew classes; what reads captions is new and begins without an effect"
+    }
+
+    /// Checks that a run can begin here.
+    ///
+    /// - Throws: `PixNerdError` naming what differs.
+    func expectFits(
+        _ configuration: Configuration, _ own: any TrainableArchitecture, _ space: TrainingSpace, _ text: TextSource?
+    ) throws {
+        func refusal(_ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
+            PixNerdError(.mismatch, "from \(checkpoint.path)", found: found, advice: advice)
+        }
+        guard own.isSame(as: architecture) || classModel(for: own) else {
+            throw refusal(
+                "has other sizes than the model section gives: "
+                    + "\(architecture.summary.joined(separator: " ")); the run's: \(own.summary.joined(separator: " "))",
+                "set the same sizes in the model section, and as many classes in the data")
+        }
+        if let problem = configuration.problem(with: try checkpoint.prediction(of: architecture)) {
+            throw refusal(problem, "set the same training.target and training.noise_scale")
+        }
+        switch (checkpoint.autoencoder, space.autoencoder?.identity) {
+        case (nil, nil): break
+        case (let other?, let own?) where other.isSame(as: own): break
+        default:
+            throw refusal(
+                "was trained in another space, or in latents of another autoencoder", "set the same space and latent.vae")
+        }
+        if let recorded = checkpoint.textEncoder, let text, !recorded.encoder.isSame(as: text.recorded.encoder) {
+            throw refusal(
+                "was trained with another text encoder, \(recorded.encoder.text)", "set text.encoder to that one")
+        }
+    }
+
+    /// Whether the checkpoint is a model of classes that a model of captions can begin as.
+    private func classModel(for own: any TrainableArchitecture) -> Bool {
+        guard var plain = own as? PixNerdArchitecture, let classes = architecture as? PixNerdArchitecture,
+            plain.captions != nil, classes.captions == nil
+        else { return false }
+        plain.captions = nil
+        plain.classes = classes.classes
+        return plain == classes
+    }
+
+    /// The model that the run begins with.
+    ///
+    /// - Throws: `PixNerdError` if the weights cannot be read.
+    func model(_ own: any TrainableArchitecture, seed: UInt64, recomputesBlocks: Bool) throws -> any AlignableDenoiser {
+        let loaded = try checkpoint.load(weights, recomputesBlocks: recomputesBlocks)
+        if let classes = loaded as? PixNerd, let captions = own as? PixNerdArchitecture, captions.captions != nil,
+            classes.architecture.captions == nil
+        {
+            return try PixNerd(captions, beginningAs: classes, seed: seed, recomputesBlocks: recomputesBlocks)
+        }
+        guard let model = loaded as? any AlignableDenoiser else {
+            throw PixNerdError(
+                .unsupported, "from \(checkpoint.path)", found: "holds a model that cannot be trained",
+                expected: "a PixNerd for classes or captions, or a MiniT2I")
+        }
+        return model
+    }
+}
