@@ -53,15 +53,21 @@ public struct Guidance: Sendable, Equatable {
         self.init(scales: [scale], times: [lowerTime, upperTime], rule: rule, includesEnds: includesEnds)
     }
 
+    /// How far the rounding of a sampler's times moves them.
+    private static let rounding: Float = 1e-6
+
     /// The scale at a time: 1 unless the time is between the first and the last bound, or at one of them where guidance
     /// acts there. The bound between two intervals belongs to the later one. A scale that the model is told acts at all
     /// times.
     public func scale(at time: Float) -> Float {
         guard rule != .told else { return scales[0] }
         let (first, last) = (times[0], times[times.count - 1])
-        guard includesEnds ? first <= time && time <= last : first < time && time < last else { return 1 }
+        let isInside =
+            includesEnds
+            ? first - Self.rounding <= time && time <= last + Self.rounding : first < time && time < last
+        guard isInside else { return 1 }
         let begun = times.dropLast().prefix { $0 <= time }.count
-        return scales[begun - 1]
+        return scales[max(begun - 1, 0)]
     }
 
     /// Number of model evaluations, those of a guide included, for the guided velocity at a time.

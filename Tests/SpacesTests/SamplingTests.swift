@@ -66,6 +66,13 @@ import Testing
         #expect([0, 0.25, 0.5, 0.75, 1].map(guidance.scale(at:)) == [1, 1, 4, 1, 1])
     }
 
+    @Test func guidanceMayActAtItsBounds() {
+        let guidance = Guidance(scale: 4, lowerTime: 0, upperTime: 0.75, includesEnds: true)
+        #expect([0, 0.5, 0.75].map(guidance.scale) == [4, 4, 4] && guidance.scale(at: 0.76) == 1)
+        let strict = Guidance(scale: 4, lowerTime: 0, upperTime: 0.75)
+        #expect([0, 0.5, 0.75].map(strict.scale) == [1, 4, 1])
+    }
+
     @Test func eachIntervalHasItsGuidance() {
         let guidance = Guidance(scales: [2, 5, 3], times: [0.1, 0.4, 0.8, 1])
         #expect(

@@ -61,7 +61,7 @@ extension BFloat16Tests {
         let streams = [20, rows * columns].enumerated().map {
             parameter("stream", [2, $1, 3 * heads * headWidth], index: $0)
         }
-        let norms = (2...3).map { parameter("norm", [headWidth], index: $0) }
+        let norms = (2...3).map { parameter("norm", [headWidth], scale: 0.7, index: $0) }
         let tables = [
             rotaryTable(tokens: 20, headWidth: headWidth, theta: 10000),
             rotaryTable(rows: rows, columns: columns, headWidth: headWidth, theta: 10000),
