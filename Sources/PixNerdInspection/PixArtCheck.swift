@@ -63,7 +63,7 @@ public struct PixArtCheck {
     }
 
     /// The kept rows of texts [B, L, E].
-    private func texts(_ rows: Tensor, keep name: String) throws -> [TextRows] {
+    static func texts(_ rows: Tensor, keep name: String, in reference: SafetensorsFile) throws -> [TextRows] {
         let (count, length, width) = (rows.shape[0], rows.shape[1], rows.shape[2])
         let keep = try reference.integers(name)
         guard keep.count == count * length else {
@@ -94,7 +94,7 @@ public struct PixArtCheck {
                 expected: "sides that are multiples of \(patch.text)")
         }
         let caption = try tensor("caption", model, like: [batch, nil, model.architecture.textWidth])
-        let texts = try texts(caption, keep: "keep")
+        let texts = try Self.texts(caption, keep: "keep", in: reference)
         let condition = TextCondition(texts, nothing: texts)
         let outputs = model.architecture.learnsSigma ? 2 * channels : channels
         let told = try sizes(model, batch)
@@ -132,7 +132,8 @@ public struct PixArtCheck {
         let noise = try tensor("noise", model, like: [nil, model.channels, nil, nil])
         let batch = noise.shape[0]
         func texts(_ name: String, _ keep: String) throws -> [TextRows] {
-            try self.texts(tensor(name, model, like: [batch, nil, model.architecture.textWidth]), keep: keep)
+            try Self.texts(
+                tensor(name, model, like: [batch, nil, model.architecture.textWidth]), keep: keep, in: reference)
         }
         let captions = try texts("caption", "keep")
         return try reference.names.sorted().compactMap { name in
@@ -193,7 +194,7 @@ public struct PixArtCheck {
             func part(_ tensor: Tensor) -> Tensor {
                 tensor.rows(run..<run + 1).reshaped(Array(tensor.shape.dropFirst()))
             }
-            let texts = try texts(part(captions), keep: "keep")
+            let texts = try Self.texts(part(captions), keep: "keep", in: reference)
             let inputs = DiffusionBatch(
                 data: part(data), noise: part(noise), steps: Array(steps[run * batch..<(run + 1) * batch]),
                 condition: TextCondition(texts, nothing: texts))

@@ -12,25 +12,7 @@ import PixNerdTensors
 public struct PromptFolder {
     public let path: String
     private let encoder: TextEncoder
-    private let settings: Settings
-
-    /// What the rows of all prompts of a folder depend on.
-    private struct Settings: Codable {
-        let encoder: TextEncoderIdentity
-        let length: Int
-        let emptyPrompt: EmptyPrompt
-        let cleaning: String
-
-        enum CodingKeys: String, CodingKey {
-            case encoder, length, cleaning
-            case emptyPrompt = "empty_prompt"
-        }
-
-        func isSame(as other: Settings) -> Bool {
-            encoder.isSame(as: other.encoder) && length == other.length && emptyPrompt == other.emptyPrompt
-                && cleaning == other.cleaning
-        }
-    }
+    private let settings: PromptFolderRecord
 
     /// Makes the folder, or takes up one that was made with the same settings.
     ///
@@ -45,16 +27,14 @@ public struct PromptFolder {
         try require("The number of tokens", length, in: 1...SizeLimits.textLength)
         self.path = path
         self.encoder = encoder
-        settings = Settings(
+        settings = PromptFolderRecord(
             encoder: encoder.identity, length: length, emptyPrompt: emptyPrompt, cleaning: cleaning)
-        let record = "\(path)/prompts.json"
-        guard isFolder(record) != nil else {
+        guard StoredPrompts.isFolder(path) else {
             try makeFolder(path)
-            try JSON.write(settings, to: record)
+            try JSON.write(settings, to: PromptFolderRecord.path(in: path))
             return
         }
-        let text = (try? String(contentsOfFile: record, encoding: .utf8)) ?? ""
-        guard let recorded = JSON.value(Settings.self, from: text), recorded.isSame(as: settings) else {
+        guard let recorded = PromptFolderRecord(folder: path), recorded.isSame(as: settings) else {
             throw PixNerdError(
                 .mismatch, "\(path)", found: "holds prompts of another encoder, length or cleaning",
                 advice: "choose another folder")
@@ -62,7 +42,7 @@ public struct PromptFolder {
     }
 
     /// The path of a prompt's file, named after the prompt.
-    public func file(of prompt: String) -> String { "\(path)/\(PromptFileName.text(prompt)).npz" }
+    public func file(of prompt: String) -> String { PromptFolderRecord.file(of: prompt, in: path) }
 
     /// Whether a prompt was encoded.
     public func holds(_ prompt: String) -> Bool { isFolder(file(of: prompt)) == false }

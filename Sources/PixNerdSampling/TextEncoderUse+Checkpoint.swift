@@ -16,7 +16,10 @@ extension TextEncoderUse {
         guard architecture.takesText,
             let path = options.textEncoder ?? recorded?.encoder.path ?? checkpoint.pipelineTextEncoder
         else { return }
-        let encoder = try TextEncoder(path: path)
+        let isStored = StoredPrompts.isFolder(path)
+        // Stored prompts were cleaned before they were encoded.
+        if isStored { cleaning = .none }
+        let encoder: any TextEncoding = try isStored ? StoredPrompts(path: path) : TextEncoder(path: path)
         if let own = recorded?.encoder, !options.allowsOtherTextEncoder, !own.isSame(as: encoder.identity) {
             throw PixNerdError(
                 .mismatch, "\(path)",

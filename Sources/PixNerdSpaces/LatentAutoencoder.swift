@@ -14,9 +14,13 @@ public struct LatentAutoencoder: Sendable {
 
     /// The autoencoder that a run trains with.
     ///
-    /// - Parameter scale: the scale that the configuration sets; nil for the scale in the autoencoder's own file.
+    /// - Parameters:
+    ///   - scale: the scale that the configuration sets; nil for the scale in the autoencoder's own file.
+    ///   - normalization: what is done to each channel of scaled latents; nil for nothing.
     /// - Throws: `PixNerdError` if the autoencoder cannot be read, has no scale, or has another than the configuration.
-    package init(path: String, scale asked: LatentScale?) throws {
+    package init(
+        path: String, scale asked: LatentScale?, normalization: ChannelNormalization? = nil
+    ) throws {
         let checkpoint = try AutoencoderCheckpoint(path: path)
         guard let scale = checkpoint.scale ?? asked else {
             throw PixNerdError(
@@ -31,7 +35,16 @@ public struct LatentAutoencoder: Sendable {
                 found: "has the scale \(own.text), and the configuration asks for \(asked.text)\(owner)",
                 advice: "leave latent.scaling_factor and latent.shift_factor out")
         }
-        try self.init(checkpoint, scale: scale)
+        if let normalization {
+            let channels = checkpoint.architecture.latentChannels
+            guard normalization.shift.count == channels, normalization.scale.count == channels else {
+                throw PixNerdError(
+                    .mismatch, "latent.channel_shift and latent.channel_scale",
+                    found: "hold \(normalization.shift.count) and \(normalization.scale.count) numbers",
+                    expected: "one for each of the \(channels) channels of \(path)")
+            }
+        }
+        try self.init(checkpoint, scale: scale, normalization: normalization)
     }
 
     /// The autoencoder that decodes a checkpoint's images: the one at `path` if given, else the recorded one or that of
@@ -69,7 +82,7 @@ public struct LatentAutoencoder: Sendable {
                 .notFound, "\(path)", found: "does not say how its latents are scaled: it has no config.json",
                 advice: "add one")
         }
-        try self.init(found, scale: scale)
+        try self.init(found, scale: scale, normalization: recorded?.normalization)
         if let family, scale != family.autoencoder.scale, !allowsOther {
             let kind = found.knownName.map { "that of \($0)" } ?? "another one"
             throw PixNerdError(
@@ -88,15 +101,27 @@ public struct LatentAutoencoder: Sendable {
         }
     }
 
-    package init(_ checkpoint: AutoencoderCheckpoint, scale: LatentScale) throws {
+    /// - Parameters:
+    ///   - own: the scale of the autoencoder itself.
+    ///   - normalization: what is done to each channel of scaled latents; nil for nothing.
+    package init(
+        _ checkpoint: AutoencoderCheckpoint, scale own: LatentScale, normalization: ChannelNormalization? = nil
+    ) throws {
         (model, format) = try checkpoint.loadWithFormat()
+        let fits = normalization.map { [$0.shift, $0.scale].allSatisfy { $0.count == model.latentChannels } } ?? true
+        guard fits else {
+            throw PixNerdError(
+                .malformed, "\(checkpoint.path)", found: "is recorded with a channel_normalization of other channels",
+                expected: "\(model.latentChannels) numbers each")
+        }
+        let scale = normalization.map(own.followed(by:)) ?? own
         // The scale may come from the metadata of a damaged checkpoint.
         guard scale.isUsable(channels: model.latentChannels) else {
             throw PixNerdError(
                 .malformed, "\(checkpoint.path)", found: "is used with the latent scale \(scale.text)",
                 expected: "finite numbers for each of \(model.latentChannels) channels, and a factor that is not 0")
         }
-        identity = AutoencoderIdentity(checkpoint, model, scale: scale)
+        identity = AutoencoderIdentity(checkpoint, model, scale: scale, normalization: normalization)
     }
 
     package var space: LatentSpace { space(tiles: nil) }

@@ -32,7 +32,7 @@ extension Setting {
     /// The diffusion step that sampling begins at.
     public static let firstStep = Setting(rawValue: "firstStep")
     /// Number of sampling steps.
-    public static let steps = Setting(rawValue: "steps")
+    public static let steps = Setting(rawValue: "samplingSteps")
     /// Length of the last sampling step.
     public static let lastStep = Setting(rawValue: "lastStep")
     public static let negativePrompt = Setting(rawValue: "negativePrompt")

@@ -13,13 +13,20 @@ public struct AutoencoderIdentity: Codable, Sendable, Equatable {
     public let latentChannels: Int
     /// Downsampling factor f: pixels along a side for each latent.
     public let reduction: Int
+    /// The normalisation of channels that `scale` contains and the autoencoder's own file does not; nil for none.
+    public let normalization: ChannelNormalization?
 
     package enum CodingKeys: String, CodingKey {
         case fingerprint, name, path, scale, reduction
+        case normalization = "channel_normalization"
         case latentChannels = "latent_channels"
     }
 
-    package init(_ checkpoint: AutoencoderCheckpoint, _ model: Autoencoder, scale: LatentScale) {
+    package init(
+        _ checkpoint: AutoencoderCheckpoint, _ model: Autoencoder, scale: LatentScale,
+        normalization: ChannelNormalization? = nil
+    ) {
+        self.normalization = normalization
         fingerprint = model.fingerprint
         name = checkpoint.knownName ?? checkpoint.path
         path = checkpoint.path

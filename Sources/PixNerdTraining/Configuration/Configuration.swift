@@ -208,8 +208,20 @@ public struct Configuration: Sendable, Equatable {
         public var scalingFactor: Float = 0
         /// Shift of an autoencoder whose file has no scaling factor.
         public var shiftFactor: Float = 0
+        /// Means of the channels of scaled latents, which are subtracted; empty for none.
+        public var channelShift: [Float] = []
+        /// Standard deviations of the channels of scaled latents, which are divided by; empty for none.
+        public var channelScale: [Float] = []
         /// Whether a new run requires that scaled latents have about mean 0 and standard deviation 1.
         public var checkScale = true
+
+        /// What is done to each channel of scaled latents; nil for nothing.
+        var normalization: ChannelNormalization? {
+            guard !channelShift.isEmpty || !channelScale.isEmpty else { return nil }
+            return ChannelNormalization(
+                shift: channelShift.isEmpty ? channelScale.map { _ in 0 } : channelShift,
+                scale: channelScale.isEmpty ? channelShift.map { _ in 1 } : channelScale)
+        }
 
         /// The configured scale; nil if there is none.
         var scale: LatentScale? {

@@ -52,6 +52,16 @@ extension Configuration {
         .number(
             "latent.shift_factor", \.latent.shiftFactor, in: -1e3...1e3, "shift that belongs to latent.scaling_factor"),
         ConfigurationKey(
+            "latent.channel_shift", \.latent.channelShift,
+            "means of the channels of scaled latents, which are subtracted, as pixnerd vae check prints them; empty for none",
+            limits: "that is a list of numbers, one for each channel"
+        ) { $0.allSatisfy(\.isFinite) },
+        ConfigurationKey(
+            "latent.channel_scale", \.latent.channelScale,
+            "standard deviations of the channels of scaled latents, which are divided by; empty for none",
+            limits: "that is a list of positive numbers, one for each channel"
+        ) { $0.allSatisfy { $0.isFinite && $0 > 0 } },
+        ConfigurationKey(
             "latent.check_scale", \.latent.checkScale,
             "require that scaled latents have about mean 0 and standard deviation 1"
         ).harmless(),

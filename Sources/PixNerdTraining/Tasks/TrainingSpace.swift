@@ -33,7 +33,8 @@ struct TrainingSpace {
                 .invalidValue, found: "space is latent, but latent.vae is empty",
                 advice: "set it to an autoencoder: a diffusers directory, a file, or a run of kind autoencoder")
         }
-        let autoencoder = try LatentAutoencoder(path: latent.autoencoder, scale: latent.scale)
+        let autoencoder = try LatentAutoencoder(
+            path: latent.autoencoder, scale: latent.scale, normalization: latent.normalization)
         if !latent.cache.isEmpty {
             cache = try LatentCache(path: latent.cache, pictures: pictures, configuration, autoencoder)
         } else {

@@ -43,7 +43,12 @@ struct VerifyCommand: ParsableCommand {
 
             For a PixArt, REFERENCE holds x, step, caption, keep and output; or noise with samples by the number of \
             steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
-            error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files.
+            error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files. For a PixNerd of classes \
+            that models of captions begin as, it holds x, t, caption, keep, class_model and start_per_block or \
+            start_single.
+
+            For the directory of a whole pipeline of PixArt, REFERENCE holds noise, latents and picture, and its metadata \
+            prompt; or an about.json is beside it.
 
             For the directory of a Qwen3 or T5, REFERENCE holds ids and mask (or keep) [P, L] and hidden (or states) \
             [P, L, E], the rows after the last norm; and optionally long_ids [P, M] and long_states [P, M, E] of texts \
@@ -136,6 +141,15 @@ struct VerifyCommand: ParsableCommand {
             return
         }
         let checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
+        guard !PipelineCheck.isReference(file) else {
+            try report(PipelineCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
+        guard !CaptionStartCheck.isReference(file) else {
+            let check = CaptionStartCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
+            try report(check.comparisons())
+            return
+        }
         guard !PixArtCheck.isReference(file) else {
             let check = PixArtCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance)
             try report(check.comparisons())

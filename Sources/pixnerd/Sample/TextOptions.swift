@@ -32,8 +32,9 @@ struct TextOptions: ParsableArguments {
 
     @Option(
         help: """
-            The directory of the text encoder, as it is downloaded: config.json, tokenizer.json and safetensors files \
-            (default: the one that the run recorded).
+            The directory of the text encoder, as it is downloaded: config.json, tokenizer.json or spiece.model, and \
+            safetensors files; or the output of pixnerd encode prompts (default: the one that the run recorded, or that of \
+            the pipeline).
             """)
     var textEncoder: String?
 

@@ -24,6 +24,15 @@ struct VaeCheckTable {
         if let factor = found.neededFactor {
             lines += ["", Self.line("needed", String(format: "scaling_factor %.5g for standard deviation 1", factor))]
         }
+        // One factor cannot bring all channels to 0 and 1.
+        let (means, deviations) = (found.channels.map(\.mean), found.channels.map(\.deviation))
+        if found.scale != nil, (means + deviations).allSatisfy(\.isFinite), deviations.allSatisfy({ $0 > 0 }) {
+            func list(_ values: [Double]) -> String {
+                "[" + values.map { String(format: "%.3g", $0) }.joined(separator: ", ") + "]"
+            }
+            lines.append(
+                Self.line("or, in a run", "latent.channel_shift=\(list(means)) latent.channel_scale=\(list(deviations))"))
+        }
         text = (lines + ["", found.sentence]).joined(separator: "\n")
     }
 
