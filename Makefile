@@ -91,6 +91,7 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_dit_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_tokenizer_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_text_operator_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_t5_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_text_denoiser_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_minit2i_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_recipe_fixtures.py

@@ -109,9 +109,9 @@ protocol TokenizerModel: Sendable {
 public struct TokenRow: Sendable, Equatable {
     /// The ids, of the length that was asked for.
     public let ids: [Int]
-    /// The number of ids that are no padding; 0 for an empty text.
+    /// The number of ids that are no padding; for an empty text 0, or 1 where the end of a text has an id.
     public let count: Int
-    /// The number of tokens of the whole text.
+    /// The number of ids of the whole text.
     public let fullCount: Int
     /// The text that was cut off; nil if all of it is in the row.
     public let lost: String?

@@ -175,7 +175,7 @@ import Testing
         ]
         for (key, value, named) in cases {
             let text = try refusal { $0[key] = value }
-            named.forEach { #expect(text.contains($0), "\(text)") }
+            for word in named { #expect(text.contains(word), "\(text)") }
             if !text.contains("encoder.block.3") { expectSentence(text, naming: []) }
         }
         #expect(try refusal { $0["model_type"] = nil } == "nothing was thrown")
