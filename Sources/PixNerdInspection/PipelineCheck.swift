@@ -8,7 +8,7 @@ import PixNerdTensors
 
 /// A comparison of a whole pipeline of PixArt, from a prompt to an image, with a PyTorch reference.
 ///
-/// The file holds `noise` and `latents` [B, C, h, w], and `picture` [B, 3, H, W] in [-1, 1]. Its metadata, or the entry
+/// The file holds `noise` and `latents` [B, C, h, w], and `picture` [B, 3, H, W] in [0, 1], clipped. Its metadata, or the entry
 /// `pipeline` of an `about.json` beside it, gives `prompt`, and if they are not the usual ones `negative`, `steps`,
 /// `guidance` and `clean_caption`.
 public struct PipelineCheck {
@@ -93,11 +93,11 @@ public struct PipelineCheck {
         let prompts = [Prompt](repeating: .text(asked.prompt), count: noise.shape[0])
         let sampled = try sample(
             loaded.model, noise: noise, condition: loaded.conditioner.condition(prompts), settings: settings)
-        let picture = autoencoder.space.decode(sampled)
+        let picture = autoencoder.space.decode(sampled).values.map { min(1, max(0, ($0 + 1) / 2)) }
         let runTolerance = ReferenceCheck.runFactor * tolerance
         return try [
             Comparison("latents", sampled.values, latents.values, tolerance: runTolerance),
-            Comparison("picture", picture.values, reference.tensor("picture").values, tolerance: runTolerance),
+            Comparison("picture", picture, reference.tensor("picture").values, tolerance: runTolerance),
         ]
     }
 }

@@ -108,11 +108,11 @@ public struct LatentAutoencoder: Sendable {
         _ checkpoint: AutoencoderCheckpoint, scale own: LatentScale, normalization: ChannelNormalization? = nil
     ) throws {
         (model, format) = try checkpoint.loadWithFormat()
-        let fits = normalization.map { [$0.shift, $0.scale].allSatisfy { $0.count == model.latentChannels } } ?? true
-        guard fits else {
+        let channels = model.latentChannels
+        guard normalization.map({ $0.shift.count == channels && $0.scale.count == channels }) ?? true else {
             throw PixNerdError(
                 .malformed, "\(checkpoint.path)", found: "is recorded with a channel_normalization of other channels",
-                expected: "\(model.latentChannels) numbers each")
+                expected: "\(channels) numbers each")
         }
         let scale = normalization.map(own.followed(by:)) ?? own
         // The scale may come from the metadata of a damaged checkpoint.

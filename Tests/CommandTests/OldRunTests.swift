@@ -85,7 +85,7 @@ import Testing
                 "ema_lengths",
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
-                "values", "buckets", "conditioning", "modulation",
+                "values", "buckets", "floor", "conditioning", "modulation", "channel_shift", "channel_scale",
             ]
             let lines = own.replacing(/\n(text|dispersive|few_steps):(\n  .*)+/, with: "").split(separator: "\n").filter
             { line in

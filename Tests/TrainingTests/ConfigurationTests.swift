@@ -114,7 +114,7 @@ import Testing
             "model.head=linear",
             "model.hidden_size_x=5", "model.nerf_mlpratio=3", "model.field_positions=centers",
             "model.field_neighbors=true", "model.field_overlap=2", "model.told_density=true",
-            "from=checkpoints/other", "model.conditioning=cross_attention", "model.modulation=single",
+            "from=checkpoints/other", "latent.channel_shift=[0.1, -0.2]", "latent.channel_scale=[2, 3]", "model.conditioning=cross_attention", "model.modulation=single",
             "model.num_text_blocks=1", "model.num_classes=11",
             "data.root=c", "data.labels=m.csv", "data.label_key=kind", "data.values=age,zoom",
             "data.image_size=24", "data.buckets=24,16x40", "data.workers=3", "data.prefetch_batches=5",
