@@ -48,4 +48,37 @@ import Testing
                 naming: ["pipeline", "lacks", "diffusion_pytorch_model.safetensors"])
         }
     }
+
+    /// With a T5 beside it; the same prompt and seed give the same image alone and in a batch, up to rounding.
+    @Test func imagesAreSampled() throws {
+        try Workplace.with { place in
+            try T5Fixtures.copyModel(.flan, to: place.path("flan-t5"))
+            try T5Fixtures.writeTokenizer(.flan, "spiece.model", to: place.path("flan-t5"))
+            let sample = ["sample", path("minit2i-b"), "--text-encoder", "flan-t5", "--steps", "4", "--overwrite"]
+            try place.succeed(sample + ["--prompt", "a red boat", "--prompt", "", "--seeds", "1", "--out", "both"])
+            #expect(try place.pictureNames(in: "both").count == 2)
+            let alone = sample + ["--prompt", "a red boat", "--seeds", "1", "--out"]
+            try place.succeed(alone + ["alone.npz"])
+            #expect(try NpzFile(path: place.path("alone.npz")).shape(of: "arr_0") == [1, 32, 32, 3])
+            try place.succeed(alone + ["wide.npz", "--size", "16x40"])
+            try place.succeed(alone + ["floor.npz", "--floor", "0.4"])
+            #expect(try place.bytes("alone.npz") != place.bytes("floor.npz"))
+            try place.refuse(alone + ["a.png", "--floor", "0"], naming: ["--floor"])
+        }
+    }
+
+    @Test func itNeedsItsTextEncoder() throws {
+        try Workplace.with { place in
+            try place.refuse(
+                "sample", path("minit2i-b"), "--prompt", "a cat", "--out", "a.png", naming: ["--text-encoder"])
+        }
+    }
+
+    @Test func aFloorIsForModelsOfPictures() throws {
+        try Workplace.with { place in
+            try place.refuse(
+                "sample", Fixtures.path("t2i/model.safetensors"), "--prompt", "a cat", "--floor", "0.1", "--out",
+                "a.png", naming: ["--floor", "predict a picture"])
+        }
+    }
 }
