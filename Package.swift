@@ -88,7 +88,10 @@ let package = Package(
         // What is done with them
         module("Precompute", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),
         module(
-            "Sampling", ["Checkpoints", "Diffusion", "Distributed", "Images", "Models", "Spaces", "Support", "Tensors"]),
+            "Sampling",
+            [
+                "Checkpoints", "Diffusion", "Distributed", "Images", "Models", "Spaces", "Support", "Tensors", "Text",
+            ]),
         module(
             "Evaluation",
             ["Checkpoints", "Diffusion", "Distributed", "Images", "Models", "Spaces", "Support", "Tensors"],

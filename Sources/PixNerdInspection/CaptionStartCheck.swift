@@ -29,9 +29,12 @@ public struct CaptionStartCheck {
     /// - Throws: `PixNerdError` if the checkpoint holds no model of classes, or the reference does not fit it.
     public func comparisons() throws -> [Comparison] {
         let kind = checkpoint.preferred(nil)
-        guard let classes = try checkpoint.load(kind) as? PixNerd, classes.architecture.captions == nil else {
+        let classes = try checkpoint.load(kind)
+        let probe = try CaptionSizes(width: 1, length: 1, modulation: .perBlock)
+        guard try KnownDenoisers.captionModel(beginningAs: classes, probe) != nil else {
             throw PixNerdError(
-                .mismatch, "\(checkpoint.path)", found: "holds no PixNerd for classes, and \(reference.path) is a "
+                .mismatch, "\(checkpoint.path)",
+                found: "holds no model of classes with a field, and \(reference.path) is a "
                     + "reference for models of captions that begin as one")
         }
         let (x, times) = (try reference.tensor("x"), try reference.tensor("t").values)
@@ -43,10 +46,11 @@ public struct CaptionStartCheck {
             throw PixNerdError(
                 .mismatch, "\(reference.path):",
                 found: "x has the shape \(x.shape) and caption \(caption.shape) for \(batch) times",
-                expected: "[B, \(classes.channels), H, W] with sides that are multiples of \(multiple.text), and [B, L, E]")
+                expected:
+                    "[B, \(classes.channels), H, W] with sides that are multiples of \(multiple.text), and [B, L, E]")
         }
         let texts = try PixArtCheck.texts(caption, keep: "keep", in: reference)
-        func velocity(_ model: PixNerd, _ condition: any Condition) -> Tensor {
+        func velocity(_ model: any Denoiser, _ condition: any Condition) -> Tensor {
             model.velocity(x, times: times, condition: condition)
         }
         func comparison(_ name: String, _ found: Tensor) throws -> Comparison {
@@ -55,15 +59,16 @@ public struct CaptionStartCheck {
         var comparisons = [
             try comparison("class_model", velocity(classes, ClassCondition([Int?](repeating: nil, count: batch))))
         ]
-        for modulation in DenoiserOptions.Modulation.allCases where reference.shape(of: "start_\(modulation.rawValue)") != nil {
-            var sizes = classes.architecture
-            sizes.classes = 0
-            sizes.captions = try CaptionSizes(width: caption.shape[2], length: caption.shape[1], modulation: modulation)
-            let start = try PixNerd(sizes, beginningAs: classes, seed: 0)
+        for modulation in DenoiserOptions.Modulation.allCases
+        where reference.shape(of: "start_\(modulation.rawValue)") != nil {
+            let sizes = try CaptionSizes(
+                width: caption.shape[2], length: caption.shape[1], modulation: modulation)
+            guard let start = try KnownDenoisers.captionModel(beginningAs: classes, sizes) else { continue }
             let condition = TextCondition(texts, nothing: texts)
             comparisons.append(try comparison("start_\(modulation.rawValue)", velocity(start, condition)))
             guard reference.shape(of: "later_\(modulation.rawValue)") != nil else { continue }
-            let later = try PixNerd(loading: LaterTensors(start, reference, prefix: "\(modulation.rawValue)."))
+            let tensors = LaterTensors(start, reference, prefix: "\(modulation.rawValue).")
+            let later = try KnownDenoisers.architecture(of: tensors).load(tensors, recomputesBlocks: false)
             comparisons.append(try comparison("later_\(modulation.rawValue)", velocity(later, condition)))
         }
         return comparisons
@@ -78,7 +83,7 @@ private struct LaterTensors: TensorSource {
     private let prefix: String
     let names: [String]
 
-    init(_ start: PixNerd, _ reference: SafetensorsFile, prefix: String) {
+    init(_ start: any Denoiser, _ reference: SafetensorsFile, prefix: String) {
         let parameters = start.parameters + start.constants
         self.start = Dictionary(uniqueKeysWithValues: parameters.map { ($0.name, $0.value) })
         (self.reference, self.prefix, names) = (reference, prefix, parameters.map(\.name))

@@ -55,7 +55,9 @@ import Testing
                 "published", "--out", "rows")
             try place.succeed(
                 ["sample", pipeline, "--steps", "3", "--text-encoder", "rows", "--out", "stored.npz"] + prompt)
-            let images = try ["whole.npz", "stored.npz"].map { try NpzFile(path: place.path($0)).tensor("arr_0").values }
+            let images = try ["whole.npz", "stored.npz"].map {
+                try NpzFile(path: place.path($0)).tensor("arr_0").values
+            }
             #expect(images[0] == images[1])
             try place.refuse(
                 "sample", pipeline, "--text-encoder", "rows", "--prompt", "a dog", "--out", "dog.png",
@@ -67,7 +69,8 @@ import Testing
         try Workplace.with { place in
             let pipeline = try Self.pipeline(in: place)
             try place.refuse(
-                "sample", pipeline, "--prompt", "a", "--shift", "3", "--out", "a.png", naming: ["--shift", "--time-grid"])
+                "sample", pipeline, "--prompt", "a", "--shift", "3", "--out", "a.png",
+                naming: ["--shift", "--time-grid"])
             try place.refuse(
                 "sample", Fixtures.path("dit/tiny.pt"), "--vae", Fixtures.path("autoencoder/sd"), "--first-step", "400",
                 "--out", "a.png", naming: ["--first-step"])
@@ -90,7 +93,9 @@ import Testing
                 try place.refuse(["sample", model] + rest, naming: [name, right, "--vae"])
             }
             // The right pairs, and a wrong one that is asked for, get as far as the encoder.
-            for arguments in [[alpha, "--vae", sd], [sigma, "--vae", sdxl], [alpha, "--vae", sdxl, "--vae-override"]] {
+            for arguments in [
+                [alpha, "--vae", sd], [sigma, "--vae", sdxl], [alpha, "--vae", sdxl, "--vae-override"],
+            ] {
                 let outcome = try place.run(["sample"] + arguments + rest)
                 #expect(!outcome.errors.contains("takes the autoencoder") && outcome.errors.contains("none"))
             }
@@ -99,7 +104,8 @@ import Testing
             try place.refuse(["sample", unknown] + rest, naming: ["latents of 4 channels", "--vae"])
             // That of a pipeline is checked, too.
             let pipeline = try Self.pipeline(in: place, "PixArtSigmaPipeline")
-            try place.refuse(["sample", pipeline, "--prompt", "a", "--out", "a.png"], naming: ["PixArt-Sigma", "SDXL"])
+            try place.refuse(
+                ["sample", pipeline, "--prompt", "a", "--out", "a.png"], naming: ["PixArt-Sigma", "SDXL"])
         }
     }
 }

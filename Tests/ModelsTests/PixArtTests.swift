@@ -109,7 +109,7 @@ import Testing
         expectClose(once, try file.tensor("one_step"), .run, "one step")
     }
 
-    /// Both terms of the loss, gradients, and weights after three steps of AdamW with clipping.
+    /// The terms of the loss, gradients, and weights after three steps of AdamW with clipping agree.
     @Test func training() throws {
         let (model, file) = (try Self.model("sigma-256.pth"), try Self.fixture("training"))
         let shape = try #require(file.shape(of: "x"))

@@ -60,7 +60,8 @@ import Testing
             expectSame(try runs.files(whole), try runs.files(resumed.run))
             let checkpoint = try DenoiserCheckpoint(path: whole.path)
             let sizes = try #require(checkpoint.architecture(.ema) as? PixNerdArchitecture)
-            #expect(sizes.captions?.width == 24 && sizes.captions?.length == 10 && sizes.captions?.modulation == .single)
+            #expect(
+                sizes.captions?.width == 24 && sizes.captions?.length == 10 && sizes.captions?.modulation == .single)
             #expect(try checkpoint.load(.ema).constants.map(\.name) == ["y_embedder.y_embedding"])
         }
     }

@@ -20,7 +20,8 @@ public struct StoredPrompts: TextEncoding {
         self.path = path
         guard let record = PromptFolderRecord(folder: path) else {
             throw PixNerdError(
-                .malformed, "\(PromptFolderRecord.path(in: path))", found: "does not say what made the rows of its folder",
+                .malformed, "\(PromptFolderRecord.path(in: path))",
+                found: "does not say what made the rows of its folder",
                 advice: "encode the prompts again, into another folder")
         }
         self.record = record
@@ -48,8 +49,8 @@ public struct StoredPrompts: TextEncoding {
         guard FileManager.default.fileExists(atPath: file) else {
             throw PixNerdError(
                 .notFound, "\(path)", found: "holds no rows of the prompt '\(prompt)'",
-                advice: "add it with pixnerd encode prompts"
-                    + (prompt.isEmpty ? ", whose --prompt may be empty" : ""))
+                advice: "add it with pixnerd encode prompts" + (prompt.isEmpty ? ", which also takes an empty one" : "")
+            )
         }
         let arrays = try NpzFile(path: file)
         let (rows, mask) = (try arrays.tensor("caption_feature"), try arrays.tensor("attention_mask"))

@@ -1,4 +1,5 @@
 import PixNerdDiffusion
+import PixNerdSupport
 import PixNerdTensors
 import PixNerdText
 
@@ -78,6 +79,33 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 
     /// A model with fresh weights.
     func makeModel(seed: UInt64, recomputesBlocks: Bool) -> any AlignableDenoiser
+
+    /// What is new of a model of this architecture that begins with the weights of another, as a clause; empty if all
+    /// weights are taken, and nil if it cannot begin with them.
+    func newParts(beginningAs other: any DenoiserArchitecture) -> String?
+
+    /// A model that begins with the weights of another.
+    ///
+    /// - Parameter other: A model of an architecture for which `newParts` is not nil.
+    /// - Throws: `PixNerdError` if the model cannot begin with them.
+    func makeModel(
+        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+    ) throws -> any AlignableDenoiser
+}
+
+extension TrainableArchitecture {
+    public func newParts(beginningAs other: any DenoiserArchitecture) -> String? { isSame(as: other) ? "" : nil }
+
+    public func makeModel(
+        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+    ) throws -> any AlignableDenoiser {
+        guard let model = other as? any AlignableDenoiser else {
+            throw PixNerdError(
+                .unsupported, found: "The model to begin with cannot be trained",
+                expected: "a PixNerd for classes or captions, or a MiniT2I")
+        }
+        return model
+    }
 }
 
 extension DenoiserArchitecture {

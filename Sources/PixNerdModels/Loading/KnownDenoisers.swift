@@ -1,3 +1,4 @@
+import PixNerdDiffusion
 import PixNerdTensors
 
 /// The kinds of denoisers that checkpoints may hold and that can be trained.
@@ -26,6 +27,15 @@ public enum KnownDenoisers {
             throw ForeignTensors.refusal(of: source) { inner in kinds.first { $0.recognizes(inner) }?.kind }
         }
         return try kind.init(readFrom: source, metadata: metadata, channels: channels)
+    }
+
+    /// A model of captions that begins as a model of classes, for comparisons; nil if the model is none of classes.
+    ///
+    /// - Throws: `PixNerdError` if the sizes do not fit.
+    package static func captionModel(
+        beginningAs classes: any Denoiser, _ captions: CaptionSizes
+    ) throws -> (any AlignableDenoiser)? {
+        try PixNerdArchitecture.captionModel(beginningAs: classes, captions)
     }
 
     /// The architecture that the model section of a run's configuration asks for.

@@ -3,6 +3,44 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
+extension PixNerdArchitecture {
+    /// A model of classes instead of captions, with these sizes otherwise.
+    private func withoutCaptions(classes: Int) -> PixNerdArchitecture {
+        var plain = self
+        (plain.captions, plain.classes) = (nil, classes)
+        return plain
+    }
+
+    public func newParts(beginningAs other: any DenoiserArchitecture) -> String? {
+        guard !isSame(as: other) else { return "" }
+        guard captions != nil, let other = other as? PixNerdArchitecture, other.captions == nil,
+            withoutCaptions(classes: other.classes) == other
+        else { return nil }
+        return "what reads captions is new and begins without an effect"
+    }
+
+    public func makeModel(
+        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+    ) throws -> any AlignableDenoiser {
+        guard let model = other as? PixNerd else {
+            throw PixNerdError(
+                .mismatch, found: "The model to begin with is of another kind", expected: "a \(Self.kind)")
+        }
+        guard captions != nil, model.architecture.captions == nil else { return model }
+        return try PixNerd(self, beginningAs: model, seed: seed, recomputesBlocks: recomputesBlocks)
+    }
+
+    /// A model of captions that begins as a model of classes, whose sizes it has; nil if the model is none of classes.
+    ///
+    /// - Throws: `PixNerdError` if the sizes do not fit.
+    package static func captionModel(beginningAs other: any Denoiser, _ captions: CaptionSizes) throws -> PixNerd? {
+        guard let model = other as? PixNerd, model.architecture.captions == nil else { return nil }
+        var sizes = model.architecture
+        (sizes.classes, sizes.captions) = (0, captions)
+        return try PixNerd(sizes, beginningAs: model, seed: 0)
+    }
+}
+
 extension PixNerd {
     /// A model of captions that begins as a model of classes: without reading captions it gives the velocity of no class
     /// (the class-to-text start of PixArt; Chen et al., arXiv 2310.00426, section 2.3).
@@ -11,17 +49,15 @@ extension PixNerd {
     /// shared layer is the mean of the blocks' layers, and a block's table is what it lacks of its own there.
     ///
     /// - Parameters:
-    ///   - classes: the model of classes, with a field head and the sizes of `architecture`.
-    ///   - seed: of what is new: attention to captions and their embedding.
+    ///   - classes: The model of classes, with a field head and the sizes of `architecture`.
+    ///   - time: Where a single modulation is that of the blocks.
+    ///   - seed: Seed of attention to captions and of their embedding, which are new.
     /// - Throws: `PixNerdError` if the sizes differ.
     public convenience init(
         _ architecture: PixNerdArchitecture, beginningAs classes: PixNerd, at time: Float = 0.5, seed: UInt64,
         recomputesBlocks: Bool = false
     ) throws {
-        var plain = architecture
-        plain.captions = nil
-        plain.classes = classes.architecture.classes
-        guard architecture.captions != nil, plain == classes.architecture else {
+        guard architecture.newParts(beginningAs: classes.architecture)?.isEmpty == false else {
             throw PixNerdError(
                 .mismatch, "The model of captions",
                 found: "has other sizes than the model of classes that it is to begin as: "

@@ -26,8 +26,8 @@ struct Beginning {
 
     /// What is taken and what is new, for a run of an architecture.
     func description(of own: any TrainableArchitecture) -> String {
-        own.isSame(as: architecture)
-            ? name : "\(name), which knew classes; what reads captions is new and begins without an effect"
+        let new = own.newParts(beginningAs: architecture) ?? ""
+        return new.isEmpty ? name : "\(name); \(new)"
     }
 
     /// Checks that a run can begin here.
@@ -39,7 +39,7 @@ struct Beginning {
         func refusal(_ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
             PixNerdError(.mismatch, "from \(checkpoint.path)", found: found, advice: advice)
         }
-        guard own.isSame(as: architecture) || classModel(for: own) else {
+        guard own.newParts(beginningAs: architecture) != nil else {
             throw refusal(
                 "has other sizes than the model section gives: "
                     + "\(architecture.summary.joined(separator: " ")); the run's: \(own.summary.joined(separator: " "))",
@@ -53,7 +53,8 @@ struct Beginning {
         case (let other?, let own?) where other.isSame(as: own): break
         default:
             throw refusal(
-                "was trained in another space, or in latents of another autoencoder", "set the same space and latent.vae")
+                "was trained in another space, or in latents of another autoencoder",
+                "set the same space and latent.vae")
         }
         if let recorded = checkpoint.textEncoder, let text, !recorded.encoder.isSame(as: text.recorded.encoder) {
             throw refusal(
@@ -61,31 +62,12 @@ struct Beginning {
         }
     }
 
-    /// Whether the checkpoint is a model of classes that a model of captions can begin as.
-    private func classModel(for own: any TrainableArchitecture) -> Bool {
-        guard var plain = own as? PixNerdArchitecture, let classes = architecture as? PixNerdArchitecture,
-            plain.captions != nil, classes.captions == nil
-        else { return false }
-        plain.captions = nil
-        plain.classes = classes.classes
-        return plain == classes
-    }
-
     /// The model that the run begins with.
     ///
     /// - Throws: `PixNerdError` if the weights cannot be read.
     func model(_ own: any TrainableArchitecture, seed: UInt64, recomputesBlocks: Bool) throws -> any AlignableDenoiser {
-        let loaded = try checkpoint.load(weights, recomputesBlocks: recomputesBlocks)
-        if let classes = loaded as? PixNerd, let captions = own as? PixNerdArchitecture, captions.captions != nil,
-            classes.architecture.captions == nil
-        {
-            return try PixNerd(captions, beginningAs: classes, seed: seed, recomputesBlocks: recomputesBlocks)
-        }
-        guard let model = loaded as? any AlignableDenoiser else {
-            throw PixNerdError(
-                .unsupported, "from \(checkpoint.path)", found: "holds a model that cannot be trained",
-                expected: "a PixNerd for classes or captions, or a MiniT2I")
-        }
-        return model
+        try own.makeModel(
+            beginningAs: checkpoint.load(weights, recomputesBlocks: recomputesBlocks), seed: seed,
+            recomputesBlocks: recomputesBlocks)
     }
 }

@@ -130,7 +130,9 @@ final class DenoiserTask: TrainingTask {
             metadata[DenoiserCheckpoint.autoencoderKey] = autoencoder.identity.json
         }
         var others = model.constants.map { constant in
-            SafetensorsWriter.Item(name: set.kind.prefix + constant.name, shape: constant.value.shape) { constant.value }
+            SafetensorsWriter.Item(name: set.kind.prefix + constant.name, shape: constant.value.shape) {
+                constant.value
+            }
         }
         if let subspace = objective.prediction.subspace {
             let basis = subspace.basis

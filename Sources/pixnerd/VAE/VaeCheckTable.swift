@@ -31,7 +31,8 @@ struct VaeCheckTable {
                 "[" + values.map { String(format: "%.3g", $0) }.joined(separator: ", ") + "]"
             }
             lines.append(
-                Self.line("or, in a run", "latent.channel_shift=\(list(means)) latent.channel_scale=\(list(deviations))"))
+                Self.line(
+                    "or, in a run", "latent.channel_shift=\(list(means)) latent.channel_scale=\(list(deviations))"))
         }
         text = (lines + ["", found.sentence]).joined(separator: "\n")
     }
