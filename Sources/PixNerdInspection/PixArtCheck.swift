@@ -140,9 +140,7 @@ public struct PixArtCheck {
             guard let settings = Self.settings(name) else { return nil }
             var nothing = captions
             if case .diffusion(let grid, _) = settings.grid, settings.steps > 1 {
-                nothing =
-                    grid == .diffusers
-                    ? try texts("empty", "keep_empty") : captions.map { TextRows(ownOfModel: $0.count) }
+                nothing = grid == .diffusers ? try texts("empty", "keep_empty") : try ownRows(model, captions)
             }
             let expected = try tensor(name, model, like: noise.shape)
             let found = try sample(
@@ -150,6 +148,17 @@ public struct PixArtCheck {
             return Comparison(
                 name, found.values, expected.values, tolerance: ReferenceCheck.runFactor * tolerance)
         }
+    }
+
+    /// The model's own rows for no text, as many as each caption has.
+    private func ownRows(_ model: PixArt, _ captions: [TextRows]) throws -> [TextRows] {
+        guard model.architecture.hasEmptyRows, captions.allSatisfy({ $0.count <= model.architecture.textLength }) else {
+            throw PixNerdError(
+                .mismatch, "\(checkpoint.path)",
+                found: "has no rows of its own for no text, or fewer than the captions of \(reference.path)",
+                expected: "a published file, for samples of PixArt's scripts")
+        }
+        return captions.map { TextRows(ownOfModel: $0.count) }
     }
 
     /// The settings of a tensor of samples; nil for other tensors.

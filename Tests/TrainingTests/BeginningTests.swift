@@ -78,6 +78,39 @@ import Testing
         }
     }
 
+    @Test func cachedCaptionsGiveTheSameRun() throws {
+        try Self.withClasses { runs, classes in
+            let cache = try runs.encodeCaptions()
+            func change(_ configuration: inout Configuration) { Self.onCaptions(runs, from: classes)(&configuration) }
+            let live = try runs.metrics(runs.train("live", change).run).map(\.loss)
+            let cached = try runs.metrics(
+                runs.train("cached") {
+                    change(&$0)
+                    $0.text.cache = cache
+                }.run
+            ).map(\.loss)
+            // Rows of a cache are in bf16, and the model hardly reads them yet.
+            #expect(zip(live, cached).allSatisfy { abs($0 - $1) < 1e-3 * $0 }, "\(live) \(cached)")
+        }
+    }
+
+    @Test func conditioningThatDoesNotFitIsRefused() throws {
+        try Self.withClasses { runs, _ in
+            func refusal(_ change: (inout Configuration) -> Void) -> String {
+                sentence { try runs.train("other", change) }
+            }
+            expectSentence(refusal { $0.model.conditioning = .cross }, naming: ["model.conditioning", "text.encoder"])
+            expectSentence(refusal { $0.model.modulation = .single }, naming: ["model.modulation", "joint_attention"])
+            let cache = try runs.encodeCaptions()
+            expectSentence(
+                refusal {
+                    runs.onCaptions(&$0)
+                    $0.model.conditioning = .cross
+                    ($0.text.encoder, $0.text.cache) = ("", cache)
+                }, naming: ["model.conditioning", "text.cache", "text.encoder"])
+        }
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         try Self.withClasses { runs, classes in
             func refusal(_ change: (inout Configuration) -> Void) -> String {

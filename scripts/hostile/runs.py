@@ -1,5 +1,6 @@
 """The kinds of hostile runs: each changes a copy of good inputs and returns the command that reads them."""
 
+import base64
 import os
 import pathlib
 import re
@@ -40,6 +41,14 @@ WORDS = CONFIGURATION.replace("name: tiny", "name: words").replace("root: shapes
 """
 
 
+def field(number, data):
+    """A field of a Protocol Buffers message whose value is bytes."""
+    size, length = len(data), b""
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+
 class Workbench:
     """Good inputs, made once: a data set, a run, a shard, samples; each run works on a copy."""
 
@@ -52,6 +61,7 @@ class Workbench:
         shutil.copytree(FIXTURES / "autoencoder" / "sd", folder / "vae")
         shutil.copytree(FIXTURES / "t2i" / "qwen3", folder / "qwen3")
         self.prepare_texts()
+        self.prepare_published()
         with tarfile.open(folder / "t.tar", "w", format=tarfile.USTAR_FORMAT) as shard:
             for number, image in enumerate(sorted((folder / "shapes").rglob("*.png"))):
                 shard.add(image, f"{number}.png")
@@ -72,6 +82,29 @@ class Workbench:
                 r"^ {2}(--[a-z][\w-]*)", subprocess.run([program, *command.split(), "--help"], capture_output=True, text=True).stdout, re.M)
             for command in BASES
         }
+
+    def prepare_published(self):
+        """A pipeline of PixArt with a T5 in both forms of tokenizer, bare files, and a MiniT2I."""
+        folder, fixtures = self.folder, FIXTURES / "pixart"
+        pipeline = folder / "pipeline"
+        shutil.copytree(fixtures / "alpha-1024-ms", pipeline / "transformer")
+        shutil.copytree(FIXTURES / "autoencoder" / "sd", pipeline / "vae")
+        (pipeline / "model_index.json").write_text('{"_class_name": "PixArtAlphaPipeline"}')
+        small = FIXTURES / "t5" / "plain"
+        (pipeline / "text_encoder").mkdir()
+        (pipeline / "tokenizer").mkdir()
+        for name in ["config.json", "model.safetensors"]:
+            shutil.copy(small / name, pipeline / "text_encoder" / name)
+        # The map of characters is stored once for all tokenizers; both forms hold it.
+        characters = (FIXTURES / "t5" / "characters.bin").read_bytes()
+        (pipeline / "tokenizer" / "spiece.model").write_bytes(
+            (small / "pieces.model").read_bytes() + field(3, field(1, b"nmt_nfkc") + field(2, characters)))
+        shutil.copytree(pipeline / "text_encoder", folder / "t5")
+        text = (small / "pieces.json").read_text()
+        (folder / "t5" / "tokenizer.json").write_text(text.replace('"@"', f'"{base64.b64encode(characters).decode()}"'))
+        shutil.copy(fixtures / "sigma-256.pth", folder / "sigma.pth")
+        shutil.copytree(FIXTURES / "minit2i" / "minit2i-b", folder / "minit2i")
+        self.run("encode", "prompts", "pipeline", "--prompt", "a cat", "--prompt", "", "--length", "120", "--out", "rows")
 
     def prepare_layouts(self):
         """Flat folders with each kind of labels, and an archive as EDM makes it."""
@@ -417,10 +450,38 @@ def one_text_run(bench, folder, random):
     ])
 
 
+def one_published(bench, folder, random):
+    """A published text model, its tokenizer, its configuration, or rows that were encoded ahead."""
+    root = random.choice(["pipeline", "pipeline", "t5", "minit2i", "rows", "sigma.pth"])
+    paths = [folder / root] if root == "sigma.pth" else [path for path in sorted((folder / root).rglob("*")) if path.is_file()]
+    path = random.choice(paths)
+    if random.random() < 0.08 and root != "sigma.pth":
+        path.unlink()
+    elif root == "sigma.pth":
+        change(path, inputs.zipped if random.random() < 0.6 else inputs.changed_bytes, random)
+    else:
+        changed_file(path, random)
+    rest = ["--size", random.choice(["16", "16x24", "8", "64"]), "--steps", random.choice(["1", "2"]), "--seeds", "1", "--out", "o.png"]
+    reference = str(FIXTURES / "pixart" / random.choice(["samples", "training", "sigma-256_wide"])) + ".safetensors"
+    return random.choice({
+        "pipeline": [
+            ["sample", "pipeline", "--prompt", inputs.value(random)] + rest, ["info", "pipeline"], ["info", "pipeline/transformer"],
+            ["verify", "pipeline", str(FIXTURES / "pixart" / "alpha-1024-ms_wide.safetensors")],
+            ["tokenize", "pipeline", inputs.value(random)]],
+        "t5": [["tokenize", "t5", inputs.value(random)], ["info", "t5"], ["encode", "prompts", "t5", "--prompt", "a", "--out", "made"]],
+        "minit2i": [
+            ["info", "minit2i"], ["sample", "minit2i", "--text-encoder", "t5", "--prompt", "a"] + rest,
+            ["verify", "minit2i", str(FIXTURES / "minit2i" / "forward-b_32x32.safetensors")]],
+        "rows": [["sample", "pipeline", "--text-encoder", "rows", "--prompt", "a cat"] + rest],
+        "sigma.pth": [["info", "sigma.pth"], ["verify", "sigma.pth", reference, "--heads", random.choice(["2", "1", "5"])]],
+    }[root])
+
+
 KINDS = {
     "keys": one_of_keys, "options": one_of_options, "safetensors": one_safetensors, "reference": one_reference,
     "torch": one_torch, "npz": one_npz, "tar": one_tar, "image": one_image, "stored image": one_stored_image, "yaml": one_yaml, "run": one_run,
     "vae": one_autoencoder, "tokenizer": one_tokenizer, "text encoder": one_text_encoder, "caption": one_caption,
     "zip": one_zip, "labels": one_labels,
     "text cache": one_text_cache, "prompt": one_prompt, "text run": one_text_run,
+    "published": one_published,
 }

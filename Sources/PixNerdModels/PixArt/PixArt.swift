@@ -41,7 +41,8 @@ public final class PixArt: NoisePredictor {
     }
 
     public var channels: Int { architecture.channels }
-    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize) }
+    /// Squares of tokens that share keys are whole.
+    public var sizeMultiple: ImageSize { ImageSize(architecture.patchSize * architecture.compression) }
 
     public func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         precondition(

@@ -61,6 +61,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try Self.checkFieldSizes(configuration)
         try configuration.checkShapes()
         try configuration.checkOptimizer()
+        try configuration.checkConditioning()
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
