@@ -142,7 +142,8 @@ public struct CheckpointSummary: Encodable {
         let kinds = Set(files.map(\.kind.rawValue)).sorted().joined(separator: ", ")
         kind = files.count > 1 ? "step of a run (\(files.count) files, \(kinds))" : kinds
         bytes = files.reduce(0) { $0 + $1.size }
-        metadata = checkpoint.metadata
+        // Configurations beside the file are read for its sizes, which are shown.
+        metadata = checkpoint.metadata.filter { !DenoiserCheckpoint.configurationKeys.contains($0.key) }
         // A damaged entry is shown as it is, among the metadata.
         (autoencoder, values) = (checkpoint.autoencoder, (try? checkpoint.values) ?? [])
         averages =

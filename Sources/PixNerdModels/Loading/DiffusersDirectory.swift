@@ -54,4 +54,6 @@ extension DenoiserCheckpoint {
     package static let configurationKey = "diffusers_config"
     /// The metadata key of the `model_index.json` of a pipeline of diffusers.
     package static let pipelineKey = "diffusers_pipeline"
+    /// The metadata keys of the texts of other files.
+    package static let configurationKeys = [configurationKey, pipelineKey]
 }

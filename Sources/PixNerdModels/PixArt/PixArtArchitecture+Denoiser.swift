@@ -32,7 +32,7 @@ extension PixArtArchitecture: DenoiserArchitecture {
     private var notes: [String] {
         var notes: [String] = []
         if takesSizes { notes.append("is told height, width and ratio of an image") }
-        if !hasEmptyRows { notes.append("has no rows of its own for no text: the encoder's of '' are used") }
+        if !hasEmptyRows { notes.append("no text is what the encoder gives for an empty prompt") }
         if compression > 1 { notes.append("\(compressedBlocks.count) blocks with compressed keys") }
         if normalizesKeys { notes.append("normalises queries and keys") }
         return notes.isEmpty ? [] : ["(" + notes.joined(separator: "; ") + ")"]

@@ -82,7 +82,8 @@ extension PixArtArchitecture {
                 .notFound, "\(origin)",
                 found: "does not say how many attention heads it has, and its width \(width) is not a multiple of 72, "
                     + "as that of the published models",
-                advice: "give it with \(Setting.heads)")
+                advice: "save a number num_heads next to the weights with torch.save, or give it with "
+                    + "\(Setting.heads) where a command has it")
         }
         return width / 72
     }

@@ -78,7 +78,8 @@ struct InfoCommand: ParsableCommand {
             try show(summary) { AutoencoderReport(summary, everyTensor: tensors).text }
             return
         }
-        let summary = try CheckpointSummary(DenoiserCheckpoint(path: path), size: size.map(sides(of:)))
+        let checkpoint = try DenoiserCheckpoint(path: path).telling(heads: encoder.heads)
+        let summary = try CheckpointSummary(checkpoint, size: size.map(sides(of:)))
         try show(summary) { CheckpointReport(summary, everyTensor: tensors).text }
     }
 
