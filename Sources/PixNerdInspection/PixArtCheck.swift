@@ -42,6 +42,7 @@ public struct PixArtCheck {
     }
 
     private func model(_ kind: WeightKind) throws -> PixArt {
+        let kind = checkpoint.holds(kind) ? kind : checkpoint.preferred(nil)
         guard let model = try checkpoint.load(kind) as? PixArt else {
             throw PixNerdError(
                 .mismatch, "\(checkpoint.path)", found: "holds no PixArt, and \(reference.path) is a reference for one")

@@ -42,7 +42,10 @@ import Testing
             let taken = task.parameters.filter { known[$0.name] != nil }
             #expect(taken.count == known.count - (modulation == .single ? 5 : 1))
             for parameter in taken { #expect(parameter.value.values == known[parameter.name], "\(parameter.name)") }
-            #expect(preparation.description.contains { $0.name == "begins with" && $0.text.contains("knew classes") })
+            #expect(
+                preparation.description.contains {
+                    $0.name == "begins with" && $0.text.contains("what reads captions is new")
+                })
         }
     }
 
