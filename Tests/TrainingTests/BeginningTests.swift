@@ -44,7 +44,7 @@ import Testing
             for parameter in taken { #expect(parameter.value.values == known[parameter.name], "\(parameter.name)") }
             #expect(
                 preparation.description.contains {
-                    $0.name == "begins with" && $0.text.contains("what reads captions is new")
+                    $0.name == "start" && $0.text.contains("what reads captions is new")
                 })
         }
     }

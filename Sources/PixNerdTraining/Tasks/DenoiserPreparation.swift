@@ -184,7 +184,7 @@ struct DenoiserPreparation: TrainingPreparation {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
-        if let beginning { lines.append(("begins with", beginning.description(of: architecture))) }
+        if let beginning { lines.append(("start", beginning.description(of: architecture))) }
         if let teacher { lines.append(("teacher", teacher.description)) }
         if let text { lines.append(("text", text.description)) }
         if !values.isEmpty { lines.append(("values", values.map(\.summary).joined(separator: "; "))) }
