@@ -11,21 +11,14 @@ extension Workload {
         // The fixed workloads are valid.
         let architecture = try! MiniT2IArchitecture(preset: "B/16")
         let (batch, side) = (2 * count, size / architecture.patchSize)
-        var work = Workload(
-            name: name, batch: batch, modes: [.forward],
-            products: products(architecture, tokens: batch * side * side, rows: batch * architecture.textLength),
-            multiplyAdds: { _ in
-                batch * (architecture.multiplyAdds(height: size, width: size) - architecture.textMultiplyAdds)
-            },
-            prepare: { _ in prepare(architecture, size: size, count: count) })
-        work.bytes = { precision in
-            // In bf16 the float32 weights, and their rounded or packed copies.
-            architecture.parameterCount * (precision == .bf16 ? 6 : 4)
-                + architecture.activationBytes(
-                    batch: batch, height: size, width: size, recompute: true, precision: precision)
-        }
-        work.runsOnlyAlone = true
-        return work
+        return guided(
+            Workload(
+                name: name, batch: batch, modes: [.forward],
+                products: products(architecture, tokens: batch * side * side, rows: batch * architecture.textLength),
+                multiplyAdds: { _ in
+                    batch * (architecture.multiplyAdds(height: size, width: size) - architecture.textMultiplyAdds)
+                },
+                prepare: { _ in prepare(architecture, size: size, count: count) }), architecture, size: size)
     }
 
     /// - Parameters:

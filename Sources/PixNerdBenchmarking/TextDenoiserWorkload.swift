@@ -15,11 +15,20 @@ extension Workload {
         // The fixed workloads are valid.
         let architecture = try! KnownDenoisers.architecture(options, channels: 3)
         let (batch, side, sizes) = (2 * count, size / options.patchSize, options)
-        var work = Workload(
-            name: name, batch: batch, modes: [.forward],
-            products: products(sizes, tokens: batch * side * side, rows: batch * sizes.textLength),
-            multiplyAdds: { _ in batch * architecture.multiplyAdds(height: size, width: size) },
-            prepare: { _ in prepare(architecture, sizes, size: size, count: count) })
+        return guided(
+            Workload(
+                name: name, batch: batch, modes: [.forward],
+                products: products(sizes, tokens: batch * side * side, rows: batch * sizes.textLength),
+                multiplyAdds: { _ in batch * architecture.multiplyAdds(height: size, width: size) },
+                prepare: { _ in prepare(architecture, sizes, size: size, count: count) }), architecture, size: size)
+    }
+
+    /// A workload of a text model with the memory that it takes, which runs only if it is asked for by its name.
+    ///
+    /// - Parameter size: Side of the images.
+    static func guided(_ work: Workload, _ architecture: any TrainableArchitecture, size: Int) -> Workload {
+        var work = work
+        let batch = work.batch
         work.bytes = { precision in
             // In bf16 the float32 weights, and their rounded or packed copies.
             architecture.parameterCount * (precision == .bf16 ? 6 : 4)

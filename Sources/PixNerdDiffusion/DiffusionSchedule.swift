@@ -46,6 +46,23 @@ public struct DiffusionSchedule: Sendable {
             dataScale: Float(hypot(reached, 1 - reached) / reached), noiseScale: Float(-1 / reached))
     }
 
+    /// The velocity of a flow that a prediction of noise means.
+    ///
+    /// - Parameters:
+    ///   - x: Points of the flow, [B, C, H, W].
+    ///   - times: B times.
+    ///   - noise: Predicts the noise of noisy data of the diffusion process at B steps, in general between two integers.
+    /// - Returns: [B, C, H, W].
+    public func velocity(
+        _ x: Tensor, times: [Float], noise: (_ noisy: Tensor, _ steps: [Double]) -> Tensor
+    ) -> Tensor {
+        let points = times.map(point(at:))
+        let zeros = [Float](repeating: 0, count: points.count)
+        let noisy = Tensor.combination(points.map(\.inputScale), x, zeros, x)
+        return Tensor.combination(
+            points.map(\.dataScale), noisy, points.map(\.noiseScale), noise(noisy, points.map(\.step)))
+    }
+
     /// The numbers of a whole step that the loss of a learned variance needs.
     ///
     /// - Precondition: the step is in 0 ... 999.

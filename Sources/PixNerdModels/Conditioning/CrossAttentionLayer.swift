@@ -41,7 +41,11 @@ struct ModulationTable: Sendable {
 
     /// The modulation of the block, [B, 6 D], from that of all blocks.
     func callAsFunction(_ shared: Tensor) -> Tensor {
-        let rows = [Int](repeating: 0, count: shared.shape[0])
-        return sum(shared, embedding(table.tensor.reshaped([1, table.value.count]), indices: rows))
+        sum(shared, repeated(table.tensor, count: shared.shape[0]))
     }
+}
+
+/// The numbers of a tensor as a row for each image, [count, numbers].
+func repeated(_ tensor: Tensor, count: Int) -> Tensor {
+    embedding(tensor.reshaped([1, tensor.count]), indices: [Int](repeating: 0, count: count))
 }

@@ -42,11 +42,7 @@ public final class DiT: Denoiser {
         precondition(
             times.count == x.shape[0] && labels.count == x.shape[0] && x.shape[1] == channels,
             "DiT: x \(x.shape), \(times.count) times and \(labels.count) conditions do not fit \(channels) channels")
-        let points = times.map(schedule.point(at:))
-        let zeros = [Float](repeating: 0, count: points.count)
-        let input = Tensor.combination(points.map(\.inputScale), x, zeros, x)
-        let noise = predictedNoise(input, steps: points.map(\.step), labels: labels)
-        return Tensor.combination(points.map(\.dataScale), input, points.map(\.noiseScale), noise)
+        return schedule.velocity(x, times: times) { predictedNoise($0, steps: $1, labels: labels) }
     }
 
     /// The noise in latents.

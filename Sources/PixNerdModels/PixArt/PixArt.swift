@@ -14,7 +14,7 @@ public final class PixArt: NoisePredictor {
     public let constants: [Parameter]
     private let layers: PixArtLayers
     private let schedule = DiffusionSchedule()
-    /// The rows of the last layer that predict noise, [P P C, D] and [P P C]; the others predict a variance.
+    /// The rows of the last layer that predict noise, pixel by pixel; the others predict a variance.
     private let noiseRows: [Range<Int>]
     private let places = Mutex<(rows: Int, columns: Int, positions: Tensor)?>(nil)
 
@@ -49,11 +49,9 @@ public final class PixArt: NoisePredictor {
             times.count == x.shape[0] && condition.count == x.shape[0] && x.shape[1] == channels,
             "PixArt: x \(x.shape), \(times.count) times and \(condition.count) conditions do not fit "
                 + "\(channels) channels")
-        let points = times.map(schedule.point(at:))
-        let zeros = [Float](repeating: 0, count: points.count)
-        let input = Tensor.combination(points.map(\.inputScale), x, zeros, x)
-        let noise = predicted(input, steps: points.map(\.step), condition: condition, withVariance: false)
-        return Tensor.combination(points.map(\.dataScale), input, points.map(\.noiseScale), noise)
+        return schedule.velocity(x, times: times) {
+            predicted($0, steps: $1, condition: condition, withVariance: false)
+        }
     }
 
     public func noiseAndVariance(_ noisy: Tensor, steps: [Int], condition: any Condition) -> Tensor {
@@ -105,20 +103,15 @@ public final class PixArt: NoisePredictor {
 
     /// The last layer over modulated tokens, as an image.
     private func head(_ tokens: Tensor, told: Tensor, _ grid: PatchGrid, withVariance: Bool) -> Tensor {
-        let table = embedding(
-            layers.finalTable.tensor.reshaped([1, 2 * architecture.hiddenSize]),
-            indices: [Int](repeating: 0, count: grid.batch))
+        let table = repeated(layers.finalTable.tensor, count: grid.batch)
         // Shift and scale both add the embedded step itself.
         let twice = embedding(told, indices: (0..<grid.batch).flatMap { [$0, $0] }).reshaped(table.shape)
         let normalized = modulatedLayerNorm(tokens, modulation: sum(table, twice))
+        let isWhole = withVariance || !architecture.learnsSigma
+        let channels = isWhole ? architecture.outputChannels : architecture.channels
+        func chosen(_ x: Tensor) -> Tensor { isWhole ? x : Tensor.concatenated(noiseRows.map { x.rows($0) }) }
         let last = layers.finalLinear
-        let channels = withVariance ? architecture.outputChannels : architecture.channels
-        func chosen(_ x: Tensor) -> Tensor {
-            withVariance || !architecture.learnsSigma ? x : Tensor.concatenated(noiseRows.map { x.rows($0) })
-        }
-        let (weight, bias) =
-            withVariance
-            ? (last.weight.tensor, last.bias!.tensor) : (chosen(last.weight.value), chosen(last.bias!.value))
+        let (weight, bias) = (chosen(last.weight.tensor), chosen(last.bias!.tensor))
         let pixels = linear(normalized, weight: weight, bias: bias)
         return grid.with(channels: channels).image(
             fromPixels: pixels.reshaped([grid.patches, architecture.patchSize * architecture.patchSize, channels]))

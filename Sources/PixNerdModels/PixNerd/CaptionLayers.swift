@@ -23,8 +23,7 @@ struct CaptionLayers: Sendable {
     ///
     /// - Parameter time: [B, D].
     func condition(_ time: Tensor) -> Tensor {
-        let all = [Int](repeating: 0, count: time.shape[0])
-        let condition = silu(sum(time, embedding(none.tensor.reshaped([1, none.value.count]), indices: all)))
+        let condition = silu(sum(time, repeated(none.tensor, count: time.shape[0])))
         return modulation.map { $0(condition) } ?? condition
     }
 

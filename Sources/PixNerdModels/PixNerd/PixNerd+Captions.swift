@@ -61,8 +61,8 @@ extension PixNerd {
             throw PixNerdError(
                 .mismatch, "The model of captions",
                 found: "has other sizes than the model of classes that it is to begin as: "
-                    + architecture.summary.joined(separator: " ").errorText + "; "
-                    + classes.architecture.summary.joined(separator: " ").errorText,
+                    + "\(architecture.summary.joined(separator: " ")); "
+                    + "\(classes.architecture.summary.joined(separator: " "))",
                 advice: "set the same sizes in its model section")
         }
         self.init(architecture, seed: seed, recomputesBlocks: recomputesBlocks)
@@ -107,8 +107,4 @@ extension PixNerd {
             set("blocks.\(block).scale_shift_table", Tensor.combination(1, own, -1, shared).reshaped([6, width]))
         }
     }
-}
-
-extension String {
-    fileprivate var errorText: ErrorText { "\(self)" }
 }

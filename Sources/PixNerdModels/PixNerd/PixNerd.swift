@@ -3,8 +3,9 @@ import PixNerdLayers
 import PixNerdSupport
 import PixNerdTensors
 
-/// PixNerd for classes, or for captions that its blocks attend to (arXiv 2507.23268): a patch transformer whose tokens become the weights of a small MLP for
-/// each patch, which maps (noisy pixel, position in the patch) to velocity; or the same transformer with a linear head.
+/// PixNerd for classes, or for captions that its blocks attend to (arXiv 2507.23268): a patch transformer whose tokens
+/// become the weights of a small MLP for each patch, which maps (noisy pixel, position in the patch) to velocity; or the
+/// same transformer with a linear head.
 public final class PixNerd: AlignableDenoiser, FieldModel {
     public let architecture: PixNerdArchitecture
     public let parameters: [Parameter]

@@ -21,23 +21,18 @@ struct DistinctTexts {
             let numbers: ModelNumbers
         }
         let all = condition.expect(TextCondition.self, by: "TextPixNerd").texts
-        var (places, texts): ([ObjectIdentifier: Int], [TextRows]) = ([:], [])
+        let distinct = DistinctRows(all)
         var (pairs, textOfPair, imageOfPair): ([Pair: Int], [Int], [Int]) = ([:], [], [])
-        pairOfImage = zip(all, times).enumerated().map { image, entry in
-            let identity = ObjectIdentifier(entry.0)
-            let text = places[identity] ?? texts.count
-            if text == texts.count {
-                places[identity] = text
-                texts.append(entry.0)
-            }
-            let pair = Pair(text: text, time: entry.1.bitPattern, numbers: condition.numbers.rows(image..<image + 1))
+        pairOfImage = zip(distinct.ofImage, times).enumerated().map { image, entry in
+            let (text, time) = entry
+            let pair = Pair(text: text, time: time.bitPattern, numbers: condition.numbers.rows(image..<image + 1))
             if let known = pairs[pair] { return known }
             pairs[pair] = textOfPair.count
             textOfPair.append(text)
             imageOfPair.append(image)
             return textOfPair.count - 1
         }
-        (self.texts, self.textOfPair, self.imageOfPair) = (texts, textOfPair, imageOfPair)
+        (texts, self.textOfPair, self.imageOfPair) = (distinct.rows, textOfPair, imageOfPair)
     }
 
     /// The rows of all texts, [U, L, E].

@@ -48,10 +48,7 @@ struct Beginning {
         if let problem = configuration.problem(with: try checkpoint.prediction(of: architecture)) {
             throw refusal(problem, "set the same training.target and training.noise_scale")
         }
-        switch (checkpoint.autoencoder, space.autoencoder?.identity) {
-        case (nil, nil): break
-        case (let other?, let own?) where other.isSame(as: own): break
-        default:
+        guard space.isSame(as: checkpoint.autoencoder) else {
             throw refusal(
                 "was trained in another space, or in latents of another autoencoder",
                 "set the same space and latent.vae")

@@ -112,10 +112,8 @@ struct Teacher {
             return checkpoint.takesSets
                 ? "was trained on sets of classes" : "was trained on single classes, and the images have sets of them"
         }
-        switch (checkpoint.autoencoder, space.autoencoder?.identity) {
-        case (nil, nil): break
-        case (let other?, let own?) where other.isSame(as: own): break
-        default: return "was trained in another space than the configuration's, or in latents of another autoencoder"
+        if !space.isSame(as: checkpoint.autoencoder) {
+            return "was trained in another space than the configuration's, or in latents of another autoencoder"
         }
         if let (other, own) = both(checkpoint.textEncoder, text?.recorded), !other.encoder.isSame(as: own.encoder) {
             return "was trained with another text encoder, \(other.encoder.text)"

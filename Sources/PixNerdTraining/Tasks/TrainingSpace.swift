@@ -79,6 +79,17 @@ struct TrainingSpace {
             advice: "fix its config.json, or set latent.check_scale to false")
     }
 
+    /// Whether this is the space of a model of an autoencoder's latents, or of pixels.
+    ///
+    /// - Parameter recorded: The autoencoder; nil for pixels.
+    func isSame(as recorded: AutoencoderIdentity?) -> Bool {
+        switch (recorded, autoencoder?.identity) {
+        case (nil, nil): true
+        case (let recorded?, let own?): recorded.isSame(as: own)
+        default: false
+        }
+    }
+
     /// Checks that a checkpoint was trained in the same space.
     ///
     /// - Throws: `PixNerdError` naming both autoencoders.
