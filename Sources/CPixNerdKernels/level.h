@@ -13,4 +13,9 @@ extern int pn_kernel_level __attribute__((visibility("hidden")));
 // Whether the kernels for bf16 run: at level_v4 on a processor with AVX-512 BF16.
 extern bool pn_has_bfloat16_kernels __attribute__((visibility("hidden")));
 
+// Whether the kernels over tiles run: where those for bf16 do, on a processor with AMX whose tiles the system permits.
+extern bool pn_has_tiles __attribute__((visibility("hidden")));
+// Whether they run over emulated tiles, for tests.
+extern bool pn_tiles_are_emulated __attribute__((visibility("hidden")));
+
 #endif

@@ -16,5 +16,6 @@
 #include "pooling.h"
 #include "processor.h"
 #include "resampling.h"
+#include "tiles.h"
 
 #endif

@@ -6,8 +6,9 @@
 
 // The level whose variants of the kernels run, for people to read.
 //
-// It is the highest level that the processor supports, unless the environment variable PIXNERD_ISA names a lower one:
-// x86-64, x86-64-v3 or x86-64-v4. It is chosen when the program starts and never changes.
+// It is the highest level that the processor supports, and AMX, unless the environment variable PIXNERD_ISA names a
+// level without it: x86-64, x86-64-v3 or x86-64-v4. x86-64-v4+emulated-tiles runs the kernels over tiles without AMX,
+// for tests. It is chosen when the program starts and never changes.
 const char *pn_instruction_set(void);
 // Why PIXNERD_ISA could not be followed, in one clause without a full stop; NULL if it was. The highest level runs
 // then.
@@ -16,6 +17,10 @@ const char *pn_isa_problem(void);
 bool pn_kernels_have_avx512(void);
 // Whether the bf16 kernels may be called. Follows PIXNERD_ISA: false below x86-64-v4.
 bool pn_kernels_have_bfloat16(void);
+// Whether the kernels over tiles may be called. Follows PIXNERD_ISA.
+bool pn_kernels_have_tiles(void);
+// Why tiles (AMX) that the processor has may not be used, in one clause without a full stop; NULL if they may.
+const char *pn_tile_problem(void);
 
 // Whether the processor has AVX2 and FMA, whatever PIXNERD_ISA says, as do the next three.
 bool pn_processor_has_avx2(void);

@@ -8,7 +8,14 @@ struct BFloat16: ProductFactor {
         _ shape: ProductShape, _ a: UnsafePointer<BFloat16>, _ b: UnsafePointer<BFloat16>,
         bias: UnsafePointer<Float>?, into c: UnsafeMutablePointer<Float>
     ) {
-        OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: true)
+        guard TileProduct.isUsed else {
+            return OneDNN.shared.multiply(shape, a, b, bias: bias, into: c, takesBFloat16: true)
+        }
+        TileProduct.onThisThread(
+            rows: shape.rows, columns: shape.columns, inner: shape.inner,
+            TileSource(left: Matrix(a, stride: shape.aStride, transposed: shape.aIsTransposed)),
+            TileSource(right: Matrix(b, stride: shape.bStride, transposed: shape.bIsTransposed)), bias: bias,
+            beta: shape.accumulates ? 1 : 0, into: c, stride: shape.cStride)
     }
 
     static func rounded(_ tensor: Tensor) -> Rounded<BFloat16> {

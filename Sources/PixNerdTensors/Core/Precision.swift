@@ -5,7 +5,8 @@ import PixNerdSupport
 /// float32.
 public enum Precision: String, Sendable, CaseIterable {
     case fp32
-    /// bfloat16, rounded to nearest even. Computed by oneDNN and, without gradients, by `PackedWeight`.
+    /// bfloat16, rounded to nearest even. Computed by `TileProduct`; on processors without tiles by oneDNN and, without
+    /// gradients, by `PackedWeight`.
     case bf16
 
     /// The precision of the operators that the current task runs. Threads of `parallelFor` do not see it: read it
@@ -13,9 +14,8 @@ public enum Precision: String, Sendable, CaseIterable {
     @TaskLocal package static var current = Precision.fp32
 
     /// Whether bf16 matmuls that need no gradient run on this package's own kernels, with weights that are packed once.
-    /// True on processors with bf16 vector instructions. Processors with bf16 tiles (AMX) are faster with oneDNN.
-    @TaskLocal package static var packsWeights =
-        pn_kernels_have_bfloat16() && !pn_processor_has_bfloat16_tiles()
+    /// True on processors with bf16 vector instructions whose kernels PIXNERD_ISA leaves on.
+    @TaskLocal package static var packsWeights = pn_kernels_have_bfloat16()
 
     /// Checks that this machine can compute matmuls in this precision.
     ///

@@ -1,15 +1,29 @@
 import CPixNerdKernels
 
-/// Matmuls in bf16 on all threads: with packed weights on this package's own kernels, otherwise with oneDNN.
+/// Matmuls in bf16 on all threads: over tiles, by vectors with packed weights, or with oneDNN.
 extension BFloat16 {
+    /// A weight packed for products over tiles: once, or for this product if it gets a gradient.
+    private static func tiles(of weight: Tensor) -> TileFactor {
+        PackedWeight.of(weight)?.tiles ?? TileFactor(weight: weight)
+    }
+
     static func multiply(
         rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor?,
         into c: UnsafeMutablePointer<Float>, prepare: RowPreparation?
     ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        if TileProduct.isUsed {
+            let result =
+                prepare == nil
+                ? TileResult.set(c, stride: outputs, bias: bias?.pointer)
+                : .accumulate(c, stride: outputs, beta: 1)
+            return TileProduct.onAllThreads(
+                rows: rows, TileSource(left: x.matrix(stride: inputs)), tiles(of: weight), result,
+                prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(c, row, columns) } } })
+        }
         guard let packed = PackedWeight.of(weight) else {
             return multiply(rows: rows, x, byRowsOf: weight, bias: bias, into: c, prepare: prepare)
         }
-        let outputs = weight.shape[0]
         packed.forEachPanel(rows: rows) { rows, panel, columns in
             if let prepare { for row in rows { prepare(c, row, columns) } }
             packed.multiply(
@@ -19,9 +33,32 @@ extension BFloat16 {
     }
 
     static func multiply(
+        rows: Int, _ x: Rounded<BFloat16>, byColumnsOf weight: Tensor, beta: Float,
+        into c: UnsafeMutablePointer<Float>
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        guard TileProduct.isUsed else {
+            return MatrixProduct.onAllThreads(
+                rows: rows, columns: inputs, inner: outputs, x.matrix(stride: outputs),
+                roundedWeight(weight).matrix(stride: inputs), beta: beta, into: c, stride: inputs)
+        }
+        let factor = TileFactor(
+            columns: inputs, inner: outputs, TileSource(right: Matrix(weight.pointer, stride: inputs)))
+        TileProduct.onAllThreads(
+            rows: rows, TileSource(left: x.matrix(stride: outputs)), factor,
+            .accumulate(c, stride: inputs, beta: beta))
+    }
+
+    static func multiply(
         rows: Int, columns: Int, inner: Int, _ a: Matrix<BFloat16>, _ b: Matrix<BFloat16>,
         bias: UnsafePointer<Float>?, roundedInto c: UnsafeMutablePointer<BFloat16>
     ) {
+        if TileProduct.isUsed {
+            return TileProduct.onAllThreads(
+                rows: rows, TileSource(left: a),
+                TileFactor(columns: columns, inner: inner, TileSource(right: b)),
+                .round(c, stride: columns, bias: bias))
+        }
         // oneDNN accumulates in scratch memory of the size of a band.
         MatrixProduct.forEachBand(rows: rows, columns: columns, longest: 2048) { rows, range in
             OperatorProfile.count(multiplyAdds: rows.count * range.count * inner)
@@ -47,6 +84,11 @@ extension BFloat16 {
         into c: UnsafeMutablePointer<BFloat16>
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        if TileProduct.isUsed {
+            return TileProduct.onAllThreads(
+                rows: rows, TileSource(left: x.matrix(stride: inputs)), tiles(of: weight),
+                .round(c, stride: outputs, bias: bias.pointer))
+        }
         guard let packed = PackedWeight.of(weight) else {
             return multiply(
                 rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
@@ -68,6 +110,12 @@ extension BFloat16 {
     static func gatedProduct(rows: Int, _ x: Rounded<BFloat16>, _ gates: PackedGates) -> Rounded<BFloat16> {
         let outputs = gates.outputs
         let storage = RoundedStorage(count: rows * outputs)
+        if let (gate, value) = gates.tiles {
+            TileProduct.onAllThreads(
+                rows: rows, TileSource(left: x.matrix(stride: gate.inner)), gate, second: value,
+                .gate(storage.pointer, stride: outputs))
+            return storage.elements
+        }
         gates.gate.forEachPanel(rows: rows, first: outputs, results: 3) { rows, panel, columns, room in
             let count = rows.count * columns.count
             for (place, (factor, panel)) in gates.factors(ofPanel: panel).enumerated() {

@@ -22,8 +22,8 @@ struct Matrix<Element: ProductFactor> {
     }
 }
 
-/// Matmuls: in float32 with OpenBLAS or, for some sizes, oneDNN; in bf16 with oneDNN. (`PackedWeight` is for weights
-/// that need no gradient.)
+/// Matmuls: in float32 with OpenBLAS or, for some sizes, oneDNN; in bf16 over tiles or with oneDNN. (`PackedWeight` is for
+/// weights that need no gradient.)
 enum MatrixProduct {
     /// Computes c[rows, columns] = a b + beta c on the calling thread. Beta is 0 or 1.
     ///
@@ -50,6 +50,13 @@ enum MatrixProduct {
         bias: UnsafePointer<Float>? = nil, beta: Float, into c: UnsafeMutablePointer<Float>, stride: Int,
         prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
     ) {
+        if Element.self == BFloat16.self, TileProduct.isUsed {
+            // With a bias beta is 0.
+            return TileProduct.onAllThreads(
+                rows: rows, TileSource(left: a), TileFactor(columns: columns, inner: inner, TileSource(right: b)),
+                beta == 0 ? .set(c, stride: stride, bias: bias) : .accumulate(c, stride: stride, beta: beta),
+                prepare: prepare)
+        }
         forEachBand(rows: rows, columns: columns) { rows, columns in
             prepare?(rows, columns)
             onThisThread(

@@ -29,6 +29,7 @@ final class OneDNN: Sendable {
                     + "one has \(String(cString: pn_instruction_set()))",
                 advice: "use fp32")
         }
+        if TileProduct.isUsed { return nil }
         guard let version else {
             return PixNerdError(
                 .unsupported, "bf16", found: "needs oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found",

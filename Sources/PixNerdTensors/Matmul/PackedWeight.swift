@@ -1,11 +1,14 @@
 import CPixNerdKernels
 
-/// A bf16 weight [out, in] packed for matmuls x W^T that need no gradient with respect to it. It is packed once per
-/// model, not once per matmul.
+/// A bf16 weight [out, in] packed for matmuls x W^T that need no gradient with respect to it, by vectors or tiles. It is
+/// packed once per model, not once per matmul.
 ///
 /// `@unchecked Sendable`: only its initializer writes to it.
 final class PackedWeight: @unchecked Sendable {
-    private let storage: RoundedStorage
+    /// The weight packed for products over tiles; nil for those by vectors.
+    let tiles: TileFactor?
+    /// The weight packed for products by vectors; nil for those over tiles.
+    private let storage: RoundedStorage?
     let outputs: Int
     private let inputs: Int
 
@@ -31,7 +34,13 @@ final class PackedWeight: @unchecked Sendable {
     @inline(never)
     private init(_ weight: Tensor) {
         (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        storage = RoundedStorage(count: pn_bfloat16_packed_count(outputs, inputs))
+        tiles = TileProduct.isUsed ? TileFactor(weight: weight) : nil
+        guard tiles == nil else {
+            storage = nil
+            return
+        }
+        let storage = RoundedStorage(count: pn_bfloat16_packed_count(outputs, inputs))
+        self.storage = storage
         parallelFor(panels) { panel in
             let columns = columns(of: panel)
             withWorkspace(columns.count * inputs) { room in
@@ -67,7 +76,7 @@ final class PackedWeight: @unchecked Sendable {
         let columns = columns(of: panel)
         OperatorProfile.count(multiplyAdds: rows.count * columns.count * inputs)
         pn_bfloat16_packed_product(
-            rows.count, outputs, inputs, panel, panel + 1, x + rows.lowerBound * inputs, inputs, storage.pointer,
+            rows.count, outputs, inputs, panel, panel + 1, x + rows.lowerBound * inputs, inputs, storage!.pointer,
             bias.map { $0 + columns.lowerBound }, adds, c, stride)
     }
 
@@ -122,6 +131,13 @@ struct PackedGates {
         guard let stacked, stacked.isHalvedByPanels else { return nil }
         (gate, value, outputs) = (stacked, stacked, stacked.outputs / 2)
         skippedPanels = PackedWeight.panels(of: outputs)
+    }
+
+    /// Gate and value packed for products over tiles; nil for those by vectors.
+    var tiles: (gate: TileFactor, value: TileFactor)? {
+        guard let gate = gate.tiles, let value = value.tiles else { return nil }
+        let first = skippedPanels == 0 ? 0 : outputs
+        return (gate[0..<outputs], value[first..<first + outputs])
     }
 
     /// The factors of a panel of the gate and of the same panel of the value.

@@ -20,6 +20,15 @@ protocol ProductFactor: BitwiseCopyable, Sendable {
         rows: Int, _ x: Rounded<Self>, byWeight weight: Tensor, bias: Tensor?, into c: UnsafeMutablePointer<Float>,
         prepare: RowPreparation?)
 
+    /// Computes c = x W + beta c on all threads. Beta is 0 or 1.
+    ///
+    /// - Parameters:
+    ///   - x: [rows, out].
+    ///   - weight: [out, in].
+    ///   - c: [rows, in].
+    static func multiply(
+        rows: Int, _ x: Rounded<Self>, byColumnsOf weight: Tensor, beta: Float, into c: UnsafeMutablePointer<Float>)
+
     /// Computes c[rows, columns] = a b on all threads, rounded to bf16.
     ///
     /// - Parameter bias: [columns], added to each row.
@@ -79,6 +88,15 @@ extension ProductFactor {
             roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias?.pointer,
             beta: prepare == nil ? 0 : 1, into: c, stride: outputs,
             prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(c, row, columns) } } })
+    }
+
+    static func multiply(
+        rows: Int, _ x: Rounded<Self>, byColumnsOf weight: Tensor, beta: Float, into c: UnsafeMutablePointer<Float>
+    ) {
+        let (outputs, inputs) = (weight.shape[0], weight.shape[1])
+        MatrixProduct.onAllThreads(
+            rows: rows, columns: inputs, inner: outputs, x.matrix(stride: outputs),
+            roundedWeight(weight).matrix(stride: inputs), beta: beta, into: c, stride: inputs)
     }
 
     /// Converts `count` elements to float32.

@@ -85,7 +85,7 @@ public struct StoredWeight: @unchecked Sendable {
 
     /// Computes c = x W^T on all threads, in bf16.
     fileprivate func multiply(rows: Int, _ x: Rounded<BFloat16>, into c: UnsafeMutablePointer<Float>) {
-        guard Precision.packsWeights else {
+        guard Precision.packsWeights, !TileProduct.isUsed else {
             return parallelChunks(outputs, of: rowsPerBand) { band in
                 withBFloat16(band) { weight in
                     MatrixProduct.onThisThread(

@@ -144,7 +144,7 @@ public func neuralField(
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let pointers = generated.map { UnsafePointer($0.pointer) }
         let out =
-            field.precision == .bf16 && Precision.packsWeights
+            field.precision == .bf16 && Precision.packsWeights && !TileProduct.isUsed
             ? field.evaluatePacked(pixels, base: base, generated: pointers, weights)
             : field.evaluate(type, pixels, base: base, generated: pointers, weights)
         let node = tokens.node

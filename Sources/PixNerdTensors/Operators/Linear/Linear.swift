@@ -96,9 +96,7 @@ func linearBackward<Element: ProductFactor>(
     let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     // First, because the bf16 weight may be in the memory of its gradient.
     addInputGradient { pointer, beta in
-        MatrixProduct.onAllThreads(
-            rows: rows, columns: inputs, inner: outputs, gradient.matrix(stride: outputs),
-            Element.roundedWeight(weight).matrix(stride: inputs), beta: beta, into: pointer, stride: inputs)
+        Element.multiply(rows: rows, gradient, byColumnsOf: weight, beta: beta, into: pointer)
     }
     guard let node = weight.node else { return }
     let (transposed, factor) = (gradient.matrix(stride: outputs, transposed: true), x.matrix(stride: inputs))

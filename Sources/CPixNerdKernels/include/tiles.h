@@ -1,0 +1,77 @@
+// Matrix multiplication in bf16 over tiles (Intel AMX), summed in float32.
+//
+// Both factors are packed first. A packed factor of n rows (left) or columns (right) and an inner dimension is cut into
+// blocks of TILE_BLOCK rows or columns, one after the other, and a block into steps of TILE_STEP inner numbers. What is
+// missing at the edges is zero. The functions may only be called where pn_kernels_have_tiles is true.
+#ifndef PIXNERD_KERNELS_TILES_H
+#define PIXNERD_KERNELS_TILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TILE_BLOCK = 32, TILE_STEP = 32, TILE_STEP_ELEMENTS = TILE_BLOCK * TILE_STEP };
+
+// How many bf16 numbers a packed factor takes.
+static inline size_t pn_tile_packed_count(size_t n, size_t inner) {
+    return (n + TILE_BLOCK - 1) / TILE_BLOCK * ((inner + TILE_STEP - 1) / TILE_STEP) * TILE_STEP_ELEMENTS;
+}
+
+// A matrix [n, inner], or [inner, n] where `is_transposed`, whose rows are `stride` numbers apart: bf16, or float32
+// where `is_float`, which packing rounds.
+typedef struct {
+    const void *numbers;
+    size_t stride;
+    bool is_transposed, is_float;
+} pn_tile_source;
+
+// Packs n rows of a left factor.
+void pn_tile_pack_left(size_t n, size_t inner, pn_tile_source source, void *packed);
+// Packs n columns of a right factor. `source` has a row per column unless it is transposed.
+void pn_tile_pack_right(size_t n, size_t inner, pn_tile_source source, void *packed);
+
+// What becomes of a product.
+typedef enum {
+    // c = product + bias, in float32
+    pn_tile_set,
+    // c += product, in float32; without a bias
+    pn_tile_add,
+    // c = product + bias, rounded to bf16
+    pn_tile_round,
+    // c = silu(product) second product, rounded to bf16; without a bias
+    pn_tile_gate,
+    // The same, and `gates` and `values` = both products, rounded to bf16
+    pn_tile_gate_and_keep,
+    // c = residual + gate (product + bias), in float32; one gate per column
+    pn_tile_gated_residual,
+} pn_tile_result_kind;
+
+typedef struct {
+    pn_tile_result_kind kind;
+    // [rows, columns], with rows `stride` numbers apart.
+    void *c;
+    size_t stride;
+    // [columns] or NULL
+    const float *bias;
+    // [rows, columns], with rows as far apart as those of c.
+    const float *residual;
+    // [columns]
+    const float *gate;
+    // [rows, columns], with rows as far apart as those of c.
+    void *gates, *values;
+} pn_tile_result;
+
+// Packed factors of a product over `steps` steps of the inner dimension. From a block to the next it is left_block or
+// right_block numbers.
+typedef struct {
+    size_t rows, columns, steps;
+    const void *left;
+    size_t left_block;
+    const void *right;
+    // The right factor of the second product of a gate; else NULL.
+    const void *second;
+    size_t right_block;
+} pn_tile_factors;
+
+void pn_tile_multiply(const pn_tile_factors *factors, const pn_tile_result *result);
+
+#endif

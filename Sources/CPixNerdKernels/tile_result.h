@@ -1,0 +1,104 @@
+// What becomes of the sums of a block: 32 x 32 floats in four tiles of 16 x 16, row by row of tiles.
+#ifndef PIXNERD_TILE_RESULT_H
+#define PIXNERD_TILE_RESULT_H
+
+#include "tiles.h"
+
+#if defined(__x86_64__)
+
+enum { tile_floats = 256, block_floats = 4 * tile_floats };
+
+#define INLINE static inline __attribute__((always_inline)) WITH_VECTORS
+
+// Row `row` of the sums of a block as two vectors.
+typedef struct {
+    __m512 first, second;
+} row_of_sums;
+
+INLINE row_of_sums sums_of_row(const float *sums, size_t row) {
+    const float *from = sums + row / 16 * 2 * tile_floats + row % 16 * 16;
+    return (row_of_sums){_mm512_load_ps(from), _mm512_load_ps(from + tile_floats)};
+}
+
+INLINE void store_rounded(void *target, size_t at, __mmask32 mask, row_of_sums x) {
+    _mm512_mask_storeu_epi16((uint16_t *)target + at, mask, (__m512i)_mm512_cvtne2ps_pbh(x.second, x.first));
+}
+
+INLINE void write_floats(
+    const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums x, pn_tile_result_kind kind) {
+    const __mmask16 first = (__mmask16)mask, second = (__mmask16)(mask >> 16);
+    float *c = (float *)result->c + row * result->stride + column;
+    if (kind == pn_tile_add) {
+        x.first = _mm512_add_ps(x.first, _mm512_maskz_loadu_ps(first, c));
+        x.second = _mm512_add_ps(x.second, _mm512_maskz_loadu_ps(second, c + 16));
+    } else if (result->bias) {
+        x.first = _mm512_add_ps(x.first, _mm512_maskz_loadu_ps(first, result->bias + column));
+        x.second = _mm512_add_ps(x.second, _mm512_maskz_loadu_ps(second, result->bias + column + 16));
+    }
+    if (kind == pn_tile_gated_residual) {
+        const float *residual = result->residual + row * result->stride + column, *gate = result->gate + column;
+        x.first = _mm512_fmadd_ps(
+            _mm512_maskz_loadu_ps(first, gate), x.first, _mm512_maskz_loadu_ps(first, residual));
+        x.second = _mm512_fmadd_ps(
+            _mm512_maskz_loadu_ps(second, gate + 16), x.second, _mm512_maskz_loadu_ps(second, residual + 16));
+    }
+    _mm512_mask_storeu_ps(c, first, x.first);
+    _mm512_mask_storeu_ps(c + 16, second, x.second);
+}
+
+INLINE void write_rounded(
+    const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums x) {
+    if (result->bias) {
+        x.first = _mm512_add_ps(x.first, _mm512_maskz_loadu_ps((__mmask16)mask, result->bias + column));
+        x.second =
+            _mm512_add_ps(x.second, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), result->bias + column + 16));
+    }
+    store_rounded(result->c, row * result->stride + column, mask, x);
+}
+
+INLINE void write_gated(
+    const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums gate, row_of_sums value,
+    bool keeps) {
+    const size_t at = row * result->stride + column;
+    const row_of_sums x = {
+        _mm512_mul_ps(silu_16(gate.first), value.first), _mm512_mul_ps(silu_16(gate.second), value.second)};
+    store_rounded(result->c, at, mask, x);
+    if (!keeps) return;
+    store_rounded(result->gates, at, mask, gate);
+    store_rounded(result->values, at, mask, value);
+}
+
+// A block whose sums are complete and whose rows from `next` on are not written yet.
+typedef struct {
+    const pn_tile_result *result;
+    const float *sums, *second_sums;
+    size_t row, column, next, rows;
+    __mmask32 mask;
+} waiting_block;
+
+// Writes the next row of a block.
+INLINE void write_row(waiting_block *block) {
+    const pn_tile_result *result = block->result;
+    const size_t row = block->row + block->next, column = block->column;
+    const row_of_sums x = sums_of_row(block->sums, block->next);
+    switch (result->kind) {
+    case pn_tile_set: write_floats(result, row, column, block->mask, x, pn_tile_set); break;
+    case pn_tile_add: write_floats(result, row, column, block->mask, x, pn_tile_add); break;
+    case pn_tile_gated_residual: write_floats(result, row, column, block->mask, x, pn_tile_gated_residual); break;
+    case pn_tile_round: write_rounded(result, row, column, block->mask, x); break;
+    case pn_tile_gate:
+    case pn_tile_gate_and_keep:
+        write_gated(
+            result, row, column, block->mask, x, sums_of_row(block->second_sums, block->next),
+            result->kind == pn_tile_gate_and_keep);
+    }
+    block->next++;
+}
+
+INLINE void write_rows(waiting_block *block, size_t most) {
+    for (size_t end = least(block->rows, block->next + most); block->next < end;) write_row(block);
+}
+
+#undef INLINE
+#endif
+#endif

@@ -1,0 +1,119 @@
+import CPixNerdKernels
+
+/// Matmuls in bf16 over the tiles of Intel AMX.
+enum TileProduct {
+    /// Whether bf16 matmuls run over tiles.
+    static let isUsed = pn_kernels_have_tiles()
+
+    private static let block = Int(TILE_BLOCK)
+    private static let step = Int(TILE_STEP)
+    /// Numbers of a packed left factor that leave room for the rest in the second-level cache.
+    private static let leftCount = 3 << 17
+    /// The longest part of the inner dimension whose packed factors stay in the caches together.
+    private static let longestSlice = 2048
+
+    /// Computes a result from a left factor and a packed right one, on all threads.
+    ///
+    /// - Parameters:
+    ///   - second: the right factor of the values of a gate; nil for other results.
+    ///   - prepare: called by a thread before it computes some rows and columns.
+    static func onAllThreads(
+        rows: Int, _ left: TileSource, _ right: TileFactor, second: TileFactor? = nil, _ result: TileResult,
+        prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
+    ) {
+        let (columns, inner) = (right.columns, right.inner)
+        let slice = result.isGate ? inner : sliceLength(inner)
+        let rowChunks = chunks(rows: rows, slice: slice, alignment: result.rowsPerGate)
+        let groups = rowChunks.count >= Threads.count ? 1 : (Threads.count - 1) / rowChunks.count + 1
+        let columnsPerGroup = (columns + groups * block - 1) / (groups * block) * block
+        let columnGroups = (columns + columnsPerGroup - 1) / columnsPerGroup
+        parallelFor(rowChunks.count * columnGroups) { index in
+            let rows = rowChunks[index / columnGroups]
+            let first = index % columnGroups * columnsPerGroup
+            let group = first..<min(columns, first + columnsPerGroup)
+            prepare?(rows, group)
+            OperatorProfile.count(multiplyAdds: rows.count * group.count * inner * (second == nil ? 1 : 2))
+            result.part(rows, group, isSliced: slice < inner) { part in
+                for start in stride(from: 0, to: inner, by: slice) {
+                    let length = min(slice, inner - start)
+                    withWorkspace(pn_tile_packed_count(rows.count, length) / 2) { packed in
+                        left.from(rows.lowerBound, inner: start).packLeft(rows.count, inner: length, into: packed)
+                        let steps = (length + step - 1) / step
+                        var factors = pn_tile_factors(
+                            rows: rows.count, columns: group.count, steps: steps, left: packed,
+                            left_block: steps * Int(TILE_STEP_ELEMENTS),
+                            right: right.start(column: first, step: start / step),
+                            second: second.map { UnsafeRawPointer($0.start(column: first)) }, right_block: right.block)
+                        var target = start == 0 ? part : part.added
+                        pn_tile_multiply(&factors, &target)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Computes c[rows, columns] = a b + beta c on the calling thread. Beta is 0 or 1.
+    ///
+    /// - Parameter bias: [columns], added to each row if beta is 0.
+    static func onThisThread(
+        rows: Int, columns: Int, inner: Int, _ left: TileSource, _ right: TileSource, bias: UnsafePointer<Float>?,
+        beta: Float, into c: UnsafeMutablePointer<Float>, stride cStride: Int
+    ) {
+        let slice = sliceLength(inner)
+        let group = max(block, leftCount / slice / block * block)
+        for start in stride(from: 0, to: inner, by: slice) {
+            let length = min(slice, inner - start)
+            let steps = (length + step - 1) / step
+            for column in stride(from: 0, to: columns, by: group) {
+                let columns = min(group, columns - column)
+                let rightCount = pn_tile_packed_count(columns, length)
+                withWorkspace((rightCount + pn_tile_packed_count(min(rows, group), length)) / 2) { room in
+                    let packedLeft = room + rightCount / 2
+                    right.from(column, inner: start).packRight(columns, inner: length, into: room)
+                    for row in stride(from: 0, to: rows, by: group) {
+                        let rows = min(group, rows - row)
+                        left.from(row, inner: start).packLeft(rows, inner: length, into: packedLeft)
+                        var factors = pn_tile_factors(
+                            rows: rows, columns: columns, steps: steps, left: packedLeft,
+                            left_block: steps * Int(TILE_STEP_ELEMENTS), right: room, second: nil,
+                            right_block: steps * Int(TILE_STEP_ELEMENTS))
+                        var target = pn_tile_result()
+                        target.kind = start == 0 && beta == 0 ? pn_tile_set : pn_tile_add
+                        target.c = UnsafeMutableRawPointer(c + row * cStride + column)
+                        target.stride = cStride
+                        target.bias = bias.map { $0 + column }
+                        pn_tile_multiply(&factors, &target)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The length of the parts of the inner dimension, which are about equal and whole steps.
+    private static func sliceLength(_ inner: Int) -> Int {
+        let slices = (inner - 1) / longestSlice + 1
+        return ((inner + slices - 1) / slices + step - 1) / step * step
+    }
+
+    /// Ranges of rows whose packed form stays in the second-level cache, as many as keep all threads busy.
+    ///
+    /// - Parameter alignment: no range crosses a multiple of it.
+    private static func chunks(rows: Int, slice: Int, alignment: Int?) -> [Range<Int>] {
+        let most = max(block, min(512, leftCount / slice / block * block))
+        let part = min(rows, alignment ?? rows)
+        var count = (part - 1) / most + 1
+        let parts = (rows - 1) / part + 1
+        // With a multiple of the number of threads none of them waits, as long as chunks are not small.
+        let threads = Threads.count
+        if count * parts % threads != 0 {
+            let wanted = (count * parts + threads - 1) / threads * threads
+            let more = (wanted + parts - 1) / parts
+            if part / more >= 128 { count = more }
+        }
+        let size = ((part + count - 1) / count + block - 1) / block * block
+        return stride(from: 0, to: rows, by: part).flatMap { start in
+            let end = min(rows, start + part)
+            return stride(from: start, to: end, by: size).map { $0..<min(end, $0 + size) }
+        }
+    }
+}
