@@ -9,8 +9,7 @@
 #define INLINE static inline __attribute__((always_inline)) WITH_VECTORS
 
 // The step `at` of a block from rows of `source`: two tiles of 16 rows of 32 numbers.
-INLINE void rows_to_tiles(
-    size_t n, size_t inner, const pn_tile_source *source, bool is_float, uint16_t *out) {
+INLINE void rows_to_tiles(size_t n, size_t inner, const pn_tile_source *source, bool is_float, uint16_t *out) {
     for (size_t row = 0; row < TILE_BLOCK; row++) {
         uint16_t *to = out + row * TILE_STEP;
         if (row >= n) {
@@ -42,15 +41,6 @@ INLINE void rows_to_pairs(size_t n, size_t inner, const pn_tile_source *source, 
             for (size_t i = 0; i < tile_rows; i++) _mm512_storeu_si512(to + i * 32, r[i]);
         }
     }
-}
-
-// The numbers of rows 2 p and 2 p + 1 of a transposed source as pairs, of 16 columns from the first or the sixteenth.
-INLINE __m512i pairs(__m512i even, __m512i odd, bool is_second) {
-    const __m512i lower = _mm512_set_epi16(
-        47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1,
-        32, 0);
-    const __m512i index = is_second ? _mm512_add_epi16(lower, _mm512_set1_epi16(16)) : lower;
-    return _mm512_permutex2var_epi16(even, index, odd);
 }
 
 INLINE __m512i row_of(size_t row, size_t inner, const pn_tile_source *source, bool is_float, __mmask32 mask) {

@@ -1,10 +1,9 @@
-// The product of packed factors, over the tile instructions that the including file defines: CONFIGURE, RELEASE,
-// ZERO(tile), LOAD(tile, place), STREAM(tile, place), STORE(tile, place) and MULTIPLY(sum, left, right).
+// The product of packed factors, over the tile instructions that the including file defines (see tile_hardware.h).
 //
-// Four tiles hold the sums of a block, two the left factor and two the right. A part of a right block that leaves room
-// in the first-level cache stays there while left blocks stream past it from the second level (Goto and van de Geijn,
-// "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008); loads of these ask not to be kept.
-#include "tile_result.h"
+// A part of a right block that leaves room in the first-level cache stays there while left blocks stream past it from
+// the second level (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 34, 2008).
+#ifndef PIXNERD_TILE_PRODUCT_BODY_H
+#define PIXNERD_TILE_PRODUCT_BODY_H
 
 enum {
     // Steps of a right block that stay in the first-level cache, 32 KiB; and those that one pass is best for.
@@ -12,41 +11,7 @@ enum {
     most_steps_of_one_pass = 24,
     // Left blocks whose sums are kept while the steps pass.
     blocks_together = 4,
-    step_bytes = 2 * TILE_STEP_ELEMENTS,
 };
-
-// sums = left right over some steps, or sums += left right. Meanwhile rows of the block before are written, since
-// vectors are free while tiles are multiplied.
-static inline __attribute__((always_inline)) BODY_TARGET void multiply_block(
-    const char *left, const char *right, size_t steps, float *sums, bool is_first, waiting_block *before) {
-    if (is_first) {
-        ZERO(0);
-        ZERO(1);
-        ZERO(2);
-        ZERO(3);
-    } else {
-        LOAD(0, sums);
-        LOAD(1, sums + tile_floats);
-        LOAD(2, sums + 2 * tile_floats);
-        LOAD(3, sums + 3 * tile_floats);
-    }
-    const size_t rows_per_step = parts(TILE_BLOCK, steps);
-    for (size_t step = 0; step < steps; step++, left += step_bytes, right += step_bytes) {
-        LOAD(4, right);
-        STREAM(6, left);
-        MULTIPLY(0, 6, 4);
-        LOAD(5, right + step_bytes / 2);
-        MULTIPLY(1, 6, 5);
-        STREAM(7, left + step_bytes / 2);
-        MULTIPLY(2, 7, 4);
-        MULTIPLY(3, 7, 5);
-        write_rows(before, rows_per_step);
-    }
-    STORE(0, sums);
-    STORE(1, sums + tile_floats);
-    STORE(2, sums + 2 * tile_floats);
-    STORE(3, sums + 3 * tile_floats);
-}
 
 // A group of left blocks and a right block.
 typedef struct {
@@ -54,15 +19,17 @@ typedef struct {
     size_t left_block, blocks, steps;
 } block_group;
 
-static inline __attribute__((always_inline)) BODY_TARGET void multiply_part(
+#endif
+
+static inline __attribute__((always_inline)) BODY_TARGET void VARIANT(multiply_part)(
     const block_group *group, size_t i, const uint16_t *right, size_t first, size_t last, float *sums,
     waiting_block *before) {
-    multiply_block(
-        (const char *)(group->left + i * group->left_block + first * TILE_STEP_ELEMENTS),
-        (const char *)(right + first * TILE_STEP_ELEMENTS), last - first, sums, first == 0, before);
+    VARIANT(multiply_block)
+    ((const char *)(group->left + i * group->left_block + first * TILE_STEP_ELEMENTS),
+     (const char *)(right + first * TILE_STEP_ELEMENTS), last - first, sums, first == 0, before);
 }
 
-BODY_TARGET void BODY_NAME(const pn_tile_factors *f, const pn_tile_result *result) {
+static BODY_TARGET void VARIANT(multiply)(const pn_tile_factors *f, const pn_tile_result *result) {
     // One set of sums more than blocks, so that a block can be written while the next is computed.
     enum { sets = blocks_together + 1 };
     _Alignas(64) float sums[sets][block_floats], second_sums[sets][block_floats];
@@ -83,8 +50,8 @@ BODY_TARGET void BODY_NAME(const pn_tile_factors *f, const pn_tile_result *resul
                 const size_t first = f->steps * part / count, last = f->steps * (part + 1) / count;
                 for (size_t i = 0; i < group.blocks; i++) {
                     const size_t place = (set + i) % sets, row = (block + i) * TILE_BLOCK;
-                    multiply_part(&group, i, right, first, last, sums[place], &before);
-                    if (f->second) multiply_part(&group, i, second, first, last, second_sums[place], &before);
+                    VARIANT(multiply_part)(&group, i, right, first, last, sums[place], &before);
+                    if (f->second) VARIANT(multiply_part)(&group, i, second, first, last, second_sums[place], &before);
                     if (part + 1 < count) continue;
                     write_rows(&before, TILE_BLOCK);
                     before = (waiting_block){

@@ -37,8 +37,7 @@ INLINE void write_floats(
     }
     if (kind == pn_tile_gated_residual) {
         const float *residual = result->residual + row * result->stride + column, *gate = result->gate + column;
-        x.first = _mm512_fmadd_ps(
-            _mm512_maskz_loadu_ps(first, gate), x.first, _mm512_maskz_loadu_ps(first, residual));
+        x.first = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(first, gate), x.first, _mm512_maskz_loadu_ps(first, residual));
         x.second = _mm512_fmadd_ps(
             _mm512_maskz_loadu_ps(second, gate + 16), x.second, _mm512_maskz_loadu_ps(second, residual + 16));
     }
@@ -46,12 +45,10 @@ INLINE void write_floats(
     _mm512_mask_storeu_ps(c + 16, second, x.second);
 }
 
-INLINE void write_rounded(
-    const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums x) {
+INLINE void write_rounded(const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums x) {
     if (result->bias) {
         x.first = _mm512_add_ps(x.first, _mm512_maskz_loadu_ps((__mmask16)mask, result->bias + column));
-        x.second =
-            _mm512_add_ps(x.second, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), result->bias + column + 16));
+        x.second = _mm512_add_ps(x.second, _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), result->bias + column + 16));
     }
     store_rounded(result->c, row * result->stride + column, mask, x);
 }

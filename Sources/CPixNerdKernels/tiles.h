@@ -16,7 +16,26 @@
 #define WITH_TILES __attribute__((target(VECTORS ",amx-tile,amx-bf16")))
 #define UNROLLED _Pragma("clang loop unroll(full)")
 
-enum { tile_rows = 16, tile_elements = 512 };
+enum { tile_rows = 16, tile_elements = 512, step_bytes = 2 * TILE_STEP_ELEMENTS };
+
+// Every tile has 16 rows of 64 bytes.
+typedef struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t bytes_per_row[16];
+    uint8_t rows[16];
+} tile_configuration;
+
+static const _Alignas(64) __attribute__((unused)) tile_configuration full_tiles = {
+    .palette = 1,
+    .bytes_per_row = {64, 64, 64, 64, 64, 64, 64, 64},
+    .rows = {16, 16, 16, 16, 16, 16, 16, 16},
+};
+
+typedef float emulated_tile[16][16];
+extern _Thread_local emulated_tile pn_emulated_tiles[8] __attribute__((visibility("hidden")));
+// sum += left right, over pairs of bf16 numbers.
+__attribute__((visibility("hidden"))) void pn_multiply_emulated_tiles(
+    emulated_tile sum, const emulated_tile left, const emulated_tile right);
 
 // Ends the program where a caller has not asked pn_kernels_have_tiles.
 static inline void require_tiles(void) {
@@ -33,6 +52,15 @@ load_32(const void *numbers, size_t at, bool is_float, __mmask32 mask) {
     const float *from = (const float *)numbers + at;
     return (__m512i)_mm512_cvtne2ps_pbh(
         _mm512_maskz_loadu_ps((__mmask16)(mask >> 16), from + 16), _mm512_maskz_loadu_ps((__mmask16)mask, from));
+}
+
+// The numbers of rows 2 p and 2 p + 1 of a transposed source as pairs, of 16 columns from the first or the sixteenth.
+static inline __attribute__((always_inline)) WITH_VECTORS __m512i pairs(__m512i even, __m512i odd, bool is_second) {
+    const __m512i lower = _mm512_set_epi16(
+        47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1,
+        32, 0);
+    const __m512i index = is_second ? _mm512_add_epi16(lower, _mm512_set1_epi16(16)) : lower;
+    return _mm512_permutex2var_epi16(even, index, odd);
 }
 
 static inline __mmask32 first_32(size_t count) { return count >= 32 ? 0xffffffffu : ((uint32_t)1 << count) - 1; }
@@ -68,29 +96,23 @@ static inline __attribute__((always_inline)) WITH_VECTORS void transpose_16(__m5
     }
 }
 
-// e^x to about 2 units in the last place, for -87 <= x <= 88. See fast_exp in kernel.h.
-static inline __attribute__((always_inline)) WITH_VECTORS __m512 exp_16(__m512 x) {
-    const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(0x1.715476p+0f)), 8);
-    __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.62e4p-1f), x);
-    r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0x1.7f7d1cp-20f), r);
-    __m512 q = _mm512_set1_ps(0x1.6a2432p-10f);
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0x1.1239e2p-7f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0x1.5558f2p-5f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0x1.555492p-3f));
-    q = _mm512_fmadd_ps(q, r, _mm512_set1_ps(0x1.fffffcp-2f));
-    const __m512 value = _mm512_fmadd_ps(_mm512_mul_ps(r, r), q, _mm512_add_ps(r, _mm512_set1_ps(1)));
-    return _mm512_scalef_ps(value, n);
+// 2^f for 0 <= f < 1: a minimax polynomial with a relative error of 3e-6.
+static inline __attribute__((always_inline)) WITH_VECTORS __m512 power_of_two_16(__m512 f) {
+    __m512 p = _mm512_set1_ps(1.353417e-2f);
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(5.201146e-2f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(2.4144276e-1f));
+    p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(6.9300383e-1f));
+    return _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0000026f));
 }
 
-// 1 / (1 + e^-x), by an approximate reciprocal and one step of Newton's method.
+// 1 / (1 + e^-x) to a relative error of 1e-4, for results that are rounded to bf16: 2^t = 2^n 2^f with n = floor(t) and
+// f = t - n.
 static inline __attribute__((always_inline)) WITH_VECTORS __m512 sigmoid_16(__m512 x) {
-    const __m512 bound = _mm512_set1_ps(87);
+    __m512 t = _mm512_mul_ps(x, _mm512_set1_ps(-0x1.715476p+0f));
     // NaN passes: both instructions return their second operand then.
-    const __m512 minus = _mm512_max_ps(
-        _mm512_set1_ps(-87), _mm512_min_ps(bound, _mm512_xor_ps(x, _mm512_set1_ps(-0.0f))));
-    const __m512 d = _mm512_add_ps(exp_16(minus), _mm512_set1_ps(1));
-    const __m512 y = _mm512_rcp14_ps(d);
-    return _mm512_mul_ps(y, _mm512_fnmadd_ps(d, y, _mm512_set1_ps(2)));
+    t = _mm512_max_ps(_mm512_set1_ps(-126), _mm512_min_ps(_mm512_set1_ps(126), t));
+    return _mm512_rcp14_ps(
+        _mm512_add_ps(_mm512_scalef_ps(power_of_two_16(_mm512_reduce_ps(t, 1)), t), _mm512_set1_ps(1)));
 }
 
 static inline __attribute__((always_inline)) WITH_VECTORS __m512 silu_16(__m512 x) {

@@ -16,6 +16,8 @@
 #include "pooling.h"
 #include "processor.h"
 #include "resampling.h"
+#include "tile_attention.h"
+#include "tile_field.h"
 #include "tiles.h"
 
 #endif

@@ -95,7 +95,7 @@ struct AttentionLayout {
     /// Precision of the matmuls.
     var precision: Precision { Precision.ofProduct(rows: tokens, columns: keys, inner: headWidth) }
 
-    private var scoreScale: Float { 1 / Float(headWidth).squareRoot() }
+    var scoreScale: Float { 1 / Float(headWidth).squareRoot() }
 
     /// Rows of scores per tile: about 256 KiB of scores, which stay in the L2 cache. All tiles are of about the same
     /// size.
@@ -125,6 +125,15 @@ struct AttentionLayout {
     ) -> (out: Tensor, logSums: Tensor) {
         let out = Tensor(uninitialized: [batch, tokens, width])
         let logSums = Tensor(uninitialized: [batch, heads, tokens])
+        if usesTiles(attended) {
+            parallelFor(items) { item in
+                attendOverTiles(
+                    item: item, queries: queries(item), to: attended,
+                    into: out.storage.pointer + outputOffset(item: item),
+                    logSums: logSums.storage.pointer + item * tokens)
+            }
+            return (out, logSums)
+        }
         let tile = rowsPerTile
         let tiles = (tokens + tile - 1) / tile
         parallelFor(items * tiles) { index in
@@ -174,8 +183,13 @@ struct AttentionLayout {
         item: Int, queries: Matrix<Element>, to attended: [AttendedTokens<Element>], logSums: Tensor,
         upstream: UnsafePointer<Element>, queryGradient: GradientRows, gradients: [AttendedGradient]
     ) {
-        let tile = rowsPerTile
         let outputGradient = Matrix(upstream + outputOffset(item: item), stride: width)
+        if usesTiles(attended) {
+            return attentionBackwardOverTiles(
+                item: item, queries: queries, to: attended, logSums: logSums.pointer + item * tokens,
+                upstream: outputGradient, queryGradient: queryGradient, gradients: gradients)
+        }
+        let tile = rowsPerTile
         withWorkspace(2 * tile * keys) { workspace in
             let (probabilities, scoreGradient) = (workspace, workspace + tile * keys)
             for row in stride(from: 0, to: tokens, by: tile) {

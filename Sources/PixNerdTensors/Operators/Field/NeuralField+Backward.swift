@@ -146,6 +146,14 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     func state(_ block: Int) -> UnsafeMutablePointer<Float> { states + block * field.stateCount }
     func hidden(_ block: Int) -> UnsafeMutablePointer<Float> { hiddens + block * field.hiddenCount }
 
+    /// The generated weights of a patch for the kernels over tiles; nil if these do not run.
+    private func generatedInBFloat16(
+        _ generated: UnsafeMutablePointer<Source>, _ patch: Int
+    ) -> UnsafeMutableRawPointer? {
+        guard Source.self == BFloat16.self, field.usesTiles else { return nil }
+        return UnsafeMutableRawPointer(generated + patch * field.weightCount)
+    }
+
     /// Repeats the forward pass, keeping the states and the hidden layers.
     func recompute(
         _ pixels: Tensor, _ patch: Int, base: Tensor, generated: [UnsafeMutablePointer<Source>],
@@ -154,6 +162,13 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
         field.embed(pixels, patch, base: base, weights, into: state(0))
         for block in generated.indices {
             state(block + 1).update(from: state(block), count: field.stateCount)
+            if let raw = generatedInBFloat16(generated[block], patch) {
+                field.withTileScratch { kernel, scratch in
+                    pn_tile_field_forward(kernel, raw, weights.norms[block].pointer, state(block + 1), scratch)
+                }
+                OperatorProfile.count(multiplyAdds: 2 * field.pixels * field.matrixCount)
+                continue
+            }
             field.normalizeWeights(generated[block], patch, first, second, reciprocals, room: generatedRoom)
             field.blockForward(
                 Element.self, norm: weights.norms[block], state: state(block + 1), normalized: normalized,
@@ -187,6 +202,15 @@ private struct FieldBackwardPlan<Element: ProductFactor, Source: ProductFactor> 
     func blockBackward(
         _ block: Int, _ generated: UnsafeMutablePointer<Source>, _ patch: Int, _ weights: NeuralFieldWeights
     ) {
+        if let raw = generatedInBFloat16(generated, patch) {
+            field.withTileScratch { kernel, scratch in
+                pn_tile_field_backward(
+                    kernel, raw, weights.norms[block].pointer, state(block), stateGradient,
+                    shared + sums.norms + block * field.width, scratch)
+            }
+            OperatorProfile.count(multiplyAdds: 5 * field.pixels * field.matrixCount)
+            return
+        }
         let place = generated + patch * field.weightCount
         let gradient = Source.place(place, or: generatedRoom)
         let (count, width, inner) = (field.pixels, field.width, field.inner)

@@ -144,9 +144,13 @@ public func neuralField(
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let pointers = generated.map { UnsafePointer($0.pointer) }
         let out =
-            field.precision == .bf16 && Precision.packsWeights && !TileProduct.isUsed
-            ? field.evaluatePacked(pixels, base: base, generated: pointers, weights)
-            : field.evaluate(type, pixels, base: base, generated: pointers, weights)
+            if field.usesTiles {
+                field.evaluateTiles(pixels, base: base, generated: pointers, weights)
+            } else if field.precision == .bf16, Precision.packsWeights {
+                field.evaluatePacked(pixels, base: base, generated: pointers, weights)
+            } else {
+                field.evaluate(type, pixels, base: base, generated: pointers, weights)
+            }
         let node = tokens.node
         let inputs = [pixels, tokens] + generators.flatMap { [$0.weight, $0.bias] } + weights.all
         return Tape.record("neuralField", out, from: inputs) { upstream in
