@@ -17,6 +17,8 @@ int pn_kernel_level = level_v1;
 bool pn_has_bfloat16_kernels = false;
 bool pn_has_tiles = false;
 bool pn_tiles_are_emulated = false;
+bool pn_has_int8 = false;
+bool pn_has_int8_tiles = false;
 
 // What is wrong with PIXNERD_ISA; empty where nothing is.
 static char problem[160];
@@ -53,6 +55,11 @@ static int wanted_level(int best, bool *refuses_tiles, bool *emulates_tiles) {
     return best;
 }
 
+static bool has_int8_tiles(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d & bit_AMXINT8);
+}
+
 // Asks Linux to save this process's tiles: the tile data of ARCH_REQ_XCOMP_PERM, see the kernel's
 // Documentation/arch/x86/xstate.rst.
 static bool permits_tiles(void) {
@@ -70,7 +77,10 @@ __attribute__((constructor)) static void choose_level(void) {
     pn_kernel_level = wanted_level(best_level(), &refuses_tiles, &pn_tiles_are_emulated);
     pn_has_bfloat16_kernels = pn_kernel_level == level_v4 && pn_processor_has_bfloat16();
     if (!pn_has_bfloat16_kernels) return;
-    pn_has_tiles = pn_tiles_are_emulated || (!refuses_tiles && pn_processor_has_bfloat16_tiles() && permits_tiles());
+    pn_has_tiles =
+        pn_tiles_are_emulated || (!refuses_tiles && pn_processor_has_bfloat16_tiles() && permits_tiles());
+    pn_has_int8_tiles = pn_has_tiles && !pn_tiles_are_emulated && has_int8_tiles();
+    pn_has_int8 = pn_has_int8_tiles || __builtin_cpu_supports("avx512vnni");
 }
 #else
 __attribute__((constructor)) static void check_level(void) {
@@ -131,6 +141,8 @@ bool pn_kernels_have_avx512(void) { return pn_kernel_level == level_v4; }
 bool pn_kernels_have_bfloat16(void) { return pn_has_bfloat16_kernels; }
 
 bool pn_kernels_have_tiles(void) { return pn_has_tiles; }
+
+bool pn_kernels_have_int8(void) { return pn_has_int8; }
 
 const char *pn_instruction_set(void) {
 #if defined(__x86_64__)

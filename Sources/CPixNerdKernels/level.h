@@ -18,4 +18,9 @@ extern bool pn_has_tiles __attribute__((visibility("hidden")));
 // Whether they run over emulated tiles, for tests.
 extern bool pn_tiles_are_emulated __attribute__((visibility("hidden")));
 
+// Whether the kernels for int8 run: where those for bf16 do, on a processor with AVX-512 VNNI or tiles of int8.
+extern bool pn_has_int8 __attribute__((visibility("hidden")));
+// Whether they run over tiles.
+extern bool pn_has_int8_tiles __attribute__((visibility("hidden")));
+
 #endif

@@ -182,12 +182,17 @@ static void key_gradients(
     }
 }
 
+// In this order, each by itself: bodies are compiled once for each kind of tiles.
 #include "tile_hardware.h"
+
 #include "tile_block_body.h"
+
 #include "tile_attention_body.h"
 
 #include "tile_emulated.h"
+
 #include "tile_block_body.h"
+
 #include "tile_attention_body.h"
 
 size_t pn_tile_attention_scratch(const pn_tile_attention *attention) {
@@ -196,10 +201,10 @@ size_t pn_tile_attention_scratch(const pn_tile_attention *attention) {
 }
 
 void pn_tile_attention_forward(
-    const pn_tile_attention *attention, float *out, size_t stride, float *log_sums, float *scratch) {
+    const pn_tile_attention *attention, void *out, bool rounds, size_t stride, float *log_sums, float *scratch) {
     require_tiles();
-    (pn_tiles_are_emulated ? attention_forward_emulated : attention_forward_by_hardware)(
-        attention, out, stride, log_sums, scratch);
+    (pn_tiles_are_emulated ? attention_forward_emulated
+                           : attention_forward_by_hardware)(attention, out, rounds, stride, log_sums, scratch);
 }
 
 void pn_tile_attention_backward(
@@ -213,7 +218,7 @@ void pn_tile_attention_backward(
 // pn_kernels_have_tiles is false here.
 size_t pn_tile_attention_scratch(const pn_tile_attention *attention) { return 0; }
 void pn_tile_attention_forward(
-    const pn_tile_attention *attention, float *out, size_t stride, float *log_sums, float *scratch) {
+    const pn_tile_attention *attention, void *out, bool rounds, size_t stride, float *log_sums, float *scratch) {
     __builtin_trap();
 }
 void pn_tile_attention_backward(

@@ -6,13 +6,13 @@ INLINE_TILES void VARIANT(multiply_rows)(
     const uint16_t *left, const uint16_t *right, size_t columns, size_t inner, float *sums) {
     waiting_block none = {0};
     for (size_t column = 0; column < columns; column += TILE_BLOCK, sums += block_floats) {
-        VARIANT(multiply_block)(
-            (const char *)left, (const char *)(right + column * inner), inner / TILE_STEP, sums, true, &none);
+        VARIANT(multiply_block)
+        ((const char *)left, (const char *)(right + column * inner), inner / TILE_STEP, sums, true, &none);
     }
 }
 
 static BODY_TARGET void VARIANT(attention_forward)(
-    const pn_tile_attention *a, float *out, size_t stride, float *log_sums, float *scratch) {
+    const pn_tile_attention *a, void *out, bool rounds, size_t stride, float *log_sums, float *scratch) {
     attention_room room;
     divide_room(a, scratch, &room);
     pack_transposed(a, false, room.keys_transposed);
@@ -28,16 +28,22 @@ static BODY_TARGET void VARIANT(attention_forward)(
         VARIANT(multiply_rows)(room.left, room.keys_transposed, room.keys, room.width, room.scores);
         for (size_t i = 0; i < count; i++) inverses[i] = exponentials(&room, i, a->scale, log_sums + row + i);
         for (size_t column = 0; column < a->width; column += TILE_BLOCK) {
-            VARIANT(multiply_block)(
-                (const char *)room.probabilities_left, (const char *)(room.values_as_rows + column * keys),
-                keys / TILE_STEP, sums, true, &none);
+            VARIANT(multiply_block)
+            ((const char *)room.probabilities_left, (const char *)(room.values_as_rows + column * keys),
+             keys / TILE_STEP, sums, true, &none);
             const __mmask32 mask = first_32(a->width - column);
             for (size_t i = 0; i < count; i++) {
-                const row_of_sums x = sums_of_row(sums, i);
+                row_of_sums x = sums_of_row(sums, i);
                 const __m512 inverse = _mm512_set1_ps(inverses[i]);
-                float *to = out + (row + i) * stride + column;
-                _mm512_mask_storeu_ps(to, (__mmask16)mask, _mm512_mul_ps(x.first, inverse));
-                _mm512_mask_storeu_ps(to + 16, (__mmask16)(mask >> 16), _mm512_mul_ps(x.second, inverse));
+                x.first = _mm512_mul_ps(x.first, inverse);
+                x.second = _mm512_mul_ps(x.second, inverse);
+                const size_t at = (row + i) * stride + column;
+                if (rounds) {
+                    store_rounded(out, at, mask, x);
+                } else {
+                    _mm512_mask_storeu_ps((float *)out + at, (__mmask16)mask, x.first);
+                    _mm512_mask_storeu_ps((float *)out + at + 16, (__mmask16)(mask >> 16), x.second);
+                }
             }
         }
     }
@@ -60,9 +66,9 @@ INLINE_TILES void VARIANT(query_gradients)(
         VARIANT(multiply_rows)(room->left, room->values_transposed, room->keys, room->width, room->score_gradient);
         for (size_t i = 0; i < count; i++) score_gradients(room, i, row + i, a->scale, log_sums[first + row + i]);
         for (size_t column = 0; column < a->width; column += TILE_BLOCK) {
-            VARIANT(multiply_block)(
-                (const char *)room->probabilities_left, (const char *)(room->keys_as_rows + column * keys),
-                keys / TILE_STEP, sums, true, &none);
+            VARIANT(multiply_block)
+            ((const char *)room->probabilities_left, (const char *)(room->keys_as_rows + column * keys),
+             keys / TILE_STEP, sums, true, &none);
             const __mmask32 mask = first_32(a->width - column);
             for (size_t i = 0; i < count; i++) {
                 const row_of_sums x = sums_of_row(sums, i);

@@ -17,8 +17,7 @@ static WITH_VECTORS void normalize_backward(
             scale = load_row(reciprocals + column, mask);
             for (size_t row = 0; row < rows; row++) {
                 const row_of_sums up = load_row(upstream + row * columns + column, mask);
-                const row_of_sums x =
-                    widened_row(_mm512_maskz_loadu_epi16(mask, weights + row * columns + column));
+                const row_of_sums x = widened_row(_mm512_maskz_loadu_epi16(mask, weights + row * columns + column));
                 sum.first = _mm512_fmadd_ps(x.first, up.first, sum.first);
                 sum.second = _mm512_fmadd_ps(x.second, up.second, sum.second);
             }
@@ -36,9 +35,9 @@ static WITH_VECTORS void normalize_backward(
             const row_of_sums up = load_row(upstream + row * columns + column, mask);
             const row_of_sums x = widened_row(_mm512_maskz_loadu_epi16(mask, place));
             const row_of_sums gradient = times(
-                scale, (row_of_sums){
-                           _mm512_fnmadd_ps(x.first, sum.first, up.first),
-                           _mm512_fnmadd_ps(x.second, sum.second, up.second)});
+                scale,
+                (row_of_sums){
+                    _mm512_fnmadd_ps(x.first, sum.first, up.first), _mm512_fnmadd_ps(x.second, sum.second, up.second)});
             _mm512_mask_storeu_epi16(place, mask, rounded_row(gradient));
         }
     }
@@ -50,7 +49,8 @@ static void weight_gradient(
     const pn_tile_field *f, const field_room *room, const uint16_t *input, size_t rows, const uint16_t *upstream,
     size_t columns, const float *reciprocals, uint16_t *weights) {
     pn_tile_pack_left(rows, f->pixels, (pn_tile_source){input, padded(rows), true, false}, room->packed_left);
-    pn_tile_pack_right(columns, f->pixels, (pn_tile_source){upstream, padded(columns), true, false}, room->packed_right);
+    pn_tile_pack_right(
+        columns, f->pixels, (pn_tile_source){upstream, padded(columns), true, false}, room->packed_right);
     const size_t block = padded(f->pixels) * TILE_BLOCK;
     pn_tile_multiply(
         &(pn_tile_factors){
@@ -65,12 +65,17 @@ static void weight_gradient(
     normalize_backward(rows, columns, room->matrix_gradient, reciprocals, weights);
 }
 
+// In this order, each by itself: bodies are compiled once for each kind of tiles.
 #include "tile_hardware.h"
+
 #include "tile_block_body.h"
+
 #include "tile_field_body.h"
 
 #include "tile_emulated.h"
+
 #include "tile_block_body.h"
+
 #include "tile_field_body.h"
 
 size_t pn_tile_field_scratch(const pn_tile_field *field) {
@@ -81,8 +86,8 @@ size_t pn_tile_field_scratch(const pn_tile_field *field) {
 void pn_tile_field_forward(
     const pn_tile_field *field, const void *generated, const float *norm, float *state, float *scratch) {
     require_tiles();
-    (pn_tiles_are_emulated ? field_forward_emulated : field_forward_by_hardware)(
-        field, generated, norm, state, scratch);
+    (pn_tiles_are_emulated ? field_forward_emulated
+                           : field_forward_by_hardware)(field, generated, norm, state, scratch);
 }
 
 void pn_tile_field_backward(

@@ -106,10 +106,9 @@ INLINE void pack_normalized(
         for (size_t i = 0; i < f->width; i += TILE_STEP) {
             const __mmask32 mask = row < pixels ? first_32(f->width - i) : 0;
             const row_of_sums value = load_row(x + i, mask), factor = load_row(weight + i, mask);
-            const __m512i numbers = rounded_row(
-                (row_of_sums){
-                    _mm512_mul_ps(_mm512_mul_ps(value.first, r), factor.first),
-                    _mm512_mul_ps(_mm512_mul_ps(value.second, r), factor.second)});
+            const __m512i numbers = rounded_row((row_of_sums){
+                _mm512_mul_ps(_mm512_mul_ps(value.first, r), factor.first),
+                _mm512_mul_ps(_mm512_mul_ps(value.second, r), factor.second)});
             _mm512_store_si512(left + i * TILE_BLOCK + row * TILE_STEP, numbers);
             if (rows) _mm512_store_si512(rows + row * padded(f->width) + i, numbers);
         }
@@ -125,8 +124,8 @@ INLINE void pack_weights(
         for (size_t k = 0; k < padded(inner); k += 2) {
             const __m512i even =
                 _mm512_maskz_loadu_epi16(k < inner ? mask : 0, weights + (k < inner ? k * n + column : 0));
-            const __m512i odd =
-                _mm512_maskz_loadu_epi16(k + 1 < inner ? mask : 0, weights + (k + 1 < inner ? (k + 1) * n + column : 0));
+            const __m512i odd = _mm512_maskz_loadu_epi16(
+                k + 1 < inner ? mask : 0, weights + (k + 1 < inner ? (k + 1) * n + column : 0));
             const __m512i lower = pairs(even, odd, false), upper = pairs(even, odd, true);
             uint16_t *to = packed + k / TILE_STEP * TILE_STEP_ELEMENTS + k % TILE_STEP / 2 * 32;
             _mm512_store_si512(to, lower);

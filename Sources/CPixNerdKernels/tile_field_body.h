@@ -56,8 +56,7 @@ INLINE_TILES void VARIANT(recompute)(
     const size_t width = padded(f->width), inner = padded(f->inner);
     for (size_t pixel = 0; pixel < f->pixels; pixel += TILE_BLOCK) {
         const size_t count = least(TILE_BLOCK, f->pixels - pixel);
-        pack_normalized(
-            f, state + pixel * f->width, norm, count, room->left, room->normalized + pixel * width);
+        pack_normalized(f, state + pixel * f->width, norm, count, room->left, room->normalized + pixel * width);
         for (size_t column = 0; column < f->inner; column += TILE_BLOCK, set ^= 1) {
             VARIANT(multiply_pixels)(room->left, room->first + column * width, f->width, sums[set]);
             const row_of_sums scale = load_row(room->first_reciprocals + column, 0xffffffffu);

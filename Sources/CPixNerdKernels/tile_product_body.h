@@ -34,7 +34,7 @@ static BODY_TARGET void VARIANT(multiply)(const pn_tile_factors *f, const pn_til
     enum { sets = blocks_together + 1 };
     _Alignas(64) float sums[sets][block_floats], second_sums[sets][block_floats];
     size_t set = 0;
-    waiting_block before = {.result = result};
+    waiting_block before = {.result = result, .factors = f};
     CONFIGURE;
     const size_t all = parts(f->rows, TILE_BLOCK);
     const size_t count = f->steps <= most_steps_of_one_pass ? 1 : parts(f->steps, most_steps);
@@ -56,7 +56,7 @@ static BODY_TARGET void VARIANT(multiply)(const pn_tile_factors *f, const pn_til
                     write_rows(&before, TILE_BLOCK);
                     before = (waiting_block){
                         result, sums[place], second_sums[place], row, column, 0, least(TILE_BLOCK, f->rows - row),
-                        mask};
+                        mask, f};
                 }
             }
             set = (set + group.blocks) % sets;

@@ -71,13 +71,27 @@ typedef struct {
     const float *sums, *second_sums;
     size_t row, column, next, rows;
     __mmask32 mask;
+    // The factors, for the scales of int8
+    const pn_tile_factors *factors;
 } waiting_block;
+
+// The sums of the next row of a block: as they are, or int32 times the scales of its row and columns.
+INLINE row_of_sums next_sums(const waiting_block *block, const float *sums, const float *scales) {
+    const row_of_sums x = sums_of_row(sums, block->next);
+    if (scales == NULL) return x;
+    const __m512 scale = _mm512_set1_ps(block->factors->left_scales[block->row + block->next]);
+    const __m512 first = _mm512_maskz_loadu_ps((__mmask16)block->mask, scales + block->column);
+    const __m512 second = _mm512_maskz_loadu_ps((__mmask16)(block->mask >> 16), scales + block->column + 16);
+    return (row_of_sums){
+        _mm512_mul_ps(_mm512_cvtepi32_ps((__m512i)x.first), _mm512_mul_ps(scale, first)),
+        _mm512_mul_ps(_mm512_cvtepi32_ps((__m512i)x.second), _mm512_mul_ps(scale, second))};
+}
 
 // Writes the next row of a block.
 INLINE void write_row(waiting_block *block) {
     const pn_tile_result *result = block->result;
     const size_t row = block->row + block->next, column = block->column;
-    const row_of_sums x = sums_of_row(block->sums, block->next);
+    const row_of_sums x = next_sums(block, block->sums, block->factors->right_scales);
     switch (result->kind) {
     case pn_tile_set: write_floats(result, row, column, block->mask, x, pn_tile_set); break;
     case pn_tile_add: write_floats(result, row, column, block->mask, x, pn_tile_add); break;
@@ -86,7 +100,8 @@ INLINE void write_row(waiting_block *block) {
     case pn_tile_gate:
     case pn_tile_gate_and_keep:
         write_gated(
-            result, row, column, block->mask, x, sums_of_row(block->second_sums, block->next),
+            result, row, column, block->mask, x,
+            next_sums(block, block->second_sums, block->factors->second_scales),
             result->kind == pn_tile_gate_and_keep);
     }
     block->next++;

@@ -37,6 +37,10 @@ extern _Thread_local emulated_tile pn_emulated_tiles[8] __attribute__((visibilit
 __attribute__((visibility("hidden"))) void pn_multiply_emulated_tiles(
     emulated_tile sum, const emulated_tile left, const emulated_tile right);
 
+// The product of factors in int8.
+__attribute__((visibility("hidden"))) void pn_multiply_int8(
+    const pn_tile_factors *factors, const pn_tile_result *result);
+
 // Ends the program where a caller has not asked pn_kernels_have_tiles.
 static inline void require_tiles(void) {
     if (!pn_has_tiles) __builtin_trap();

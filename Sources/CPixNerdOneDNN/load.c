@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "api.h"
 
@@ -87,8 +88,12 @@ static bool find_functions(void) {
 }
 
 static void load(void) {
-    const char *names[] = {"libdnnl.so.3", "libdnnl.so.2"};
-    for (size_t i = 0; i < 2 && api.library == NULL; i++) api.library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    // A library that the user names is not replaced by another.
+    const char *asked = getenv("PIXNERD_ONEDNN");
+    const char *names[] = {asked, "libdnnl.so.3", "libdnnl.so.2"};
+    const bool is_asked = asked && asked[0];
+    for (size_t i = is_asked ? 0 : 1; i < (is_asked ? 1 : 3) && api.library == NULL; i++)
+        api.library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (api.library == NULL) return;
     api.status = pn_onednn_unusable;
     if (find_functions() && api.engine_create(&api.engine, cpu, 0) == success) api.status = pn_onednn_ready;

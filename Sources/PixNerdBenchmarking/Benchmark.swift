@@ -21,6 +21,10 @@ public struct BenchmarkResult: Codable, Sendable {
     public var gemmGflops: Double
     /// Throughput of the step relative to `gemmGflops`.
     public var ratio: Double
+    /// What the tile instruction allows, measured in the same way; nil for other precisions and processors.
+    public var tileGflops: Double?
+    /// Throughput of the step relative to `tileGflops`.
+    public var tileRatio: Double?
     /// Blocks that the memory pool requested from the system during the measured steps.
     public var systemAllocations: Int
     /// Number of processes, if several. Speeds and rates are of all of them, threads and memory of one.
@@ -36,6 +40,8 @@ public struct BenchmarkResult: Codable, Sendable {
         case peakGB = "peak_gb"
         case multiplyAdds = "multiply_adds"
         case gemmGflops = "gemm_gflops"
+        case tileGflops = "tile_gflops"
+        case tileRatio = "tile_ratio"
         case systemAllocations = "system_allocations"
         case exchangeSeconds = "exchange_seconds"
         case exchangeHidden = "exchange_hidden"
@@ -78,6 +84,7 @@ public struct Benchmark {
     public func run() throws -> BenchmarkResult { try precision { try measured() } }
 
     private func measured() throws -> BenchmarkResult {
+        let tileBefore = tileRate()
         let before = productRate(work.products)
         // Memory that only the matmuls used must not count for the workload.
         MemoryPool.shared.releaseKept()
@@ -91,16 +98,22 @@ public struct Benchmark {
         let exchange = exchangeTimes()
         let rates = communicator.gather(numbers: [max(before, productRate(work.products))])
         let rate = rates.reduce(0) { $0 + $1[0] }
+        let tileRate = communicator.gather(numbers: [max(tileBefore, tileRate())]).reduce(0) { $0 + $1[0] }
         let median = seconds.median
         let multiplyAdds = work.multiplyAdds(mode)
         return BenchmarkResult(
             work: work.name, mode: mode.rawValue, precision: precision.rawValue, threads: Threads.count,
             imagesPerSecond: Double(work.batch) / median, seconds: median, peakGB: peak, multiplyAdds: multiplyAdds,
-            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate, systemAllocations: allocated,
+            gemmGflops: rate / 1e9, ratio: 2 * Double(multiplyAdds) / median / rate,
+            tileGflops: tileRate > 0 ? tileRate / 1e9 : nil,
+            tileRatio: tileRate > 0 ? 2 * Double(multiplyAdds) / median / tileRate : nil, systemAllocations: allocated,
             ranks: communicator.size > 1 ? communicator.size : nil,
             exchangeSeconds: exchange.map { $0.sums / .seconds(repeats) },
             exchangeHidden: exchange?.hidden)
     }
+
+    /// What the tile instruction allows; 0 where it does not run.
+    private func tileRate() -> Double { precision == .bf16 ? TileProduct.instructionRate() : 0 }
 
     /// Times each operator over `repeats` steps.
     ///

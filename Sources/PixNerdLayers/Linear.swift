@@ -21,8 +21,10 @@ public struct Linear: Sendable {
     }
 
     /// Maps x [..., in] to [..., out].
-    public func callAsFunction(_ x: Tensor) -> Tensor {
-        linear(x, weight: weight.tensor, bias: bias?.tensor)
+    ///
+    /// - Parameter isRounded: whether the result may be stored in bf16 only, for operators that round it; see `linear`.
+    public func callAsFunction(_ x: Tensor, isRounded: Bool = false) -> Tensor {
+        linear(x, weight: weight.tensor, bias: bias?.tensor, isRounded: isRounded)
     }
 }
 

@@ -19,6 +19,8 @@ bool pn_kernels_have_avx512(void);
 bool pn_kernels_have_bfloat16(void);
 // Whether the kernels over tiles may be called. Follows PIXNERD_ISA.
 bool pn_kernels_have_tiles(void);
+// Whether the kernels for int8 may be called. Follows PIXNERD_ISA.
+bool pn_kernels_have_int8(void);
 // Why tiles (AMX) that the processor has may not be used, in one clause without a full stop; NULL if they may.
 const char *pn_tile_problem(void);
 

@@ -28,9 +28,10 @@ typedef struct {
 // How many floats of scratch memory, aligned to 64 bytes, the functions below need.
 size_t pn_tile_attention_scratch(const pn_tile_attention *attention);
 
-// out[rows, width] with rows `stride` floats apart, and the log of each row's sum of exponentials.
+// out[rows, width] with rows `stride` numbers apart, rounded to bf16 where `rounds`, and the log of each row's sum of
+// exponentials.
 void pn_tile_attention_forward(
-    const pn_tile_attention *attention, float *out, size_t stride, float *log_sums, float *scratch);
+    const pn_tile_attention *attention, void *out, bool rounds, size_t stride, float *log_sums, float *scratch);
 
 // The derivatives by queries, keys and values from that by the result, `upstream` [rows, width], not transposed.
 void pn_tile_attention_backward(

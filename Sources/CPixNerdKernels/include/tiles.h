@@ -29,6 +29,17 @@ void pn_tile_pack_left(size_t n, size_t inner, pn_tile_source source, void *pack
 // Packs n columns of a right factor. `source` has a row per column unless it is transposed.
 void pn_tile_pack_right(size_t n, size_t inner, pn_tile_source source, void *packed);
 
+// Factors in int8 are packed in the same way with steps of twice as many inner numbers, and take as many bytes as a
+// factor in bf16 of half the inner dimension. Row or column i is its numbers divided by scales[i], the largest magnitude
+// over 127, and rounded. They may be packed and multiplied where pn_kernels_have_int8 is true.
+enum { INT8_STEP = 64 };
+static inline size_t pn_int8_packed_count(size_t n, size_t inner) {
+    return (n + TILE_BLOCK - 1) / TILE_BLOCK * ((inner + INT8_STEP - 1) / INT8_STEP) * TILE_STEP_ELEMENTS;
+}
+// Packs n rows of a left factor, or n columns of a right one, from a source with a row for each.
+void pn_int8_pack_left(size_t n, size_t inner, pn_tile_source source, void *packed, float *scales);
+void pn_int8_pack_right(size_t n, size_t inner, pn_tile_source source, void *packed, float *scales);
+
 // What becomes of a product.
 typedef enum {
     // c = product + bias, in float32
@@ -70,8 +81,14 @@ typedef struct {
     // The right factor of the second product of a gate; else NULL.
     const void *second;
     size_t right_block;
+    // The scales of factors in int8; NULL for bf16.
+    const float *left_scales, *right_scales, *second_scales;
 } pn_tile_factors;
 
 void pn_tile_multiply(const pn_tile_factors *factors, const pn_tile_result *result);
+
+// Multiplies tiles whose loads are from the first-level cache `count` times by four, to measure the most that the
+// instruction allows. A multiplication is 16 x 16 x 32 multiply-adds.
+void pn_tile_spin(size_t count);
 
 #endif

@@ -63,7 +63,7 @@ struct DiTLayers: Sendable {
             let modulation = modulation(condition)
             let attended = modulatedLayerNorm(
                 tokens, modulation: modulation, shift: .attentionShift, scale: .attentionScale)
-            let mixed = projection(attention(qkv(attended), heads: heads))
+            let mixed = projection(attention(qkv(attended, isRounded: true), heads: heads))
             let afterAttention = gatedResidual(tokens, mixed, modulation: modulation, gate: .attentionGate)
             let fed = modulatedLayerNorm(
                 afterAttention, modulation: modulation, shift: .feedForwardShift, scale: .feedForwardScale)

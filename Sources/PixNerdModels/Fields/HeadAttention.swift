@@ -38,7 +38,7 @@ struct SelfAttention: Sendable {
     /// - Returns: [B, N, D].
     func callAsFunction(_ tokens: Tensor, table: Tensor? = nil) -> Tensor {
         rest { queryNorm, keyNorm in
-            let qkv = qkv(tokens)
+            let qkv = qkv(tokens, isRounded: true)
             return table.map {
                 rotaryAttention(qkv, queryNorm: queryNorm, keyNorm: keyNorm, heads: rest.heads, table: $0)
             } ?? normalizedAttention(qkv, queryNorm: queryNorm, keyNorm: keyNorm, heads: rest.heads)

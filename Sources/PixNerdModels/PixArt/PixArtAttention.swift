@@ -42,7 +42,9 @@ struct PixArtAttention: Sendable {
     /// - Parameter tokens: [B, N, D], of a grid of `rows` x `columns`.
     /// - Returns: [B, N, D].
     func callAsFunction(_ tokens: Tensor, rows: Int, columns: Int) -> Tensor {
-        guard queryNorm != nil || compression != nil else { return projection(attention(qkv(tokens), heads: heads)) }
+        guard queryNorm != nil || compression != nil else {
+            return projection(attention(qkv(tokens, isRounded: true), heads: heads))
+        }
         let (batch, width) = (tokens.shape[0], tokens.shape[2])
         var (queries, keys, values) = (part(0, of: tokens), part(1, of: tokens), part(2, of: tokens))
         if let queryNorm { queries = queryNorm(queries, epsilon: 1e-5) }

@@ -79,6 +79,9 @@ package final class RoundedStorage: @unchecked Sendable {
         roundToBFloat16(tensor.pointer, count: tensor.count, into: pointer)
     }
 
+    /// The elements as a tensor.
+    func tensor(shape: [Int]) -> Tensor { Tensor(rounded: self, shape: shape) }
+
     var elements: Rounded<BFloat16> { Rounded(pointer: pointer, owner: self) }
 
     deinit { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }
@@ -88,5 +91,37 @@ package final class RoundedStorage: @unchecked Sendable {
 func roundToBFloat16(_ x: UnsafePointer<Float>, count: Int, into target: UnsafeMutablePointer<BFloat16>) {
     parallelChunks(count, of: elementsPerChunk) { range in
         pn_round_to_bfloat16(range.count, x + range.lowerBound, target + range.lowerBound)
+    }
+}
+
+/// The result of an operator that is computed in parts: a tensor in float32, or one in bf16 only.
+enum PartlyRounded {
+    case float32(Tensor)
+    case bfloat16(RoundedStorage, shape: [Int])
+
+    init(shape: [Int], rounds: Bool) {
+        self =
+            rounds
+            ? .bfloat16(RoundedStorage(count: shape.reduce(1, *)), shape: shape)
+            : .float32(Tensor(uninitialized: shape))
+    }
+
+    var tensor: Tensor {
+        switch self {
+        case .float32(let tensor): tensor
+        case .bfloat16(let storage, let shape): storage.tensor(shape: shape)
+        }
+    }
+
+    /// Calls `body` to write the `count` elements from `at` on.
+    func write(at: Int, count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) {
+        switch self {
+        case .float32(let tensor): body(tensor.storage.pointer + at)
+        case .bfloat16(let storage, _):
+            withWorkspace(count) { room in
+                body(room)
+                pn_round_to_bfloat16(count, room, storage.pointer + at)
+            }
+        }
     }
 }

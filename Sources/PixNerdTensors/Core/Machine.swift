@@ -23,6 +23,10 @@ public struct Machine: Sendable {
     public let oneDNNSizes: ClosedRange<Int>?
     /// Whether this package's own kernels compute bf16 matmuls that need no gradient.
     public let packsWeights: Bool
+    /// Whether bf16 matmuls run over the tiles of Intel AMX.
+    public let usesTiles: Bool
+    /// Reason why tiles that the processor has are not used, in one clause; nil if there is none.
+    public let tileProblem: String?
     /// Reason why bf16 matmuls are unavailable, in one sentence; nil if they are available.
     public let bfloat16Obstacle: String?
     /// Whether the processor has bf16 instructions, which oneDNN would use.
@@ -46,10 +50,16 @@ public struct Machine: Sendable {
         oneDNN = OneDNN.shared.version
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         packsWeights = Precision.packsWeights
+        usesTiles = TileProduct.isUsed
+        tileProblem = pn_tile_problem().map { String(cString: $0) }
         bfloat16Obstacle = OneDNN.shared.obstacle?.description
         hasBFloat16 = pn_processor_has_bfloat16()
         memory = ProcessInfo.processInfo.physicalMemory
     }
+
+    /// Floating-point operations per second that the tile instruction allows on all threads, measured in some
+    /// milliseconds; nil if it is not used.
+    public func measuredTileRate() -> Double? { usesTiles ? TileProduct.instructionRate() : nil }
 
     /// Description of the OpenBLAS kernels in use, why, and which ones OpenBLAS would have chosen by itself; nil for
     /// other libraries.

@@ -1,3 +1,4 @@
+import CPixNerdKernels
 import Foundation
 import PixNerdSupport
 import Synchronization
@@ -91,11 +92,16 @@ public final class MemoryPool: Sendable {
 
 /// The memory of one or more tensors: a pooled block, or memory owned by another object (a mapped file).
 ///
+/// Elements that were computed in bf16 are made float32 when they are first read as such.
+///
 /// `@unchecked Sendable`: the pointer never changes, and only `Tensor` writes, while it holds the only reference.
 final class Storage: @unchecked Sendable {
-    let pointer: UnsafeMutablePointer<Float>
+    /// The address of the float32 elements; 0 if there are only those in bf16 so far.
+    private let address: Atomic<UInt>
     /// Size of the pooled block in bytes; 0 if another object owns the memory.
     private let blockSize: Int
+    /// Number of elements in bf16; 0 if they were float32 from the start.
+    private let roundedCount: Int
     private let owner: AnyObject?
     /// Read-only memory of the owner; nil if the elements may be written.
     private let borrowed: UnsafeRawBufferPointer?
@@ -108,16 +114,55 @@ final class Storage: @unchecked Sendable {
 
     init(count: Int) {
         let (block, size) = MemoryPool.shared.take(bytes: count * MemoryLayout<Float>.stride)
-        pointer = block.bindMemory(to: Float.self, capacity: size / MemoryLayout<Float>.stride)
+        address = Atomic(
+            UInt(bitPattern: block.bindMemory(to: Float.self, capacity: size / MemoryLayout<Float>.stride)))
         blockSize = size
+        roundedCount = 0
         (owner, borrowed) = (nil, nil)
         isWritable = true
     }
 
+    /// Elements that are there in bf16 only.
+    init(rounded: RoundedStorage, count: Int) {
+        address = Atomic(0)
+        blockSize = MemoryPool.blockSize(for: count * MemoryLayout<Float>.stride)
+        roundedCount = count
+        (owner, borrowed) = (nil, nil)
+        isWritable = true
+        roundedElements.withLock { $0 = rounded }
+    }
+
+    /// The elements as float32.
+    var pointer: UnsafeMutablePointer<Float> {
+        UnsafeMutablePointer(bitPattern: address.load(ordering: .acquiring)) ?? widened()
+    }
+
+    /// Whether there are no float32 elements yet.
+    var isRounded: Bool { address.load(ordering: .acquiring) == 0 }
+
+    /// Makes the float32 elements, unless another thread has done so meanwhile.
+    @inline(never)
+    private func widened() -> UnsafeMutablePointer<Float> {
+        roundedElements.withLock { rounded in
+            if let pointer = UnsafeMutablePointer<Float>(bitPattern: address.load(ordering: .acquiring)) {
+                return pointer
+            }
+            let (block, _) = MemoryPool.shared.take(bytes: roundedCount * MemoryLayout<Float>.stride)
+            let pointer = block.bindMemory(to: Float.self, capacity: roundedCount)
+            // Safe: each chunk writes only its own elements.
+            nonisolated(unsafe) let (source, target) = (UnsafePointer(rounded!.pointer), pointer)
+            parallelChunks(roundedCount, of: elementsPerChunk) { range in
+                pn_bfloat16_to_float(range.count, source + range.lowerBound, target + range.lowerBound)
+            }
+            address.store(UInt(bitPattern: pointer), ordering: .releasing)
+            return pointer
+        }
+    }
+
     /// Read-only memory of `count` elements that `owner` keeps alive.
     init(borrowing pointer: UnsafePointer<Float>, count: Int, owner: AnyObject) {
-        self.pointer = UnsafeMutablePointer(mutating: pointer)
-        blockSize = 0
+        address = Atomic(UInt(bitPattern: pointer))
+        (blockSize, roundedCount) = (0, 0)
         self.owner = owner
         borrowed = UnsafeRawBufferPointer(UnsafeBufferPointer(start: pointer, count: count))
         isWritable = false
@@ -125,8 +170,8 @@ final class Storage: @unchecked Sendable {
 
     /// Writable part of memory that `owner` keeps alive. Whoever else writes to it must call `forgetCopies`.
     init(sharing pointer: UnsafeMutablePointer<Float>, of owner: AnyObject) {
-        self.pointer = pointer
-        blockSize = 0
+        address = Atomic(UInt(bitPattern: pointer))
+        (blockSize, roundedCount) = (0, 0)
         self.owner = owner
         borrowed = nil
         isWritable = true
@@ -136,11 +181,17 @@ final class Storage: @unchecked Sendable {
     func rounded(_ make: () -> RoundedStorage) -> RoundedStorage { cached(in: roundedElements, make) }
 
     /// Elements as a packed weight: the cached copy, or else the one that `make` returns.
-    func packed(_ make: () -> PackedWeight) -> PackedWeight { cached(in: packedElements, make) }
+    ///
+    /// - Parameter suits: whether a cached copy is of the right kind.
+    func packed(where suits: (PackedWeight) -> Bool, _ make: () -> PackedWeight) -> PackedWeight {
+        cached(in: packedElements, where: suits, make)
+    }
 
-    private func cached<Copy>(in place: borrowing Mutex<Copy?>, _ make: () -> Copy) -> Copy {
+    private func cached<Copy>(
+        in place: borrowing Mutex<Copy?>, where suits: (Copy) -> Bool = { _ in true }, _ make: () -> Copy
+    ) -> Copy {
         place.withLock { kept in
-            if let kept { return kept }
+            if let kept, suits(kept) { return kept }
             let copy = make()
             kept = copy
             // From now on the copy is read instead.
@@ -157,12 +208,16 @@ final class Storage: @unchecked Sendable {
 
     /// Discards cached copies because the elements change.
     func forgetCopies() {
+        _ = pointer
         roundedElements.withLock { $0 = nil }
         packedElements.withLock { $0 = nil }
     }
 
     deinit {
-        if owner == nil { MemoryPool.shared.give(UnsafeMutableRawPointer(pointer), size: blockSize) }
+        guard owner == nil, let block = UnsafeMutableRawPointer(bitPattern: address.load(ordering: .acquiring)) else {
+            return
+        }
+        MemoryPool.shared.give(block, size: blockSize)
     }
 }
 

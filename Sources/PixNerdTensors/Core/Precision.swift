@@ -8,6 +8,10 @@ public enum Precision: String, Sendable, CaseIterable {
     /// bfloat16, rounded to nearest even. Computed by `TileProduct`; on processors without tiles by oneDNN and, without
     /// gradients, by `PackedWeight`.
     case bf16
+    /// For sampling: linear layers multiply in int8, with weights rounded per output and activations per row, and the
+    /// rest runs as in bf16. Matmuls that need a gradient, small ones and those that generate the weights of a field are
+    /// not in int8.
+    case int8
 
     /// The precision of the operators that the current task runs. Threads of `parallelFor` do not see it: read it
     /// before.
@@ -22,7 +26,13 @@ public enum Precision: String, Sendable, CaseIterable {
     /// - Throws: `PixNerdError` if there is no BLAS library, or no oneDNN or suitable processor for bf16.
     public func check() throws {
         _ = try MatrixLibrary.shared.get()
-        if self == .bf16, let obstacle = OneDNN.shared.obstacle { throw obstacle }
+        if self != .fp32, let obstacle = OneDNN.shared.obstacle { throw obstacle }
+        guard self != .int8 || pn_kernels_have_int8() else {
+            throw PixNerdError(
+                .unsupported, "int8",
+                found: "needs a processor with AVX-512 VNNI or AMX, and this one has "
+                    + "\(String(cString: pn_instruction_set()))", advice: "use bf16")
+        }
     }
 
     /// Runs `body` in this precision. Derivatives of operators recorded in it use the same precision.
@@ -33,9 +43,23 @@ public enum Precision: String, Sendable, CaseIterable {
         return try Self.$current.withValue(self, operation: body)
     }
 
-    /// The precision of a matmul: the current one, or fp32 if the matmul is too small to gain. With few rows it is
+    /// The type of the inputs of matmuls and of what is kept for derivatives.
+    var type: MatmulType { self == .fp32 ? .fp32 : .bf16 }
+
+    /// The type of the inputs of a matmul: fp32 if the matmul is too small to gain from another. With few rows it is
     /// limited by memory bandwidth.
-    static func ofProduct(rows: Int, columns: Int, inner: Int) -> Precision {
-        current == .bf16 && min(rows, columns) >= 16 && rows * columns * inner >= 1 << 18 ? .bf16 : .fp32
+    static func ofProduct(rows: Int, columns: Int, inner: Int) -> MatmulType {
+        min(rows, columns) >= 16 && rows * columns * inner >= 1 << 18 ? current.type : .fp32
     }
+
+    /// Whether an operator's result [rows, width], which a linear layer of about the same width reads, is stored in bf16
+    /// only. The layer would round it to the same bits.
+    static func roundsResults(rows: Int, width: Int) -> Bool {
+        TileProduct.isUsed && ofProduct(rows: rows, columns: width, inner: width) == .bf16
+    }
+}
+
+/// The type of the inputs of an operator's matmuls. Linear layers may round them further, to int8.
+enum MatmulType: Sendable {
+    case fp32, bf16
 }

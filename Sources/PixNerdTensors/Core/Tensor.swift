@@ -17,6 +17,11 @@ public struct Tensor: Sendable {
         self.node = node
     }
 
+    /// A tensor of elements in bf16, which become float32 when they are first read as such.
+    init(rounded: RoundedStorage, shape: [Int]) {
+        self.init(shape: shape, storage: Storage(rounded: rounded, count: shape.reduce(1, *)))
+    }
+
     /// A tensor whose elements the caller writes before anything reads them.
     public init(uninitialized shape: [Int]) {
         precondition(shape.allSatisfy { $0 > 0 }, "Tensor: shape \(shape) has a dimension that is not positive")
@@ -43,6 +48,9 @@ public struct Tensor: Sendable {
     public init(borrowing pointer: UnsafePointer<Float>, shape: [Int], owner: AnyObject) {
         self.init(shape: shape, storage: Storage(borrowing: pointer, count: shape.reduce(1, *), owner: owner))
     }
+
+    /// Whether the elements are there in bf16 only.
+    var isRounded: Bool { storage.isRounded }
 
     /// Number of elements.
     public var count: Int { shape.reduce(1, *) }

@@ -2,9 +2,9 @@ import CPixNerdKernels
 
 /// Matmuls in bf16 on all threads: over tiles, by vectors with packed weights, or with oneDNN.
 extension BFloat16 {
-    /// A weight packed for products over tiles: once, or for this product if it gets a gradient.
-    private static func tiles(of weight: Tensor) -> TileFactor {
-        PackedWeight.of(weight)?.tiles ?? TileFactor(weight: weight)
+    /// A weight packed for products over tiles: once, or for this product if it gets a gradient; nil if these do not run.
+    private static func tiles(of weight: Tensor, quantizes: Bool = true) -> TileFactor? {
+        PackedWeight.of(weight, quantizes: quantizes)?.tiles ?? (TileProduct.isUsed ? TileFactor(weight: weight) : nil)
     }
 
     static func multiply(
@@ -12,13 +12,13 @@ extension BFloat16 {
         into c: UnsafeMutablePointer<Float>, prepare: RowPreparation?
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        if TileProduct.isUsed {
+        if let factor = tiles(of: weight) {
             let result =
                 prepare == nil
                 ? TileResult.set(c, stride: outputs, bias: bias?.pointer)
                 : .accumulate(c, stride: outputs, beta: 1)
             return TileProduct.onAllThreads(
-                rows: rows, TileSource(left: x.matrix(stride: inputs)), tiles(of: weight), result,
+                rows: rows, TileSource(left: x.matrix(stride: inputs)), factor, result,
                 prepare: prepare.map { prepare in { rows, columns in for row in rows { prepare(c, row, columns) } } })
         }
         guard let packed = PackedWeight.of(weight) else {
@@ -77,26 +77,27 @@ extension BFloat16 {
     /// - Parameters:
     ///   - x: [rows, in].
     ///   - weight: [out, in].
-    ///   - bias: [out].
+    ///   - bias: [out], or none.
+    ///   - quantizes: whether the matmul may be in int8.
     ///   - c: [rows, out].
     static func roundedProduct(
-        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor,
+        rows: Int, _ x: Rounded<BFloat16>, byWeight weight: Tensor, bias: Tensor?, quantizes: Bool = true,
         into c: UnsafeMutablePointer<BFloat16>
     ) {
         let (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        if TileProduct.isUsed {
+        if let factor = tiles(of: weight, quantizes: quantizes) {
             return TileProduct.onAllThreads(
-                rows: rows, TileSource(left: x.matrix(stride: inputs)), tiles(of: weight),
-                .round(c, stride: outputs, bias: bias.pointer))
+                rows: rows, TileSource(left: x.matrix(stride: inputs)), factor,
+                .round(c, stride: outputs, bias: bias?.pointer))
         }
         guard let packed = PackedWeight.of(weight) else {
             return multiply(
                 rows: rows, columns: outputs, inner: inputs, x.matrix(stride: inputs),
-                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias.pointer, roundedInto: c)
+                roundedWeight(weight).matrix(stride: inputs, transposed: true), bias: bias?.pointer, roundedInto: c)
         }
         packed.forEachPanel(rows: rows, results: 1) { rows, panel, columns, room in
             packed.multiply(
-                rows: rows, panel: panel, x.pointer, bias: bias.pointer, into: room, stride: columns.count)
+                rows: rows, panel: panel, x.pointer, bias: bias?.pointer, into: room, stride: columns.count)
             roundRows(room, rows: rows, columns: columns, into: c, stride: outputs)
         }
     }

@@ -1,5 +1,6 @@
 import CPixNerdKernels
 import CPixNerdOneDNN
+import Foundation
 import PixNerdSupport
 import Synchronization
 
@@ -10,6 +11,11 @@ final class OneDNN: Sendable {
     private let status: pn_onednn_status
     /// Version such as 2.6.3; nil if oneDNN was not found.
     let version: String?
+    /// The file that the user names, if any.
+    private static var asked: String? {
+        ProcessInfo.processInfo.environment["PIXNERD_ONEDNN"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     private let products = Mutex<[Key: Product]>([:])
 
     private init() {
@@ -32,8 +38,11 @@ final class OneDNN: Sendable {
         if TileProduct.isUsed { return nil }
         guard let version else {
             return PixNerdError(
-                .unsupported, "bf16", found: "needs oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found",
-                advice: "install it (Debian and Ubuntu: libdnnl2 or libdnnl3), or use fp32")
+                .unsupported, "bf16",
+                found: Self.asked.map { "needs oneDNN, and PIXNERD_ONEDNN is \($0), which cannot be loaded" }
+                    ?? "needs oneDNN, and neither libdnnl.so.3 nor libdnnl.so.2 was found",
+                advice: "install it (Debian and Ubuntu: libdnnl2 or libdnnl3), set PIXNERD_ONEDNN to its file, or use "
+                    + "fp32")
         }
         guard status == pn_onednn_ready else {
             return PixNerdError(

@@ -12,6 +12,10 @@ final class PackedWeight: @unchecked Sendable {
     let outputs: Int
     private let inputs: Int
 
+    private var isInt8: Bool { tiles?.isInt8 ?? false }
+    /// Fewest outputs and inputs of a weight in int8: the first and the last layer stay in bf16.
+    private static let fewestOfInt8 = 128
+
     /// Columns of the result that are computed together.
     private static let panelWidth = Int(BFLOAT16_PANEL_COLUMNS)
     /// Number of elements of x that stay in the caches while all panels pass.
@@ -21,9 +25,12 @@ final class PackedWeight: @unchecked Sendable {
     private static let fewestRows = 96
 
     /// The packed form of a weight, cached; nil if the weight needs a gradient, or if another method is faster.
-    static func of(_ weight: Tensor) -> PackedWeight? {
+    ///
+    /// - Parameter quantizes: whether it may be packed in int8, if that is the current precision.
+    static func of(_ weight: Tensor, quantizes: Bool = true) -> PackedWeight? {
         guard Precision.packsWeights, weight.node == nil else { return nil }
-        let packed = weight.storage.packed { PackedWeight(weight) }
+        let isInt8 = quantizes && Precision.current == .int8 && weight.shape.allSatisfy { $0 >= fewestOfInt8 }
+        let packed = weight.storage.packed(where: { $0.isInt8 == isInt8 }) { PackedWeight(weight, isInt8: isInt8) }
         precondition(
             weight.shape == [packed.outputs, packed.inputs],
             "PackedWeight: \(weight.shape) was packed as \([packed.outputs, packed.inputs])")
@@ -32,9 +39,9 @@ final class PackedWeight: @unchecked Sendable {
 
     // See docs/workarounds.md.
     @inline(never)
-    private init(_ weight: Tensor) {
+    private init(_ weight: Tensor, isInt8: Bool) {
         (outputs, inputs) = (weight.shape[0], weight.shape[1])
-        tiles = TileProduct.isUsed ? TileFactor(weight: weight) : nil
+        tiles = isInt8 || TileProduct.isUsed ? TileFactor(weight: weight, isInt8: isInt8) : nil
         guard tiles == nil else {
             storage = nil
             return

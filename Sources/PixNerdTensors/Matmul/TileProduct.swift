@@ -1,14 +1,30 @@
 import CPixNerdKernels
 
-/// Matmuls in bf16 over the tiles of Intel AMX.
-enum TileProduct {
+/// Matmuls in bf16 over the tiles of Intel AMX, and in int8 over tiles or by vectors.
+package enum TileProduct {
     /// Whether bf16 matmuls run over tiles.
-    static let isUsed = pn_kernels_have_tiles()
+    package static let isUsed = pn_kernels_have_tiles()
+
+    /// Floating-point operations per second (two per multiply-add) that the tile instruction allows on all threads: the
+    /// most of several measurements of some milliseconds.
+    package static func instructionRate() -> Double {
+        guard isUsed else { return 0 }
+        let count = 1 << 18
+        let operations = 2 * 16 * 16 * 32 * Double(4 * count * Threads.count)
+        let times = (0..<8).map { _ in
+            ContinuousClock().measure { parallelFor(Threads.count) { _ in pn_tile_spin(count) } }
+        }
+        return operations / (times.min()! / .seconds(1))
+    }
 
     private static let block = Int(TILE_BLOCK)
     private static let step = Int(TILE_STEP)
     /// Numbers of a packed left factor that leave room for the rest in the second-level cache.
     private static let leftCount = 3 << 17
+    /// Parts of a matmul for each thread, so that no thread waits long for a slower one.
+    private static let itemsPerThread = 4
+    /// Fewest columns of a part.
+    private static let fewestColumns = 256
     /// The longest part of the inner dimension whose packed factors stay in the caches together.
     private static let longestSlice = 2048
 
@@ -21,12 +37,18 @@ enum TileProduct {
         rows: Int, _ left: TileSource, _ right: TileFactor, second: TileFactor? = nil, _ result: TileResult,
         prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
     ) {
-        let (columns, inner) = (right.columns, right.inner)
-        let slice = result.isGate ? inner : sliceLength(inner)
+        let (columns, inner) = (right.count, right.inner)
+        let slice = result.isGate || right.isInt8 ? inner : sliceLength(inner)
+        let step = right.step
         let rowChunks = chunks(rows: rows, slice: slice, alignment: result.rowsPerGate)
-        let groups = rowChunks.count >= Threads.count ? 1 : (Threads.count - 1) / rowChunks.count + 1
+        let items = itemsPerThread * Threads.count
+        let groups = max(1, min((items - 1) / rowChunks.count + 1, columns / fewestColumns))
         let columnsPerGroup = (columns + groups * block - 1) / (groups * block) * block
         let columnGroups = (columns + columnsPerGroup - 1) / columnsPerGroup
+        // Packed once for all groups of columns.
+        let packed =
+            (columnGroups > 1 || right.isInt8) && rowChunks.allSatisfy { $0.lowerBound % block == 0 }
+            ? TileFactor(rows: rows, inner: inner, left, isInt8: right.isInt8) : nil
         parallelFor(rowChunks.count * columnGroups) { index in
             let rows = rowChunks[index / columnGroups]
             let first = index % columnGroups * columnsPerGroup
@@ -36,16 +58,24 @@ enum TileProduct {
             result.part(rows, group, isSliced: slice < inner) { part in
                 for start in stride(from: 0, to: inner, by: slice) {
                     let length = min(slice, inner - start)
-                    withWorkspace(pn_tile_packed_count(rows.count, length) / 2) { packed in
-                        left.from(rows.lowerBound, inner: start).packLeft(rows.count, inner: length, into: packed)
-                        let steps = (length + step - 1) / step
+                    let steps = (length + step - 1) / step
+                    func multiply(_ left: UnsafeRawPointer, block: Int) {
                         var factors = pn_tile_factors(
-                            rows: rows.count, columns: group.count, steps: steps, left: packed,
-                            left_block: steps * Int(TILE_STEP_ELEMENTS),
-                            right: right.start(column: first, step: start / step),
-                            second: second.map { UnsafeRawPointer($0.start(column: first)) }, right_block: right.block)
+                            rows: rows.count, columns: group.count, steps: steps, left: left, left_block: block,
+                            right: right.start(at: first, step: start / step),
+                            second: second.map { UnsafeRawPointer($0.start(at: first)) }, right_block: right.block,
+                            left_scales: packed?.scales(at: rows.lowerBound), right_scales: right.scales(at: first),
+                            second_scales: second?.scales(at: first))
                         var target = start == 0 ? part : part.added
                         pn_tile_multiply(&factors, &target)
+                    }
+                    if let packed {
+                        multiply(packed.start(at: rows.lowerBound, step: start / step), block: packed.block)
+                    } else {
+                        withWorkspace(pn_tile_packed_count(rows.count, length) / 2) { room in
+                            left.from(rows.lowerBound, inner: start).packLeft(rows.count, inner: length, into: room)
+                            multiply(room, block: steps * Int(TILE_STEP_ELEMENTS))
+                        }
                     }
                 }
             }
@@ -76,7 +106,8 @@ enum TileProduct {
                         var factors = pn_tile_factors(
                             rows: rows, columns: columns, steps: steps, left: packedLeft,
                             left_block: steps * Int(TILE_STEP_ELEMENTS), right: room, second: nil,
-                            right_block: steps * Int(TILE_STEP_ELEMENTS))
+                            right_block: steps * Int(TILE_STEP_ELEMENTS), left_scales: nil, right_scales: nil,
+                            second_scales: nil)
                         var target = pn_tile_result()
                         target.kind = start == 0 && beta == 0 ? pn_tile_set : pn_tile_add
                         target.c = UnsafeMutableRawPointer(c + row * cStride + column)

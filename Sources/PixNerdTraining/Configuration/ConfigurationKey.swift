@@ -126,7 +126,14 @@ extension DenoiserOptions.Modulation: ConfigurationWord {}
 extension Configuration.Kind: ConfigurationWord {}
 extension Configuration.SpaceKind: ConfigurationWord {}
 extension AutoencoderLoss.Reconstruction: ConfigurationWord {}
-extension Precision: ConfigurationWord {}
+/// Without int8, which is for sampling.
+extension Precision: ConfigurationWord {
+    package static var expectation: String { "\(fp32.rawValue) or \(bf16.rawValue)" }
+    package init?(text: String) {
+        guard let precision = Precision(rawValue: text), precision != .int8 else { return nil }
+        self = precision
+    }
+}
 extension EmptyPrompt: ConfigurationWord {}
 
 /// A key of a configuration: its name and help, and how to read and write its value.

@@ -23,7 +23,7 @@ extension Configuration {
         .count("threads", \.threads, 0...SizeLimits.threads, "number of threads; 0 for all processors"),
         ConfigurationKey(
             "precision", \.precision,
-            "precision of matmuls except convolutions: fp32, or bf16 (about 2x faster; requires oneDNN)"
+            "precision of matmuls except convolutions: fp32, or bf16 (2x faster and more; needs AVX-512 BF16)"
         ),
         ConfigurationKey("kind", \.kind, "model to train: denoiser, or autoencoder for the latents of later runs"),
         ConfigurationKey("space", \.space, "space of diffusion: pixel or latent (see latent.vae)"),

@@ -34,7 +34,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
     @Option(help: "forward or train; for an autoencoder encode, decode or train (default: all).")
     var mode: BenchmarkMode?
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (requires oneDNN).")
+    @Option(help: "Matrix-multiply precision: fp32, bf16 (needs AVX-512 BF16) or, with --mode forward, int8.")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
@@ -60,6 +60,7 @@ struct BenchCommand: ParsableCommand, RankedCommand {
 
     func validate() throws {
         try expectOption("--repeats", repeats, in: 1...SizeLimits.repeats)
+        if mode != .forward { try expectNoInt8(precision) }
         let named = Workload.all.filter { work == nil || $0.name == work }
         if let work, named.isEmpty {
             throw ValidationError(
@@ -168,6 +169,9 @@ struct BenchCommand: ParsableCommand, RankedCommand {
                         + "peak %5.2f GB  %d system allocations",
                     result.imagesPerSecond, Double(result.multiplyAdds) / 1e9, result.gemmGflops, 100 * result.ratio,
                     result.peakGB, result.systemAllocations))
+        if let rate = result.tileGflops, let ratio = result.tileRatio {
+            print(String(format: "  the tile instruction (AMX) allows %.0f GFLOP/s; ratio %.1f %%", rate, 100 * ratio))
+        }
         if let ranks = result.ranks, let seconds = result.exchangeSeconds, let hidden = result.exchangeHidden {
             print(
                 String(

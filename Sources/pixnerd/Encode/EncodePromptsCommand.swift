@@ -50,12 +50,13 @@ struct EncodePromptsCommand: ParsableCommand {
     )
     var emptyPrompt = EmptyPrompt.seesNothing
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
+    @Option(help: "Matrix-multiply precision: fp32, or bf16 (twice as fast and more; needs AVX-512 BF16).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
+        try expectNoInt8(precision)
         try expectOption("--length", length, in: 1...SizeLimits.textLength)
         guard !prompt.isEmpty || prompts != nil else {
             throw ValidationError("There is no prompt; give it with --prompt or a file of prompts with --prompts.")

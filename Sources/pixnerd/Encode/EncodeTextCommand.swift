@@ -47,12 +47,13 @@ struct EncodeTextCommand: ParsableCommand {
     @Option(help: "Captions that are encoded together.")
     var batch = 32
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
+    @Option(help: "Matrix-multiply precision: fp32, or bf16 (twice as fast and more; needs AVX-512 BF16).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
+        try expectNoInt8(precision)
         try expectOption("--length", length, in: 1...SizeLimits.width)
         try expectOption("--batch", batch, in: 1...SizeLimits.batch)
     }

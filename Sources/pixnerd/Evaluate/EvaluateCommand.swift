@@ -91,7 +91,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     @Option(help: "Write the statistics of GENERATED to this .npz.")
     var saveGenerated: String?
 
-    @Option(help: "Matmul precision of the network: fp32 or bf16 (requires oneDNN).")
+    @Option(help: "Matmul precision of the network: fp32 or bf16 (needs AVX-512 BF16).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
@@ -103,6 +103,7 @@ struct EvaluateCommand: ParsableCommand, RankedCommand {
     var json = false
 
     func validate() throws {
+        try expectNoInt8(precision)
         try expectOption("--batch", batch, in: 1...SizeLimits.batch)
         try expectOption("--limit", limit, in: 2...SizeLimits.images)
         try expectOption("--bootstrap", bootstrap, in: 0...SizeLimits.repeats)

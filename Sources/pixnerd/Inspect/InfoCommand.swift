@@ -103,7 +103,8 @@ struct InfoCommand: ParsableCommand {
             MPI              \(mpiText)
             images           \(ImageFile.libraries.joined(separator: ", "))
             """)
-        let remarks = [machine.instructionSetProblem, machine.blasObstacle, machine.warning].compactMap { $0 }
+        let remarks = [machine.instructionSetProblem, machine.tileProblem, machine.blasObstacle, machine.warning]
+            .compactMap { $0 }
         for remark in remarks { print("\n\(remark)") }
     }
 
@@ -125,7 +126,11 @@ struct InfoCommand: ParsableCommand {
     }
 
     private func bfloat16Text(_ machine: Machine) -> String {
-        "with precision bf16, by oneDNN"
+        if let rate = machine.measuredTileRate() {
+            return "with precision bf16, by this program's kernels over tiles (AMX), whose instruction allows "
+                + String(format: "%.0f GFLOP/s", rate / 1e9) + " at the moment"
+        }
+        return "with precision bf16, by oneDNN"
             + (machine.packsWeights ? "; without gradients, by this program's kernels from packed weights" : "")
     }
 

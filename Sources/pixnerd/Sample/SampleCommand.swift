@@ -86,7 +86,11 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @Option(help: "ema or raw weights (default: ema if the checkpoint has them).")
     var weights: WeightKind?
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
+    @Option(
+        help: """
+            Matrix-multiply precision: fp32, bf16 (twice as fast and more; needs AVX-512 BF16) or int8 (faster with AMX, \
+            less exact).
+            """)
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption

@@ -34,12 +34,13 @@ struct DetectEmptyPromptCommand: ParsableCommand {
     @Option(help: "Side of their centre crops in pixels (default: the training size).")
     var size: Int?
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
+    @Option(help: "Matrix-multiply precision: fp32, or bf16 (twice as fast and more; needs AVX-512 BF16).")
     var precision = Precision.fp32
 
     @OptionGroup var threads: ThreadsOption
 
     func validate() throws {
+        try expectNoInt8(precision)
         try expectOption("--count", count, in: 2...SizeLimits.images)
         if let size { try expectOption("--size", size, in: 1...SizeLimits.side) }
     }

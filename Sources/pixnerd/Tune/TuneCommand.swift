@@ -77,7 +77,11 @@ struct TuneCommand: ParsableCommand {
     @Option(help: "Images per batch.")
     var batch = 16
 
-    @Option(help: "Matrix-multiply precision: fp32, or bf16 (about twice as fast; requires oneDNN).")
+    @Option(
+        help: """
+            Matrix-multiply precision: fp32, bf16 (twice as fast and more; needs AVX-512 BF16) or int8 (faster with AMX, \
+            less exact).
+            """)
     var precision = Precision.fp32
 
     @Flag(help: "Leave the run's defaults as they are.")

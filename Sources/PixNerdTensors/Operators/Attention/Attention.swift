@@ -93,7 +93,7 @@ struct AttentionLayout {
     var items: Int { batch * heads }
 
     /// Precision of the matmuls.
-    var precision: Precision { Precision.ofProduct(rows: tokens, columns: keys, inner: headWidth) }
+    var precision: MatmulType { Precision.ofProduct(rows: tokens, columns: keys, inner: headWidth) }
 
     var scoreScale: Float { 1 / Float(headWidth).squareRoot() }
 
@@ -107,7 +107,7 @@ struct AttentionLayout {
     /// Offset of an item in [B, N, 3 D].
     func offset(item: Int) -> Int { item / heads * tokens * 3 * width + item % heads * headWidth }
 
-    private func outputOffset(item: Int) -> Int { item / heads * tokens * width + item % heads * headWidth }
+    func outputOffset(item: Int) -> Int { item / heads * tokens * width + item % heads * headWidth }
 
     /// An item's queries (0), keys (1) or values (2) inside qkv: [N, d].
     func part<Element>(_ part: Int, of qkv: UnsafePointer<Element>, item: Int) -> Matrix<Element> {
@@ -123,17 +123,11 @@ struct AttentionLayout {
     func attend<Element: ProductFactor>(
         queries: (_ item: Int) -> Matrix<Element>, to attended: [AttendedTokens<Element>]
     ) -> (out: Tensor, logSums: Tensor) {
-        let out = Tensor(uninitialized: [batch, tokens, width])
         let logSums = Tensor(uninitialized: [batch, heads, tokens])
         if usesTiles(attended) {
-            parallelFor(items) { item in
-                attendOverTiles(
-                    item: item, queries: queries(item), to: attended,
-                    into: out.storage.pointer + outputOffset(item: item),
-                    logSums: logSums.storage.pointer + item * tokens)
-            }
-            return (out, logSums)
+            return (attendOverTiles(queries: queries, to: attended, logSums: logSums), logSums)
         }
+        let out = Tensor(uninitialized: [batch, tokens, width])
         let tile = rowsPerTile
         let tiles = (tokens + tile - 1) / tile
         parallelFor(items * tiles) { index in

@@ -8,16 +8,26 @@ extension AttentionLayout {
             && attended.dropLast().allSatisfy { $0.count % Int(TILE_BLOCK) == 0 }
     }
 
-    /// Computes the result of an item, [N, d], and the log of each row's sum of exponentials.
+    /// Computes the results of all items; see `attend`.
     func attendOverTiles<Element: ProductFactor>(
-        item: Int, queries: Matrix<Element>, to attended: [AttendedTokens<Element>],
-        into out: UnsafeMutablePointer<Float>, logSums: UnsafeMutablePointer<Float>
-    ) {
-        let attended = attended.map { tokens($0, item: item) }
-        withKernel(queries, attended) { kernel, scratch in
-            OperatorProfile.count(multiplyAdds: 2 * tokens * keys * headWidth)
-            pn_tile_attention_forward(kernel, out, width, logSums, scratch)
+        queries: (_ item: Int) -> Matrix<Element>, to attended: [AttendedTokens<Element>], logSums: Tensor
+    ) -> Tensor {
+        let out = PartlyRounded(
+            shape: [batch, tokens, width], rounds: Precision.roundsResults(rows: batch * tokens, width: width))
+        parallelFor(items) { item in
+            withKernel(queries(item), attended.map { tokens($0, item: item) }) { kernel, scratch in
+                OperatorProfile.count(multiplyAdds: 2 * tokens * keys * headWidth)
+                let (place, rounds): (UnsafeMutableRawPointer, Bool) =
+                    switch out {
+                    case .float32(let tensor): (UnsafeMutableRawPointer(tensor.storage.pointer), false)
+                    case .bfloat16(let storage, _): (UnsafeMutableRawPointer(storage.pointer), true)
+                    }
+                pn_tile_attention_forward(
+                    kernel, place + outputOffset(item: item) * (rounds ? 2 : 4), rounds, width,
+                    logSums.storage.pointer + item * tokens, scratch)
+            }
         }
+        return out.tensor
     }
 
     /// Computes the gradients of the queries, keys and values of an item; see `attentionBackward`.

@@ -94,7 +94,7 @@ private struct GroupedHeads {
         (heads, keyHeads) = (width / headWidth, keyWidth / headWidth)
     }
 
-    var precision: Precision { Precision.ofProduct(rows: tokens, columns: tokens, inner: headWidth) }
+    var precision: MatmulType { Precision.ofProduct(rows: tokens, columns: tokens, inner: headWidth) }
 
     /// Rows of scores per tile: enough for efficient matmuls, few enough for caches and for skipping what is not seen.
     var rowsPerTile: Int { min(tokens, 128) }

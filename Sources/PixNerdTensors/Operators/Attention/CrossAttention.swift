@@ -68,7 +68,7 @@ private struct CrossAttentionLayout {
     }
 
     /// Precision of the matmuls.
-    var precision: Precision {
+    var precision: MatmulType {
         Precision.ofProduct(rows: tokens, columns: rows.map(\.count).max() ?? 1, inner: headWidth)
     }
 

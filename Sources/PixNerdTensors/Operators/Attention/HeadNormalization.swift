@@ -102,15 +102,21 @@ struct HeadNormalization {
         let shape = [layout.batch, layout.heads, layout.tokens, layout.headWidth]
         let normalized = [Tensor(uninitialized: shape), Tensor(uninitialized: shape)]
         let head = layout.tokens * layout.headWidth
+        let parts = qkv.rounded(to: type)
+        let isRounded = qkv.isRounded
         parallelFor(layout.items) { item in
             for (part, weight) in [queryNorm, keyNorm].enumerated() {
-                let source = layout.part(part, of: qkv.pointer, item: item)
-                normalize(
-                    (source.pointer, source.stride), rows: layout.tokens, weight: weight, table: table,
-                    into: normalized[part].storage.pointer + item * head, as: type)
+                withWorkspace(isRounded ? head : 0) { room in
+                    let source =
+                        isRounded
+                        ? widened(part, of: parts.pointer, item: item, in: room)
+                        : layout.part(part, of: qkv.pointer, item: item).rows
+                    normalize(
+                        source, rows: layout.tokens, weight: weight, table: table,
+                        into: normalized[part].storage.pointer + item * head, as: type)
+                }
             }
         }
-        let parts = qkv.rounded(to: type)
         func part(_ part: Int) -> (_ item: Int) -> Matrix<Element> {
             { Matrix(type.inPlace(normalized[part].pointer + $0 * head), stride: layout.headWidth) }
         }
@@ -147,16 +153,20 @@ struct HeadNormalization {
         upstream: Rounded<Element>
     ) -> (qkv: Tensor, text: Tensor?) {
         let (tokens, headWidth, width) = (layout.tokens, layout.headWidth, layout.width)
-        let gradient = Tensor(uninitialized: [layout.batch, tokens, 3 * width])
+        // A linear layer reads the gradient of qkv.
+        let rounds = Element.self == BFloat16.self && TileProduct.isUsed
+        let gradient = PartlyRounded(shape: [layout.batch, tokens, 3 * width], rounds: rounds)
         // Of each image by itself, summed over the images of a text below.
         let textGradient = text.map { Tensor(uninitialized: [layout.batch, $0.layout.rows, 2 * width]) }
         let (head, textHead) = (tokens * headWidth, (layout.keys - tokens) * headWidth)
         // The gradients of both norms' weights per item, summed in item order below.
         let normGradients = Tensor(zeros: [layout.items, 2 * headWidth])
         parallelFor(layout.items) { item in
-            let target = gradient.storage.pointer + layout.offset(item: item)
             let sums = normGradients.storage.pointer + item * 2 * headWidth
-            withWorkspace(6 * head + 3 * textHead) { workspace in
+            withWorkspace(6 * head + 3 * textHead + (rounds ? 3 * head : 0)) { workspace in
+                let place = PartPlace(
+                    gradient, layout, item: item, room: workspace + 6 * head + 3 * textHead)
+                defer { place.finish() }
                 let places = (0..<6).map { workspace + $0 * head }
                 let queries = widened(0, of: qkv.pointer, item: item, in: places[0])
                 let keys = widened(1, of: qkv.pointer, item: item, in: places[1])
@@ -172,7 +182,7 @@ struct HeadNormalization {
                 var gradients = [
                     AttendedGradient(
                         keys: GradientRows(places[5], stride: headWidth),
-                        values: GradientRows(target + 2 * width, stride: 3 * width))
+                        values: GradientRows(place.part(2), stride: place.stride))
                 ]
                 let ofText = text.map {
                     TextHead(
@@ -196,9 +206,9 @@ struct HeadNormalization {
                     item: item, queries: rotatedQueries, to: attended, logSums: logSums, upstream: upstream.pointer,
                     queryGradient: GradientRows(places[4], stride: headWidth), gradients: gradients)
                 normalizeBackward(
-                    queries, rows: tokens, queryNorm, table, places[4], stride: 3 * width, into: target, sums)
+                    queries, rows: tokens, queryNorm, table, places[4], stride: place.stride, into: place.part(0), sums)
                 normalizeBackward(
-                    keys, rows: tokens, keyNorm, table, places[5], stride: 3 * width, into: target + width,
+                    keys, rows: tokens, keyNorm, table, places[5], stride: place.stride, into: place.part(1),
                     sums + headWidth)
                 if let ofText {
                     normalizeBackward(
@@ -212,7 +222,7 @@ struct HeadNormalization {
                 pn_column_sums(layout.items, headWidth, 2 * headWidth, normGradients.pointer + offset, pointer)
             }
         }
-        return (gradient, textGradient.map { text!.layout.summed($0) })
+        return (gradient.tensor, textGradient.map { text!.layout.summed($0) })
     }
 
     /// An item's queries (part 0) or keys (part 1) as float32, [N, d].
@@ -239,6 +249,48 @@ struct HeadNormalization {
                 rows, width, source.stride, epsilon, source.pointer, weight.pointer, upstream, stride, target, sums)
         }
     }
+}
+
+/// The place of the gradients of an item's queries, keys and values: in that of qkv, or in scratch memory from which
+/// they are rounded.
+private struct PartPlace {
+    let stride: Int
+    private let start: UnsafeMutablePointer<Float>
+    /// Elements from a part to the next.
+    private let step: Int
+    private let layout: AttentionLayout
+    private let rounded: UnsafeMutablePointer<BFloat16>?
+
+    /// - Parameter room: scratch memory of 3 N d elements; not used for float32.
+    init(_ gradient: PartlyRounded, _ layout: AttentionLayout, item: Int, room: UnsafeMutablePointer<Float>) {
+        self.layout = layout
+        let offset = layout.offset(item: item)
+        switch gradient {
+        case .float32(let tensor):
+            (start, step, rounded) = (tensor.storage.pointer + offset, layout.width, nil)
+        case .bfloat16(let storage, _):
+            (start, step, rounded) = (room, layout.headWidth, storage.pointer + offset)
+        }
+        stride = 3 * step
+    }
+
+    func part(_ part: Int) -> UnsafeMutablePointer<Float> { start + part * step }
+
+    /// Rounds the gradients, unless they are where they belong.
+    func finish() {
+        guard let rounded else { return }
+        for row in 0..<layout.tokens {
+            for part in 0..<3 {
+                pn_round_to_bfloat16(
+                    layout.headWidth, self.part(part) + row * stride, rounded + (3 * row + part) * layout.width)
+            }
+        }
+    }
+}
+
+extension Matrix {
+    /// The rows of a matrix that is not transposed.
+    fileprivate var rows: (pointer: UnsafePointer<Element>, stride: Int) { (pointer, stride) }
 }
 
 extension TextLayout {

@@ -70,7 +70,7 @@ private struct StreamHeads {
     private var tokens: Int { layouts[0].keys }
 
     /// Precision of the matmuls of all streams.
-    var precision: Precision { Precision.ofProduct(rows: tokens, columns: tokens, inner: headWidth) }
+    var precision: MatmulType { Precision.ofProduct(rows: tokens, columns: tokens, inner: headWidth) }
 
     /// Rows of a head, `stride` elements apart.
     private typealias Rows = (pointer: UnsafePointer<Float>, stride: Int)

@@ -28,7 +28,7 @@ public enum ConvolutionInference {
                 x.pointer, weight: weight, as: type, bias: bias.pointer, into: target, pictureStride: pictureStride,
                 rectified: true)
         }
-        switch Precision.current {
+        switch Precision.current.type {
         case .fp32: multiply(as: Float.self)
         case .bf16: multiply(as: BFloat16.self)
         }

@@ -22,8 +22,8 @@ public func swiGLU(
     {
         return result
     }
-    let gate = linear(x, weight: gateWeight)
-    let value = linear(x, weight: valueWeight)
+    let gate = linear(x, weight: gateWeight, isRounded: true)
+    let value = linear(x, weight: valueWeight, isRounded: true)
     return gatedLinear([gate, value], inner: gateWeight.shape[0], weight: outputWeight, dropout)
 }
 
@@ -45,7 +45,7 @@ public func swiGLU(
     let inner = outputWeight.shape[1]
     let packed = { PackedGates(stacked: PackedWeight.of(stackedWeight)) }
     if dropout == nil, let result = packedSwiGLU(x, inner: inner, packed, outputWeight: outputWeight) { return result }
-    return gatedLinear([linear(x, weight: stackedWeight)], inner: inner, weight: outputWeight, dropout)
+    return gatedLinear([linear(x, weight: stackedWeight, isRounded: true)], inner: inner, weight: outputWeight, dropout)
 }
 
 /// The gated MLP without gradients, in bf16 with packed weights; nil if this is not possible or not faster.
@@ -99,17 +99,20 @@ private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor, _ mask:
     let layout = GateLayout(
         rows: count / inner, inner: inner, isStacked: inputs.count == 1, imageSize: count / shape[0])
     func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
-        let hidden = gatedProduct(
-            gate: inputs[0].rounded(to: Float.self), value: inputs.last!.rounded(to: Float.self), layout, mask, as: type
-        )
+        func hidden<Source: ProductFactor>(from source: Source.Type) -> Rounded<Element> {
+            gatedProduct(
+                gate: inputs[0].rounded(to: source), value: inputs.last!.rounded(to: source), layout, mask, as: type)
+        }
+        let hidden = inputs.allSatisfy(\.isRounded) ? hidden(from: BFloat16.self) : hidden(from: Float.self)
         let out = linearForward(hidden, shape: shape, weight: weight)
         let (nodes, shapes) = (inputs.map(\.node), inputs.map(\.shape))
         return Tape.record(
             "gatedLinear", out, from: inputs + [weight], keeping: inputs.map { $0.rounded(to: type) }
         ) { upstream, kept in
-            let gradients = shapes.map { Tensor(uninitialized: $0) }
-            // The gradient of silu(gate) * value; with two tensors it is replaced by the gradient of the value below.
-            let hiddenGradient = layout.isStacked ? Tensor(uninitialized: shape) : gradients[1]
+            let rounds = type == BFloat16.self && TileProduct.isUsed
+            let gradients = shapes.map { PartlyRounded(shape: $0, rounds: rounds) }
+            // The gradient of silu(gate) * value
+            let hiddenGradient = Tensor(uninitialized: shape)
             let (gates, values) = (kept[0], kept[kept.count - 1])
             let hidden = gatedProduct(gate: gates, value: values, layout, mask, as: type)
             linearBackward(
@@ -121,15 +124,18 @@ private func gatedLinear(_ inputs: [Tensor], inner: Int, weight: Tensor, _ mask:
                         let ofHidden = room + 2 * size
                         ofHidden.update(from: hiddenGradient.pointer + at, count: size)
                         mask?.apply(to: ofHidden, at..<at + size, size: layout.imageSize)
-                        pn_silu_gate_backward(
-                            size, type.widened(gates.pointer + gate, count: size, in: room),
-                            type.widened(values.pointer + value, count: size, in: room + size), ofHidden,
-                            gradients[0].storage.pointer + gate,
-                            gradients[gradients.count - 1].storage.pointer + value)
+                        gradients[0].write(at: gate, count: size) { ofGate in
+                            gradients[gradients.count - 1].write(at: value, count: size) { ofValue in
+                                pn_silu_gate_backward(
+                                    size, type.widened(gates.pointer + gate, count: size, in: room),
+                                    type.widened(values.pointer + value, count: size, in: room + size), ofHidden,
+                                    ofGate, ofValue)
+                            }
+                        }
                     }
                 }
             }
-            for (node, gradient) in zip(nodes, gradients) { node?.add(gradient) }
+            for (node, gradient) in zip(nodes, gradients) { node?.add(gradient.tensor) }
         }
     }
     return switch Precision.ofProduct(rows: layout.rows, columns: weight.shape[0], inner: inner) {

@@ -138,7 +138,8 @@ public func neuralField(
     let generated = generators.map { generator in
         let storage = RoundedStorage(count: patches * weightCount)
         BFloat16.roundedProduct(
-            rows: patches, factors, byWeight: generator.weight, bias: generator.bias, into: storage.pointer)
+            rows: patches, factors, byWeight: generator.weight, bias: generator.bias, quantizes: false,
+            into: storage.pointer)
         return storage
     }
     func evaluate<Element: ProductFactor>(_ type: Element.Type) -> Tensor {

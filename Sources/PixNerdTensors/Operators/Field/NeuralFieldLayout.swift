@@ -42,7 +42,7 @@ struct FieldLayout {
     /// Number of generated weights per patch and block.
     var weightCount: Int { 2 * matrixCount }
     /// Precision of the matmuls with generated weights.
-    var precision: Precision { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
+    var precision: MatmulType { Precision.ofProduct(rows: pixels, columns: inner, inner: width) }
     /// Values that the field reads of one patch.
     var inputCount: Int { pixels * inputs }
     /// Values that the field returns for one patch.

@@ -6,11 +6,15 @@ import CPixNerdKernels
 ///   - x: [..., in].
 ///   - weight: [out, in].
 ///   - bias: [out], or none.
+///   - isRounded: whether the result may be stored in bf16 only, where bf16 matmuls run over tiles: for operators that
+///     round it, such as attention.
 /// - Returns: [..., out].
-public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil) -> Tensor {
-    guard let bias else { return linear(x, weight: weight, startingFrom: []) }
+public func linear(_ x: Tensor, weight: Tensor, bias: Tensor? = nil, isRounded: Bool = false) -> Tensor {
+    guard let bias else { return linear(x, weight: weight, startingFrom: [], rounds: isRounded) }
     precondition(bias.shape == [weight.shape[0]], "linear: bias \(bias.shape) does not fit weight \(weight.shape)")
-    return linear(x, weight: weight, bias: bias, startingFrom: [bias], backward: { addBiasGradient(bias, $0) })
+    return linear(
+        x, weight: weight, bias: bias, startingFrom: [bias], rounds: isRounded,
+        backward: { addBiasGradient(bias, $0) })
 }
 
 /// residual + x W^T + b over the last axis, as at the end of a transformer block, in one pass.
@@ -40,11 +44,12 @@ public func linear(addedTo residual: Tensor, _ x: Tensor, weight: Tensor, bias: 
 /// - Parameters:
 ///   - bias: [out]; nil with `prepare`.
 ///   - start: the tensors that `prepare` reads.
+///   - rounds: whether the result is stored in bf16 only, if the matmul runs over tiles.
 ///   - prepare: writes some columns of a row of the result.
 ///   - backward: adds the gradients of the tensors in `start`.
 private func linear(
-    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, startingFrom start: [Tensor], prepare: RowPreparation? = nil,
-    backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
+    _ x: Tensor, weight: Tensor, bias: Tensor? = nil, startingFrom start: [Tensor], rounds: Bool = false,
+    prepare: RowPreparation? = nil, backward: @escaping (_ upstream: Tensor) -> Void = { _ in }
 ) -> Tensor {
     OperatorProfile.begin("linear")
     defer { OperatorProfile.end() }
@@ -53,7 +58,12 @@ private func linear(
         weight.shape.count == 2 && x.shape.last == inputs, "linear: x \(x.shape), weight \(weight.shape) do not fit")
     func product<Element: ProductFactor>(_ type: Element.Type) -> Tensor {
         let factor = x.rounded(to: type)
-        let out = linearForward(factor, shape: x.shape, weight: weight, bias: bias, prepare: prepare)
+        let out =
+            if rounds, let factor = factor as? Rounded<BFloat16>, TileProduct.isUsed {
+                roundedLinearForward(factor, shape: x.shape, weight: weight, bias: bias)
+            } else {
+                linearForward(factor, shape: x.shape, weight: weight, bias: bias, prepare: prepare)
+            }
         let node = x.node
         return Tape.record("linear", out, from: [x, weight] + start) { upstream in
             linearBackward(
@@ -82,6 +92,18 @@ func linearForward<Element: ProductFactor>(
     Element.multiply(
         rows: out.count / outputs, x, byWeight: weight, bias: bias, into: out.storage.pointer, prepare: prepare)
     return out
+}
+
+/// x W^T + b stored in bf16 only; without a gradient.
+///
+/// - Parameter shape: the shape of x, [..., in].
+func roundedLinearForward(_ x: Rounded<BFloat16>, shape: [Int], weight: Tensor, bias: Tensor? = nil) -> Tensor {
+    let outputs = weight.shape[0]
+    let shape = shape.dropLast() + [outputs]
+    let storage = RoundedStorage(count: shape.reduce(1, *))
+    BFloat16.roundedProduct(
+        rows: shape.dropLast().reduce(1, *), x, byWeight: weight, bias: bias, into: storage.pointer)
+    return storage.tensor(shape: Array(shape))
 }
 
 /// The backward pass of x W^T. Adds the gradient of the weight.

@@ -27,18 +27,22 @@ public func modulatedRMSNorm(
     let stride = modulation.shape[1]
     let shifts = modulation.pointer + shift.rawValue * width
     let scales = modulation.pointer + scale.rawValue * width
-    let out = Tensor(uninitialized: x.shape)
+    let result = PartlyRounded(
+        shape: x.shape, rounds: Precision.roundsResults(rows: batch * tokens, width: width))
     let reciprocal = Tensor(uninitialized: [batch, tokens])
     let rowsPerChunk = 16
     let chunks = (tokens + rowsPerChunk - 1) / rowsPerChunk
     parallelFor(batch * chunks) { index in
         let (picture, token) = (index / chunks, index % chunks * rowsPerChunk)
         let row = picture * tokens + token
-        pn_modulated_rms_norm_forward(
-            min(rowsPerChunk, tokens - token), width, epsilon, x.pointer + row * width, weight.pointer,
-            shifts + picture * stride, scales + picture * stride, out.storage.pointer + row * width,
-            reciprocal.storage.pointer + row)
+        let rows = min(rowsPerChunk, tokens - token)
+        result.write(at: row * width, count: rows * width) { out in
+            pn_modulated_rms_norm_forward(
+                rows, width, epsilon, x.pointer + row * width, weight.pointer, shifts + picture * stride,
+                scales + picture * stride, out, reciprocal.storage.pointer + row)
+        }
     }
+    let out = result.tensor
     func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
         let node = x.node
         return Tape.record(
@@ -63,7 +67,7 @@ public func modulatedRMSNorm(
                 weight: weight, modulation: modulation, sums: sums, shift: shift, scale: scale, width: width)
         }
     }
-    return switch Precision.current {
+    return switch Precision.current.type {
     case .fp32: recorded(keepingAs: Float.self)
     case .bf16: recorded(keepingAs: BFloat16.self)
     }
@@ -120,23 +124,27 @@ public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: Mo
             min(rowsPerChunk, tokens - token), width, x.pointer + at, y.pointer + at, gates + picture * stride,
             out.storage.pointer + at)
     }
+    // The gradient of y is usually read by a linear layer.
+    let rounds = Precision.roundsResults(rows: batch * tokens, width: width)
     func recorded<Element: ProductFactor>(keepingAs type: Element.Type) -> Tensor {
         let (residualNode, node) = (x.node, y.node)
         return Tape.record(
             "gatedResidual", out, from: [x, y, modulation], keeping: y.rounded(to: type)
         ) { upstream, kept in
             let gates = modulation.pointer + gate.rawValue * width
-            let gradient = Tensor(uninitialized: upstream.shape)
+            let gradient = PartlyRounded(shape: upstream.shape, rounds: rounds)
             let sums = sumOverTokens(batch: batch, tokens: tokens, width: width) { picture, range, sums in
                 let at = (picture * tokens + range.lowerBound) * width
                 withWorkspace(range.count * width) { room in
-                    pn_gated_residual_backward(
-                        range.count, width, type.widened(kept.pointer + at, count: range.count * width, in: room),
-                        gates + picture * stride, upstream.pointer + at, gradient.storage.pointer + at, sums)
+                    gradient.write(at: at, count: range.count * width) { gradient in
+                        pn_gated_residual_backward(
+                            range.count, width, type.widened(kept.pointer + at, count: range.count * width, in: room),
+                            gates + picture * stride, upstream.pointer + at, gradient, sums)
+                    }
                 }
             }
             residualNode?.add(upstream)
-            node?.add(gradient)
+            node?.add(gradient.tensor)
             modulation.node?.accumulateFromZero { pointer in
                 for picture in 0..<batch {
                     let at = picture * stride + gate.rawValue * width
@@ -145,7 +153,7 @@ public func gatedResidual(_ x: Tensor, _ y: Tensor, modulation: Tensor, gate: Mo
             }
         }
     }
-    return switch Precision.current {
+    return switch Precision.current.type {
     case .fp32: recorded(keepingAs: Float.self)
     case .bf16: recorded(keepingAs: BFloat16.self)
     }
