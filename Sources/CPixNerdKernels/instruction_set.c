@@ -77,8 +77,7 @@ __attribute__((constructor)) static void choose_level(void) {
     pn_kernel_level = wanted_level(best_level(), &refuses_tiles, &pn_tiles_are_emulated);
     pn_has_bfloat16_kernels = pn_kernel_level == level_v4 && pn_processor_has_bfloat16();
     if (!pn_has_bfloat16_kernels) return;
-    pn_has_tiles =
-        pn_tiles_are_emulated || (!refuses_tiles && pn_processor_has_bfloat16_tiles() && permits_tiles());
+    pn_has_tiles = pn_tiles_are_emulated || (!refuses_tiles && pn_processor_has_bfloat16_tiles() && permits_tiles());
     pn_has_int8_tiles = pn_has_tiles && !pn_tiles_are_emulated && has_int8_tiles();
     pn_has_int8 = pn_has_int8_tiles || __builtin_cpu_supports("avx512vnni");
 }

@@ -17,7 +17,7 @@ static WITH_VECTORS void normalize_backward(
             scale = load_row(reciprocals + column, mask);
             for (size_t row = 0; row < rows; row++) {
                 const row_of_sums up = load_row(upstream + row * columns + column, mask);
-                const row_of_sums x = widened_row(_mm512_maskz_loadu_epi16(mask, weights + row * columns + column));
+                const row_of_sums x = load_rounded(weights, row * columns + column, mask);
                 sum.first = _mm512_fmadd_ps(x.first, up.first, sum.first);
                 sum.second = _mm512_fmadd_ps(x.second, up.second, sum.second);
             }
@@ -33,7 +33,7 @@ static WITH_VECTORS void normalize_backward(
         for (size_t row = 0; row < rows; row++) {
             uint16_t *place = weights + row * columns + column;
             const row_of_sums up = load_row(upstream + row * columns + column, mask);
-            const row_of_sums x = widened_row(_mm512_maskz_loadu_epi16(mask, place));
+            const row_of_sums x = load_rounded(place, 0, mask);
             const row_of_sums gradient = times(
                 scale,
                 (row_of_sums){

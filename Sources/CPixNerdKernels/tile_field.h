@@ -81,13 +81,6 @@ INLINE row_of_sums times(row_of_sums a, row_of_sums b) {
 
 INLINE __m512i rounded_row(row_of_sums x) { return (__m512i)_mm512_cvtne2ps_pbh(x.second, x.first); }
 
-// Thirty-two bf16 numbers as floats.
-INLINE row_of_sums widened_row(__m512i x) {
-    return (row_of_sums){
-        (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(x)), 16),
-        (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(x, 1)), 16)};
-}
-
 INLINE float reciprocal_rms_of(const float *x, size_t width, float epsilon) {
     __m512 squares = _mm512_setzero_ps();
     for (size_t i = 0; i < width; i += 16) {

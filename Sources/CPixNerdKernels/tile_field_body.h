@@ -109,8 +109,7 @@ INLINE_TILES void VARIANT(descend)(
             const row_of_sums scale = load_row(room->first_reciprocals + column, first_32(f->inner - column));
             for (size_t row = 0; row < TILE_BLOCK; row++) {
                 const size_t at = (pixel + row) * inner + column;
-                const row_of_sums x =
-                    times(sums_of_row(sums[set], row), widened_row(_mm512_load_si512(room->slope + at)));
+                const row_of_sums x = times(sums_of_row(sums[set], row), load_rounded(room->slope, at, 0xffffffffu));
                 _mm512_store_si512(room->hidden_gradient + at, rounded_row(x));
                 _mm512_store_si512(
                     room->hidden_left + column * TILE_BLOCK + row * TILE_STEP, rounded_row(times(x, scale)));

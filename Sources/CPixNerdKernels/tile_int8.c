@@ -100,8 +100,7 @@ static __attribute__((target(VECTORS ",avx512vnni"))) void multiply_int8(
         columns[group] = _mm512_xor_si512(_mm512_loadu_si512(right[group]), offset);
     for (int row = 0; row < 16; row++) {
         const __m512i numbers = _mm512_loadu_si512(left[row]);
-        const int excess =
-            _mm512_reduce_add_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, numbers));
+        const int excess = _mm512_reduce_add_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), offset, numbers));
         __m512i even = _mm512_sub_epi32(_mm512_loadu_si512(sum[row]), _mm512_set1_epi32(excess));
         __m512i odd = _mm512_setzero_si512();
         int32_t groups[16];
@@ -134,9 +133,7 @@ void pn_multiply_int8(const pn_tile_factors *factors, const pn_tile_result *resu
 }
 #else
 // pn_kernels_have_int8 is false here.
-void pn_int8_pack_left(size_t n, size_t inner, pn_tile_source source, void *packed, float *scales) {
-    __builtin_trap();
-}
+void pn_int8_pack_left(size_t n, size_t inner, pn_tile_source source, void *packed, float *scales) { __builtin_trap(); }
 void pn_int8_pack_right(size_t n, size_t inner, pn_tile_source source, void *packed, float *scales) {
     __builtin_trap();
 }

@@ -55,8 +55,8 @@ static BODY_TARGET void VARIANT(multiply)(const pn_tile_factors *f, const pn_til
                     if (part + 1 < count) continue;
                     write_rows(&before, TILE_BLOCK);
                     before = (waiting_block){
-                        result, sums[place], second_sums[place], row, column, 0, least(TILE_BLOCK, f->rows - row),
-                        mask, f};
+                        result, sums[place], second_sums[place], row, column, 0, least(TILE_BLOCK, f->rows - row), mask,
+                        f};
                 }
             }
             set = (set + group.blocks) % sets;

@@ -65,6 +65,34 @@ INLINE void write_gated(
     store_rounded(result->values, at, mask, value);
 }
 
+INLINE row_of_sums load_rounded(const void *source, size_t at, __mmask32 mask) {
+    const __m512i x = _mm512_maskz_loadu_epi16(mask, (const uint16_t *)source + at);
+    return (row_of_sums){
+        (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(x)), 16),
+        (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(x, 1)), 16)};
+}
+
+// silu(gate) value and the derivatives by gate and value, from that by the product.
+INLINE void gate_backward(__m512 up, __m512 gate, __m512 value, __m512 *product, __m512 *by_gate, __m512 *by_value) {
+    const __m512 s = sigmoid_16(gate), silu = _mm512_mul_ps(gate, s);
+    *product = _mm512_mul_ps(silu, value);
+    *by_value = _mm512_mul_ps(up, silu);
+    // silu'(x) = s + silu(x) (1 - s)
+    *by_gate = _mm512_mul_ps(_mm512_mul_ps(up, value), _mm512_add_ps(s, _mm512_fnmadd_ps(silu, s, silu)));
+}
+
+INLINE void write_gate_backward(
+    const pn_tile_result *result, size_t row, size_t column, __mmask32 mask, row_of_sums up) {
+    const size_t at = row * result->stride + column;
+    const row_of_sums gate = load_rounded(result->gates, at, mask), value = load_rounded(result->values, at, mask);
+    row_of_sums product, by_gate, by_value;
+    gate_backward(up.first, gate.first, value.first, &product.first, &by_gate.first, &by_value.first);
+    gate_backward(up.second, gate.second, value.second, &product.second, &by_gate.second, &by_value.second);
+    store_rounded(result->c, at, mask, product);
+    store_rounded(result->gates, at, mask, by_gate);
+    store_rounded(result->values, at, mask, by_value);
+}
+
 // A block whose sums are complete and whose rows from `next` on are not written yet.
 typedef struct {
     const pn_tile_result *result;
@@ -97,11 +125,11 @@ INLINE void write_row(waiting_block *block) {
     case pn_tile_add: write_floats(result, row, column, block->mask, x, pn_tile_add); break;
     case pn_tile_gated_residual: write_floats(result, row, column, block->mask, x, pn_tile_gated_residual); break;
     case pn_tile_round: write_rounded(result, row, column, block->mask, x); break;
+    case pn_tile_gate_backward: write_gate_backward(result, row, column, block->mask, x); break;
     case pn_tile_gate:
     case pn_tile_gate_and_keep:
         write_gated(
-            result, row, column, block->mask, x,
-            next_sums(block, block->second_sums, block->factors->second_scales),
+            result, row, column, block->mask, x, next_sums(block, block->second_sums, block->factors->second_scales),
             result->kind == pn_tile_gate_and_keep);
     }
     block->next++;

@@ -30,8 +30,8 @@ void pn_tile_pack_left(size_t n, size_t inner, pn_tile_source source, void *pack
 void pn_tile_pack_right(size_t n, size_t inner, pn_tile_source source, void *packed);
 
 // Factors in int8 are packed in the same way with steps of twice as many inner numbers, and take as many bytes as a
-// factor in bf16 of half the inner dimension. Row or column i is its numbers divided by scales[i], the largest magnitude
-// over 127, and rounded. They may be packed and multiplied where pn_kernels_have_int8 is true.
+// factor in bf16 of half the inner dimension. Row or column i is its numbers divided by scales[i], the largest
+// magnitude over 127, and rounded. They may be packed and multiplied where pn_kernels_have_int8 is true.
 enum { INT8_STEP = 64 };
 static inline size_t pn_int8_packed_count(size_t n, size_t inner) {
     return (n + TILE_BLOCK - 1) / TILE_BLOCK * ((inner + INT8_STEP - 1) / INT8_STEP) * TILE_STEP_ELEMENTS;
@@ -52,6 +52,10 @@ typedef enum {
     pn_tile_gate,
     // The same, and `gates` and `values` = both products, rounded to bf16
     pn_tile_gate_and_keep,
+    // product is the derivative by silu(gate) value: `gates` and `values`, which hold both, become the derivatives by
+    // them,
+    // and c = silu(gate) value, all rounded to bf16; without a bias
+    pn_tile_gate_backward,
     // c = residual + gate (product + bias), in float32; one gate per column
     pn_tile_gated_residual,
 } pn_tile_result_kind;

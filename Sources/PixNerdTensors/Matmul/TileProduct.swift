@@ -38,7 +38,7 @@ package enum TileProduct {
         prepare: ((_ rows: Range<Int>, _ columns: Range<Int>) -> Void)? = nil
     ) {
         let (columns, inner) = (right.count, right.inner)
-        let slice = result.isGate || right.isInt8 ? inner : sliceLength(inner)
+        let slice = result.isWhole || right.isInt8 ? inner : sliceLength(inner)
         let step = right.step
         let rowChunks = chunks(rows: rows, slice: slice, alignment: result.rowsPerGate)
         let items = itemsPerThread * Threads.count

@@ -6,10 +6,15 @@ struct TileResult {
         case set(UnsafeMutablePointer<Float>)
         case add(UnsafeMutablePointer<Float>)
         case round(UnsafeMutablePointer<BFloat16>)
-        case gate(
-            UnsafeMutablePointer<BFloat16>,
-            kept: (gates: UnsafeMutablePointer<BFloat16>, values: UnsafeMutablePointer<BFloat16>)?)
+        case gate(UnsafeMutablePointer<BFloat16>, kept: GatePlaces?)
+        case gateBackward(UnsafeMutablePointer<BFloat16>, GatePlaces)
         case gatedResidual(UnsafeMutablePointer<Float>, GatedResidual)
+    }
+
+    /// Places of gates and values, [rows, columns] each.
+    struct GatePlaces {
+        let gates: UnsafeMutablePointer<BFloat16>
+        let values: UnsafeMutablePointer<BFloat16>
     }
 
     /// The residual and the gates of a result residual + gate * product.
@@ -49,9 +54,17 @@ struct TileResult {
     /// c = silu(first product) * second product, rounded to bf16; and both products rounded to bf16, if they are kept.
     static func gate(
         _ c: UnsafeMutablePointer<BFloat16>, stride: Int,
-        keeping kept: (gates: UnsafeMutablePointer<BFloat16>, values: UnsafeMutablePointer<BFloat16>)? = nil
+        keeping kept: GatePlaces? = nil
     ) -> TileResult {
         TileResult(.gate(c, kept: kept), stride: stride, bias: nil)
+    }
+
+    /// The product is the derivative by silu(gate) * value: what `places` hold becomes the derivatives by gate and value,
+    /// and c = silu(gate) * value, all rounded to bf16.
+    static func gateBackward(
+        _ c: UnsafeMutablePointer<BFloat16>, stride: Int, _ places: GatePlaces
+    ) -> TileResult {
+        TileResult(.gateBackward(c, places), stride: stride, bias: nil)
     }
 
     /// c = residual + gate * (product + bias)
@@ -61,8 +74,13 @@ struct TileResult {
         TileResult(.gatedResidual(c, start), stride: stride, bias: bias)
     }
 
-    /// Whether there are two products.
-    var isGate: Bool { if case .gate = kind { true } else { false } }
+    /// Whether it takes the whole product at once, since it is not linear in it.
+    var isWhole: Bool {
+        switch kind {
+        case .gate, .gateBackward: true
+        default: false
+        }
+    }
 
     /// Number of rows with the same gates; nil for results without a residual.
     var rowsPerGate: Int? { if case .gatedResidual(_, let start) = kind { start.rowsPerGate } else { nil } }
@@ -100,6 +118,11 @@ struct TileResult {
             part.c = UnsafeMutableRawPointer(c + at)
             part.gates = kept.map { UnsafeMutableRawPointer($0.gates + at) }
             part.values = kept.map { UnsafeMutableRawPointer($0.values + at) }
+        case .gateBackward(let c, let places):
+            part.kind = pn_tile_gate_backward
+            part.c = UnsafeMutableRawPointer(c + at)
+            part.gates = UnsafeMutableRawPointer(places.gates + at)
+            part.values = UnsafeMutableRawPointer(places.values + at)
         case .gatedResidual(let c, let start):
             let gate = start.gates + rows.lowerBound / start.rowsPerGate * start.gateStride + columns.lowerBound
             guard !isSliced else {

@@ -22,6 +22,12 @@ public func swiGLU(
     {
         return result
     }
+    if dropout == nil,
+        let result = tiledSwiGLU(
+            x, gateWeight: gateWeight, valueWeight: valueWeight, outputWeight: outputWeight)
+    {
+        return result
+    }
     let gate = linear(x, weight: gateWeight, isRounded: true)
     let value = linear(x, weight: valueWeight, isRounded: true)
     return gatedLinear([gate, value], inner: gateWeight.shape[0], weight: outputWeight, dropout)

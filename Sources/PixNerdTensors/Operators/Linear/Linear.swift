@@ -115,11 +115,20 @@ func linearBackward<Element: ProductFactor>(
     _ x: Rounded<Element>, weight: Tensor, upstream gradient: Rounded<Element>, rows: Int,
     addInputGradient: (_ write: (UnsafeMutablePointer<Float>, _ beta: Float) -> Void) -> Void
 ) {
-    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     // First, because the bf16 weight may be in the memory of its gradient.
     addInputGradient { pointer, beta in
         Element.multiply(rows: rows, gradient, byColumnsOf: weight, beta: beta, into: pointer)
     }
+    addWeightGradient(x, weight: weight, upstream: gradient, rows: rows)
+}
+
+/// Adds the gradient of the weight of x W^T.
+///
+/// - Parameter upstream: the gradient of the result, [rows, out].
+func addWeightGradient<Element: ProductFactor>(
+    _ x: Rounded<Element>, weight: Tensor, upstream gradient: Rounded<Element>, rows: Int
+) {
+    let (outputs, inputs) = (weight.shape[0], weight.shape[1])
     guard let node = weight.node else { return }
     let (transposed, factor) = (gradient.matrix(stride: outputs, transposed: true), x.matrix(stride: inputs))
     let isRounded = node.setRounded { pointer in
