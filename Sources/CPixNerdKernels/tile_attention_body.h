@@ -7,7 +7,7 @@ INLINE_TILES void VARIANT(multiply_rows)(
     waiting_block none = {0};
     for (size_t column = 0; column < columns; column += TILE_BLOCK, sums += block_floats) {
         VARIANT(multiply_block)
-        ((const char *)left, (const char *)(right + column * inner), inner / TILE_STEP, sums, true, &none);
+        ((const char *)left, packed_left, (const char *)(right + column * inner), inner / TILE_STEP, sums, true, &none);
     }
 }
 
@@ -29,7 +29,7 @@ static BODY_TARGET void VARIANT(attention_forward)(
         for (size_t i = 0; i < count; i++) inverses[i] = exponentials(&room, i, a->scale, log_sums + row + i);
         for (size_t column = 0; column < a->width; column += TILE_BLOCK) {
             VARIANT(multiply_block)
-            ((const char *)room.probabilities_left, (const char *)(room.values_as_rows + column * keys),
+            ((const char *)room.probabilities_left, packed_left, (const char *)(room.values_as_rows + column * keys),
              keys / TILE_STEP, sums, true, &none);
             const __mmask32 mask = first_32(a->width - column);
             for (size_t i = 0; i < count; i++) {
@@ -67,7 +67,7 @@ INLINE_TILES void VARIANT(query_gradients)(
         for (size_t i = 0; i < count; i++) score_gradients(room, i, row + i, a->scale, log_sums[first + row + i]);
         for (size_t column = 0; column < a->width; column += TILE_BLOCK) {
             VARIANT(multiply_block)
-            ((const char *)room->probabilities_left, (const char *)(room->keys_as_rows + column * keys),
+            ((const char *)room->probabilities_left, packed_left, (const char *)(room->keys_as_rows + column * keys),
              keys / TILE_STEP, sums, true, &none);
             const __mmask32 mask = first_32(a->width - column);
             for (size_t i = 0; i < count; i++) {

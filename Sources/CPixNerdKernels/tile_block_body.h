@@ -6,7 +6,8 @@
 // sums = left right over some steps, or sums += left right. Meanwhile rows of the block before are written, since
 // vectors are free while tiles are multiplied.
 static inline __attribute__((always_inline)) BODY_TARGET void VARIANT(multiply_block)(
-    const char *left, const char *right, size_t steps, float *sums, bool is_first, waiting_block *before) {
+    const char *left, left_layout layout, const char *right, size_t steps, float *sums, bool is_first,
+    waiting_block *before) {
     if (is_first) {
         ZERO(0);
         ZERO(1);
@@ -19,13 +20,13 @@ static inline __attribute__((always_inline)) BODY_TARGET void VARIANT(multiply_b
         LOAD(3, sums + 3 * tile_floats);
     }
     const size_t rows_per_step = parts(TILE_BLOCK, steps);
-    for (size_t step = 0; step < steps; step++, left += step_bytes, right += step_bytes) {
+    for (size_t step = 0; step < steps; step++, left += layout.step, right += step_bytes) {
         LOAD(4, right);
-        STREAM(6, left);
+        STREAM(6, left, layout.row);
         MULTIPLY(0, 6, 4);
         LOAD(5, right + step_bytes / 2);
         MULTIPLY(1, 6, 5);
-        STREAM(7, left + step_bytes / 2);
+        STREAM(7, left + layout.half, layout.row);
         MULTIPLY(2, 7, 4);
         MULTIPLY(3, 7, 5);
         write_rows(before, rows_per_step);

@@ -12,6 +12,10 @@ static inline float widened(uint16_t bits) {
     return number;
 }
 
+void pn_load_emulated_tile(emulated_tile tile, const void *place, size_t stride) {
+    for (size_t row = 0; row < 16; row++) memcpy(tile[row], (const char *)place + row * stride, sizeof tile[row]);
+}
+
 void pn_multiply_emulated_tiles(emulated_tile sum, const emulated_tile left, const emulated_tile right) {
     for (int row = 0; row < 16; row++) {
         for (int pair = 0; pair < 16; pair++) {

@@ -4,7 +4,8 @@
 // sums = left right for a block of pixels and a block of columns.
 INLINE_TILES void VARIANT(multiply_pixels)(const uint16_t *left, const uint16_t *right, size_t inner, float *sums) {
     waiting_block none = {0};
-    VARIANT(multiply_block)((const char *)left, (const char *)right, padded(inner) / TILE_STEP, sums, true, &none);
+    VARIANT(multiply_block)
+    ((const char *)left, packed_left, (const char *)right, padded(inner) / TILE_STEP, sums, true, &none);
 }
 
 static BODY_TARGET void VARIANT(field_forward)(

@@ -17,7 +17,7 @@
 #define RELEASE _tile_release()
 #define ZERO(tile) _tile_zero(tile)
 #define LOAD(tile, place) _tile_loadd(tile, place, 64)
-// A load of what need not stay in the first-level cache.
-#define STREAM(tile, place) _tile_stream_loadd(tile, place, 64)
+// A load of what need not stay in the first-level cache, with rows `stride` bytes apart.
+#define STREAM(tile, place, stride) _tile_stream_loadd(tile, place, stride)
 #define STORE(tile, place) _tile_stored(tile, place, 64)
 #define MULTIPLY(sum, left, right) _tile_dpbf16ps(sum, left, right)

@@ -33,6 +33,8 @@ static const _Alignas(64) __attribute__((unused)) tile_configuration full_tiles 
 
 typedef float emulated_tile[16][16];
 extern _Thread_local emulated_tile pn_emulated_tiles[8] __attribute__((visibility("hidden")));
+// A tile from rows `stride` bytes apart.
+__attribute__((visibility("hidden"))) void pn_load_emulated_tile(emulated_tile tile, const void *place, size_t stride);
 // sum += left right, over pairs of bf16 numbers.
 __attribute__((visibility("hidden"))) void pn_multiply_emulated_tiles(
     emulated_tile sum, const emulated_tile left, const emulated_tile right);
@@ -40,6 +42,14 @@ __attribute__((visibility("hidden"))) void pn_multiply_emulated_tiles(
 // The product of factors in int8.
 __attribute__((visibility("hidden"))) void pn_multiply_int8(
     const pn_tile_factors *factors, const pn_tile_result *result);
+
+// Where the tiles of a left block lie, in bytes: from a row to the next, from the first tile of a step to the second,
+// and from a step to the next.
+typedef struct {
+    size_t row, half, step;
+} left_layout;
+
+static const __attribute__((unused)) left_layout packed_left = {64, step_bytes / 2, step_bytes};
 
 // Ends the program where a caller has not asked pn_kernels_have_tiles.
 static inline void require_tiles(void) {

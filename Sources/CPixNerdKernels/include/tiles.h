@@ -81,6 +81,9 @@ typedef struct {
     size_t rows, columns, steps;
     const void *left;
     size_t left_block;
+    // Not 0 for a left factor in bf16 that is not packed: numbers from a row to the next. Blocks and steps are full
+    // then.
+    size_t left_row;
     const void *right;
     // The right factor of the second product of a gate; else NULL.
     const void *second;

@@ -25,6 +25,8 @@ public struct Machine: Sendable {
     public let packsWeights: Bool
     /// Whether bf16 matmuls run over the tiles of Intel AMX.
     public let usesTiles: Bool
+    /// Whether matmuls in int8 can run.
+    public let hasInt8: Bool
     /// Reason why tiles that the processor has are not used, in one clause; nil if there is none.
     public let tileProblem: String?
     /// Reason why bf16 matmuls are unavailable, in one sentence; nil if they are available.
@@ -51,6 +53,7 @@ public struct Machine: Sendable {
         oneDNNSizes = OneDNN.shared.computesFloat32 ? OneDNN.float32Sizes : nil
         packsWeights = Precision.packsWeights
         usesTiles = TileProduct.isUsed
+        hasInt8 = pn_kernels_have_int8()
         tileProblem = pn_tile_problem().map { String(cString: $0) }
         bfloat16Obstacle = OneDNN.shared.obstacle?.description
         hasBFloat16 = pn_processor_has_bfloat16()

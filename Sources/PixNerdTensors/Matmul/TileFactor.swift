@@ -26,6 +26,11 @@ struct TileSource: @unchecked Sendable {
         return part
     }
 
+    /// Whether tiles can be read from a left factor without packing it.
+    func canBeReadInPlace(inner: Int) -> Bool {
+        !kernel.is_transposed && !kernel.is_float && inner % Int(TILE_STEP) == 0
+    }
+
     /// Packs a left factor of n rows: in bf16, or in int8 with its scales.
     func packLeft(
         _ n: Int, inner: Int, into packed: UnsafeMutableRawPointer, scales: UnsafeMutablePointer<Float>? = nil

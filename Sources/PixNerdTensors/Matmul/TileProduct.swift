@@ -23,6 +23,8 @@ package enum TileProduct {
     private static let leftCount = 3 << 17
     /// Parts of a matmul for each thread, so that no thread waits long for a slower one.
     private static let itemsPerThread = 4
+    /// Most columns for which a left factor is read where it is.
+    private static let mostColumnsInPlace = 768
     /// Fewest columns of a part.
     private static let fewestColumns = 256
     /// The longest part of the inner dimension whose packed factors stay in the caches together.
@@ -45,9 +47,13 @@ package enum TileProduct {
         let groups = max(1, min((items - 1) / rowChunks.count + 1, columns / fewestColumns))
         let columnsPerGroup = (columns + groups * block - 1) / (groups * block) * block
         let columnGroups = (columns + columnsPerGroup - 1) / columnsPerGroup
+        // Packing pays only with many columns.
+        let isInPlace =
+            columns <= mostColumnsInPlace && !right.isInt8 && rows % block == 0
+            && rowChunks.allSatisfy { $0.count % block == 0 } && left.canBeReadInPlace(inner: inner)
         // Packed once for all groups of columns.
         let packed =
-            (columnGroups > 1 || right.isInt8) && rowChunks.allSatisfy { $0.lowerBound % block == 0 }
+            !isInPlace && (columnGroups > 1 || right.isInt8) && rowChunks.allSatisfy { $0.lowerBound % block == 0 }
             ? TileFactor(rows: rows, inner: inner, left, isInt8: right.isInt8) : nil
         parallelFor(rowChunks.count * columnGroups) { index in
             let rows = rowChunks[index / columnGroups]
@@ -59,9 +65,10 @@ package enum TileProduct {
                 for start in stride(from: 0, to: inner, by: slice) {
                     let length = min(slice, inner - start)
                     let steps = (length + step - 1) / step
-                    func multiply(_ left: UnsafeRawPointer, block: Int) {
+                    func multiply(_ left: UnsafeRawPointer, block: Int, row: Int = 0) {
                         var factors = pn_tile_factors(
                             rows: rows.count, columns: group.count, steps: steps, left: left, left_block: block,
+                            left_row: row,
                             right: right.start(at: first, step: start / step),
                             second: second.map { UnsafeRawPointer($0.start(at: first)) }, right_block: right.block,
                             left_scales: packed?.scales(at: rows.lowerBound), right_scales: right.scales(at: first),
@@ -69,7 +76,10 @@ package enum TileProduct {
                         var target = start == 0 ? part : part.added
                         pn_tile_multiply(&factors, &target)
                     }
-                    if let packed {
+                    if isInPlace {
+                        let from = left.from(rows.lowerBound, inner: start).kernel
+                        multiply(from.numbers, block: block * from.stride, row: from.stride)
+                    } else if let packed {
                         multiply(packed.start(at: rows.lowerBound, step: start / step), block: packed.block)
                     } else {
                         withWorkspace(pn_tile_packed_count(rows.count, length) / 2) { room in
@@ -105,7 +115,7 @@ package enum TileProduct {
                         left.from(row, inner: start).packLeft(rows, inner: length, into: packedLeft)
                         var factors = pn_tile_factors(
                             rows: rows, columns: columns, steps: steps, left: packedLeft,
-                            left_block: steps * Int(TILE_STEP_ELEMENTS), right: room, second: nil,
+                            left_block: steps * Int(TILE_STEP_ELEMENTS), left_row: 0, right: room, second: nil,
                             right_block: steps * Int(TILE_STEP_ELEMENTS), left_scales: nil, right_scales: nil,
                             second_scales: nil)
                         var target = pn_tile_result()
