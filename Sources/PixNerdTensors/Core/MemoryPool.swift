@@ -183,7 +183,7 @@ final class Storage: @unchecked Sendable {
     /// Elements as a packed weight: the cached copy, or else the one that `make` returns.
     ///
     /// - Parameter suits: whether a cached copy is of the right kind.
-    func packed(where suits: (PackedWeight) -> Bool, _ make: () -> PackedWeight) -> PackedWeight {
+    func packed(where suits: (PackedWeight) -> Bool, make: () -> PackedWeight) -> PackedWeight {
         cached(in: packedElements, where: suits, make)
     }
 

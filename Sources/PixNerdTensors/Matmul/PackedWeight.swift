@@ -30,7 +30,8 @@ final class PackedWeight: @unchecked Sendable {
     static func of(_ weight: Tensor, quantizes: Bool = true) -> PackedWeight? {
         guard Precision.packsWeights, weight.node == nil else { return nil }
         let isInt8 = quantizes && Precision.current == .int8 && weight.shape.allSatisfy { $0 >= fewestOfInt8 }
-        let packed = weight.storage.packed(where: { $0.isInt8 == isInt8 }) { PackedWeight(weight, isInt8: isInt8) }
+        let packed = weight.storage.packed(
+            where: { $0.isInt8 == isInt8 }, make: { PackedWeight(weight, isInt8: isInt8) })
         precondition(
             weight.shape == [packed.outputs, packed.inputs],
             "PackedWeight: \(weight.shape) was packed as \([packed.outputs, packed.inputs])")
