@@ -103,9 +103,11 @@ struct TileTests {
 
         let ofHidden = product(up, outputWeight)
         let (ofGate, ofValue) = (Tensor(uninitialized: shape), Tensor(uninitialized: shape))
+        let (keptGate, keptValue) = (gates.elements.widened(shape), values.elements.widened(shape))
         pn_silu_gate_backward(
-            rows * inner, gates.elements.widened(shape).pointer, values.elements.widened(shape).pointer,
-            ofHidden.pointer, ofGate.storage.pointer, ofValue.storage.pointer)
+            rows * inner, keptGate.pointer, keptValue.pointer, ofHidden.pointer, ofGate.storage.pointer,
+            ofValue.storage.pointer)
+        withExtendedLifetime((keptGate, keptValue)) {}
         TileProduct.onAllThreads(
             rows: rows, TileSource(left: Matrix(up.pointer, stride: width)),
             TileFactor(
