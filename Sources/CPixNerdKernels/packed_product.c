@@ -7,6 +7,7 @@
 
 #include "CPixNerdKernels.h"
 #include "level.h"
+#include "transpose.h"
 
 enum {
     lanes = 16,
@@ -27,11 +28,7 @@ size_t pn_bfloat16_packed_count(size_t columns, size_t inner) {
 }
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#define BFLOAT16 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define INLINE static inline __attribute__((always_inline)) BFLOAT16
-#define UNROLLED _Pragma("clang loop unroll(full)")
+#define INLINE static inline __attribute__((always_inline)) WITH_VECTORS
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -54,36 +51,6 @@ static size_t vectors_of(size_t columns, size_t panel) {
     return smaller(panel_vectors, parts_of(columns - panel * panel_columns, lanes));
 }
 
-// Transposes 16 x 16 pairs.
-INLINE void transpose(__m512i r[lanes]) {
-    __m512i t[lanes];
-    UNROLLED
-    for (int i = 0; i < lanes; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    UNROLLED
-    for (int i = 0; i < lanes; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    UNROLLED
-    for (int i = 0; i < lanes; i += 8) {
-        UNROLLED
-        for (int j = 0; j < 4; j++) {
-            t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
-            t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
-        }
-    }
-    UNROLLED
-    for (int j = 0; j < lanes / 2; j++) {
-        r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
-        r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
-    }
-}
-
 // Packs a vector of columns, given as `count` rows of x, into every `vectors`-th vector of `out`.
 INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t inner, size_t vectors, uint16_t *out) {
     for (size_t k = 0; k < inner; k += 2 * lanes) {
@@ -95,7 +62,7 @@ INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t i
             const uint16_t *from = x + (row < count ? row : 0) * stride + k;
             rows[row] = _mm512_maskz_loadu_epi16(row < count ? mask : 0, from);
         }
-        transpose(rows);
+        transpose_16(rows);
         UNROLLED
         for (size_t pair = 0; pair < lanes; pair++) {
             if (2 * pair < left) _mm512_storeu_si512(out + (k + 2 * pair) * vectors * lanes, rows[pair]);
@@ -103,7 +70,7 @@ INLINE void pack_vector(const uint16_t *x, size_t stride, size_t count, size_t i
     }
 }
 
-BFLOAT16 void pn_bfloat16_pack_panel(
+WITH_VECTORS void pn_bfloat16_pack_panel(
     size_t columns, size_t inner, size_t panel, const void *x, size_t stride, void *packed) {
     require_bfloat16();
     const uint16_t *rows = x;
@@ -128,7 +95,7 @@ INLINE __m512 widened(const uint16_t *x, __mmask16 mask) {
 
 INLINE __m512i rounded(__m512 x) { return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(x)); }
 
-BFLOAT16 void pn_bfloat16_pack_columns(
+WITH_VECTORS void pn_bfloat16_pack_columns(
     size_t rows, size_t columns, bool normalizes, const void *weights, void *packed) {
     require_bfloat16();
     for (size_t column = 0; column < columns; column += lanes) {
@@ -225,7 +192,7 @@ INLINE void multiply_tile(
 typedef void tile_function(
     const tile_place *, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds);
 #define TILE(vectors) \
-    static __attribute__((noinline)) BFLOAT16 void tile_##vectors( \
+    static __attribute__((noinline)) WITH_VECTORS void tile_##vectors( \
         const tile_place *place, size_t inner, const uint16_t *b, __mmask16 last, const float *bias, bool adds) { \
         multiply_tile(vectors, place, inner, b, last, bias, adds); \
     }
@@ -234,7 +201,7 @@ TILE(2)
 TILE(3)
 TILE(4)
 
-BFLOAT16 void pn_bfloat16_packed_product(
+WITH_VECTORS void pn_bfloat16_packed_product(
     size_t rows, size_t columns, size_t inner, size_t first_panel, size_t last_panel, const void *a, size_t a_stride,
     const void *packed, const float *bias, bool adds, float *c, size_t c_stride) {
     require_bfloat16();

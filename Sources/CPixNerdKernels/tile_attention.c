@@ -20,14 +20,6 @@ typedef struct {
     uint16_t *packed_left, *packed_right;
 } attention_room;
 
-static inline void *taken(uintptr_t *from, size_t bytes) {
-    const uintptr_t place = *from;
-    *from += parts(bytes, 64) * 64;
-    return (void *)place;
-}
-
-static inline size_t padded(size_t n) { return parts(n, TILE_BLOCK) * TILE_BLOCK; }
-
 static size_t divide_room(const pn_tile_attention *a, float *scratch, attention_room *room) {
     uintptr_t from = (uintptr_t)scratch;
     room->keys = 0;

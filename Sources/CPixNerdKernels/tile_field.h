@@ -8,9 +8,6 @@
 
 #define INLINE static inline __attribute__((always_inline)) WITH_VECTORS
 
-// Numbers from a row to the next in matrices of the width or of the inner width.
-static inline size_t padded(size_t n) { return parts(n, TILE_BLOCK) * TILE_BLOCK; }
-
 // Scratch memory. `left` and `hidden_left` are blocks of TILE_BLOCK pixels packed as left factors; rows of the other
 // bf16 matrices are padded.
 typedef struct {
@@ -31,12 +28,6 @@ typedef struct {
     // [TILE_BLOCK, width]
     float *normalized_gradient;
 } field_room;
-
-static inline void *taken(uintptr_t *from, size_t bytes) {
-    const uintptr_t place = *from;
-    *from += parts(bytes, 64) * 64;
-    return (void *)place;
-}
 
 // Divides scratch memory. Returns how many bytes that takes.
 static inline size_t divide_room(const pn_tile_field *f, float *scratch, field_room *room) {

@@ -7,14 +7,11 @@
 
 #include "CPixNerdKernels.h"
 #include "level.h"
+#include "transpose.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
 
-#define VECTORS "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16"
-#define WITH_VECTORS __attribute__((target(VECTORS)))
 #define WITH_TILES __attribute__((target(VECTORS ",amx-tile,amx-bf16")))
-#define UNROLLED _Pragma("clang loop unroll(full)")
 
 enum { tile_rows = 16, tile_elements = 512, step_bytes = 2 * TILE_STEP_ELEMENTS };
 
@@ -59,6 +56,16 @@ static inline void require_tiles(void) {
 static inline size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t parts(size_t whole, size_t part) { return (whole + part - 1) / part; }
 
+// The length of rows or columns that fill blocks.
+static inline size_t padded(size_t n) { return parts(n, TILE_BLOCK) * TILE_BLOCK; }
+
+// The next place in scratch memory, aligned to 64 bytes.
+static inline void *taken(uintptr_t *from, size_t bytes) {
+    const uintptr_t place = *from;
+    *from += parts(bytes, 64) * 64;
+    return (void *)place;
+}
+
 // Thirty-two bf16 numbers of a matrix; zero where the mask is not set.
 static inline __attribute__((always_inline)) WITH_VECTORS __m512i
 load_32(const void *numbers, size_t at, bool is_float, __mmask32 mask) {
@@ -79,36 +86,6 @@ static inline __attribute__((always_inline)) WITH_VECTORS __m512i pairs(__m512i 
 
 static inline __mmask32 first_32(size_t count) { return count >= 32 ? 0xffffffffu : ((uint32_t)1 << count) - 1; }
 static inline __mmask16 first_16(size_t count) { return count >= 16 ? 0xffff : (__mmask16)((1u << count) - 1); }
-
-// Transposes 16 x 16 numbers of 32 bits.
-static inline __attribute__((always_inline)) WITH_VECTORS void transpose_16(__m512i r[16]) {
-    __m512i t[16];
-    UNROLLED
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-    }
-    UNROLLED
-    for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-        r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-        r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-        r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-    }
-    UNROLLED
-    for (int i = 0; i < 16; i += 8) {
-        UNROLLED
-        for (int j = 0; j < 4; j++) {
-            t[i + j] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0x88);
-            t[i + j + 4] = _mm512_shuffle_i32x4(r[i + j], r[i + j + 4], 0xdd);
-        }
-    }
-    UNROLLED
-    for (int j = 0; j < 8; j++) {
-        r[j] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0x88);
-        r[j + 8] = _mm512_shuffle_i32x4(t[j], t[j + 8], 0xdd);
-    }
-}
 
 // 2^f for 0 <= f < 1: a minimax polynomial with a relative error of 3e-6.
 static inline __attribute__((always_inline)) WITH_VECTORS __m512 power_of_two_16(__m512 f) {
