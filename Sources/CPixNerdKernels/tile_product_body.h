@@ -42,7 +42,9 @@ static BODY_TARGET void VARIANT(multiply)(const pn_tile_factors *f, const pn_til
     const size_t count = f->steps <= most_steps_of_one_pass ? 1 : parts(f->steps, most_steps);
     for (size_t column = 0; column < f->columns; column += TILE_BLOCK) {
         const size_t from = column / TILE_BLOCK * f->right_block;
-        const uint16_t *right = (const uint16_t *)f->right + from, *second = (const uint16_t *)f->second + from;
+        const uint16_t *right = (const uint16_t *)f->right + from;
+        // Only a pointer to something may be moved on.
+        const uint16_t *second = f->second ? (const uint16_t *)f->second + from : NULL;
         const __mmask32 mask = first_32(f->columns - column);
         for (size_t block = 0; block < all; block += blocks_together) {
             const block_group group = {
