@@ -35,6 +35,12 @@ let memoryLogging = Target.Dependency.product(name: "InMemoryLogging", package: 
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 
+/// The scripts of the studio's page.
+let studioScripts = [
+    "api", "charts", "compare", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "previews",
+    "run", "sample", "start", "train", "viewer",
+]
+
 let package = Package(
     name: "pixnerd",
     products: [
@@ -43,7 +49,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
@@ -122,6 +130,18 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
                 "Tensors", "Training",
             ], [logging]),
+        module(
+            "Studio",
+            [
+                "Checkpoints", "Diffusion", "Images", "Models", "Sampling", "Spaces", "Support", "Tensors", "Training",
+            ],
+            [
+                logging, .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            resources: (["page.html", "page.css", "openapi.json"] + studioScripts.map { "\($0).js" }).map {
+                .embedInCode("Resources/\($0)")
+            }),
         // The library that others import, and the program
         module(
             "Kit",
@@ -133,8 +153,8 @@ let package = Package(
             name: "pixnerd",
             dependencies: prefixed([
                 "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "Images",
-                "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Support",
-                "Tensors", "Text", "Training", "Tuning",
+                "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Studio",
+                "Support", "Tensors", "Text", "Training", "Tuning",
             ]) + [
                 logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -162,6 +182,8 @@ let package = Package(
                 "Sampling", "Spaces", "Support", "Tensors",
             ], [logging, memoryLogging]),
         tests(of: "Tuning", ["Diffusion", "Images", "Sampling", "Support", "Training"], [logging, memoryLogging]),
+        tests(
+            of: "Studio", ["Diffusion", "Images", "Sampling", "Spaces", "Support", "Training"], [logging]),
         tests(of: "Comparison", ["Images", "Models", "Support", "Tensors", "Training"], [logging, memoryLogging]),
         .testTarget(
             name: "CommandTests",

@@ -20,9 +20,10 @@ PEERS = {  # name: arguments of peer.py, and ours
     "compiled bf16": (["--compile", "--precision", "bf16"], ["--precision", "bf16"]),
 }
 MODES = {"B16-256": ["train", "forward"], "small4-32": ["train"], "XL16-256": ["forward"],
-         "vae-256": ["encode", "decode"], "vae-small-32": ["train"], "t2i-512": ["forward"]}
+         "vae-256": ["encode", "decode"], "vae-small-32": ["train"], "t2i-512": ["forward"],
+         "minit2i-512": ["forward"]}
 # Measured only when asked for by name: a step takes PyTorch up to a minute.
-LARGE = {"t2i-512"}
+LARGE = {"t2i-512", "minit2i-512"}
 
 
 def run(command):

@@ -19,6 +19,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Tests" / "Fixtures"))
 from reference import pixnerd_torch as reference  # noqa: E402
+from reference import minit2i_torch  # noqa: E402
 from reference import pixnerd_t2i_torch as text_reference  # noqa: E402
 
 WORK = {  # sizes, side of the pictures, batch
@@ -29,6 +30,7 @@ WORK = {  # sizes, side of the pictures, batch
     "vae-256": (dict(block_out_channels=(128, 256, 512, 512)), 256, 1),
     "vae-small-32": (dict(block_out_channels=(32, 64, 128)), 32, 32),
     "t2i-512": (text_reference.PRESETS["XXL/16"], 512, 2),
+    "minit2i-512": (minit2i_torch.B16, 512, 2),
 }
 AUTOENCODERS = ("vae-256", "vae-small-32")
 
@@ -40,6 +42,8 @@ def make_step(arguments):
         return make_autoencoder_step(arguments, sizes, side, batch), batch
     if arguments.work == "t2i-512":
         return make_text_step(arguments, sizes, side, batch), batch
+    if arguments.work == "minit2i-512":
+        return make_minit2i_step(arguments, sizes, side, batch), batch
     model = reference.PixNerd(**sizes)
     run = torch.compile(model) if arguments.compile else model
     bf16 = arguments.precision == "bf16"
@@ -74,6 +78,23 @@ def make_text_step(arguments, sizes, side, batch):
     def forward():
         with torch.no_grad(), cast:
             run(x, torch.rand(1).expand(batch), text)
+
+    return forward
+
+
+def make_minit2i_step(arguments, sizes, side, batch):
+    """A guided pass of MiniT2I. What happens to the text before it meets the image is done before, as in ours."""
+    model = minit2i_torch.MiniT2I(**sizes).eval().requires_grad_(False)
+    run = torch.compile(model.picture) if arguments.compile else model.picture
+    bf16 = arguments.precision == "bf16"
+    cast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+    x = torch.randn(batch // 2, 3, side, side).repeat(2, 1, 1, 1)
+    with torch.no_grad():
+        text = model.text(torch.randn(batch, 256, 1024), torch.ones(batch, 256))
+
+    def forward():
+        with torch.no_grad(), cast:
+            run(x, text)
 
     return forward
 

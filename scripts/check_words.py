@@ -20,7 +20,8 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 # A custom property of CSS looks like an option.
 PROPERTY = re.compile(r"var\(--[\w-]+|--[\w-]+:[^;{}]*;")
 OUTPUT = re.compile(
-    r"\b(?<!close\()(?:standardError|standardOutput|STDERR_FILENO|STDOUT_FILENO|stderr|stdout)\b"
+    # What a child process prints goes where its parent says.
+    r"\b(?<!close\()(?<!process\.)(?:standardError|standardOutput|STDERR_FILENO|STDOUT_FILENO|stderr|stdout)\b"
     r"|(?<![\w.])(?<!func )(?:print|debugPrint|dump|puts|printf|perror)\("
 )
 FRAGMENT = re.compile(r"(?:of|the same|those|both)\b", re.IGNORECASE)

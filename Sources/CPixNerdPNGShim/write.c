@@ -27,13 +27,31 @@ static void write_bytes(png_structp png, png_bytep bytes, png_size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-static void write_pixels(png_structp png, png_infop info, const uint8_t *pixels, const pn_png_layout *layout) {
+// Texts of ASCII as tEXt, which every reader knows, and others as iTXt.
+static void set_texts(png_structp png, png_infop info, const pn_png_text *texts, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int is_ascii = 1;
+        for (const char *c = texts[i].text; *c != 0; c++) is_ascii = is_ascii && (unsigned char)*c < 128;
+        png_text text = {
+            .compression = is_ascii ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE,
+            .key = (png_charp)texts[i].keyword,
+            .text = (png_charp)texts[i].text,
+            .text_length = is_ascii ? strlen(texts[i].text) : 0,
+            .itxt_length = is_ascii ? 0 : strlen(texts[i].text)};
+        png_set_text(png, info, &text, 1);
+    }
+}
+
+static void write_pixels(
+    png_structp png, png_infop info, const uint8_t *pixels, const pn_png_layout *layout, const pn_png_text *texts,
+    size_t text_count) {
     static const int color_types[] = {
         PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
     if (setjmp(png_jmpbuf(png)) != 0) return;
     png_set_IHDR(
         png, info, layout->width, layout->height, (int)layout->bits, color_types[layout->channels - 1],
         PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    set_texts(png, info, texts, text_count);
     png_write_info(png, info);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     if (layout->bits == 16) png_set_swap(png);
@@ -111,8 +129,8 @@ typedef struct {
 
 // Encodes an image, or an animation that begins with it if `frames` is not NULL.
 static pn_png_status encode(
-    const uint8_t *pixels, const pn_png_layout *layout, const animation *frames, uint8_t **bytes, size_t *count,
-    char *message) {
+    const uint8_t *pixels, const pn_png_layout *layout, const animation *frames, const pn_png_text *texts,
+    size_t text_count, uint8_t **bytes, size_t *count, char *message) {
     sink output = {{PIXNERD_PNG_OK, message}, NULL, 0, 1 << 16};
     output.bytes = malloc(output.capacity);
     png_structp png = output.bytes == NULL
@@ -126,7 +144,7 @@ static pn_png_status encode(
     }
     png_set_write_fn(png, &output, write_bytes, flush_nothing);
     if (frames == NULL) {
-        write_pixels(png, info, pixels, layout);
+        write_pixels(png, info, pixels, layout, texts, text_count);
     } else {
         write_animation(png, info, pixels, layout->width, layout->height, frames->later, frames->delays, frames->count);
     }
@@ -141,8 +159,9 @@ static pn_png_status encode(
 }
 
 pn_png_status pn_png_encode(
-    const void *pixels, const pn_png_layout *layout, uint8_t **bytes, size_t *count, char *message) {
-    return encode(pixels, layout, NULL, bytes, count, message);
+    const void *pixels, const pn_png_layout *layout, const pn_png_text *texts, size_t text_count, uint8_t **bytes,
+    size_t *count, char *message) {
+    return encode(pixels, layout, NULL, texts, text_count, bytes, count, message);
 }
 
 pn_png_status pn_png_encode_animation(
@@ -150,5 +169,5 @@ pn_png_status pn_png_encode_animation(
     uint32_t count, uint8_t **bytes, size_t *written, char *message) {
     animation frames = {later, delays, count};
     pn_png_layout layout = {width, height, 3, 8};
-    return encode(first, &layout, &frames, bytes, written, message);
+    return encode(first, &layout, &frames, NULL, 0, bytes, written, message);
 }

@@ -70,6 +70,16 @@ public struct RunDirectory: Sendable {
         try WorkLock.take(lockPath, of: "\(path)", note: note)
     }
 
+    /// Whether some process trains the run.
+    package var isInUse: Bool {
+        do {
+            try WorkLock.expectFree(lockPath, of: "\(path)")
+            return false
+        } catch {
+            return true
+        }
+    }
+
     /// The directory of a saved step.
     public func stepPath(_ step: Int) -> String { "\(path)/\(Self.stepName(step))" }
 

@@ -25,7 +25,7 @@ extension Setting {
     public static let classes = Setting(rawValue: "classes")
     /// The texts to sample.
     public static let prompt = Setting(rawValue: "prompt")
-    /// The text whose content images shall not have.
+    /// The range of values that images are measured in.
     public static let range = Setting(rawValue: "range")
     /// Where the steps of a diffusion model lie.
     public static let timeGrid = Setting(rawValue: "grid")
@@ -35,6 +35,7 @@ extension Setting {
     public static let steps = Setting(rawValue: "samplingSteps")
     /// Length of the last sampling step.
     public static let lastStep = Setting(rawValue: "lastStep")
+    /// The text whose content images shall not have.
     public static let negativePrompt = Setting(rawValue: "negativePrompt")
     /// The directory of a text encoder.
     public static let textEncoder = Setting(rawValue: "textEncoder")

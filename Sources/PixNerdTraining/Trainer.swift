@@ -63,15 +63,19 @@ public final class Trainer {
 
     /// Trains to the last step and saves checkpoints.
     ///
-    /// - Parameter shouldStop: called after each step; if it returns true, the run is saved and ends early.
+    /// - Parameters:
+    ///   - shouldStop: called after each step; if it returns true, the run is saved and ends early.
+    ///   - shouldSave: called after each step of a run of one process; if it returns true, the run is saved, with previews.
     /// - Returns: whether the run reached its last step.
     /// - Throws: `PixNerdError` or `SharedError` if the run cannot continue; earlier checkpoints stay.
     @discardableResult
-    public func train(shouldStop: () -> Bool = { false }) throws -> Bool {
-        try configuration.precision { try trainInPrecision(shouldStop: shouldStop) }
+    public func train(
+        shouldStop: () -> Bool = { false }, shouldSave: () -> Bool = { false }
+    ) throws -> Bool {
+        try configuration.precision { try trainInPrecision(shouldStop: shouldStop, shouldSave: shouldSave) }
     }
 
-    private func trainInPrecision(shouldStop: () -> Bool) throws -> Bool {
+    private func trainInPrecision(shouldStop: () -> Bool, shouldSave: () -> Bool) throws -> Bool {
         let training = configuration.training
         let journal = try communicator.agree {
             communicator.isRoot ? try TrainingJournal(run: run, resumingAt: state.step) : nil
@@ -114,11 +118,12 @@ public final class Trainer {
                         WorkProgress(done: state.step, total: training.steps, first: first, details: record.line))
                 }
             }
-            if state.step % training.saveEvery == 0 || state.step == training.steps {
+            let isAsked = communicator.size == 1 && shouldSave()
+            if state.step % training.saveEvery == 0 || state.step == training.steps || isAsked {
                 let isSaved = try window.excluding { try save(isLast: state.step == training.steps) }
                 if isSaved { savedStep = state.step }
             }
-            if training.previewEvery > 0 && state.step % training.previewEvery == 0 {
+            if isAsked || training.previewEvery > 0 && state.step % training.previewEvery == 0 {
                 _ = try window.excluding {
                     try keepGoing("the previews", savesWork: true) { try writePreviews(journal) }
                 }

@@ -25,7 +25,7 @@ struct PixNerdCommand: ParsableCommand {
             AverageCommand.self, DistillCommand.self, VerifyCommand.self, ConvertCommand.self, InfoCommand.self,
             EncodeCommand.self,
             VaeCommand.self, DatasetCommand.self, TokenizeCommand.self, TextEncoderCommand.self,
-            DetectEmptyPromptCommand.self, BenchCommand.self,
+            DetectEmptyPromptCommand.self, BenchCommand.self, StudioCommand.self,
         ])
 
     /// Name and version for reports and manifests.

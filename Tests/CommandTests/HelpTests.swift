@@ -10,7 +10,7 @@ import Testing
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["encode", "prompts"],
         ["detect-empty-prompt"],
-        ["average"], ["tune"], ["distill"],
+        ["average"], ["tune"], ["distill"], ["studio"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in
@@ -56,7 +56,7 @@ import Testing
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
         "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode text", "vae",
         "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt", "average",
-        "tune", "distill",
+        "tune", "distill", "studio",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {
         try Workplace.with { place in

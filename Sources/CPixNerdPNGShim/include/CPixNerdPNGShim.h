@@ -40,9 +40,17 @@ pn_png_status pn_png_decode(
 pn_png_status pn_png_decode_stored(
     const uint8_t *bytes, size_t count, void *pixels, const pn_png_layout *layout, char *message);
 
-// Encodes pixels as a PNG. On success `*bytes` is a buffer of `*count` bytes to be released with free().
+// A text in a PNG: a keyword of 1 to 79 Latin-1 characters, and UTF-8 of any length.
+typedef struct {
+    const char *keyword;
+    const char *text;
+} pn_png_text;
+
+// Encodes pixels as a PNG with `text_count` texts, before the pixels. On success `*bytes` is a buffer of `*count` bytes
+// to be released with free().
 pn_png_status pn_png_encode(
-    const void *pixels, const pn_png_layout *layout, uint8_t **bytes, size_t *count, char *message);
+    const void *pixels, const pn_png_layout *layout, const pn_png_text *texts, size_t text_count, uint8_t **bytes,
+    size_t *count, char *message);
 
 // The version of libpng, such as "1.6.39".
 const char *pn_png_version(void);

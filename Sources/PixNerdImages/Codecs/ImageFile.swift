@@ -91,13 +91,20 @@ public enum ImageFile {
     /// - Precondition: the format can hold the image.
     /// - Throws: `PixNerdError` if the folder is missing or the file cannot be written.
     public static func write(_ image: Raster, as format: StoredFormat, to path: String) throws {
-        let bytes =
-            switch format {
-            case .png: try encodedPNG(image)
-            case .tiff: try encodedTIFF(image)
-            case .npy: encodedNpy(image)
-            }
-        try AtomicFile.write(bytes, to: path, isSynced: false)
+        try AtomicFile.write(encode(image, as: format), to: path, isSynced: false)
+    }
+
+    /// The image as the bytes of a file, with all its channels and bits.
+    ///
+    /// - Parameter texts: Texts that a PNG file holds beside the pixels; other formats hold none.
+    /// - Precondition: The format can hold the image.
+    /// - Throws: `PixNerdError` if there is not enough memory.
+    public static func encode(_ image: Raster, as format: StoredFormat, texts: [PNGText] = []) throws -> [UInt8] {
+        switch format {
+        case .png: try encodedPNG(image, texts: texts)
+        case .tiff: try encodedTIFF(image)
+        case .npy: encodedNpy(image)
+        }
     }
 
     /// Writes an image as a PNG file, atomically: first under a temporary name next to `path`, then renamed. An

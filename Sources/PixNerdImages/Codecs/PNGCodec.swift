@@ -51,16 +51,20 @@ func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
 }
 
 /// The bytes of a PNG file with 1 to 4 channels of 8 or 16 bits.
-func encodedPNG(_ image: Raster) throws -> [UInt8] {
+func encodedPNG(_ image: Raster, texts: [PNGText] = []) throws -> [UInt8] {
     precondition(
         (1...4).contains(image.channels) && image.element != .float32,
         "encodedPNG: \(image.channels) channels of \(image.element.rawValue)")
     var layout = pn_png_layout(
         width: UInt32(image.width), height: UInt32(image.height), channels: UInt32(image.channels),
         bits: UInt32(8 * image.element.size))
+    // A null character would end the text.
+    let strings = texts.flatMap { [$0.keyword, $0.text] }.map { strdup($0.filter { $0 != "\0" }) }
+    defer { for string in strings { free(string) } }
+    let pairs = texts.indices.map { pn_png_text(keyword: strings[2 * $0], text: strings[2 * $0 + 1]) }
     return try image.bytes.withUnsafeBytes { pixels in
         try encoded(width: image.width, height: image.height) { bytes, count, message in
-            pn_png_encode(pixels.baseAddress, &layout, bytes, count, message)
+            pn_png_encode(pixels.baseAddress, &layout, pairs, pairs.count, bytes, count, message)
         }
     }
 }

@@ -21,7 +21,7 @@ extension ClassConditioner {
         let several: ErrorText = takesSets ? ", or several of them joined by \(Self.joint)" : ""
         throw PixNerdError(
             .notFound, "\(Setting.classes):", found: "there is no class '\(text)'",
-            expected: "one of \(listed(names.prefix(12), of: names.count)), or a number from 0 to \(classes - 1)"
+            expected: "one of \(listed(names, nearestTo: text)), or a number from 0 to \(classes - 1)"
                 + several)
     }
 

@@ -85,19 +85,3 @@ extension KeyedConfiguration {
         }.joined(separator: "\n")
     }
 }
-
-/// Levenshtein distance: number of letters to change, remove or insert.
-package func editDistance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a), Array(b))
-    var row = Array(0...b.count)
-    for i in 0..<a.count {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for j in 0..<b.count {
-            let substituted = diagonal + (a[i] == b[j] ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(substituted, diagonal + 1, row[j] + 1)
-        }
-    }
-    return row[b.count]
-}

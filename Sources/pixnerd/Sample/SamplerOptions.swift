@@ -2,39 +2,7 @@ import ArgumentParser
 import PixNerdDiffusion
 import PixNerdSampling
 
-/// The values of `--sampler`.
-enum SamplerName: String, ExpressibleByArgument, CaseIterable {
-    case euler
-    case heun
-    case heunExact = "heun-exact"
-    case adams
-    case dpm
-    case unipc
-    case sde
-
-    /// The values of `--order`, which samplers without orders leave unused.
-    var orders: ClosedRange<Int> {
-        switch self {
-        case .dpm: 2...2
-        case .unipc: 2...3
-        case .euler, .heun, .heunExact, .adams, .sde: 1...4
-        }
-    }
-
-    /// - Parameter order: number of past velocities or predictions that a multistep sampler uses.
-    func sampler(order: Int) -> Sampler {
-        switch self {
-        case .euler: .euler
-        case .heun: .heun
-        case .heunExact: .heunExact
-        case .adams: .adams(order: order)
-        case .dpm: .dpm
-        case .unipc: .unipc(order: order)
-        case .sde: .stochastic
-        }
-    }
-}
-
+extension SamplerName: ExpressibleByArgument {}
 extension DiffusionGrid: ExpressibleByArgument {}
 
 /// The values of `--noise`, the source of the initial noise.
@@ -76,7 +44,7 @@ struct SamplerOptions: ParsableArguments {
         help: """
             Order: the number of past velocities that adams uses, 1 to 4, or of past predictions that unipc uses, 2 or 3.
             """)
-    var order = 2
+    var order = SamplerName.usualOrder
 
     @Option(
         help: """

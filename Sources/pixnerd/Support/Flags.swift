@@ -1,4 +1,5 @@
 import PixNerdDistributed
+import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
 import PixNerdTuning
@@ -21,6 +22,7 @@ enum Flags {
         .zeroSteps: "--zero-steps", .floor: "--floor", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
+        .address: "--address", .port: "--port", .token: "--token",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]
 

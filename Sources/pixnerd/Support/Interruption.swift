@@ -6,11 +6,12 @@ import Synchronization
 /// processes. The first signal asks the command to end when it can; the second kills it, unless it is SIGHUP.
 enum Interruption {
     private static let requested = Atomic<Bool>(false)
+    private static let saveRequested = Atomic<Bool>(false)
 
     /// Installs the signal handlers.
     ///
     /// - Returns: a closure that tells whether a signal has arrived.
-    static func watch() -> () -> Bool {
+    static func watch() -> @Sendable () -> Bool {
         var watched = sigset_t()
         sigemptyset(&watched)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
@@ -29,5 +30,13 @@ enum Interruption {
         // The parent process may have left them blocked.
         pthread_sigmask(SIG_UNBLOCK, &watched, nil)
         return { requested.load(ordering: .relaxed) }
+    }
+
+    /// Installs the handler of SIGUSR2, which asks a training to save.
+    ///
+    /// - Returns: a closure that tells, once for each signal, whether one has arrived.
+    static func watchSaves() -> @Sendable () -> Bool {
+        signal(SIGUSR2) { _ in Interruption.saveRequested.store(true, ordering: .relaxed) }
+        return { saveRequested.exchange(false, ordering: .relaxed) }
     }
 }

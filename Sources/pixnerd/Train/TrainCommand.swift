@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PixNerdDistributed
+import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
 
@@ -15,6 +16,8 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             per class. The run goes to checkpoints/NAME; Ctrl-C saves it, and --resume continues it.
 
               pixnerd train configs/cifar10.yaml --set data.root=datasets/cifar10/train
+
+            With --studio a page in the browser shows the training. SIGUSR2 saves at once, with previews.
 
             Started by Open MPI's mpirun, all processes train one model: each takes its share of every batch. Rank 0 \
             writes the run; a signal to any process saves and ends it.
@@ -36,6 +39,11 @@ struct TrainCommand: ParsableCommand, RankedCommand {
 
     @Flag(help: "Allow resuming with another autoencoder than the run was started with.")
     var vaeOverride = false
+
+    @Flag(help: "Serve the studio, a web page that shows the training, until it ends.")
+    var studio = false
+
+    @OptionGroup(title: "Options with --studio") var server: ServerOptions
 
     @Flag(help: "List all configuration keys with defaults and exit.")
     var listKeys = false
@@ -67,7 +75,7 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         }
         let (first, start) = (trainer.state.step, Date())
         trainer.onProgress = ProgressBar.handler()
-        let finished = try trainer.train(shouldStop: Interruption.watch())
+        let finished = try train(trainer, communicator)
         ProgressBar.breakLine()
         guard communicator.isRoot else { return }
         let path = trainer.run.path
@@ -83,6 +91,19 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             finished
                 ? "Trained to step \(trainer.state.step)\(speed(trainer, since: first, start)). \(next)"
                 : "Stopped and saved at step \(trainer.state.step). Resume with: \(resumeCommand(config))")
+    }
+
+    /// Trains, beside a studio if one was asked for.
+    private func train(_ trainer: Trainer, _ communicator: Communicator) throws -> Bool {
+        let (shouldStop, shouldSave) = (Interruption.watch(), Interruption.watchSaves())
+        guard studio, communicator.isRoot else {
+            return try trainer.train(shouldStop: shouldStop, shouldSave: shouldSave)
+        }
+        let training = LocalTraining(isInterrupted: shouldStop)
+        let page = try StudioBeside(training, trainer, server)
+        defer { page.end() }
+        return try trainer.train(
+            shouldStop: training.shouldStop, shouldSave: { training.shouldSave() || shouldSave() })
     }
 
     /// Duration and speed of this session, including saving and previews; empty if it had no steps.

@@ -1,0 +1,38 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// Turns every error into an answer in JSON, and adds the headers that keep browsers from misusing answers.
+struct StudioErrors<Context: RequestContext>: RouterMiddleware {
+    let logger: Logger
+
+    func handle(
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch {
+            let failure = StudioFailure(error)
+            if failure.status.code == 500 { logger.error("\(request.method) \(request.uri.path): \(failure.message)") }
+            response = failure.response
+        }
+        let headers: [(HTTPField.Name, String)] = [
+            (.xContentTypeOptions, "nosniff"), (.referrerPolicy, "no-referrer"),
+            (.crossOriginResourcePolicy, "same-origin"),
+            (
+                .contentSecurityPolicy,
+                "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; frame-ancestors 'none'"
+            ),
+        ]
+        for (name, value) in headers where response.headers[name] == nil { response.headers[name] = value }
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        return response
+    }
+}
+
+extension HTTPField.Name {
+    static let crossOriginResourcePolicy = Self("Cross-Origin-Resource-Policy")!
+    static let referrerPolicy = Self("Referrer-Policy")!
+    static let secFetchSite = Self("Sec-Fetch-Site")!
+}
