@@ -42,8 +42,8 @@ public final class Studio: Sendable {
         return String(cString: strerror(number))
     }
 
-    private var router: Router<BasicRequestContext> {
-        let router = Router()
+    private var router: Router<StudioRequestContext> {
+        let router = Router(context: StudioRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: StudioErrors(logger: logger))
         router.add(middleware: StudioGuard(context.options))
         StudioAssets.add(to: router)
@@ -76,7 +76,9 @@ public final class Studio: Sendable {
         }
         let application = Application(
             router: router,
-            server: .http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds))),
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [ClientLeaving()], idleTimeout: .seconds(Self.idleSeconds))),
             configuration: .init(
                 address: .hostname(options.address, port: options.port),
                 availableConnectionsDelegate: .maximum(Self.mostConnections, logger: logger)),

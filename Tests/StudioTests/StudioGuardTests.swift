@@ -48,6 +48,11 @@ import Testing
                 let answer = try await place.send("GET", "/api/state", headers: ["Host": host])
                 #expect(answer.status == 403, "\(host)")
             }
+            let two = try await place.raw(
+                Array(
+                    "GET /api/state HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n".utf8
+                ))
+            #expect(two.status == 400)
             for host in ["localhost", "127.0.0.1:\(place.port)", "[::1]:\(place.port)", "studio.local:80"] {
                 #expect(try await place.send("GET", "/api/state", headers: ["Host": host]).status == 200, "\(host)")
             }
@@ -163,7 +168,8 @@ import Testing
             for (field, value) in [
                 ("size", "\"100000x100000\""), ("size", "\"2048x2048\""), ("steps", "100000"),
                 ("seeds", "\(Array(0..<65))"),
-                ("steps", "-1"), ("size", "\"0\""), ("guidance", "1e30"), ("order", "99"), ("shift", "0"),
+                ("steps", "-1"), ("size", "\"0\""), ("guidance", "1e30"), ("order", "99"),
+                ("sampler", "\"adams\", \"order\": 99"), ("shift", "0"),
             ] {
                 let steps = value.contains("2048") ? ", \"steps\": 1000, \"seeds\": \(Array(0..<64))" : ""
                 let seeds = field == "seeds" || !steps.isEmpty ? "" : ", \"seeds\": [1]"

@@ -13,7 +13,7 @@ struct ModelChoice: Sendable {
         let models = await studio.models.all()
         let entry: ModelEntry
         if let asked, !asked.isEmpty {
-            let name = ModelReference(asked).name
+            let name = studio.runs.reference(asked).name
             guard let found = models.first(where: { $0.id == name }) else {
                 throw StudioFailure(
                     .notFound,

@@ -37,7 +37,10 @@ struct OpenAIRoutes: Sendable {
         enum CodingKeys: String, CodingKey { case object, data }
     }
 
-    func add(to router: Router<BasicRequestContext>) {
+    /// What OpenAI has and this server has not.
+    static let missing = ["/v1/images/edits", "/v1/images/variations"]
+
+    func add(to router: Router<StudioRequestContext>) {
         let studio = self.studio
         router.get("/v1/models") { _, _ in
             let times = Dictionary(studio.runs.entries().map { ($0.id, $0.changed) }) { first, _ in first }
@@ -46,14 +49,14 @@ struct OpenAIRoutes: Sendable {
             }
             return Response.json(Models(data: models))
         }
-        router.post("/v1/images/generations") { request, _ in
+        router.post("/v1/images/generations") { request, client in
             let asked = try await request.value(Generation.self)
             let sample = try await self.sampleRequest(asked)
-            guard asked.stream == true else { return try await self.answer(sample, asked, request) }
-            return try await self.stream(sample, partialImages: asked.partialImages ?? 0)
+            guard asked.stream == true else { return try await self.answer(sample, asked, request, client) }
+            return try await self.stream(sample, partialImages: asked.partialImages ?? 0, client)
         }
-        for path in ["/v1/images/edits", "/v1/images/variations"] as [RouterPath] {
-            router.post(path) { _, _ -> Response in
+        for path in Self.missing {
+            router.post(RouterPath(path)) { _, _ -> Response in
                 throw StudioFailure(
                     .notImplemented, "Editing of images is not there yet; use /v1/images/generations.",
                     code: "not_implemented")
@@ -113,10 +116,11 @@ struct OpenAIRoutes: Sendable {
         let data: [Item]
         let outputFormat = "png"
         let size: String
+        let quality = "auto"
         let background = "opaque"
         let usage = Usage()
 
-        enum CodingKeys: String, CodingKey { case created, data, outputFormat, size, background, usage }
+        enum CodingKeys: String, CodingKey { case created, data, outputFormat, size, quality, background, usage }
     }
 
     /// Nobody is charged, so nothing is counted.
@@ -135,9 +139,10 @@ struct OpenAIRoutes: Sendable {
         enum CodingKeys: String, CodingKey { case totalTokens, inputTokens, outputTokens, inputTokensDetails }
     }
 
-    private func answer(_ sample: SampleRequest, _ asked: Generation, _ request: Request) async throws -> Response {
-        let job = try await studio.queue.submit(sample)
-        let pictures = try await studio.queue.results(job.id)
+    private func answer(
+        _ sample: SampleRequest, _ asked: Generation, _ request: Request, _ client: StudioRequestContext
+    ) async throws -> Response {
+        let pictures = try await studio.queue.pictures(sample, for: client)
         let isLink = asked.responseFormat == "url"
         let items = pictures.map { picture in
             isLink
@@ -172,12 +177,14 @@ struct OpenAIRoutes: Sendable {
         }
     }
 
-    private func stream(_ sample: SampleRequest, partialImages: Int) async throws -> Response {
+    private func stream(
+        _ sample: SampleRequest, partialImages: Int, _ client: StudioRequestContext
+    ) async throws -> Response {
         let (steps, continuation) = AsyncStream.makeStream(
             of: SamplingWork.Step.self, bufferingPolicy: .bufferingNewest(4))
         let queue = studio.queue
         let job = try await queue.submit(
-            sample,
+            sample, promptField: "prompt",
             onStep: { step in
                 let shown = (0..<partialImages).map { (step.steps * ($0 + 1)) / (partialImages + 1) }
                 if step.first == 0, shown.contains(step.step) { continuation.yield(step) }
@@ -187,7 +194,11 @@ struct OpenAIRoutes: Sendable {
             body: ResponseBody { writer in
                 let results = Task {
                     defer { continuation.finish() }
-                    return try await queue.results(job.id)
+                    return try await client.whileConnected {
+                        try await queue.results(job.id)
+                    } onLeave: {
+                        Task { try await queue.cancel(job.id) }
+                    }
                 }
                 let now = Int(Date().timeIntervalSince1970)
                 do {

@@ -17,33 +17,33 @@ struct RunRoutes: Sendable {
     /// Number of the last bytes of a log that a page gets.
     private static let logBytes: UInt64 = 64 << 10
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<StudioRequestContext>) {
         addRuns(to: router)
         addTrainings(to: router)
         addDatasets(to: router)
     }
 
-    private func addRuns(to router: Router<BasicRequestContext>) {
+    private func addRuns(to router: Router<StudioRequestContext>) {
         let (runs, options) = (studio.runs, studio.options)
         router.get("/api/runs") { _, _ in
             Response.json(Runs(runs: runs.entries().filter(\.isRun).map(RunEntry.init)))
         }
         router.get("/api/runs/:id") { _, context in
-            Response.json(RunDescription(try runs.run(named: context.parameters.require("id"))))
+            Response.json(RunDescription(try runs.run(named: context.text("id"))))
         }
         router.get("/api/runs/:id/metrics") { _, context in
-            let run = try runs.run(named: context.parameters.require("id")).run
+            let run = try runs.run(named: context.text("id")).run
             return Response.json(
                 Records(records: MetricsHistory.points(MetricsHistory.records(path: run.metricsPath))))
         }
         router.get("/api/runs/:id/log") { _, context in
-            let run = try runs.run(named: context.parameters.require("id"))
+            let run = try runs.run(named: context.text("id"))
             return Response.json(Text(text: Self.tail(try RunFiles(options).log(of: run.id))))
         }
         router.get("/api/runs/:id/previews/:step/:weights") { _, context in
-            let run = try runs.run(named: context.parameters.require("id")).run
-            let step = try StudioRoutes.number(context.parameters.require("step"), "step", in: 0...Int.max)
-            let path = try PreviewEntry.path(run, step: step, weights: context.parameters.require("weights"))
+            let run = try runs.run(named: context.text("id")).run
+            let step = try StudioRoutes.number(context.text("step"), "step", in: 0...Int.max)
+            let path = try PreviewEntry.path(run, step: step, weights: context.text("weights"))
             guard let png = FileManager.default.contents(atPath: path) else {
                 throw StudioFailure.notFound("The preview is gone.")
             }
@@ -63,7 +63,7 @@ struct RunRoutes: Sendable {
             .map { String($0.split(separator: "\r").last ?? "") }.joined(separator: "\n")
     }
 
-    private func addTrainings(to router: Router<BasicRequestContext>) {
+    private func addTrainings(to router: Router<StudioRequestContext>) {
         let (training, options) = (studio.training, studio.options)
         router.get("/api/keys") { _, _ in Response.json(Keys(keys: KeyEntry.all)) }
         router.get("/api/configurations") { _, _ in
@@ -85,11 +85,11 @@ struct RunRoutes: Sendable {
         }
     }
 
-    private func addDatasets(to router: Router<BasicRequestContext>) {
+    private func addDatasets(to router: Router<StudioRequestContext>) {
         let datasets = studio.datasets
         router.get("/api/datasets") { _, _ in Response.json(Datasets(datasets: datasets.entries())) }
         router.get("/api/datasets/:id") { _, context in
-            let id = try context.parameters.require("id")
+            let id = try context.text("id")
             let text = try await datasets.report(id, isJSON: false)
             // The report is JSON already.
             let report = try await datasets.report(id, isJSON: true)
@@ -99,7 +99,7 @@ struct RunRoutes: Sendable {
         router.get("/api/datasets/:id/sheet") { request, context in
             let size = request.uri.queryParameters["size"].map(String.init) ?? "64"
             let side = try StudioRoutes.number(size, "size", in: 8...DatasetList.largestSide)
-            return Response.png(try await datasets.sheet(context.parameters.require("id"), side: side))
+            return Response.png(try await datasets.sheet(context.text("id"), side: side))
         }
     }
 }

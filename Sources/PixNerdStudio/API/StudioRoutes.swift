@@ -16,7 +16,7 @@ struct StudioRoutes: Sendable {
     private struct SwitchRequest: Decodable { let whileTraining: String }
     private struct TokenRequest: Decodable { let token: String }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<StudioRequestContext>) {
         let studio = self.studio
         addSession(to: router)
         router.get("/api/state") { _, _ in Response.json(await studio.state()) }
@@ -38,7 +38,7 @@ struct StudioRoutes: Sendable {
         addPictures(to: router)
     }
 
-    private func addSession(to router: Router<BasicRequestContext>) {
+    private func addSession(to router: Router<StudioRequestContext>) {
         let token = studio.options.token
         router.post(RouterPath(StudioToken.path)) { request, _ in
             let given = try await request.value(TokenRequest.self).token
@@ -51,22 +51,22 @@ struct StudioRoutes: Sendable {
         }
     }
 
-    private func addJobs(to router: Router<BasicRequestContext>) {
+    private func addJobs(to router: Router<StudioRequestContext>) {
         let queue = studio.queue
         router.post("/api/jobs") { request, _ in
             let job = try await queue.submit(request.value(SampleRequest.self))
             return Response.json(Jobs(job: job), status: .accepted)
         }
         router.get("/api/jobs/:id") { _, context in
-            Response.json(Jobs(job: try await queue.status(context.parameters.require("id"))))
+            Response.json(Jobs(job: try await queue.status(context.text("id"))))
         }
         router.delete("/api/jobs/:id") { _, context in
-            try await queue.cancel(context.parameters.require("id"))
+            try await queue.cancel(context.text("id"))
             return Response.noContent
         }
     }
 
-    private func addPictures(to router: Router<BasicRequestContext>) {
+    private func addPictures(to router: Router<StudioRequestContext>) {
         let gallery = studio.gallery
         router.get("/api/pictures") { request, _ in
             let query = request.uri.queryParameters
@@ -75,7 +75,7 @@ struct StudioRoutes: Sendable {
             return Response.json(Pictures(pictures: page.records, more: page.hasMore))
         }
         router.get("/api/pictures/:id") { request, context in
-            let id = try context.parameters.require("id")
+            let id = try context.text("id")
             var response = Response.png(try await gallery.png(id))
             response.headers[.cacheControl] = "private, max-age=31536000, immutable"
             if request.uri.queryParameters["download"] != nil {
@@ -89,14 +89,14 @@ struct StudioRoutes: Sendable {
             return response
         }
         router.get("/api/pictures/:id/record") { _, context in
-            Response.json(try await gallery.record(context.parameters.require("id")))
+            Response.json(try await gallery.record(context.text("id")))
         }
         router.get("/api/pictures/:id/frames/:step") { _, context in
-            let step = try Self.number(context.parameters.require("step"), "step", in: 1...SampleRequest.mostSteps)
-            return Response.png(try await gallery.frame(context.parameters.require("id"), step))
+            let step = try Self.number(context.text("step"), "step", in: 1...SampleRequest.mostSteps)
+            return Response.png(try await gallery.frame(context.text("id"), step))
         }
         router.delete("/api/pictures/:id") { _, context in
-            try await gallery.remove(context.parameters.require("id"))
+            try await gallery.remove(context.text("id"))
             return Response.noContent
         }
     }
@@ -109,6 +109,18 @@ struct StudioRoutes: Sendable {
                 parameter: field)
         }
         return number
+    }
+}
+
+extension RequestContext {
+    /// A part of the request's path, decoded.
+    ///
+    /// - Throws: `StudioFailure` if it is no text.
+    func text(_ name: String) throws -> String {
+        guard let text = try parameters.require(name).removingPercentEncoding else {
+            throw StudioFailure.invalid("The address has a damaged escape.")
+        }
+        return text
     }
 }
 

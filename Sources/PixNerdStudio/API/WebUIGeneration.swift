@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import PixNerdSupport
+import Synchronization
 
 /// A request of AUTOMATIC1111's `txt2img`, and its answer.
 struct WebUIGeneration: Sendable {
@@ -63,34 +64,56 @@ struct WebUIGeneration: Sendable {
         let sdModelName: String
         let infotexts: [String]
         let interrupted: Bool
+
+        /// - Parameters:
+        ///   - records: The pictures, with the settings that were used; empty after an interruption.
+        ///   - images: Number of images in the answer.
+        init(
+            _ fields: Fields, _ sample: SampleRequest, _ records: [PictureRecord], images: Int, interrupted: Bool
+        ) {
+            let first = records.first
+            prompt = fields.prompt ?? ""
+            allPrompts = sample.prompts.flatMap { prompt in sample.seeds.map { _ in prompt } }
+            negativePrompt = fields.negativePrompt ?? ""
+            seed = sample.seeds[0]
+            allSeeds = sample.prompts.flatMap { _ in sample.seeds }
+            width = first?.width ?? fields.width ?? 0
+            height = first?.height ?? fields.height ?? 0
+            samplerName = first?.settings["sampler"] ?? fields.samplerName ?? ""
+            cfgScale = first?.settings["guidance"].flatMap { Float($0) } ?? fields.cfgScale ?? 0
+            steps = first?.settings["steps"].flatMap { Int($0) } ?? fields.steps ?? 0
+            (batchSize, sdModelName, self.interrupted) = (images, sample.model, interrupted)
+            infotexts = records.map(\.parameters)
+        }
     }
 
-    func answer(_ request: Request) async throws -> Response {
+    /// The newest step of a job.
+    private final class NewestStep: Sendable {
+        let step = Mutex<SamplingWork.Step?>(nil)
+    }
+
+    func answer(_ request: Request, _ client: StudioRequestContext) async throws -> Response {
         let fields = try await request.value(Fields.self)
         let sample = try await sampleRequest(fields)
-        let session = self.session
-        let job = try await studio.queue.submit(sample, onStep: session.note)
+        let (session, newest) = (session, NewestStep())
         var images: [String] = []
         var records: [PictureRecord] = []
         var isInterrupted = false
         do {
-            let pictures = try await studio.queue.results(job.id)
+            let pictures = try await studio.queue.pictures(
+                sample, for: client,
+                onStep: { step in
+                    session.note(step)
+                    newest.step.withLock { $0 = step }
+                })
             images = pictures.map { Data($0.shown).base64EncodedString() }
             records = pictures.map(\.record)
         } catch let failure as StudioFailure where failure.code == "cancelled" {
             // Interrupted: the client gets what was predicted so far, as from the program that it was written for.
             isInterrupted = true
-            if let newest = session.newest(), newest.step.job == job.id {
-                images = newest.step.pictures.map { $0.base64EncodedString() }
-            }
+            images = (newest.step.withLock { $0 }?.pictures ?? []).map { $0.base64EncodedString() }
         }
-        let info = Info(
-            prompt: fields.prompt ?? "", allPrompts: sample.prompts.flatMap { p in sample.seeds.map { _ in p } },
-            negativePrompt: fields.negativePrompt ?? "", seed: sample.seeds[0],
-            allSeeds: sample.prompts.flatMap { _ in sample.seeds }, width: fields.width ?? 0,
-            height: fields.height ?? 0, samplerName: fields.samplerName ?? "", cfgScale: fields.cfgScale ?? 0,
-            steps: fields.steps ?? 0, batchSize: images.count, sdModelName: sample.model,
-            infotexts: records.map(\.parameters), interrupted: isInterrupted)
+        let info = Info(fields, sample, records, images: images.count, interrupted: isInterrupted)
         let text = String(decoding: try JSON.encoder(snakeCase: true).encode(info), as: UTF8.self)
         return Response.json(
             Answer(images: fields.sendImages == false ? [] : images, parameters: Self.echo(fields), info: text))
@@ -132,60 +155,5 @@ struct WebUIGeneration: Sendable {
             ("send_images", fields.sendImages.map { .flag($0) }),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { name, value in value.map { (name, $0) } })
-    }
-}
-
-/// The answer to AUTOMATIC1111's `progress`.
-struct WebUIProgress: Encodable {
-    struct State: Encodable {
-        let skipped = false
-        let interrupted = false
-        let stoppingGeneration = false
-        let job: String
-        let jobCount: Int
-        let jobNo: Int
-        let jobTimestamp: String
-        let samplingStep: Int
-        let samplingSteps: Int
-
-        enum CodingKeys: String, CodingKey {
-            case skipped, interrupted, stoppingGeneration, job, jobCount, jobNo, jobTimestamp, samplingStep
-            case samplingSteps
-        }
-    }
-
-    let progress: Double
-    /// Seconds.
-    let etaRelative: Double
-    let state: State
-    let currentImage: String?
-    let textinfo: String?
-
-    /// - Parameters:
-    ///   - job: The job that runs; nil if none does.
-    ///   - newest: The newest step of a job of this interface.
-    init(_ job: JobStatus?, _ newest: (step: SamplingWork.Step, started: Date)?, showsImage: Bool) {
-        let step = newest.flatMap { newest in newest.step.job == job?.id ? newest : nil }
-        let done = job.map { $0.total > 0 ? Double($0.done) / Double($0.total) : 0 } ?? 0
-        progress = done
-        let elapsed = step.map { Date().timeIntervalSince($0.started) } ?? 0
-        etaRelative = done > 0 ? elapsed / done * (1 - done) : 0
-        state = State(
-            job: job?.id ?? "", jobCount: job == nil ? 0 : 1, jobNo: 0,
-            jobTimestamp: job.map { String(Int($0.created)) } ?? "0", samplingStep: step?.step.step ?? 0,
-            samplingSteps: step?.step.steps ?? 0)
-        currentImage = showsImage ? step?.step.pictures.first?.base64EncodedString() : nil
-        textinfo = nil
-    }
-
-    enum CodingKeys: String, CodingKey { case progress, etaRelative, state, currentImage, textinfo }
-
-    func encode(to encoder: any Encoder) throws {
-        var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(progress, forKey: .progress)
-        try values.encode(etaRelative, forKey: .etaRelative)
-        try values.encode(state, forKey: .state)
-        try values.encode(currentImage, forKey: .currentImage)
-        try values.encode(textinfo, forKey: .textinfo)
     }
 }

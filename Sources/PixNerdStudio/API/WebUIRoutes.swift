@@ -9,11 +9,11 @@ struct WebUIRoutes: Sendable {
 
     init(studio: StudioContext) { self.studio = studio }
 
-    func add(to router: Router<BasicRequestContext>) {
+    func add(to router: Router<StudioRequestContext>) {
         let group = router.group("/sdapi/v1")
         let (studio, session) = (studio, session)
-        group.post("/txt2img") { request, _ in
-            try await WebUIGeneration(studio: studio, session: session).answer(request)
+        group.post("/txt2img") { request, client in
+            try await WebUIGeneration(studio: studio, session: session).answer(request, client)
         }
         group.post("/img2img") { _, _ -> Response in
             throw StudioFailure(
@@ -43,7 +43,7 @@ struct WebUIRoutes: Sendable {
         }
     }
 
-    private func addOptions(to group: RouterGroup<BasicRequestContext>) {
+    private func addOptions(to group: RouterGroup<StudioRequestContext>) {
         let (studio, session) = (studio, session)
         group.get("/options") { _, _ in
             let chosen = session.model ?? ""
@@ -128,6 +128,19 @@ struct WebUIModel: Encodable {
     init(_ model: ModelEntry) {
         (title, modelName, filename) = (model.id, model.id, model.id)
         (hash, sha256, config) = (nil, nil, nil)
+    }
+
+    enum CodingKeys: String, CodingKey { case title, modelName, hash, sha256, filename, config }
+
+    // Clients expect all keys, also those that are null.
+    func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encode(title, forKey: .title)
+        try values.encode(modelName, forKey: .modelName)
+        try values.encode(hash, forKey: .hash)
+        try values.encode(sha256, forKey: .sha256)
+        try values.encode(filename, forKey: .filename)
+        try values.encode(config, forKey: .config)
     }
 }
 

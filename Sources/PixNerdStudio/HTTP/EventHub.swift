@@ -7,26 +7,25 @@ import Synchronization
 final class EventHub: Sendable {
     private struct Readers {
         var next = 0
-        var streams: [Int: AsyncStream<ByteBuffer>.Continuation] = [:]
+        var waiting: [Int: WaitingEvents] = [:]
     }
 
     /// Maximum number of open pages.
     private static let mostReaders = 100
-    /// Maximum number of events that wait for a page.
-    private static let mostWaiting = 64
-
     private let readers = Mutex(Readers())
 
     /// Whether any page listens.
-    var isHeard: Bool { readers.withLock { !$0.streams.isEmpty } }
+    var isHeard: Bool { readers.withLock { !$0.waiting.isEmpty } }
+
+    private var all: [WaitingEvents] { readers.withLock { Array($0.waiting.values) } }
 
     /// Sends an event.
     ///
     /// - Parameter makeValue: Called only if a page listens.
     func send<Value: Encodable>(_ name: String, _ makeValue: @autoclosure () throws -> Value) {
-        let streams = readers.withLock { Array($0.streams.values) }
-        guard !streams.isEmpty, let value = try? makeValue(), let event = Self.event(name, value) else { return }
-        for stream in streams { stream.yield(event) }
+        let readers = all
+        guard !readers.isEmpty, let value = try? makeValue(), let event = Self.event(name, value) else { return }
+        for reader in readers { reader.add(event) }
     }
 
     /// The bytes of an event.
@@ -45,26 +44,22 @@ final class EventHub: Sendable {
     /// - Parameter first: The event that it begins with.
     /// - Throws: `StudioFailure` if too many pages are open.
     func response(first: ByteBuffer?) throws -> Response {
-        let (stream, continuation) = AsyncStream.makeStream(
-            of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(Self.mostWaiting))
+        let waiting = WaitingEvents()
         let number = try readers.withLock { readers in
-            guard readers.streams.count < Self.mostReaders else {
+            guard readers.waiting.count < Self.mostReaders else {
                 throw StudioFailure(
                     .tooManyRequests, "\(Self.mostReaders) pages are open already.", code: "pages", retryAfter: 30)
             }
             readers.next += 1
-            readers.streams[readers.next] = continuation
+            readers.waiting[readers.next] = waiting
             return readers.next
         }
-        if let first { continuation.yield(first) }
-        continuation.onTermination = { [weak self] _ in
-            self?.readers.withLock { _ = $0.streams.removeValue(forKey: number) }
-        }
+        if let first { waiting.add(first) }
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
-            body: ResponseBody { writer in
-                defer { continuation.finish() }
-                for await event in stream { try await writer.write(event) }
+            body: ResponseBody { [weak self] writer in
+                defer { self?.readers.withLock { _ = $0.waiting.removeValue(forKey: number) } }
+                while let event = await waiting.next() { try await writer.write(event) }
                 try await writer.finish(nil)
             })
     }
@@ -74,12 +69,57 @@ final class EventHub: Sendable {
     func keepAlive() async {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(15)) } catch { break }
-            for stream in readers.withLock({ Array($0.streams.values) }) { stream.yield(ByteBuffer(string: ":\n\n")) }
+            for reader in all { reader.add(ByteBuffer(string: ":\n\n")) }
         }
     }
 
     /// Ends all answers.
     func finish() {
-        for stream in readers.withLock({ Array($0.streams.values) }) { stream.finish() }
+        for reader in all { reader.finish() }
+    }
+}
+
+/// The events that wait for a page. If they take too much memory, the oldest go.
+private final class WaitingEvents: Sendable {
+    private struct State {
+        var events: [ByteBuffer] = []
+        var bytes = 0
+        var isOver = false
+    }
+
+    /// Maximum number of bytes that wait; the newest event may be larger.
+    private static let mostBytes = 8 << 20
+
+    private let state = Mutex(State())
+    private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+    func add(_ event: ByteBuffer) {
+        state.withLock { state in
+            state.events.append(event)
+            state.bytes += event.readableBytes
+            while state.bytes > Self.mostBytes, state.events.count > 1 {
+                state.bytes -= state.events.removeFirst().readableBytes
+            }
+        }
+        signal.yield()
+    }
+
+    func finish() {
+        state.withLock { $0.isOver = true }
+        signal.finish()
+    }
+
+    /// The oldest event, when there is one; nil at the end. One task reads at a time.
+    func next() async -> ByteBuffer? {
+        while true {
+            let (event, isOver) = state.withLock { state -> (ByteBuffer?, Bool) in
+                guard !state.events.isEmpty else { return (nil, state.isOver) }
+                state.bytes -= state.events[0].readableBytes
+                return (state.events.removeFirst(), false)
+            }
+            if let event { return event }
+            if isOver || Task.isCancelled { return nil }
+            for await _ in signals { break }
+        }
     }
 }

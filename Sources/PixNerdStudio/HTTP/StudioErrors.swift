@@ -1,6 +1,7 @@
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOHTTP1
 
 /// Turns every error into an answer in JSON, and adds the headers that keep browsers from misusing answers.
 struct StudioErrors<Context: RequestContext>: RouterMiddleware {
@@ -12,6 +13,9 @@ struct StudioErrors<Context: RequestContext>: RouterMiddleware {
         var response: Response
         do {
             response = try await next(request, context)
+        } catch let error as HTTPParserError {
+            // The connection cannot be read any further: the server answers 400 and closes it.
+            throw error
         } catch {
             let failure = StudioFailure(error)
             if failure.status.code == 500 { logger.error("\(request.method) \(request.uri.path): \(failure.message)") }
@@ -33,6 +37,8 @@ struct StudioErrors<Context: RequestContext>: RouterMiddleware {
 
 extension HTTPField.Name {
     static let crossOriginResourcePolicy = Self("Cross-Origin-Resource-Policy")!
+    /// Holds the hosts that a request names after the first.
+    static let host = Self("Host")!
     static let referrerPolicy = Self("Referrer-Policy")!
     static let secFetchSite = Self("Sec-Fetch-Site")!
 }

@@ -86,6 +86,7 @@ struct StudioFailure: Error, Sendable {
     var response: Response {
         var response = Response.json(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
+        if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer realm=\"pixnerd studio\"" }
         // What is left of a body that was refused need not be read.
         if status == .contentTooLarge { response.headers[.connection] = "close" }
         return response

@@ -23,18 +23,33 @@ struct StudioGuard<Context: RequestContext>: RouterMiddleware {
         let host = try expectHost(request)
         let foreign = try expectOrigin(request, host: host)
         if request.method == .options, let foreign { return Self.permission(for: foreign) }
+        guard let foreign else { return try await answer(request, context, next) }
+        var response: Response
+        do {
+            response = try await answer(request, context, next)
+        } catch let failure as StudioFailure {
+            // Pages read what is wrong only if they may.
+            response = failure.response
+        }
+        response.headers[.accessControlAllowOrigin] = foreign
+        return response
+    }
+
+    private func answer(
+        _ request: Request, _ context: Context, _ next: (Request, Context) async throws -> Response
+    ) async throws -> Response {
         try expectForm(request)
         try expectToken(request)
-        var response = try await next(request, context)
-        if let foreign { response.headers[.accessControlAllowOrigin] = foreign }
-        return response
+        return try await next(request, context)
     }
 
     /// The server as the request names it. A foreign name means that some other site's name leads to this machine
     /// (DNS rebinding), and its pages would be taken as the studio's own.
     private func expectHost(_ request: Request) throws -> String {
-        guard let authority = request.head.authority?.lowercased(), !authority.isEmpty else {
-            throw StudioFailure(.badRequest, "The request names no host.", code: "host")
+        guard let authority = request.head.authority?.lowercased(), !authority.isEmpty,
+            request.headers[values: .host].isEmpty
+        else {
+            throw StudioFailure(.badRequest, "The request names no host, or several.", code: "host")
         }
         let name = Self.name(ofHost: authority)
         guard hosts.contains(name) || Self.isNumeric(name) else {
@@ -64,9 +79,9 @@ struct StudioGuard<Context: RequestContext>: RouterMiddleware {
     private func expectOrigin(_ request: Request, host: String) throws -> String? {
         guard let origin = request.headers[.origin]?.lowercased() else {
             // A browser that sends no origin says at least whether another site asks.
-            guard let site = request.headers[.secFetchSite], site == "cross-site", request.method != .get else {
-                return nil
-            }
+            guard let site = request.headers[.secFetchSite], site == "cross-site",
+                !StudioAssets.isPublic(request.uri.path)
+            else { return nil }
             throw refused(site)
         }
         if origin == "http://\(host)" || origin == "https://\(host)" { return nil }
@@ -101,7 +116,9 @@ struct StudioGuard<Context: RequestContext>: RouterMiddleware {
                 .contentTooLarge, "The request has \(length) bytes; at most \(Request.bodyLimit) are taken.",
                 code: "too_large")
         }
-        guard request.method == .post || request.method == .put || request.method == .patch else { return }
+        guard request.method == .post || request.method == .put || request.method == .patch,
+            !OpenAIRoutes.missing.contains(request.uri.path)
+        else { return }
         let hasBody = request.headers[.transferEncoding] != nil || request.headers[.contentLength] ?? "0" != "0"
         // Clients send commands such as `interrupt` without a body; of another site's page the origin tells.
         guard hasBody || request.headers[.contentType] != nil else { return }

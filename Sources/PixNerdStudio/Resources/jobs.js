@@ -199,7 +199,8 @@ class Card {
     this.done = true;
     this.frames = Math.min(...this.views.map((view) => view.frames));
     this.scrubber.hidden = this.frames < 2;
-    this.slider.max = this.slider.value = this.frames || 1;
+    this.slider.max = this.frames || 1;
+    this.slider.value = this.slider.max;
     setText(this.sliderText, `${this.frames} of ${this.frames}`);
     if (this.compared) this.compared.start();
   }

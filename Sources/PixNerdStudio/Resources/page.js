@@ -60,7 +60,7 @@ function startTabs() {
 
 function showState(state) {
   const machine = state.machine || {};
-  setText($("machine"), [state.program, machine.processor, machine.threads && `${machine.threads} threads`,
+  setText($("machine"), [state.program, machine.processor, machine.threads && `${machine.threads} thread${machine.threads === 1 ? "" : "s"}`,
     machine.memory_gb && `${number(machine.memory_gb)} GB`].filter(Boolean).join(" · "));
   const training = state.training;
   $("training").hidden = !training;

@@ -42,7 +42,8 @@ function show() {
   image.src = url();
   const frames = picture.frames || 0;
   $("viewer-frames").hidden = frames < 2;
-  $("viewer-frame").max = $("viewer-frame").value = frames || 1;
+  $("viewer-frame").max = frames || 1;
+  $("viewer-frame").value = frames || 1;
   setText($("viewer-frame-text"), `${frames} of ${frames}`);
   const rows = [["Model", picture.model], ["Prompt", picture.prompt], ["Seed", String(picture.seed)]];
   if (picture.width) rows.push(["Size", `${picture.height} × ${picture.width} (height × width)`]);

@@ -74,6 +74,12 @@ struct RunList: Sendable {
         return times.first ?? .distantPast
     }
 
+    /// The model that a text names. Names of runs may end like steps and kinds of weights.
+    func reference(_ text: String) -> ModelReference {
+        let names = Set(entries().map(\.id))
+        return ModelReference(text) { names.contains($0) }
+    }
+
     /// Path of the checkpoint that a request names.
     ///
     /// - Throws: `StudioFailure` if there is none.

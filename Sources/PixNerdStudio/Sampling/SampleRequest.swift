@@ -114,7 +114,12 @@ struct SampleRequest: Codable, Sendable, Equatable {
     }
 
     private func namedSampler() throws -> Sampler? {
-        guard let sampler else { return nil }
+        guard let sampler else {
+            guard order == nil else {
+                throw StudioFailure.invalid("order is given without sampler; give both.", parameter: "order")
+            }
+            return nil
+        }
         let name: SamplerName = try Self.word("sampler", sampler)
         guard let order = try within("order", order ?? SamplerName.usualOrder, name.orders) else { return nil }
         return name.sampler(order: order)

@@ -75,9 +75,13 @@ actor SamplingQueue {
 
     /// Checks a request, loads its model, and adds it to the queue.
     ///
-    /// - Parameter onStep: Called after each step, on the thread that samples.
+    /// - Parameters:
+    ///   - promptField: Name of the field of prompts, for messages.
+    ///   - onStep: Called after each step, on the thread that samples.
     /// - Throws: `StudioFailure` or `PixNerdError` if the request is not valid or the queue is full.
-    func submit(_ request: SampleRequest, onStep: StepHandler? = nil) async throws -> JobStatus {
+    func submit(
+        _ request: SampleRequest, promptField: String = "prompts", onStep: StepHandler? = nil
+    ) async throws -> JobStatus {
         guard !isClosed else {
             throw StudioFailure(.serviceUnavailable, "The studio is shutting down.", code: "closing")
         }
@@ -85,7 +89,7 @@ actor SamplingQueue {
         loadingCount += 1
         defer { loadingCount -= 1 }
         let runs = self.runs
-        let work = try await loading { try SamplingWork(request, runs) }
+        let work = try await loading { try SamplingWork(request, runs, promptField: promptField) }
         let status = JobStatus(
             id: Gallery.newName(), request: work.request, created: Date().timeIntervalSince1970,
             count: work.job.requests.count, warnings: work.warnings)
@@ -125,6 +129,20 @@ actor SamplingQueue {
         default:
             throw StudioFailure(
                 .internalServerError, entry.status.error ?? "The job failed.", code: "failed")
+        }
+    }
+
+    /// The pictures of a request of a client that waits for them. If it leaves, the job is cancelled.
+    ///
+    /// - Throws: `StudioFailure` or `PixNerdError` if the request is not valid, or the job failed or was cancelled.
+    nonisolated func pictures(
+        _ sample: SampleRequest, for client: StudioRequestContext, onStep: StepHandler? = nil
+    ) async throws -> [SamplingWork.Picture] {
+        let job = try await submit(sample, promptField: "prompt", onStep: onStep)
+        return try await client.whileConnected {
+            try await results(job.id)
+        } onLeave: {
+            Task { try await self.cancel(job.id) }
         }
     }
 

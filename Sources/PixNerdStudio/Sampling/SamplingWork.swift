@@ -21,13 +21,23 @@ struct SamplingWork: Sendable {
     /// Loads the model of a request.
     ///
     /// - Throws: `PixNerdError` or `StudioFailure` if the request is not valid.
-    init(_ asked: SampleRequest, _ runs: RunList) throws {
+    ///
+    /// - Parameter promptField: Name of the field of prompts, for messages.
+    init(_ asked: SampleRequest, _ runs: RunList, promptField: String) throws {
         var options = try asked.options()
-        let reference = ModelReference(asked.model)
+        let reference = runs.reference(asked.model)
         options.weights = reference.weights
         precision = try asked.chosenPrecision()
-        let sampling = try CheckpointSampling(path: runs.checkpoint(reference), options)
+        let path = try runs.checkpoint(reference)
+        var sampling = try CheckpointSampling(path: path, options)
         try asked.checkWork(sampling)
+        let pixels = sampling.size.canvasHeight * sampling.size.canvasWidth
+        let batch = max(1, min(options.batch, Self.batchPixels / pixels))
+        try Self.expectMemory(min(batch, asked.count) * pixels)
+        if batch < min(options.batch, asked.count) {
+            options.batch = batch
+            sampling = try CheckpointSampling(path: path, options)
+        }
         let conditioner = sampling.loaded.conditioner
         if let values = asked.values, !values.isEmpty, conditioner.values.isEmpty {
             throw StudioFailure.invalid("The model is told no values; leave values out.", parameter: "values")
@@ -36,29 +46,53 @@ struct SamplingWork: Sendable {
             $0.isEmpty ? nil : try conditioner.numbers(from: $0.joined(separator: ","))
         }
         let prompts = try asked.prompts.map { text in
-            let prompt = try Self.prompt(text, conditioner)
+            let prompt = try Self.prompt(text, conditioner, field: promptField)
             return numbers.map { prompt.with(values: $0) } ?? prompt
         }
         let requests = RequestList.each(prompts: prompts, seeds: asked.seeds)
         guard Set(requests).count == requests.count else {
-            throw StudioFailure.invalid("A prompt or a seed is named twice; name each once.", parameter: "prompts")
+            throw StudioFailure.invalid("A prompt or a seed is named twice; name each once.", parameter: promptField)
         }
         job = try sampling.job(requests)
         names = prompts.map(conditioner.name(of:))
         format = sampling.loaded.format
-        warnings = (sampling.notices.map { $0 + "." } + sampling.warnings.map { $0.text(naming: RequestFields.name) })
+        var warnings = sampling.notices.map { $0.hasSuffix(".") ? $0 : $0 + "." }
+        warnings += sampling.warnings.map { $0.text(naming: RequestFields.name) + "." }
         settings = Self.shown(sampling, precision)
         var completed = asked
         completed.steps = job.settings.steps
         completed.size = "\(job.size.height)x\(job.size.width)"
+        if asked.trajectory == true, asked.count * job.settings.steps * pixels * 3 > Self.frameBytes {
+            completed.trajectory = false
+            warnings.append("The predictions of so many steps and pixels are not kept.")
+        }
+        self.warnings = warnings
         request = completed
     }
 
-    private static func prompt(_ text: String, _ conditioner: any Conditioner) throws -> Prompt {
+    /// Maximum number of pixels in a batch of several images.
+    private static let batchPixels = 1 << 20
+    /// Memory in bytes that a pixel of a batch takes while a guided step is computed: 1.48 KB in a small model.
+    private static let bytesOfPixel = 1600.0
+    /// Maximum number of bytes of all predicted images that are kept.
+    private static let frameBytes = 256 << 20
+
+    /// Checks that a batch fits into the memory, before a job is queued.
+    private static func expectMemory(_ pixels: Int) throws {
+        do {
+            try AvailableMemory.expect(
+                Double(pixels) * bytesOfPixel, for: "A batch of \(pixels) pixels",
+                advice: "sample smaller images with \(Setting.size)")
+        } catch let error as PixNerdError {
+            throw StudioFailure.invalid(error.sentence(naming: RequestFields.name), parameter: "size")
+        }
+    }
+
+    private static func prompt(_ text: String, _ conditioner: any Conditioner, field: String) throws -> Prompt {
         do {
             return try conditioner.prompt(from: text)
         } catch let error as PixNerdError {
-            throw StudioFailure.invalid(error.sentence(naming: { _ in "prompts" }), parameter: "prompts")
+            throw StudioFailure.invalid(error.sentence(naming: { _ in field }), parameter: field)
         }
     }
 

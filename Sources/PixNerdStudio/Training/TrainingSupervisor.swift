@@ -92,7 +92,24 @@ actor TrainingSupervisor {
             executable: options.program.executable, arguments: plan.arguments,
             log: try RunFiles(options).log(of: plan.run))
         await follow(process, run: plan.run, plan.configuration)
+        try await expectBeginning(of: plan.run, process)
         return plan.run
+    }
+
+    /// Waits until a training has made the folder of its run, so that a page can ask for it.
+    ///
+    /// - Throws: `StudioFailure` with its last words if it ends before.
+    private func expectBeginning(of run: String, _ process: TrainingProcess) async throws {
+        for _ in 0..<300 {
+            if process.status != 0 {
+                let log = FileManager.default.contents(atPath: try RunFiles(options).log(of: run)) ?? Data()
+                let words = String(decoding: log.suffix(2000), as: UTF8.self).split(separator: "\n")
+                    .last { $0.hasPrefix("Error: ") }
+                throw StudioFailure.invalid(words.map { String($0.dropFirst(7)) } ?? "The training could not begin.")
+            }
+            if (try? runs.run(named: run).run.isInUse) == true { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
     }
 
     func stop() throws {

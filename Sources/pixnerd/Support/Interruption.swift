@@ -37,6 +37,11 @@ enum Interruption {
     /// - Returns: a closure that tells, once for each signal, whether one has arrived.
     static func watchSaves() -> @Sendable () -> Bool {
         signal(SIGUSR2) { _ in Interruption.saveRequested.store(true, ordering: .relaxed) }
+        // The parent process may have left it blocked.
+        var watched = sigset_t()
+        sigemptyset(&watched)
+        sigaddset(&watched, SIGUSR2)
+        pthread_sigmask(SIG_UNBLOCK, &watched, nil)
         return { saveRequested.exchange(false, ordering: .relaxed) }
     }
 }
