@@ -3,6 +3,7 @@
 #
 #   scripts/check.sh            all parts
 #   scripts/check.sh words docs   some of them
+#   scripts/check.sh studio       the studio with real clients, which is no part of all
 #
 # Each part says what it does and how long it took. PIXNERD_JOBS limits the compilers that run at a time.
 set -uo pipefail
@@ -19,6 +20,7 @@ declare -A about=(
     [kernels]="tests of tensors with the kernels of older processors"
     [outside]="a package outside trains and samples with PixNerdKit"
     [hosts]="training over two hosts made of network namespaces"
+    [studio]="the studio with real clients: packages of PyPI, a browser, a fuzzer, many requests"
     [sanitized]="Snippets/ and quick tests in debug, under the address and undefined-behaviour sanitizers"
 )
 
@@ -88,6 +90,18 @@ check_hosts() {
     Tests/two_hosts.sh || status=$?
     # 77 where this machine cannot do it.
     ((status == 77)) || return $status
+}
+
+# Needs a virtual environment for the clients, and Debian's chromium; what is missing is skipped with a reason.
+check_studio() {
+    local program script
+    program=$(swift build -c release --show-bin-path)/pixnerd
+    [[ -d .venv-studio ]] || python3 -m venv .venv-studio
+    .venv-studio/bin/pip install -q -r Tests/Studio/requirements.txt
+    for script in server clients faults fuzz load browser; do
+        echo "-- $script"
+        .venv-studio/bin/python "Tests/Studio/$script.py" --program "$program"
+    done
 }
 
 # Swift's own runtime is not built for leak detection, and knows undefined behaviour by traps; C is checked by clang.

@@ -50,10 +50,12 @@ import Testing
     }
 
     @Test func modelsAreNamedWithStepAndWeights() {
-        let all = ["a", "a@5", "a:raw", "a@5:ema", "a@b", "a@5@7:raw"].map(ModelReference.init)
+        let all = ["a", "a@5", "a:raw", "a@5:ema", "a@b", "a@5@7:raw"].map { ModelReference($0) }
         #expect(all.map(\.name) == ["a", "a", "a", "a", "a@b", "a@5"])
         #expect(all.map(\.step) == [nil, 5, nil, 5, nil, 7])
         #expect(all.map(\.weights) == [nil, nil, .raw, .ema, nil, .raw])
+        let own = ModelReference("a@5:raw") { $0 == "a@5" }
+        #expect(own.name == "a@5" && own.step == nil && own.weights == .raw)
     }
 
     @Test func runsAreDescribed() async throws {
