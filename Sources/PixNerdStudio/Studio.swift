@@ -67,9 +67,9 @@ public final class Studio: Sendable {
         shouldStop: @escaping @Sendable () -> Bool
     ) async throws {
         let (context, options) = (self.context, self.context.options)
-        // The library tells of each start and of each client that goes away.
+        // The library tells of each start, of clients that go away, and of those that are left at the end.
         var quiet = logger
-        quiet.logLevel = .error
+        quiet.logLevel = .critical
         await context.connect()
         if let training {
             await context.training.follow(training.control, run: training.run, training.configuration)
