@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test func listedOriginsMayCall() async throws {
-        try await StudioPlace.with({ $0.origins = ["http://localhost:5001"] }) { place in
+        try await StudioPlace.with(origins: ["http://localhost:5001"]) { place in
             let headers = ["Origin": "http://localhost:5001"]
             let asked = try await place.send("OPTIONS", "/sdapi/v1/txt2img", headers: headers)
             #expect(asked.status == 204)
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func foreignNamesOfThisMachineAreRefused() async throws {
-        try await StudioPlace.with({ $0.hosts = ["Studio.Local"] }) { place in
+        try await StudioPlace.with(hosts: ["Studio.Local"]) { place in
             for host in ["evil.example", "evil.example:\(place.port)", "127.0.0.1.evil.example", "localhost.evil"] {
                 let answer = try await place.send("GET", "/api/state", headers: ["Host": host])
                 #expect(answer.status == 403, "\(host)")
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test func aTokenIsAskedForWhereOneIsSet() async throws {
-        try await StudioPlace.with({ $0.token = "s3cret" }) { place in
+        try await StudioPlace.with(token: "s3cret") { place in
             for (name, value) in [
                 ("Authorization", ""), ("Authorization", "Bearer s3cre"), ("Authorization", "Bearer s3crets"),
                 ("Authorization", "Bearer "), ("Authorization", "Basic czNjcmV0"), ("Cookie", "pixnerd_studio=wrong"),
@@ -182,7 +182,7 @@ import Testing
     }
 
     @Test func aFullQueueSaysWhenToComeBack() async throws {
-        try await StudioPlace.with({ $0.queueLimit = 1 }) { place in
+        try await StudioPlace.with(queueLimit: 1) { place in
             let slow = #"{"model": "tiny", "prompts": ["0"], "seeds": [1], "size": "512x512", "steps": 1000}"#
             let first = try await place.send("POST", "/api/jobs", json: slow)
             #expect(first.status == 202)

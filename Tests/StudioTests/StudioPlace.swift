@@ -15,10 +15,9 @@ struct StudioPlace: Sendable {
     let port: Int
 
     /// Starts a studio, and ends it after `body`.
-    ///
-    /// - Parameter change: Changes the options.
     static func with<R: Sendable>(
-        _ change: (inout StudioOptions) -> Void = { _ in }, _ body: @escaping @Sendable (StudioPlace) async throws -> R
+        token: String? = nil, hosts: [String] = [], origins: [String] = [], queueLimit: Int = 16,
+        _ body: @escaping @Sendable (StudioPlace) async throws -> R
     ) async throws -> R {
         let directory = NSTemporaryDirectory() + "studio-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -30,7 +29,7 @@ struct StudioPlace: Sendable {
                 inspection: { _, _ in [] }))
         (options.checkpoints, options.datasets) = ("\(directory)/runs", directory)
         (options.configurations, options.port) = ("\(directory)/configs", 0)
-        change(&options)
+        (options.token, options.hosts, options.origins, options.queueLimit) = (token, hosts, origins, queueLimit)
         let studio = try Studio(options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let isOver = Flag()
         let (ports, found) = AsyncStream.makeStream(of: Int.self)

@@ -70,7 +70,11 @@ import Testing
 
     @Test func openAIsInterfaceGivesTheSameBytes() async throws {
         struct Answer: Decodable {
-            struct Item: Decodable { let b64_json: String }
+            struct Item: Decodable {
+                let bytes: String
+
+                enum CodingKeys: String, CodingKey { case bytes = "b64_json" }
+            }
             let data: [Item]
         }
         try await StudioPlace.with { place in
@@ -82,7 +86,7 @@ import Testing
             let ring = try #require(["circle", "cross", "heart", "ring"].firstIndex(of: "ring"))
             for (place_, item) in images.enumerated() {
                 let expected = try Self.reference(place, label: ring, seed: 9 + UInt64(place_))
-                #expect(Data(base64Encoded: item.b64_json).map(Array.init) == expected)
+                #expect(Data(base64Encoded: item.bytes).map(Array.init) == expected)
             }
             #expect(images.count == 2)
             let streamed = try await place.send(
