@@ -42,8 +42,10 @@ def make(folder):
         "vae": ["diffusers", "AutoencoderKL"]}))
     rows = folder / "rows"
     rows.mkdir(exist_ok=True)
-    np.savez(rows / "a-red-bicycle.npz", caption_feature=np.random.default_rng(1).standard_normal(
-        (1, 120, 4096)).astype(np.float16) * 0.1, attention_mask=np.ones((1, 120), np.int16))
+    # The second is the file of an empty prompt, which `pixnerd sample` asks for.
+    for name in ("a-red-bicycle", "prompt-2c0a8a99"):
+        states = np.random.default_rng(1).standard_normal((1, 120, 4096)).astype(np.float16) * 0.1
+        np.savez(rows / f"{name}.npz", caption_feature=states, attention_mask=np.ones((1, 120), np.int16))
     (rows / "prompts.json").write_text(json.dumps({
         "cleaning": "published", "empty_prompt": "sees-nothing", "length": 120,
         "encoder": {"path": "none", "tokenizer": "0" * 32, "weights": "0" * 32, "width": 4096}}))

@@ -67,8 +67,8 @@ class Block(nn.Module):
         parts = [layer(p, "qkv")(layer(p, "norm1")(x)) for p, x in zip(self.prefixes, streams)]
         q, k, v = torch.cat(parts, 1).unflatten(-1, (3, self.heads, -1)).unbind(2)
         q, k = rotated(self.q_norm(q), angles), rotated(self.k_norm(k), angles)
-        scores = torch.einsum("bnhd,bmhd->bhnm", q, k) / q.shape[-1] ** 0.5
-        answers = torch.einsum("bhnm,bmhd->bnhd", scores.softmax(-1), v).flatten(2)
+        attended = nn.functional.scaled_dot_product_attention(*(z.transpose(1, 2) for z in (q, k, v)))
+        answers = attended.transpose(1, 2).flatten(2)
         out = []
         for p, x, answer in zip(self.prefixes, streams, answers.split([x.shape[1] for x in streams], 1)):
             x = x + layer(p, "attn_proj")(answer)
