@@ -12,6 +12,7 @@ final class EventHub: Sendable {
 
     /// Maximum number of open pages.
     private static let mostReaders = 100
+
     private let readers = Mutex(Readers())
 
     /// Whether any page listens.
@@ -29,11 +30,9 @@ final class EventHub: Sendable {
     }
 
     /// The bytes of an event.
-    static func event(_ name: String?, _ value: some Encodable) -> ByteBuffer? {
+    static func event(_ name: String, _ value: some Encodable) -> ByteBuffer? {
         guard let json = try? JSON.encoder(snakeCase: true).encode(value) else { return nil }
-        var buffer = ByteBuffer()
-        if let name { buffer.writeString("event: \(name)\n") }
-        buffer.writeString("data: ")
+        var buffer = ByteBuffer(string: "event: \(name)\ndata: ")
         buffer.writeBytes(json)
         buffer.writeString("\n\n")
         return buffer

@@ -20,9 +20,8 @@ struct SamplingWork: Sendable {
 
     /// Loads the model of a request.
     ///
-    /// - Throws: `PixNerdError` or `StudioFailure` if the request is not valid.
-    ///
     /// - Parameter promptField: Name of the field of prompts, for messages.
+    /// - Throws: `PixNerdError` or `StudioFailure` if the request is not valid.
     init(_ asked: SampleRequest, _ runs: RunList, promptField: String) throws {
         var options = try asked.options()
         let reference = runs.reference(asked.model)

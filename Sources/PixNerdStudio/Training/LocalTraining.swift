@@ -10,11 +10,10 @@ public final class LocalTraining: TrainingControl {
         var isStopped = false
         var isSaveAsked = false
         var isPaused = false
-        var isOver = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state = Mutex(State())
+    private let ending = EndOfWork()
     private let isInterrupted: @Sendable () -> Bool
 
     /// - Parameter isInterrupted: Whether the user has asked the program to end.
@@ -39,32 +38,17 @@ public final class LocalTraining: TrainingControl {
     }
 
     /// Whether the training has ended.
-    public var isOver: Bool { state.withLock { $0.isOver } }
+    public var isOver: Bool { ending.isOver }
 
     /// Tells that the training has ended.
-    public func finish() {
-        let waiters = state.withLock { state in
-            defer { state.waiters = [] }
-            state.isOver = true
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume() }
-    }
+    public func finish() { ending.finish() }
 
     func stop() { state.withLock { $0.isStopped = true } }
     func save() { state.withLock { $0.isSaveAsked = true } }
     func pause() { state.withLock { $0.isPaused = true } }
     func resume() { state.withLock { $0.isPaused = false } }
 
-    func end() async {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if !state.isOver { state.waiters.append(continuation) }
-                return state.isOver
-            }
-            if isOver { continuation.resume() }
-        }
-    }
+    func end() async { await ending.wait() }
 }
 
 /// A training of this process, beside which a studio runs.

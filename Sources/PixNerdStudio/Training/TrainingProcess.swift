@@ -6,7 +6,7 @@ import Synchronization
 final class TrainingProcess: TrainingControl {
     private let process: Process
     private let isPaused = Mutex(false)
-    private let waiters = Mutex<(isOver: Bool, waiting: [CheckedContinuation<Void, Never>])>((false, []))
+    private let ending = EndOfWork()
 
     /// Starts a training.
     ///
@@ -29,7 +29,7 @@ final class TrainingProcess: TrainingControl {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
-        process.terminationHandler = { [weak self] _ in self?.ended() }
+        process.terminationHandler = { [ending] _ in ending.finish() }
         do {
             try process.run()
         } catch {
@@ -37,26 +37,10 @@ final class TrainingProcess: TrainingControl {
         }
     }
 
-    private func ended() {
-        let waiting = waiters.withLock { waiters in
-            defer { waiters = (true, []) }
-            return waiters.waiting
-        }
-        for waiter in waiting { waiter.resume() }
-    }
-
     /// The exit status; 0 while it runs.
     var status: Int32 { process.isRunning ? 0 : process.terminationStatus }
 
-    func end() async {
-        await withCheckedContinuation { continuation in
-            let isOver = waiters.withLock { waiters in
-                if !waiters.isOver { waiters.waiting.append(continuation) }
-                return waiters.isOver
-            }
-            if isOver { continuation.resume() }
-        }
-    }
+    func end() async { await ending.wait() }
 
     private func send(_ signal: Int32) {
         if process.isRunning { kill(process.processIdentifier, signal) }

@@ -85,7 +85,7 @@ actor TrainingSupervisor {
     func start(_ request: TrainingRequest) async throws -> String {
         if let current {
             throw StudioFailure(
-                .conflict, "\(current.run) is being trained; stop it first.", code: "training", retryAfter: nil)
+                .conflict, "\(current.run) is being trained; stop it first.", code: "training")
         }
         let plan = try request.plan(options, runs)
         let process = try TrainingProcess(
