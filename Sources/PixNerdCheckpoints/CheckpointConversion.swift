@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdSupport
+import PixNerdTensors
 
 /// Copies the tensors of checkpoints of any format into one `.safetensors` file, one tensor at a time.
 public struct CheckpointConversion {
@@ -18,6 +19,8 @@ public struct CheckpointConversion {
         let source: any StoredTensors
         let type: ElementType
         let shape: [Int]
+        /// What is done to the tensor; nil for nothing.
+        let change: ((Tensor) -> Tensor)?
     }
 
     /// The type that floating-point tensors are converted to; nil keeps the type of every tensor.
@@ -34,9 +37,14 @@ public struct CheckpointConversion {
 
     /// Adds the tensors of a source.
     ///
-    /// - Parameter prefix: the prefix of the names to add; it is removed from them.
+    /// - Parameters:
+    ///   - prefix: the prefix of the names to add; it is removed from them.
+    ///   - changes: names without the prefix of tensors that are changed, and what gives their new values.
     /// - Throws: `PixNerdError` if a name was added before.
-    public mutating func add(_ source: any StoredTensors, prefix: String = "") throws {
+    public mutating func add(
+        _ source: any StoredTensors, prefix: String = "",
+        changing changes: (names: Set<String>, change: (Tensor, _ name: String) -> Tensor)? = nil
+    ) throws {
         for storedName in source.names where storedName.hasPrefix(prefix) {
             guard let own = source.elementType(of: storedName), let shape = source.shape(of: storedName) else {
                 continue
@@ -50,7 +58,10 @@ public struct CheckpointConversion {
             entries.append(
                 Entry(
                     name: name, storedName: storedName, source: source, type: own.isFloatingPoint ? type ?? own : own,
-                    shape: shape))
+                    shape: shape,
+                    change: changes.flatMap { changes in
+                        changes.names.contains(name) ? { changes.change($0, name) } : nil
+                    }))
         }
     }
 
@@ -86,8 +97,18 @@ public struct CheckpointConversion {
     ///
     /// - Returns: the number of finite values that became infinite.
     private static func copy(_ entry: Entry, _ write: (UnsafeRawBufferPointer) throws -> Void) throws -> Int {
-        let elements = try entry.source.elements(of: entry.storedName)
         defer { entry.source.releasePages() }
+        if let change = entry.change {
+            var tensor = change(try entry.source.tensor(entry.storedName))
+            return try tensor.withUnsafeMutableBuffer { values in
+                guard entry.type != .float32 else {
+                    try write(UnsafeRawBufferPointer(values))
+                    return 0
+                }
+                return try narrow(values, to: entry.type, write)
+            }
+        }
+        let elements = try entry.source.elements(of: entry.storedName)
         guard elements.type != entry.type else {
             try elements.withUnsafeBytes { bytes in
                 let step = part * entry.type.size

@@ -1,3 +1,4 @@
+import Foundation
 import PixNerdCheckpoints
 import PixNerdDiffusion
 import PixNerdModels
@@ -16,12 +17,33 @@ import PixNerdTensors
 public struct PixArtCheck {
     private let checkpoint: DenoiserCheckpoint
     private let reference: SafetensorsFile
+    /// The file of what the model is given.
+    private let inputs: SafetensorsFile
     private let tolerance: Double
 
     /// The guidance of samples by their number of steps.
     private static let guidance: [Int: Float] = [20: 4.5, 6: 2]
 
     public init(checkpoint: DenoiserCheckpoint, reference: SafetensorsFile, tolerance: Double) {
+        (self.checkpoint, self.reference, self.tolerance) = (checkpoint, reference, tolerance)
+        inputs = reference
+    }
+
+    /// A comparison of a model with adapters with a file that holds `output` alone. What the model is given is in the file
+    /// beside it that is named after the model.
+    ///
+    /// - Returns: nil if the file holds something else.
+    /// - Throws: `PixNerdError` if the other file cannot be read.
+    public init?(outputAlone reference: SafetensorsFile, checkpoint: DenoiserCheckpoint, tolerance: Double) throws {
+        guard reference.names == ["output"] else { return nil }
+        let model = URL(fileURLWithPath: checkpoint.path).deletingPathExtension()
+        // In a directory of diffusers the file of weights has the same name for all models.
+        let isFile =
+            URL(fileURLWithPath: checkpoint.path).pathExtension == "safetensors"
+            && model.lastPathComponent == "diffusion_pytorch_model"
+        let name = isFile ? model.deletingLastPathComponent().lastPathComponent : model.lastPathComponent
+        let place = URL(fileURLWithPath: reference.path).deletingLastPathComponent()
+        inputs = try SafetensorsFile(path: place.appendingPathComponent("\(name)_square.safetensors").path)
         (self.checkpoint, self.reference, self.tolerance) = (checkpoint, reference, tolerance)
     }
 
@@ -52,12 +74,13 @@ public struct PixArtCheck {
 
     /// A tensor of the reference whose last axes are known.
     private func tensor(_ name: String, _ model: PixArt, like shape: [Int?]) throws -> Tensor {
-        let tensor = try reference.tensor(name)
+        let file = reference.shape(of: name) == nil ? inputs : reference
+        let tensor = try file.tensor(name)
         let fits = tensor.shape.count == shape.count && zip(tensor.shape, shape).allSatisfy { $1 == nil || $0 == $1 }
         guard fits, !tensor.shape.contains(0) else {
             let wanted = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
             throw PixNerdError(
-                .mismatch, "\(reference.path): \(name)", found: "has the shape \(tensor.shape)",
+                .mismatch, "\(file.path): \(name)", found: "has the shape \(tensor.shape)",
                 expected: "[\(wanted)] for the model of \(checkpoint.path)")
         }
         return tensor
@@ -95,7 +118,7 @@ public struct PixArtCheck {
                 expected: "sides that are multiples of \(patch.text)")
         }
         let caption = try tensor("caption", model, like: [batch, nil, model.architecture.textWidth])
-        let texts = try Self.texts(caption, keep: "keep", in: reference)
+        let texts = try Self.texts(caption, keep: "keep", in: inputs)
         let condition = TextCondition(texts, nothing: texts)
         let outputs = model.architecture.learnsSigma ? 2 * channels : channels
         let told = try sizes(model, batch)
@@ -109,7 +132,7 @@ public struct PixArtCheck {
             let found = model.predicted(x, steps: steps, condition: condition, sizes: told, withVariance: true)
             return Comparison(name, found.values, expected.values, tolerance: tolerance)
         }
-        let steps = try reference.integers("step").map(Double.init)
+        let steps = try inputs.integers("step").map(Double.init)
         var comparisons = [try comparison("output", model, steps: steps)]
         if reference.shape(of: "output_ema") != nil {
             comparisons.append(try comparison("output_ema", self.model(.ema), steps: steps))
@@ -122,7 +145,7 @@ public struct PixArtCheck {
     }
 
     private func sizes(_ model: PixArt, _ batch: Int) throws -> [PixArtSize]? {
-        guard reference.shape(of: "size") != nil else { return nil }
+        guard inputs.shape(of: "size") != nil else { return nil }
         let sides = try tensor("size", model, like: [batch, 2]).values.map(Double.init)
         let ratios = try tensor("ratio", model, like: [batch]).values.map(Double.init)
         return (0..<batch).map { PixArtSize(height: sides[2 * $0], width: sides[2 * $0 + 1], ratio: ratios[$0]) }

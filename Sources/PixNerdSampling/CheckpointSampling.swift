@@ -31,6 +31,7 @@ public struct CheckpointSampling: Sendable {
     private let options: SamplingOptions
     private let weights: WeightKind
     private let weightsFile: String
+    private let adapters: [AdapterUse]
     private let route: SizeRoute
     /// Whether no image was trained without its values.
     private let neverOpen: Bool
@@ -46,6 +47,8 @@ public struct CheckpointSampling: Sendable {
         var (checkpoint, options) = (try DenoiserCheckpoint(path: path), asked)
         var notices: [String] = []
         if let chosen = try ChosenSampling(run: path) { notices += try chosen.apply(&checkpoint, &options, run: path) }
+        checkpoint = try checkpoint.adapted(by: options.loras)
+        notices += checkpoint.adapterRemarks
         weights = checkpoint.preferred(options.weights)
         if options.weights == nil, weights == .raw {
             notices.append(checkpoint.noEMANotice)
@@ -105,10 +108,14 @@ public struct CheckpointSampling: Sendable {
         (self.path, self.options, self.notices, warning) = (path, options, notices, choice.warning)
         reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
+        adapters = checkpoint.adapters
     }
 
     /// The guidance scales that a model may be told; nil for one that is not told, whose guidance compares velocities.
     package var toldScales: ClosedRange<Float>? { limits?.scales }
+
+    /// The files of the LoRAs that were merged into the weights.
+    public var adapterPaths: [String] { adapters.map(\.file.path) }
 
     /// All warnings, each as one sentence.
     public var warnings: [ErrorText] { [warning, guidanceWarning].compactMap { $0 } }
@@ -178,6 +185,7 @@ public struct CheckpointSampling: Sendable {
             autoencoder: loaded.autoencoder?.identity, tile: options.tile, precision: Precision.current,
             batch: options.batch, text: loaded.conditioner as? TextConditioner)
         provenance.floor = options.floor
+        if !adapters.isEmpty { provenance.adapters = adapters.map { "\($0.file.fingerprint) at \($0.strength)" } }
         return provenance
     }
 }

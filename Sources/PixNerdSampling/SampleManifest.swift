@@ -37,6 +37,8 @@ public struct SampleManifest: Codable, Equatable, Sendable {
     /// The file or the directory of the saved step that guidance led away from; nil for the model itself without a
     /// condition.
     public var guide: String?
+    /// The files of the LoRAs that were merged into the weights; nil for none.
+    public var adapters: [String]?
     public var provenance: SamplingProvenance
     public var threads: Int
     public var instructionSet: String
@@ -55,7 +57,8 @@ public struct SampleManifest: Codable, Equatable, Sendable {
 
     /// Keys in the file, where the provenance is named `knobs`.
     enum CodingKeys: String, CodingKey {
-        case program, checkpoint, guide, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout, prompts
+        case program, checkpoint, guide, adapters, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout,
+            prompts
         case pictures
         case provenance = "knobs"
     }

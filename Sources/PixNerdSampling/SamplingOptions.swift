@@ -49,6 +49,8 @@ public enum NoiseChoice: Sendable, Equatable {
 public struct SamplingOptions: Sendable {
     /// EMA or raw weights; nil for EMA if the checkpoint has them.
     public var weights: WeightKind?
+    /// LoRAs that are merged into the weights.
+    public var loras: [LoRAChoice] = []
     /// Path of a latent model's autoencoder; nil for the recorded path.
     public var autoencoder: String?
     /// Accepts an autoencoder with other weights or another scale than the model was trained with.

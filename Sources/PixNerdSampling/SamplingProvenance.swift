@@ -9,6 +9,8 @@ import PixNerdTensors
 public struct SamplingProvenance: Codable, Equatable, Sendable {
     /// `Fingerprint` of the weights file.
     public var checkpointHash: String
+    /// `Fingerprint` and strength of each LoRA that was merged into the weights; nil for none.
+    public var adapters: [String]?
     /// `ema` or `raw`.
     public var weights: String
     /// Height of the finished images in pixels.

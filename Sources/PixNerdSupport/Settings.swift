@@ -55,6 +55,8 @@ extension Setting {
     public static let guidance = Setting(rawValue: "guidance")
     /// The checkpoint that guidance leads away from.
     public static let guide = Setting(rawValue: "guide")
+    /// LoRAs that are merged into a model.
+    public static let lora = Setting(rawValue: "loras")
     /// The rule by which the worse velocity enters the guided one.
     public static let guidanceRule = Setting(rawValue: "guidanceRule")
     /// The sampler.

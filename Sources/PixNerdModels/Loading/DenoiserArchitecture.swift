@@ -22,6 +22,9 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     /// - Throws: `PixNerdError` naming the tensor that is missing or has an impossible shape.
     init(readFrom source: any TensorSource, metadata: [String: String], channels: Int?) throws
 
+    /// Names, without `.weight`, that other programs have for the matrices of a checkpoint of this kind.
+    static func otherLayerNames(_ source: any TensorSource) -> [String: [LayerPart]]
+
     /// Channels of the data that is diffused.
     var channels: Int { get }
     /// Side of a patch, in pixels or latents.
@@ -109,6 +112,7 @@ extension TrainableArchitecture {
 }
 
 extension DenoiserArchitecture {
+    public static func otherLayerNames(_ source: any TensorSource) -> [String: [LayerPart]] { [:] }
     public var decodesFields: Bool { false }
     public var trainedSide: Int? { nil }
     public var publishedCleaning: CaptionCleaning { .none }

@@ -5,13 +5,22 @@ extension DenoiserCheckpoint {
     /// The conversion of the checkpoint to a single file.
     ///
     /// - Parameters:
-    ///   - kind: Weights to write as a state dict without a prefix; nil to write all tensors under their names.
+    ///   - kind: Weights to write as a state dict without a prefix, with adapters merged into them; nil to write all
+    ///     tensors as they are under their names.
     ///   - type: Type of the floating-point tensors in the new file; nil to keep the type of each.
     /// - Throws: `PixNerdError` if the checkpoint does not hold these weights.
     public func conversion(_ kind: WeightKind?, type: ElementType?) throws -> CheckpointConversion {
         var conversion = CheckpointConversion(type: type)
-        if let kind { _ = try tensors(kind) }
-        for file in files { try conversion.add(file, prefix: isBare ? "" : kind?.prefix ?? "") }
+        var changed: AdaptedTensors?
+        if let kind {
+            let tensors = try tensors(kind)
+            if !adapters.isEmpty { changed = try adapted(tensors, architecture(kind)) }
+        }
+        for file in files {
+            try conversion.add(
+                file, prefix: isBare ? "" : kind?.prefix ?? "",
+                changing: changed.map { changed in (changed.changed, changed.adapted) })
+        }
         guard !conversion.isEmpty else {
             throw PixNerdError(.malformed, "\(path)", found: "holds no tensors that can be read")
         }

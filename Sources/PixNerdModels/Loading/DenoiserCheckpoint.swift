@@ -53,6 +53,18 @@ public struct DenoiserCheckpoint {
         return told
     }
 
+    /// LoRAs that are merged into a model when it is loaded.
+    package private(set) var adapters: [AdapterUse] = []
+
+    /// The checkpoint with LoRAs that are merged into a model when it is loaded.
+    ///
+    /// - Throws: `PixNerdError` if one cannot be read.
+    public func adapted(by choices: [LoRAChoice]) throws -> DenoiserCheckpoint {
+        var adapted = self
+        adapted.adapters += try choices.map { try $0.load() }
+        return adapted
+    }
+
     /// Prefix of a projector's tensor names in published checkpoints.
     public static let projectorPrefix = "diffusion_trainer."
 
@@ -244,8 +256,9 @@ public struct DenoiserCheckpoint {
     public func load(
         _ kind: WeightKind, channels expected: Int? = nil, recomputesBlocks: Bool = false
     ) throws -> any Denoiser {
-        let tensors = try tensors(kind)
-        let model = try architecture(kind, channels: expected).load(tensors, recomputesBlocks: recomputesBlocks)
+        let architecture = try architecture(kind, channels: expected)
+        let tensors = try modelTensors(kind, architecture)
+        let model = try architecture.load(tensors, recomputesBlocks: recomputesBlocks)
         let bad = model.parameters.first { parameter in
             // The check reads all weights once; those of a large file need not stay in memory for it.
             defer { parameter.value.releasePages() }

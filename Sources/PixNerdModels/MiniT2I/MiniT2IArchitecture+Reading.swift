@@ -5,7 +5,7 @@ import PixNerdTensors
 /// The tensors of a MiniT2I without the prefix that published files give all of them, and without those of published
 /// files that have no effect: a time embedder and an embedder of pooled texts.
 struct MiniT2ITensors: TensorSource {
-    private static let prefix = "model.net."
+    static let prefix = "model.net."
     private static let unused = ["t_embedder.", "pooled_embedder."]
     private let source: any TensorSource
 
@@ -45,6 +45,18 @@ extension MiniT2IArchitecture {
             steps = try values.decodeIfPresent(Int.self, forKey: .steps)
             guidanceInterval = try values.decodeIfPresent([Float].self, forKey: .guidanceInterval)
         }
+    }
+
+    /// The names without the prefix of published files.
+    public static func otherLayerNames(_ source: any TensorSource) -> [String: [LayerPart]] {
+        let names = source.names.filter { $0.hasPrefix(MiniT2ITensors.prefix) && $0.hasSuffix(".weight") }
+        return Dictionary(
+            uniqueKeysWithValues: names.map { name in
+                let layer = name.dropFirst(MiniT2ITensors.prefix.count).dropLast(".weight".count)
+                return (
+                    String(layer), [LayerPart(tensor: name, first: 0, count: source.shape(of: name)?.first ?? 0)]
+                )
+            })
     }
 
     public init(readFrom source: any TensorSource, metadata: [String: String], channels: Int?) throws {

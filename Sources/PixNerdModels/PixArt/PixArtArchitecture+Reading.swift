@@ -13,6 +13,10 @@ extension PixArtArchitecture {
         }
     }
 
+    public static func otherLayerNames(_ source: any TensorSource) -> [String: [LayerPart]] {
+        PixArtNames.otherLayerNames(source)
+    }
+
     /// The keys of a `config.json` of diffusers that tensors do not reveal.
     private struct Configuration: Decodable {
         var heads: Int?

@@ -85,4 +85,31 @@ struct PixArtNames: TensorSource {
         guard let (inner, part) = blockNames[parts[2]] else { return (name, 0) }
         return ("\(block).\(inner)\(kind)", part)
     }
+
+    /// The names of the other layout for the matrices of a checkpoint: those of diffusers for a published file, and the
+    /// published ones for a directory of diffusers.
+    static func otherLayerNames(_ source: any TensorSource) -> [String: [LayerPart]] {
+        guard !areOfDiffusers(source) else {
+            var names: [String: [LayerPart]] = [:]
+            for (name, stored) in PixArtNames(source).stored where name.hasSuffix(".weight") {
+                names[String(name.dropLast(".weight".count))] = stored.map {
+                    LayerPart(tensor: $0, first: 0, count: source.shape(of: $0)?.first ?? 0)
+                }
+            }
+            return names
+        }
+        func part(_ layer: String, _ place: Int, of count: Int) -> [LayerPart]? {
+            guard let rows = source.shape(of: "\(layer).weight")?.first else { return nil }
+            return [LayerPart(tensor: "\(layer).weight", first: place * (rows / count), count: rows / count)]
+        }
+        var names = otherNames.compactMapValues { part($0, 0, of: 1) }
+        let depth = (try? source.blockCount(after: "blocks.")) ?? 0
+        for (other, own) in blockNames {
+            let count = blockNames.values.filter { $0.0 == own.0 }.count
+            for block in 0..<depth {
+                names["transformer_blocks.\(block).\(other)"] = part("blocks.\(block).\(own.0)", own.1, of: count)
+            }
+        }
+        return names
+    }
 }

@@ -39,6 +39,11 @@ struct ConvertCommand: ParsableCommand {
               pixnerd convert model.ckpt model.safetensors
               pixnerd convert checkpoints/shapes shapes-ema.safetensors \\
                 --weights ema --dtype bf16
+
+            With --lora the output is one set of weights, by default the EMA, into which the LoRAs are merged.
+
+              pixnerd convert PixArt-Sigma-XL-2-512-MS styled.safetensors \\
+                --lora style.safetensors:0.8
             """)
 
     @Argument(help: "A run directory, a step in one, or a .safetensors, .ckpt, .pt or .pth file.")
@@ -47,11 +52,17 @@ struct ConvertCommand: ParsableCommand {
     @Argument(help: "The .safetensors file to write.")
     var output: String
 
-    @Option(help: "ema or raw for a state dict without a prefix; both for all tensors under their names.")
-    var weights = ConvertedWeights.both
+    @Option(
+        help: """
+            ema or raw for a state dict without a prefix; both for all tensors under their names (default: both, or \
+            one of them with --lora).
+            """)
+    var weights: ConvertedWeights?
 
     @Option(name: .customLong("dtype"), help: "f32, f16 or bf16 (default: the types in the checkpoint).")
     var type: ConvertedType?
+
+    @OptionGroup var adapters: AdapterOptions
 
     @Flag(help: "Overwrite an existing file.")
     var overwrite = false
@@ -63,13 +74,17 @@ struct ConvertCommand: ParsableCommand {
                     + "safetensors.torch.load_file."
             )
         }
+        guard adapters.loras.isEmpty || weights != .both else {
+            throw ValidationError("--weights is both, and LoRAs are merged into one set; give ema or raw.")
+        }
     }
 
     func run() throws {
         try expectOutput("The output", output, overwrites: overwrite)
-        let checkpoint = try DenoiserCheckpoint(path: input)
+        let checkpoint = try DenoiserCheckpoint(path: input).adapted(by: adapters.choices())
         let logger = makeLogger()
-        let conversion = try checkpoint.conversion(kinds, type: type?.elementType)
+        for remark in checkpoint.adapterRemarks { logger.notice("\(remark)") }
+        let conversion = try checkpoint.conversion(kinds(checkpoint), type: type?.elementType)
         for unreadable in checkpoint.files.flatMap(\.notes.unreadable) {
             logger.warning("\(unreadable.name) is left out: it is \(unreadable.reason), which cannot be read.")
         }
@@ -86,11 +101,12 @@ struct ConvertCommand: ParsableCommand {
     }
 
     /// The weights to keep; nil for both sets.
-    private var kinds: WeightKind? {
+    private func kinds(_ checkpoint: DenoiserCheckpoint) -> WeightKind? {
         switch weights {
         case .ema: .ema
         case .raw: .raw
         case .both: nil
+        case nil: adapters.loras.isEmpty ? nil : checkpoint.preferred(nil)
         }
     }
 }

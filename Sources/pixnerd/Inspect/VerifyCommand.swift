@@ -47,6 +47,9 @@ struct VerifyCommand: ParsableCommand {
             that models of captions begin as, it holds x, t, caption, keep, class_model and start_per_block or \
             start_single.
 
+            For a LoRA, given with --lora, REFERENCE holds what the model gives with it. For a PixArt it may hold output \
+            alone; the inputs are then those of MODEL_square.safetensors beside it, MODEL being the name of the model.
+
             For the directory of a whole pipeline of PixArt, REFERENCE holds noise, latents and picture, and its metadata \
             prompt; or an about.json is beside it.
 
@@ -101,6 +104,7 @@ struct VerifyCommand: ParsableCommand {
     var backend: InceptionInput?
 
     @OptionGroup var encoder: EncoderOptions
+    @OptionGroup var adapters: AdapterOptions
 
     func validate() throws {
         try expectOption("--repa-layer", repaLayer, in: 1...SizeLimits.blocks)
@@ -118,6 +122,14 @@ struct VerifyCommand: ParsableCommand {
 
     func run() throws {
         let file = try SafetensorsFile(path: reference)
+        if !adapters.loras.isEmpty,
+            [
+                InceptionCheck.isReference, EncoderCheck.isReference, AutoencoderCheck.isReference,
+                TextEncoderCheck.isReference,
+            ].contains(where: { $0(file) })
+        {
+            throw CommandError("--lora is given, and \(reference) is a reference for a network that takes none.")
+        }
         guard !InceptionCheck.isReference(file) else {
             let network = try Inception.load(TensorFile.open(path: checkpoint))
             let check = InceptionCheck(network, reference: file, tolerance: tolerance)
@@ -141,8 +153,16 @@ struct VerifyCommand: ParsableCommand {
             return
         }
         let checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
+            .adapted(by: adapters.choices())
+        for remark in checkpoint.adapterRemarks { makeLogger().notice("\(remark)") }
         guard !PipelineCheck.isReference(file) else {
             try report(PipelineCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
+        if !adapters.loras.isEmpty,
+            let check = try PixArtCheck(outputAlone: file, checkpoint: checkpoint, tolerance: tolerance)
+        {
+            try report(check.comparisons())
             return
         }
         guard !CaptionStartCheck.isReference(file) else {

@@ -28,6 +28,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1,2,3 \\
                 --size 48x64 --out pictures/
               pixnerd sample checkpoints/shapes --count 50000 --out samples.npz
+              pixnerd sample PixArt-Sigma-XL-2-512-MS --lora style.safetensors:0.8 \\
+                --prompt "a red bicycle" --out red.png
               pixnerd sample checkpoints/faces --values age=20 --values age=60 \\
                 --out ages.png
               pixnerd sample model.ckpt --text-encoder Qwen3-1.7B \\
@@ -56,6 +58,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var sampling: SamplerOptions
     @OptionGroup var latents: AutoencoderOptions
+    @OptionGroup var adapters: AdapterOptions
 
     @Option(help: "Images per batch.")
     var batch = 16
@@ -229,6 +232,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         sampling.apply(to: &options)
         latents.apply(to: &options)
         texts.apply(to: &options)
+        options.loras = try adapters.choices()
         let source = try CheckpointSampling(path: checkpoint, options)
         for notice in source.notices { logger.notice("\(notice)") }
         let conditioner = source.loaded.conditioner
@@ -242,6 +246,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         var manifest = SampleManifest(
             program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance())
         (manifest.guide, manifest.layout, manifest.prompts) = (source.guidePath, texts.layout, texts.prompts)
+        if !source.adapterPaths.isEmpty { manifest.adapters = source.adapterPaths }
         let plan = SamplePlan(
             path: out, requests: requests, conditioner: conditioner, manifest: manifest, overwrites: overwrite,
             benchmark: benchmark, format: source.loaded.format, fileFormat: fileFormat)
@@ -267,6 +272,6 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         try expectApart(
             outputs,
             from: [checkpoint, sampling.guide, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts]
-                .compactMap { $0 })
+                .compactMap { $0 } + adapters.choices().map(\.path))
     }
 }
