@@ -31,58 +31,107 @@ public enum Sampler: Sendable, Equatable, Codable {
 ///   - guide: the worse model that guidance leads away from; nil for the model itself without a condition.
 ///   - noise: standard normal noise, [B, C, H, W].
 ///   - condition: B conditions.
+///   - blend: other conditions, towards which the velocities are mixed; nil for none.
+///   - known: data that sampling begins with or keeps; nil for images from noise alone. Without it, all steps of the
+///     settings are taken.
 ///   - settings: settings of the sampler.
-///   - stepNoise: returns fresh standard normal noise for a step, [B, C, H, W]; used by `.stochastic` only.
-///   - afterStep: called with the number of finished steps and a closure that returns the data predicted from the last
+///   - stepNoise: returns fresh standard normal noise, [B, C, H, W], a different one for each number; used by `.stochastic`
+///     and for steps that are repeated.
+///   - afterStep: called with the number of finished steps of those that are taken, and a closure that returns the data predicted from the last
 ///     velocity, [B, C, H, W].
 /// - Returns: [B, C, H, W].
 public func sample(
     _ denoiser: some Denoiser, guide: (any Denoiser)? = nil, noise: Tensor, condition: any Condition,
-    settings: SamplingSettings,
-    stepNoise: (_ step: Int) -> Tensor = { _ in preconditionFailure("sample: this sampler needs noise for its steps") },
+    blend: ConditionBlend? = nil, known: KnownData? = nil, settings: SamplingSettings,
+    stepNoise: (_ number: Int) -> Tensor = { _ in preconditionFailure("sample: this sampler needs noise for its steps")
+    },
     afterStep: (_ done: Int, _ predicted: @escaping () -> Tensor) throws -> Void = { _, _ in }
 ) rethrows -> Tensor {
-    let still = settings.zeroSteps
-    precondition((0..<settings.steps).contains(still), "sample: \(still) zero steps of \(settings.steps) steps")
+    let (still, skipped) = (settings.zeroSteps, settings.skippedSteps)
+    precondition(
+        (0..<settings.steps).contains(still) && (skipped == 0 || known != nil && still == 0),
+        "sample: \(still) zero steps and \(skipped) skipped ones of \(settings.steps) steps")
+    guard skipped < settings.steps else { return known!.data }
     let scale = denoiser.noiseScale
     func scaled(_ x: Tensor, _ factor: Float) -> Tensor { factor == 1 ? x : Tensor.combination(factor, x, 0, x) }
     func ofModel(_ noise: Tensor) -> Tensor { scaled(noise, scale) }
-    let times = Array(settings.times[still...])
-    let noise = scaled(ofModel(noise), SamplingSettings.flowScale(at: times[0]))
-    for step in 0..<still { try afterStep(step + 1) { noise } }
-    let flow = GuidedFlow(denoiser: denoiser, guide: guide, guidance: settings.guidance, condition: condition)
+    let begin = still + skipped
+    let times = Array(settings.times[begin...])
+    let flow = GuidedFlow(
+        denoiser: denoiser, guide: guide, guidance: settings.guidance, condition: condition, blend: blend, known: known)
+    let noise = ofModel(noise)
+    var x =
+        skipped > 0
+        ? Tensor.combination(times[0], known!.data, 1 - times[0], noise)
+        : scaled(noise, SamplingSettings.flowScale(at: times[0]))
+    for step in 0..<still { try afterStep(step + 1) { [x] in x } }
     var solver = settings.sampler.solver(times: times, lowersLastStep: settings.lowersLastStep)
     let memo = SamplingMemo()
-    var x = noise
-    for step in still..<settings.steps {
-        let move = memo { solver.step(step - still, from: x, flow) { ofModel(stepNoise(step)) } }
+    for step in begin..<settings.steps {
+        // The noise before a step is that of the request, which a repetition would throw away.
+        let repetitions = times[step - begin] > 0 && step < settings.steps - 1 ? known?.repetitions ?? 0 : 0
+        for repetition in 0..<repetitions {
+            var attempt = solver
+            let end = memo { attempt.step(step - begin, from: x, flow) { ofModel(stepNoise(step)) } }.x
+            let number = settings.steps + step * repetitions + repetition
+            x = renoised(end, from: times[step - begin + 1], to: times[step - begin], ofModel(stepNoise(number)))
+        }
+        let move = memo { solver.step(step - begin, from: x, flow) { ofModel(stepNoise(step)) } }
         x = move.x
-        try afterStep(step + 1, move.predicted)
+        try afterStep(step - skipped + 1, move.predicted)
     }
     return scaled(x, 1 / SamplingSettings.flowScale(at: times[times.count - 1]))
 }
 
-/// The flow of a batch with its guidance.
+/// A point of the flow moved back to an earlier time by more noise: its data is scaled by t / t', and the variance of its
+/// noise is filled up to (1 - t)^2 (the resampling of Lugmayr et al., arXiv 2201.09865, section 4.2, on the path of a
+/// flow).
+///
+/// - Parameters:
+///   - time: t' of `x`.
+///   - earlier: t < t'.
+///   - noise: fresh noise of the model's scale, [B, C, H, W].
+private func renoised(_ x: Tensor, from time: Float, to earlier: Float, _ noise: Tensor) -> Tensor {
+    let ratio = earlier / time
+    let (left, kept) = (1 - earlier, ratio * (1 - time))
+    return Tensor.combination(ratio, x, (left * left - kept * kept).squareRoot(), noise)
+}
+
+/// The flow of a batch with its guidance, towards what is known of the data.
 struct GuidedFlow<Model: Denoiser> {
     let denoiser: Model
     let guide: (any Denoiser)?
     let guidance: Guidance
     let condition: any Condition
+    let blend: ConditionBlend?
+    let known: KnownData?
 
     func velocity(_ x: Tensor, at time: Float) -> Tensor {
-        guidance.velocity(denoiser, guide: guide, x, time: time, condition: condition)
+        kept(from: x, at: time) { $0 }
     }
 
     /// The mean velocity from a time to a later one, of a model that is told the length of the interval.
     func meanVelocity(_ x: Tensor, from time: Float, to end: Float) -> Tensor {
         let lengths = [Float](repeating: end - time, count: condition.count)
-        return guidance.velocity(
-            denoiser, guide: guide, x, time: time, condition: condition.telling(ModelNumbers(interval: lengths)))
+        return kept(from: x, at: time) { $0.telling(ModelNumbers(interval: lengths)) }
+    }
+
+    /// The guided velocity, which leads straight to the data where that is known.
+    ///
+    /// - Parameter told: a condition with what the model is told besides.
+    private func kept(from x: Tensor, at time: Float, _ told: (any Condition) -> any Condition) -> Tensor {
+        func guided(_ condition: any Condition) -> Tensor {
+            guidance.velocity(denoiser, guide: guide, x, time: time, condition: told(condition))
+        }
+        var velocity = guided(condition)
+        if let blend { velocity = blend(velocity, guided(blend.condition)) }
+        return known?.velocity(velocity, from: x, at: time) ?? velocity
     }
 
     /// The data that a velocity predicts.
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {
-        denoiser.predicted(velocity, from: x, at: time)
+        let predicted = denoiser.predicted(velocity, from: x, at: time)
+        return known?.keeping(predicted) ?? predicted
     }
 }
 

@@ -11,6 +11,8 @@ public struct SamplingSettings: Sendable, Equatable {
     /// Number of first steps that leave the noise as it is, without an evaluation; less than `steps` (Fan et al., arXiv
     /// 2503.18886, zero-init).
     public var zeroSteps: Int
+    /// Number of first steps that are left out because sampling begins with known data, up to `steps`.
+    public var skippedSteps = 0
     /// Where the steps lie. Shift and last step are of `flow` alone.
     public var grid: TimeGrid
 
@@ -61,9 +63,12 @@ public struct SamplingSettings: Sendable, Equatable {
         return settings
     }
 
+    /// Number of steps that are taken.
+    public var takenSteps: Int { steps - skippedSteps }
+
     /// The times at which the guided velocity is evaluated.
     public var evaluationTimes: [Float] {
-        let starts = times.dropLast().dropFirst(zeroSteps)
+        let starts = times.dropLast().dropFirst(zeroSteps + skippedSteps)
         // Heun's two evaluations are at the start and the end of a step; the last step has only that at its start.
         return Array(sampler == .heunExact ? starts + starts.dropFirst() : starts)
     }

@@ -26,6 +26,7 @@ public struct CheckpointSampling: Sendable {
     public let guidanceWarning: ErrorText?
     private let denoiser: any Denoiser
     private let guide: GuideChoice?
+    private let edit: PictureEdit?
     private let limits: FewStepLimits?
     private let space: any Space
     private let options: SamplingOptions
@@ -75,9 +76,16 @@ public struct CheckpointSampling: Sendable {
         }
         limits = FewStepLimits(loaded.architecture.numbers, largestScale: checkpoint.largestScale, name: path)
         if let limits { try limits.check(asked) } else { try FewStepLimits.checkOther(options, name: path) }
-        settings = try SamplingSettings(
+        var settings = try SamplingSettings(
             options, checkpoint.metadata, published: loaded.architecture.publishedSampling, size: size,
             choice: choice, limits: limits, name: path)
+        edit = try options.edit.map { asked in
+            try settings.beginWithPicture(asked)
+            let source = try EditSource(asked, size: choice.size, format: loaded.format)
+            if let notice = source.notice { notices.append(notice) }
+            return source.edit
+        }
+        self.settings = settings
         let conditions = TrainedConditions(checkpoint.metadata)
         // With one class and nothing else nobody expects any.
         let isConditioned =
@@ -157,11 +165,17 @@ public struct CheckpointSampling: Sendable {
     ///   could hold a batch.
     public func job(_ requests: [PictureRequest], settings: SamplingSettings? = nil) throws -> SamplingJob {
         try expectMemory(batch: min(options.batch, requests.count))
+        if case .file = options.noise, requests.contains(where: { $0.blend != nil }) {
+            throw PixNerdError(
+                .invalidValue, "\(Setting.initialNoise)",
+                found: "gives the noise of images, which cannot be mixed by seeds",
+                advice: "leave it out, or the mixing")
+        }
         return SamplingJob(
             denoiser: denoiser, guide: guide?.denoiser, conditioner: loaded.conditioner, space: space, size: size,
             settings: settings ?? self.settings,
             requests: requests, batch: options.batch,
-            noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)))
+            noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)), edit: edit)
     }
 
     /// Checks that the noise, the velocity and the images of a batch fit into the memory. The layers of the
@@ -186,6 +200,7 @@ public struct CheckpointSampling: Sendable {
             batch: options.batch, text: loaded.conditioner as? TextConditioner)
         provenance.floor = options.floor
         if !adapters.isEmpty { provenance.adapters = adapters.map { "\($0.file.fingerprint) at \($0.strength)" } }
+        if let edit = options.edit { try provenance.add(edit) }
         return provenance
     }
 }

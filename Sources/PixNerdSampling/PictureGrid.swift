@@ -25,16 +25,7 @@ struct PictureGrid: SampleOutput {
     mutating func write(_ pixels: Tensor, first: Int) throws { try parts.write(shown: pixels, first: first) }
 
     func finish() throws {
-        let size = plan.manifest.provenance
-        let pictures = try parts.open(.uint8, shape: [size.height, size.width, 3]).flatMap { part in
-            part.withUnsafeBytes { bytes in
-                let each = size.height * size.width * 3
-                return stride(from: 0, to: bytes.count, by: each).map { start in
-                    RGBImage(width: size.width, height: size.height, pixels: Array(bytes[start..<start + each]))
-                }
-            }
-        }
-        try ImageFile.writePNG(layout.sheet(pictures), to: plan.path)
+        try ImageFile.writePNG(layout.sheet(parts.shownPictures()), to: plan.path)
         var manifest = plan.manifest
         // In the order of the sheet, row by row.
         manifest.pictures = layout.rows.flatMap(\.places).map { plan.entry(plan.requests[$0]) }

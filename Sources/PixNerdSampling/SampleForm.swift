@@ -1,3 +1,4 @@
+import PixNerdImages
 import PixNerdSupport
 
 /// The format of sampled images, chosen by the extension of the output path.
@@ -8,6 +9,8 @@ public enum SampleForm: Sendable, Equatable {
     case npz
     /// `.safetensors`: `samples` as floats.
     case floats
+    /// `.gif` or `.apng`: the images of a way one after another, those of several ways one below another.
+    case animation(Animation.Format)
     /// A path without a file extension, or one that ends with a slash: a folder with a PNG for each image.
     case folder
 
@@ -21,11 +24,13 @@ public enum SampleForm: Sendable, Equatable {
         case "png" where !isHidden: self = .grid
         case "npz" where !isHidden: self = .npz
         case "safetensors" where !isHidden: self = .floats
+        case "gif" where !isHidden: self = .animation(.gif)
+        case "apng" where !isHidden: self = .animation(.apng)
         default:
             guard !path.isEmpty, isFolder(path) == true || !Self.isFileExtension(ending, isHidden: isHidden) else {
                 throw PixNerdError(
                     .invalidValue, "\(Setting.output)", found: "is '\(path)'",
-                    expected: "a name that ends in .png, .npz or .safetensors, or a folder",
+                    expected: "a name that ends in .png, .npz, .safetensors, .gif or .apng, or a folder",
                     advice: "end the name of a folder with /")
             }
             self = .folder
@@ -37,7 +42,7 @@ public enum SampleForm: Sendable, Equatable {
         "jp2", "j2k", "mp3", "mp4", "m4v", "3gp", "h5", "hdf5", "bz2", "7z", "safetensor", "parquet", "pickle",
         "tfrecord", "tfrecords", "arrow", "feather", "numpy",
     ]
-    private static let written: Set<String> = ["png", "npz", "safetensors"]
+    private static let written: Set<String> = ["png", "npz", "safetensors", "gif", "apng"]
 
     /// Whether a name with this extension means a file.
     ///

@@ -13,6 +13,17 @@ public struct SampleManifest: Codable, Equatable, Sendable {
             public var value: Double
         }
 
+        /// Another image that an image leans to.
+        public struct Towards: Codable, Equatable, Sendable {
+            /// The classes; nil for a text.
+            public var labels: [Int]?
+            /// The text; nil for classes.
+            public var prompt: String?
+            public var seed: UInt64
+            /// How far the image lies towards the other, 0 to 1.
+            public var share: Float
+        }
+
         /// The class; nil for an image of a text, of several classes or of none.
         public var label: Int?
         /// The classes; nil for an image of a text or of a single class.
@@ -26,6 +37,8 @@ public struct SampleManifest: Codable, Equatable, Sendable {
         public var seed: UInt64
         /// Which of the images drawn one after another from the seed; nil for the first.
         public var draw: Int?
+        /// The image that this one leans to; nil for none.
+        public var towards: Towards?
         /// Name of the image's own file; nil if all images share a file.
         public var file: String?
     }

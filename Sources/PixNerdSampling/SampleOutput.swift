@@ -87,17 +87,28 @@ public struct SamplePlan {
     public func open(rowOrderSeed: UInt64 = 0) throws -> any SampleOutput {
         switch try SampleForm(path: path) {
         case .grid: try PictureGrid(self)
+        case .animation(let format): try PictureAnimation(self, format)
         case .npz: try SampleArray(self, kind: .levels(rowOrderSeed: rowOrderSeed))
         case .floats: try SampleArray(self, kind: .floats)
         case .folder: try PictureFolder(self)
         }
     }
 
-    func name(of request: PictureRequest) -> String { conditioner.name(of: request.prompt) }
+    /// The name of a request's prompt, with that of another one that it leans to.
+    func name(of request: PictureRequest) -> String {
+        let own = conditioner.name(of: request.prompt)
+        guard let other = request.blend?.prompt, other != request.prompt else { return own }
+        return "\(own) to \(conditioner.name(of: other))"
+    }
 
     /// Name of a request's own file, without its extension.
     func fileName(of request: PictureRequest) -> String {
-        "\(conditioner.fileName(of: request.prompt))-seed\(request.seed)" + (request.draw > 0 ? "-\(request.draw)" : "")
+        let own =
+            "\(conditioner.fileName(of: request.prompt))-seed\(request.seed)"
+            + (request.draw > 0 ? "-\(request.draw)" : "")
+        guard let blend = request.blend else { return own }
+        let other = blend.prompt == request.prompt ? "" : "\(conditioner.fileName(of: blend.prompt))-"
+        return "\(own)-to-\(other)seed\(blend.seed)-\(blend.share)"
     }
 
     /// The number that arrays record for each request: the class, or, if not all have a single one, the place of the
@@ -120,8 +131,12 @@ public struct SamplePlan {
         }
         return SampleManifest.Picture(
             label: prompt.label, labels: prompt.label == nil ? prompt.labels : nil,
-            className: prompt.labels == nil ? nil : name(of: request), values: values.isEmpty ? nil : values,
-            prompt: prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil, file: file)
+            className: prompt.labels == nil ? nil : conditioner.name(of: prompt), values: values.isEmpty ? nil : values,
+            prompt: prompt.text, seed: request.seed, draw: request.draw > 0 ? request.draw : nil,
+            towards: request.blend.map { blend in
+                SampleManifest.Picture.Towards(
+                    labels: blend.prompt.labels, prompt: blend.prompt.text, seed: blend.seed, share: blend.share)
+            }, file: file)
     }
 
     /// Why a sheet lacks captions, as a sentence without a full stop; nil if it has all.

@@ -1,5 +1,6 @@
 import Foundation
 import PixNerdCheckpoints
+import PixNerdImages
 import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
@@ -64,7 +65,8 @@ struct SampleParts {
 
     /// Keeps a batch as it is shown, [B, H, W, 3] of 8 bits.
     mutating func write(shown pixels: Tensor, first: Int) throws {
-        try write(shownPictures(pixels, plan.format).map(\.pixels), .uint8, pixels, channels: 3, first: first)
+        try write(
+            PixNerdSpaces.shownPictures(pixels, plan.format).map(\.pixels), .uint8, pixels, channels: 3, first: first)
     }
 
     /// Keeps a batch as it is stored, [B, H, W, C] of the format's type.
@@ -109,6 +111,20 @@ struct SampleParts {
                     advice: "remove it, and the same command makes these images again")
             }
             return part
+        }
+    }
+
+    /// The images of batches that were kept as they are shown, in the order of the requests.
+    ///
+    /// - Throws: `PixNerdError` if one cannot be read or is of another type or shape.
+    func shownPictures() throws -> [RGBImage] {
+        let (height, width) = (plan.manifest.provenance.height, plan.manifest.provenance.width)
+        return try open(.uint8, shape: [height, width, 3]).flatMap { part in
+            part.withUnsafeBytes { bytes in
+                stride(from: 0, to: bytes.count, by: height * width * 3).map { start in
+                    RGBImage(width: width, height: height, pixels: Array(bytes[start..<start + height * width * 3]))
+                }
+            }
         }
     }
 

@@ -21,6 +21,8 @@ public struct SamplingJob: Sendable {
     /// Images per batch.
     public let batch: Int
     public let requests: [PictureRequest]
+    /// The picture that all images begin with or keep parts of; nil for images from noise alone.
+    public let edit: PictureEdit?
 
     /// A job for a model in memory.
     ///
@@ -29,11 +31,13 @@ public struct SamplingJob: Sendable {
     ///     without a condition.
     ///   - size: Size of the images; its canvas is a multiple of the denoiser's `sizeMultiple` times the space's
     ///     `reduction`.
+    ///   - settings: Settings of the sampler, which skip steps only with an `edit`.
     ///   - batch: Images per batch.
+    ///   - edit: The picture that all images begin with or keep parts of; nil for images from noise alone.
     public init(
         denoiser: any Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, space: any Space,
-        size: PictureSize,
-        settings: SamplingSettings, requests: [PictureRequest], batch: Int, noise: NoiseSource = .philox
+        size: PictureSize, settings: SamplingSettings, requests: [PictureRequest], batch: Int,
+        noise: NoiseSource = .philox, edit: PictureEdit? = nil
     ) {
         self.denoiser = denoiser
         self.guide = guide
@@ -44,10 +48,15 @@ public struct SamplingJob: Sendable {
         self.requests = requests
         self.batch = batch
         self.noise = noise
+        self.edit = edit
     }
 
+    /// Number of steps that are taken for each image.
+    public var steps: Int { settings.takenSteps }
+
     /// Number of model evaluations per image, those of the guide included: two for each velocity that guidance changes,
-    /// unless the model is told the scale.
+    /// unless the model is told the scale. Steps that an edit repeats, and the second conditions of interpolations, are not
+    /// counted.
     public var evaluations: Int {
         settings.evaluationTimes.reduce(0) { $0 + settings.guidance.evaluations(at: $1) }
     }
@@ -68,8 +77,7 @@ public struct SamplingJob: Sendable {
     ) throws {
         try samplePictures(
             denoiser, guide: guide, conditioner: conditioner, in: space, requests, size: size, settings: settings,
-            batchSize: batch,
-            noise: noise, isDone: isDone, isCancelled: isCancelled,
+            edit: edit, batchSize: batch, noise: noise, isDone: isDone, isCancelled: isCancelled,
             afterStep: { moment in
                 try afterStep(moment)
                 if isCancelled() { throw CancellationError() }

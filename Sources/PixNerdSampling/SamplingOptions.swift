@@ -96,6 +96,8 @@ public struct SamplingOptions: Sendable {
     /// one.
     public var floor: Float?
     public var noise = NoiseChoice.torch
+    /// The picture that all images begin with or keep parts of; nil for images from noise alone.
+    public var edit: EditOptions?
     /// Images per batch.
     public var batch = 16
 

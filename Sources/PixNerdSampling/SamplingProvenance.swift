@@ -63,6 +63,14 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var captionCleaning: String?
     /// The text that took the place of the empty prompt; nil for none.
     public var negativePrompt: String?
+    /// `Fingerprint` of the picture that sampling began with; nil for noise alone.
+    public var imageHash: String?
+    /// `Fingerprint` of the mask of what was painted; nil for all.
+    public var maskHash: String?
+    /// How far the picture was changed, 0 to 1; nil for noise alone.
+    public var strength: Float?
+    /// How often each step was taken again; nil for never.
+    public var repetitions: Int?
 
     /// - Parameters:
     ///   - file: Path of the weights file.
@@ -101,6 +109,16 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
         emptyPrompt = text.emptyPrompt.rawValue
         captionCleaning = text.cleaning == .none ? nil : text.cleaning.rawValue
         negativePrompt = text.negativePrompt.isEmpty ? nil : text.negativePrompt
+    }
+
+    /// Records the picture that sampling begins with.
+    ///
+    /// - Throws: `PixNerdError` if a file cannot be read.
+    mutating func add(_ edit: EditOptions) throws {
+        imageHash = try Fingerprint.text(ofFile: edit.image)
+        maskHash = try edit.mask.map { try Fingerprint.text(ofFile: $0) }
+        strength = edit.usedStrength
+        repetitions = edit.repetitions == 0 ? nil : edit.repetitions
     }
 
     /// The first setting that differs from that of `other`, such as `steps is 50 and not 100`; nil if all are equal.

@@ -45,6 +45,13 @@ public struct LatentSpace: Space {
         latents(moments: moments(of: batch), draws: draws)
     }
 
+    /// Scaled latents, the means of each image's distribution.
+    public func encodeMean(_ pixels: Tensor) -> Tensor {
+        let moments = moments(pixels)
+        let shape = [moments.shape[0], moments.shape[1] / 2, moments.shape[2], moments.shape[3]]
+        return affine(gaussianSample(moments, noise: Tensor(zeros: shape))) { $0 * factors[$1] + offsets[$1] }
+    }
+
     /// The distributions of the unscaled latents of loaded images, [B, 2 c, H / f, W / f].
     public func moments(of batch: LoadedBatch) -> Tensor { moments(PixelSpace(format).encode(batch)) }
 

@@ -4,22 +4,6 @@ import PixNerdLayers
 import PixNerdModels
 import PixNerdTensors
 
-/// A request for one image. Equal requests give equal images, whatever else is sampled with them.
-public struct PictureRequest: Sendable, Hashable {
-    public var prompt: Prompt
-    public var seed: UInt64
-    /// Which of the images that are drawn one after another from one seed, from 0; only the published noise has more
-    /// than one.
-    public var draw: Int
-
-    public init(_ prompt: Prompt, seed: UInt64, draw: Int = 0) {
-        (self.prompt, self.seed, self.draw) = (prompt, seed, draw)
-    }
-
-    /// A request for an image of a class.
-    public init(label: Int, seed: UInt64) { self.init(.label(label), seed: seed) }
-}
-
 /// The source of the initial noise.
 public enum NoiseSource: Sendable {
     /// The noise of `torch.randn((C, H, W), generator=torch.Generator().manual_seed(seed))` on a CPU.
@@ -55,6 +39,7 @@ public struct SamplingMoment {
 ///   - requests: the images to sample.
 ///   - size: size of the images; its canvas is a multiple of the denoiser's `sizeMultiple` times the space's
 ///     `reduction`.
+///   - edit: the picture that all images begin with or keep parts of; nil for none. The settings skip steps only with one.
 ///   - batchSize: images per batch.
 ///   - source: source of the initial noise.
 ///   - isDone: called before each batch; returns whether to skip it.
@@ -65,7 +50,7 @@ public func samplePictures(
     _ denoiser: some Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, in space: some Space,
     _ requests: [PictureRequest],
     size: PictureSize,
-    settings: SamplingSettings, batchSize: Int, noise source: NoiseSource = .philox,
+    settings: SamplingSettings, edit: PictureEdit? = nil, batchSize: Int, noise source: NoiseSource = .philox,
     isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
     afterStep: (SamplingMoment) throws -> Void = { _ in },
     receive: (_ pixels: Tensor, _ first: Int) throws -> Void
@@ -74,28 +59,31 @@ public func samplePictures(
         start..<start + min(batchSize, requests.count - start)
     }.filter { !isDone($0) }
     let shape = size.noiseShape(in: space)
+    let steps = settings.takenSteps
+    let known = edit?.known(in: space, size)
     // Number of batches whose prompts are prepared.
     var prepared = 0
     for (place, batch) in batches.enumerated() {
         let part = Array(requests[batch])
         if place == prepared {
             let next = window(batches[place...], of: requests)
-            try conditioner.prepare(next.flatMap { requests[$0].map(\.prompt) }, isCancelled: isCancelled)
+            try conditioner.prepare(next.flatMap { requests[$0].flatMap(\.prompts) }, isCancelled: isCancelled)
             prepared += next.count
         }
         let x = try sample(
             denoiser, guide: guide, noise: source.noise(part, batch, shape: shape),
-            condition: conditioner.condition(part.map(\.prompt)), settings: settings,
+            condition: conditioner.condition(part.map(\.prompt)), blend: blend(part, conditioner),
+            known: known?(part.count), settings: settings,
             // Draw 0 of an image's stream may be its initial noise; the steps take the next ones.
             stepNoise: { philoxNoise(part, draw: $0 + 1, shape: shape) },
             afterStep: { step, predicted in
                 try afterStep(
                     SamplingMoment(
-                        first: batch.lowerBound, step: step, done: place * settings.steps + step,
-                        total: batches.count * settings.steps
+                        first: batch.lowerBound, step: step, done: place * steps + step, total: batches.count * steps
                     ) { shownPictures(size.cropped(space.decode(predicted())), space.format) })
             })
-        try receive(size.cropped(space.decode(x)), batch.lowerBound)
+        let pixels = steps == 0 ? nil : size.cropped(space.decode(x))
+        try receive(edit?.finished(pixels, count: part.count, in: space) ?? pixels!, batch.lowerBound)
     }
 }
 
@@ -104,7 +92,7 @@ public func samplePictures(
 private func window(_ batches: ArraySlice<Range<Int>>, of requests: [PictureRequest]) -> ArraySlice<Range<Int>> {
     var prompts: Set<Prompt> = []
     let next = batches.prefix { batch in
-        prompts.formUnion(requests[batch].map(\.prompt))
+        prompts.formUnion(requests[batch].flatMap(\.prompts))
         return prompts.count <= 256
     }
     return next.isEmpty ? batches.prefix(1) : next
@@ -117,8 +105,13 @@ extension NoiseSource {
     ///   - places: indices of the requests among all requests.
     ///   - shape: shape of the noise of one image, [C, h, w].
     fileprivate func noise(_ requests: [PictureRequest], _ places: Range<Int>, shape: [Int]) -> Tensor {
+        let own = unmixed(requests, places, shape: shape)
+        return mixedNoise(own, requests) { unmixed($0, places, shape: shape) }
+    }
+
+    private func unmixed(_ requests: [PictureRequest], _ places: Range<Int>, shape: [Int]) -> Tensor {
         switch self {
-        case .philox: return philoxNoise(requests, draw: 0, shape: shape)
+        case .philox: return philoxDraws(requests, draw: 0, shape: shape)
         case .given(let noise): return noise.rows(places)
         case .torch:
             let each = shape.reduce(1, *)
@@ -132,7 +125,33 @@ extension NoiseSource {
 }
 
 private func philoxNoise(_ requests: [PictureRequest], draw: Int, shape: [Int]) -> Tensor {
+    mixedNoise(philoxDraws(requests, draw: draw, shape: shape), requests) {
+        philoxDraws($0, draw: draw, shape: shape)
+    }
+}
+
+private func philoxDraws(_ requests: [PictureRequest], draw: Int, shape: [Int]) -> Tensor {
     Tensor.normal([requests.count] + shape) { index in
         RandomStream(seed: requests[index].seed, purpose: .samplingNoise, step: draw)
     }
+}
+
+/// The noise of requests mixed with that of the seeds that they lean to.
+///
+/// - Parameters:
+///   - own: the noise of their own seeds, [B, C, h, w].
+///   - draw: returns the noise of as many requests.
+private func mixedNoise(
+    _ own: Tensor, _ requests: [PictureRequest], _ draw: ([PictureRequest]) -> Tensor
+) -> Tensor {
+    let others = requests.map(\.other)
+    guard zip(requests, others).contains(where: { $0.seed != $1.seed }) else { return own }
+    return sphericalMix(own, draw(others), shares: requests.map { $0.blend?.share ?? 0 })
+}
+
+/// The conditions that requests lean to; nil if none leans to another prompt than its own.
+private func blend(_ requests: [PictureRequest], _ conditioner: some Conditioner) throws -> ConditionBlend? {
+    let others = requests.map(\.other.prompt)
+    guard zip(requests, others).contains(where: { $0.prompt != $1 }) else { return nil }
+    return ConditionBlend(try conditioner.condition(others), shares: requests.map { $0.blend?.share ?? 0 })
 }

@@ -46,18 +46,42 @@ public struct PictureSize: Sendable, Equatable {
             canvases.shape.count == 4 && canvases.shape[2...].elementsEqual([canvasHeight, canvasWidth]),
             "PictureSize: \(canvases.shape) is not a canvas of \(canvasHeight) x \(canvasWidth)")
         guard isCropped else { return canvases }
-        let (top, left) = ((canvasHeight - height) / 2, (canvasWidth - width) / 2)
-        let planes = canvases.shape[0] * canvases.shape[1]
-        var pictures = Tensor(uninitialized: [canvases.shape[0], canvases.shape[1], height, width])
-        pictures.withUnsafeMutableBuffer { output in
-            canvases.withUnsafeBuffer { input in
-                for row in 0..<planes * height {
-                    let from = ((row / height) * canvasHeight + top + row % height) * canvasWidth + left
-                    (output.baseAddress! + row * width).update(from: input.baseAddress! + from, count: width)
+        return moved(canvases, to: (height, width), by: (top, left))
+    }
+
+    /// Canvases with images in the middle, and the pixels at their edges repeated around them.
+    ///
+    /// - Parameter pictures: [B, C, height, width].
+    /// - Returns: [B, C, canvasHeight, canvasWidth].
+    public func padded(_ pictures: Tensor) -> Tensor {
+        precondition(
+            pictures.shape.count == 4 && pictures.shape[2...].elementsEqual([height, width]),
+            "PictureSize: \(pictures.shape) are not images of \(height) x \(width)")
+        guard isCropped else { return pictures }
+        return moved(pictures, to: (canvasHeight, canvasWidth), by: (-top, -left))
+    }
+
+    private var top: Int { (canvasHeight - height) / 2 }
+    private var left: Int { (canvasWidth - width) / 2 }
+
+    /// Images of another size, whose pixel (y, x) is that at (y + top, x + left), or the nearest that there is.
+    private func moved(_ images: Tensor, to size: (height: Int, width: Int), by start: (top: Int, left: Int)) -> Tensor
+    {
+        let (height, width) = (images.shape[2], images.shape[3])
+        let planes = images.shape[0] * images.shape[1]
+        var result = Tensor(uninitialized: [images.shape[0], images.shape[1], size.height, size.width])
+        result.withUnsafeMutableBuffer { output in
+            images.withUnsafeBuffer { input in
+                for row in 0..<planes * size.height {
+                    let from = min(max(row % size.height + start.top, 0), height - 1)
+                    let source = (row / size.height * height + from) * width
+                    for x in 0..<size.width {
+                        output[row * size.width + x] = input[source + min(max(x + start.left, 0), width - 1)]
+                    }
                 }
             }
         }
-        return pictures
+        return result
     }
 }
 

@@ -11,6 +11,10 @@ public protocol Space: Sendable {
     ///
     /// - Parameter draws: returns the random stream of each image, for spaces that encode at random.
     func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor
+    /// Encodes pixels to the middle of what they may be encoded to, [B, C, H / f, W / f].
+    ///
+    /// - Parameter pixels: [B, `format.channelCount`, H, W] with -1 and 1 at the ends of the format's range.
+    func encodeMean(_ pixels: Tensor) -> Tensor
     /// The channels and values of decoded pixels.
     var format: PixelFormat { get }
     /// Decodes [B, C, h, w] to pixels, [B, `format.channelCount`, f h, f w] with -1 and 1 at the ends of the format's
@@ -28,6 +32,8 @@ public struct PixelSpace: Space {
     public var channels: Int { format.channelCount }
 
     public func encode(_ batch: LoadedBatch, draws: (_ picture: Int) -> RandomStream) -> Tensor { encode(batch) }
+
+    public func encodeMean(_ pixels: Tensor) -> Tensor { pixels }
 
     /// Encodes images to [B, C, H, W], which takes no random numbers.
     public func encode(_ batch: LoadedBatch) -> Tensor {

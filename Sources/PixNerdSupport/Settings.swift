@@ -61,6 +61,16 @@ extension Setting {
     public static let guidanceRule = Setting(rawValue: "guidanceRule")
     /// The sampler.
     public static let sampler = Setting(rawValue: "sampler")
+    /// The file of the initial noise.
+    public static let initialNoise = Setting(rawValue: "initialNoise")
+    /// The picture that sampling begins with.
+    public static let image = Setting(rawValue: "image")
+    /// The part of a picture that is painted anew.
+    public static let mask = Setting(rawValue: "mask")
+    /// How far a picture is changed.
+    public static let strength = Setting(rawValue: "strength")
+    /// The number of images between two others.
+    public static let interpolation = Setting(rawValue: "interpolation")
     /// The number of first steps that leave the noise as it is.
     public static let zeroSteps = Setting(rawValue: "zeroSteps")
     /// The interval of times in which guidance is applied.

@@ -13,10 +13,13 @@ import Testing
         ["sample", Self.tiny, "--size", "8", "--steps", "1", "--out", out] + more
     }
 
-    @Test(arguments: ["grid.jpg", "grid.jpeg", "grid.webp", "grid.gif", "grid.npy", "grid.pgn", "grid.jp2", ".png", ""])
+    @Test(arguments: [
+        "grid.jpg", "grid.jpeg", "grid.webp", "grid.tiff", "grid.npy", "grid.pgn", "grid.jp2", ".png", "",
+    ])
     func otherExtensionsAreRefused(out: String) throws {
         try Workplace.with { place in
-            try place.refuse(arguments(out), naming: ["--out is '\(out)'", ".png, .npz or .safetensors", "folder"])
+            try place.refuse(
+                arguments(out), naming: ["--out is '\(out)'", ".png, .npz, .safetensors, .gif or .apng", "folder"])
             #expect(try place.names().isEmpty)
         }
     }

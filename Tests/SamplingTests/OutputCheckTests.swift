@@ -33,11 +33,11 @@ import Testing
             ("a.png", .grid), ("b/A.PNG", .grid), ("a.npz", .npz), ("a.b.safetensors", .floats), ("pictures", .folder),
             ("pictures/", .folder), ("a.png/", .folder), ("a.jpg/", .folder), ("run.v2", .folder), ("run-0.5", .folder),
             ("lr1e-4.step100", .folder), (".", .folder), ("..", .folder), (".hidden", .folder), ("a.", .folder),
-            ("x.guided", .folder),
+            ("x.guided", .folder), ("a.gif", .animation(.gif)), ("a.APNG", .animation(.apng)),
         ]
         for (path, form) in forms { #expect(try SampleForm(path: path) == form, "\(path)") }
         for path in [
-            "a.jpg", "a.JPEG", "a.webp", "a.gif", "a.npy", "a.pgn", "a.jp2", "a.mp4", "a.safetensor", "a.tar.gz",
+            "a.jpg", "a.JPEG", "a.webp", "a.tiff", "a.npy", "a.pgn", "a.jp2", "a.mp4", "a.safetensor", "a.tar.gz",
             "a.h5",
             ".png", "b/.npz", "",
         ] {

@@ -55,6 +55,29 @@ public enum ImageFile {
         try bytes.withUnsafeBytes { try decode($0, name: name) }
     }
 
+    /// The size of an image as its file stores it, from the file's header.
+    ///
+    /// - Parameters:
+    ///   - bytes: the whole file.
+    ///   - name: the name of the image in errors.
+    /// - Throws: `PixNerdError` if the header cannot be read, or is of no image.
+    public static func size(of bytes: [UInt8], name: String) throws -> ImageSize {
+        let header = try bytes.withUnsafeBytes { try PictureHeader($0, name: name) }
+        return ImageSize(height: header.height, width: header.width)
+    }
+
+    /// Whether an image file has pixels that are not opaque.
+    ///
+    /// - Throws: `PixNerdError`, as `read(_:)` does.
+    public static func isTransparent(_ path: String) throws -> Bool {
+        let stored = try readStored(path)
+        guard stored.hasAlpha else { return false }
+        return stored.bytes.withUnsafeBytes { bytes in
+            stride(from: stored.channels - 1, to: stored.width * stored.height * stored.channels, by: stored.channels)
+                .contains { stored.value($0, bytes) < stored.element.fullRange.upperBound }
+        }
+    }
+
     /// Decodes the bytes of an image file.
     public static func decode(_ bytes: UnsafeRawBufferPointer, name: String) throws -> RGBImage {
         let header = try PictureHeader(bytes, name: name)

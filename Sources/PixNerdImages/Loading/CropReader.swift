@@ -33,6 +33,22 @@ public final class CropReader {
     /// The name of an image of the collection in messages.
     public func name(at place: Int) -> String { collection.samples[place].name }
 
+    /// The size of an image as it is shown, before it is cropped.
+    ///
+    /// - Throws: `PixNerdError` if its header cannot be read.
+    public func storedSize(_ place: Int) throws -> ImageSize { try reader.shownSize(collection.samples[place]) }
+
+    /// Reads an image.
+    ///
+    /// - Throws: `PixNerdError` if it cannot be read.
+    public func read(_ place: Int) throws -> LoadedBatch {
+        var reason: (any Error)?
+        guard let batch = read([place], failed: { reason = $0 }) else {
+            throw reason ?? PixNerdError(.system, "\(name(at: place))", found: "cannot be read")
+        }
+        return batch
+    }
+
     /// Reads a batch of images, leaving out those that cannot be read.
     ///
     /// - Parameters:
@@ -42,6 +58,10 @@ public final class CropReader {
     public func read(
         _ places: some Collection<Int>, unreadable: (_ reason: String) -> Void
     ) -> LoadedBatch? {
+        read(places, failed: { unreadable("\($0)") })
+    }
+
+    private func read(_ places: some Collection<Int>, failed: (any Error) -> Void) -> LoadedBatch? {
         let bytes = imageSize.area * format.loadedSize
         var indices: [Int] = []
         var covered: [ImageArea] = []
@@ -57,7 +77,7 @@ public final class CropReader {
                 covered.append(area)
                 indices.append(index)
             } catch {
-                unreadable("\(error)")
+                failed(error)
             }
         }
         guard !indices.isEmpty else { return nil }

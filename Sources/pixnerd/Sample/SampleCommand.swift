@@ -34,6 +34,10 @@ struct SampleCommand: ParsableCommand, RankedCommand {
                 --out ages.png
               pixnerd sample model.ckpt --text-encoder Qwen3-1.7B \\
                 --prompt "a red bicycle" --out red.png
+              pixnerd sample checkpoints/shapes --classes ring,star --seeds 1 \\
+                --interpolate 12 --out ring-to-star.gif
+              pixnerd sample checkpoints/shapes --from-image ring.png --mask hole.png \\
+                --classes ring --out filled/
 
             Under Open MPI's mpirun the processes share the work, batch by batch; rank 0 writes the images.
 
@@ -48,7 +52,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         help: """
             Output path: a .png file for a sheet with a row for each class; a folder (end its name with / if it has a \
             dot) for a file of each image; a .npz file for arr_0 as the ADM evaluation reads it, with shuffled rows; a \
-            .safetensors file for floats before rounding. A manifest is written to manifest.json in the folder, or \
+            .safetensors file for floats before rounding; a .gif or .apng file for the animation of --interpolate. A manifest is written to manifest.json in the folder, or \
             else beside the file.
             """)
     var out: String
@@ -57,6 +61,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @OptionGroup var texts: TextOptions
     @OptionGroup var sizes: SizeOptions
     @OptionGroup var sampling: SamplerOptions
+    @OptionGroup var edits: EditArguments
+    @OptionGroup var blends: BlendOptions
     @OptionGroup var latents: AutoencoderOptions
     @OptionGroup var adapters: AdapterOptions
 
@@ -120,7 +126,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
             guard communicator.isRoot else { return (nil, nil) }
             return (
-                try self.trajectory.map { try Trajectory(path: $0, steps: job.settings.steps, plan: plan) },
+                try self.trajectory.map { try Trajectory(path: $0, steps: job.steps, plan: plan) },
                 try self.preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
             )
         }
@@ -160,7 +166,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
                     guard communicator.isRoot else { return }
                     onProgress(progress(moment, of: job))
                     trajectory?.record(moment)
-                    try preview?.show(moment, of: job.settings.steps)
+                    try preview?.show(moment, of: job.steps)
                 },
                 receive: { pixels, first in
                     try expectFinite(pixels, plan.requests[first...])
@@ -205,12 +211,13 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         return WorkProgress(
             done: moment.done, total: moment.total,
             details: "images \(moment.first + 1) to \(last) of \(count)  step \(moment.step) of "
-                + "\(job.settings.steps)  \(job.size.height) x \(job.size.width)")
+                + "\(job.steps)  \(job.size.height) x \(job.size.width)")
     }
 
     /// Checks that all processes sample the same images in the same way.
     private func expectSame(_ plan: SamplePlan, _ communicator: Communicator) throws {
-        let requests = plan.requests.map { "\($0.prompt) \($0.seed)" }.joined(separator: ",")
+        let requests = plan.requests.map { "\($0.prompt) \($0.seed) \($0.blend.map { "\($0)" } ?? "")" }.joined(
+            separator: ",")
         var fingerprint = Fingerprint()
         fingerprint.add(requests)
         try communicator.expectSame(
@@ -233,13 +240,17 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         latents.apply(to: &options)
         texts.apply(to: &options)
         options.loras = try adapters.choices()
+        edits.apply(to: &options)
         let source = try CheckpointSampling(path: checkpoint, options)
         for notice in source.notices { logger.notice("\(notice)") }
         let conditioner = source.loaded.conditioner
         let benchmark = try texts.benchmark()
+        guard benchmark == nil || !blends.areGiven else {
+            throw CommandError("--layout samples the prompts of a benchmark; leave out --interpolate and --variations.")
+        }
         let requests =
             try benchmark.map { try pictures.requests(conditioner, of: $0) }
-            ?? pictures.requests(conditioner, texts: texts, noise: sampling.noise)
+            ?? blends.applied(to: pictures.requests(conditioner, texts: texts, noise: sampling.noise))
         let prompts = requests.map(\.prompt)
         for remark in conditioner.remarks(prompts) { logger.warning("\(remark)") }
         if let open = source.openValues(prompts) { logger.notice("\(open.text(naming: Flags.name))") }
@@ -271,7 +282,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         if let preview { outputs.append(("\(Setting.preview)", preview)) }
         try expectApart(
             outputs,
-            from: [checkpoint, sampling.guide, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts]
-                .compactMap { $0 } + adapters.choices().map(\.path))
+            from: ([checkpoint, sampling.guide, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts]
+                + edits.inputs).compactMap { $0 } + adapters.choices().map(\.path))
     }
 }

@@ -19,6 +19,8 @@ enum Flags {
         .guidanceRule: "--zero-star", .sampler: "--sampler",
         .studentName: "--name", .studentSteps: "--steps", .stage: "--stage",
         .timeGrid: "--time-grid", .firstStep: "--first-step", .steps: "--steps", .lastStep: "--last-step",
+        .initialNoise: "--initial-noise",
+        .image: "--from-image", .mask: "--mask", .strength: "--strength", .interpolation: "--interpolate",
         .zeroSteps: "--zero-steps", .floor: "--floor", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
