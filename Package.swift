@@ -37,8 +37,8 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 
 /// The scripts of the studio's page.
 let studioScripts = [
-    "api", "charts", "compare", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "previews",
-    "run", "sample", "start", "train", "viewer",
+    "api", "charts", "compare", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "picture",
+    "previews", "run", "sample", "start", "train", "viewer",
 ]
 
 let package = Package(
@@ -52,7 +52,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        // Without its support of configuration files, which takes a newcomer's build a good part of a minute.
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: ["FullFoundation"]),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
