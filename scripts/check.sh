@@ -98,7 +98,7 @@ check_studio() {
     program=$(swift build -c release --show-bin-path)/pixnerd
     [[ -d .venv-studio ]] || python3 -m venv .venv-studio
     .venv-studio/bin/pip install -q -r Tests/Studio/requirements.txt
-    for script in server clients faults fuzz load browser; do
+    for script in server clients editing faults fuzz load browser; do
         echo "-- $script"
         .venv-studio/bin/python "Tests/Studio/$script.py" --program "$program"
     done

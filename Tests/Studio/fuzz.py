@@ -181,7 +181,7 @@ def described(studio, examples, seed):
         [*command, FILE, "--url", studio.url, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
          "--seed", str(seed), "--checks", "all", "--exclude-checks",
          "positive_data_acceptance,unsupported_method",
-         "--exclude-path-regex", "^(/api/events|/v1/images/(edits|variations)|/sdapi/v1/img2img)$",
+         "--exclude-path-regex", "^(/api/events|/v1/images/variations)$",
          "--continue-on-failure", "--no-shrink", "--request-timeout", "10", "--generation-database", "none",
          "--warnings", "off", "--report", "ndjson", "--report-ndjson-path", report, "--suppress-health-check", "all"],
         capture_output=True, text=True, timeout=1800, cwd=studio.folder,

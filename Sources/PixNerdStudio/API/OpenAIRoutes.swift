@@ -1,26 +1,12 @@
 import Foundation
 import Hummingbird
+import PixNerdImages
+import PixNerdSampling
 
-/// OpenAI's interface for images: `/v1/images/generations` and `/v1/models` (openai-openapi, August 2026).
+/// OpenAI's interface for images: `/v1/images/generations`, `/v1/images/edits` and `/v1/models` (openai-openapi, August
+/// 2026).
 struct OpenAIRoutes: Sendable {
     let studio: StudioContext
-
-    /// The fields that are used; others are ignored. Those from `seed` on are this server's own.
-    private struct Generation: Decodable {
-        let prompt: String
-        var model: String?
-        var n: Int?
-        var size: String?
-        var responseFormat: String?
-        var outputFormat: String?
-        var stream: Bool?
-        var partialImages: Int?
-        var seed: Int64?
-        var steps: Int?
-        var guidance: Float?
-        var sampler: String?
-        var shift: Float?
-    }
 
     private struct Model: Encodable {
         let id: String
@@ -37,8 +23,10 @@ struct OpenAIRoutes: Sendable {
         enum CodingKeys: String, CodingKey { case object, data }
     }
 
+    /// The address to which forms with files are sent.
+    static let edits = "/v1/images/edits"
     /// What OpenAI has and this server has not.
-    static let missing = ["/v1/images/edits", "/v1/images/variations"]
+    static let missing = "/v1/images/variations"
 
     func add(to router: Router<StudioRequestContext>) {
         let studio = self.studio
@@ -50,55 +38,49 @@ struct OpenAIRoutes: Sendable {
             return Response.json(Models(data: models))
         }
         router.post("/v1/images/generations") { request, client in
-            let asked = try await request.value(Generation.self)
-            let sample = try await self.sampleRequest(asked)
-            guard asked.stream == true else { return try await self.answer(sample, asked, request, client) }
-            return try await self.stream(sample, partialImages: asked.partialImages ?? 0, client)
+            let asked = try await request.value(OpenAIGeneration.self)
+            return try await self.answer(asked.sampleRequest(studio), asked, .generation, request, client)
         }
-        for path in Self.missing {
-            router.post(RouterPath(path)) { _, _ -> Response in
-                throw StudioFailure(
-                    .notImplemented, "Editing of images is not there yet; use /v1/images/generations.",
-                    code: "not_implemented")
-            }
+        router.post(RouterPath(Self.edits)) { request, client in
+            let form = try await request.form()
+            let asked = try OpenAIGeneration(form)
+            var sample = try await asked.sampleRequest(studio)
+            try self.add(form, asked, to: &sample)
+            return try await self.answer(sample, asked, .edit, request, client)
+        }
+        router.post(RouterPath(Self.missing)) { _, _ -> Response in
+            throw StudioFailure(
+                .notImplemented, "Variations are made by /v1/images/edits, with the prompt and a strength.",
+                code: "not_implemented")
         }
     }
 
-    private func sampleRequest(_ asked: Generation) async throws -> SampleRequest {
-        if let format = asked.outputFormat, format != "png" {
-            throw StudioFailure.invalid(
-                "output_format is '\(format)'; only png is written, which loses nothing.", parameter: "output_format")
+    /// Adds the picture of a form, and what of it is painted: the transparent part of the mask, or else of the picture, or
+    /// all of it.
+    private func add(_ form: MultipartForm, _ asked: OpenAIGeneration, to sample: inout SampleRequest) throws {
+        guard let image = try form.part("image", "image[]") else {
+            throw StudioFailure.invalid("image is missing.", parameter: "image")
         }
-        guard ["b64_json", "url"].contains(asked.responseFormat ?? "b64_json") else {
-            throw StudioFailure.invalid(
-                "response_format is '\(asked.responseFormat ?? "")'; expected b64_json or url.",
-                parameter: "response_format")
-        }
-        guard (1...10).contains(asked.n ?? 1) else {
-            throw StudioFailure.invalid("n is \(asked.n ?? 1); it must be from 1 to 10.", parameter: "n")
-        }
-        guard (0...3).contains(asked.partialImages ?? 0) else {
-            throw StudioFailure.invalid(
-                "partial_images is \(asked.partialImages ?? 0); it must be from 0 to 3.", parameter: "partial_images")
-        }
-        let choice = try await ModelChoice(asked.model, prompt: asked.prompt, studio)
-        var sample = SampleRequest(
-            model: choice.model, prompts: choice.prompts,
-            seeds: ModelChoice.seeds(from: asked.seed, count: asked.n ?? 1))
-        if let size = asked.size, size != "auto" { sample.size = try Self.size(size) }
-        (sample.steps, sample.guidance) = (asked.steps, asked.guidance)
-        (sample.sampler, sample.shift) = (asked.sampler, asked.shift)
-        return sample
+        let picture = try studio.inputs.add(image.bytes, field: "image")
+        let mask = try form.part("mask").map { try studio.inputs.add($0.bytes, field: "mask") }
+        let isHoled = try mask == nil && ImageFile.isTransparent(studio.inputs.path(picture, field: "image"))
+        (sample.image, sample.mask) = (picture, isHoled ? picture : mask)
+        sample.maskKind = sample.mask.map { _ in EditOptions.MaskKind.transparent.rawValue }
+        (sample.strength, sample.resample) = (asked.strength, asked.resample)
     }
 
-    /// The size as HEIGHTxWIDTH; OpenAI's sizes name the width first.
-    private static func size(_ text: String) throws -> String {
-        let sides = text.lowercased().split(separator: "x").map { Int($0) }
-        guard sides.count == 2, let width = sides[0], let height = sides[1] else {
-            throw StudioFailure.invalid(
-                "size is '\(text.prefix(30))'; expected WIDTHxHEIGHT, such as 64x48, or auto.", parameter: "size")
-        }
-        return "\(height)x\(width)"
+    /// What is asked for, by the word with which its events begin.
+    private enum Kind: String {
+        case generation = "image_generation"
+        case edit = "image_edit"
+    }
+
+    private func answer(
+        _ sample: SampleRequest, _ asked: OpenAIGeneration, _ kind: Kind, _ request: Request,
+        _ client: StudioRequestContext
+    ) async throws -> Response {
+        guard asked.stream == true else { return try await answer(sample, asked, request, client) }
+        return try await stream(sample, kind, partialImages: asked.partialImages ?? 0, client)
     }
 
     private struct Answer: Encodable {
@@ -140,7 +122,7 @@ struct OpenAIRoutes: Sendable {
     }
 
     private func answer(
-        _ sample: SampleRequest, _ asked: Generation, _ request: Request, _ client: StudioRequestContext
+        _ sample: SampleRequest, _ asked: OpenAIGeneration, _ request: Request, _ client: StudioRequestContext
     ) async throws -> Response {
         let pictures = try await studio.queue.pictures(sample, for: client)
         let isLink = asked.responseFormat == "url"
@@ -178,7 +160,7 @@ struct OpenAIRoutes: Sendable {
     }
 
     private func stream(
-        _ sample: SampleRequest, partialImages: Int, _ client: StudioRequestContext
+        _ sample: SampleRequest, _ kind: Kind, partialImages: Int, _ client: StudioRequestContext
     ) async throws -> Response {
         let (steps, continuation) = AsyncStream.makeStream(
             of: SamplingWork.Step.self, bufferingPolicy: .bufferingNewest(4))
@@ -205,14 +187,14 @@ struct OpenAIRoutes: Sendable {
                     var index = 0
                     for await step in steps where !step.pictures.isEmpty {
                         let event = Event(
-                            type: "image_generation.partial_image", b64Json: step.pictures[0].base64EncodedString(),
+                            type: "\(kind.rawValue).partial_image", b64Json: step.pictures[0].base64EncodedString(),
                             createdAt: now, size: sample.size ?? "auto", partialImageIndex: index)
                         index += 1
                         if let bytes = EventHub.event(event.type, event) { try await writer.write(bytes) }
                     }
                     for picture in try await results.value {
                         let event = Event(
-                            type: "image_generation.completed", b64Json: Data(picture.file).base64EncodedString(),
+                            type: "\(kind.rawValue).completed", b64Json: Data(picture.file).base64EncodedString(),
                             createdAt: now, size: Self.size(picture.record), usage: Usage())
                         if let bytes = EventHub.event(event.type, event) { try await writer.write(bytes) }
                     }

@@ -9,6 +9,7 @@ struct StudioContext: Sendable {
     let options: StudioOptions
     let runs: RunList
     let models: ModelList
+    let inputs: InputStore
     let gallery: Gallery
     let queue: SamplingQueue
     let training: TrainingSupervisor
@@ -19,9 +20,10 @@ struct StudioContext: Sendable {
         self.options = options
         runs = RunList(folder: options.checkpoints)
         models = ModelList(runs)
+        inputs = InputStore(folder: RunFiles(options).inputs)
         gallery = Gallery(folder: RunFiles(options).gallery)
         events = EventHub()
-        queue = SamplingQueue(options, runs, gallery, events)
+        queue = SamplingQueue(options, runs, inputs, gallery, events)
         training = TrainingSupervisor(options, runs)
         datasets = DatasetList(options)
     }

@@ -15,6 +15,8 @@ struct StudioRoutes: Sendable {
     }
     private struct SwitchRequest: Decodable { let whileTraining: String }
     private struct TokenRequest: Decodable { let token: String }
+    private struct InputRequest: Decodable { let data: String }
+    private struct Input: Encodable { let id: String }
 
     func add(to router: Router<StudioRequestContext>) {
         let studio = self.studio
@@ -34,6 +36,7 @@ struct StudioRoutes: Sendable {
         }
         router.get("/api/models") { _, _ in Response.json(Models(models: await studio.models.all())) }
         router.get("/api/samplers") { _, _ in Response.json(SamplerEntry.Answer(samplers: SamplerEntry.all)) }
+        addInputs(to: router)
         addJobs(to: router)
         addPictures(to: router)
     }
@@ -63,6 +66,17 @@ struct StudioRoutes: Sendable {
         router.delete("/api/jobs/:id") { _, context in
             try await queue.cancel(context.text("id"))
             return Response.noContent
+        }
+    }
+
+    private func addInputs(to router: Router<StudioRequestContext>) {
+        let inputs = studio.inputs
+        router.post("/api/inputs") { request, _ in
+            let data = try await request.value(InputRequest.self).data
+            return Response.json(Input(id: try inputs.add(base64: data, field: "data")))
+        }
+        router.get("/api/inputs/:id") { _, context in
+            Response.bytes(try inputs.bytes(context.text("id")), type: "application/octet-stream")
         }
     }
 

@@ -1,12 +1,15 @@
 import Foundation
 import Hummingbird
+import PixNerdSampling
 import PixNerdSupport
 import Synchronization
 
-/// A request of AUTOMATIC1111's `txt2img`, and its answer.
+/// A request of AUTOMATIC1111's `txt2img` or `img2img`, and its answer.
 struct WebUIGeneration: Sendable {
     let studio: StudioContext
     let session: WebUISession
+    /// Whether the request has a picture to begin with, as `img2img` does.
+    let takesImage: Bool
 
     /// The fields that are used; others are ignored, but echoed.
     private struct Fields: Decodable {
@@ -25,6 +28,12 @@ struct WebUIGeneration: Sendable {
         var samplerIndex: String?
         var sendImages: Bool?
         var overrideSettings: Override?
+        var subseed: Int64?
+        var subseedStrength: Float?
+        var initImages: [String]?
+        var denoisingStrength: Float?
+        var mask: String?
+        var inpaintingMaskInvert: Int?
     }
 
     private struct Answer: Encodable {
@@ -139,7 +148,24 @@ struct WebUIGeneration: Sendable {
         (sample.steps, sample.guidance) = (fields.steps, fields.cfgScale)
         sample.sampler = try WebUISampler.id(fields.samplerName ?? fields.samplerIndex)
         if let text = fields.negativePrompt, !text.isEmpty { sample.negativePrompt = text }
+        if let strength = fields.subseedStrength, strength != 0 {
+            sample.variationStrength = strength
+            sample.variationSeed = ModelChoice.seeds(from: fields.subseed, count: 1)[0]
+        }
+        if takesImage { try addImage(fields, to: &sample) }
         return sample
+    }
+
+    private func addImage(_ fields: Fields, to sample: inout SampleRequest) throws {
+        guard let images = fields.initImages, images.count == 1 else {
+            throw StudioFailure.invalid(
+                "init_images has \(fields.initImages?.count ?? 0) pictures; give one.", parameter: "init_images")
+        }
+        sample.image = try studio.inputs.add(base64: images[0], field: "init_images")
+        sample.strength = fields.denoisingStrength ?? 0.75
+        guard let mask = fields.mask, !mask.isEmpty else { return }
+        sample.mask = try studio.inputs.add(base64: mask, field: "mask")
+        if fields.inpaintingMaskInvert == 1 { sample.maskKind = EditOptions.MaskKind.black.rawValue }
     }
 
     private static func echo(_ fields: Fields) -> [String: Echo] {
@@ -153,6 +179,9 @@ struct WebUIGeneration: Sendable {
             ("n_iter", fields.nIter.map { .number(Double($0)) }),
             ("sampler_name", fields.samplerName.map { .text($0) }),
             ("send_images", fields.sendImages.map { .flag($0) }),
+            ("subseed", fields.subseed.map { .number(Double($0)) }),
+            ("subseed_strength", fields.subseedStrength.map { .number(Double($0)) }),
+            ("denoising_strength", fields.denoisingStrength.map { .number(Double($0)) }),
         ]
         return Dictionary(uniqueKeysWithValues: all.compactMap { name, value in value.map { (name, $0) } })
     }

@@ -12,12 +12,11 @@ struct WebUIRoutes: Sendable {
     func add(to router: Router<StudioRequestContext>) {
         let group = router.group("/sdapi/v1")
         let (studio, session) = (studio, session)
-        group.post("/txt2img") { request, client in
-            try await WebUIGeneration(studio: studio, session: session).answer(request, client)
-        }
-        group.post("/img2img") { _, _ -> Response in
-            throw StudioFailure(
-                .notImplemented, "Image to image is not there yet; use txt2img.", code: "not_implemented")
+        for name in ["txt2img", "img2img"] {
+            group.post(RouterPath(name)) { request, client in
+                try await WebUIGeneration(studio: studio, session: session, takesImage: name == "img2img")
+                    .answer(request, client)
+            }
         }
         group.get("/progress") { request, _ in
             let skipsImage = request.uri.queryParameters["skip_current_image"].map { $0 != "false" } ?? false

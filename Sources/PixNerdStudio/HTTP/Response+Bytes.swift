@@ -38,21 +38,30 @@ extension Request {
         }
     }
 
-    /// Maximum number of bytes of a body.
-    static let bodyLimit = 1 << 20
+    /// The body as a form with files.
+    ///
+    /// - Throws: `StudioFailure` if it is none.
+    func form() async throws -> MultipartForm {
+        try MultipartForm(Array(buffer: try await collected()), type: headers[.contentType] ?? "")
+    }
+
+    /// Maximum number of bytes of the body: more where pictures are sent.
+    var bodyLimit: Int {
+        ["/api/inputs", "/sdapi/v1/img2img", OpenAIRoutes.edits].contains(uri.path) ? 32 << 20 : 1 << 20
+    }
     /// Maximum number of seconds in which a body must arrive.
     private static let bodySeconds = 20
 
     /// The whole body, if it is small and arrives soon.
     private func collected() async throws -> ByteBuffer {
-        let body = self.body
+        let (body, limit) = (self.body, bodyLimit)
         return try await withThrowingTaskGroup(of: ByteBuffer.self) { group in
             group.addTask {
                 var all = ByteBuffer()
                 for try await part in body {
-                    guard all.readableBytes + part.readableBytes <= Self.bodyLimit else {
+                    guard all.readableBytes + part.readableBytes <= limit else {
                         throw StudioFailure(
-                            .contentTooLarge, "The request has more than \(Self.bodyLimit) bytes.", code: "too_large")
+                            .contentTooLarge, "The request has more than \(limit) bytes.", code: "too_large")
                     }
                     all.writeImmutableBuffer(part)
                 }

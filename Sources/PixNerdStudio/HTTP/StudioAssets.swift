@@ -21,6 +21,7 @@ enum StudioAssets {
         "/jobs.js": PackageResources.jobs_js,
         "/models.js": PackageResources.models_js,
         "/page.js": PackageResources.page_js,
+        "/picture.js": PackageResources.picture_js,
         "/previews.js": PackageResources.previews_js,
         "/run.js": PackageResources.run_js,
         "/sample.js": PackageResources.sample_js,

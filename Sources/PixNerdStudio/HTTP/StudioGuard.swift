@@ -105,28 +105,28 @@ struct StudioGuard<Context: RequestContext>: RouterMiddleware {
     }
 
     /// Bodies must be JSON, which a browser sends to another site only after asking, and not compressed, since a few
-    /// bytes could unfold to gigabytes.
+    /// bytes could unfold to gigabytes. A form with files has its own address; of another site's page the origin tells.
     private func expectForm(_ request: Request) throws {
         if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
             throw StudioFailure(
                 .unsupportedMediaType, "Bodies may not be compressed, and this one is (\(encoding)).", code: "encoding")
         }
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > Request.bodyLimit {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > request.bodyLimit {
             throw StudioFailure(
-                .contentTooLarge, "The request has \(length) bytes; at most \(Request.bodyLimit) are taken.",
+                .contentTooLarge, "The request has \(length) bytes; at most \(request.bodyLimit) are taken.",
                 code: "too_large")
         }
         guard request.method == .post || request.method == .put || request.method == .patch,
-            !OpenAIRoutes.missing.contains(request.uri.path)
+            request.uri.path != OpenAIRoutes.missing
         else { return }
         let hasBody = request.headers[.transferEncoding] != nil || request.headers[.contentLength] ?? "0" != "0"
         // Clients send commands such as `interrupt` without a body; of another site's page the origin tells.
         guard hasBody || request.headers[.contentType] != nil else { return }
         let type = (request.headers[.contentType] ?? "").prefix { $0 != ";" }
-        guard type.trimmingCharacters(in: .whitespaces).lowercased() == "application/json" else {
+        let expected = request.uri.path == OpenAIRoutes.edits ? "multipart/form-data" : "application/json"
+        guard type.trimmingCharacters(in: .whitespaces).lowercased() == expected else {
             throw StudioFailure(
-                .unsupportedMediaType,
-                "The Content-Type is '\(type)'; requests are JSON, with Content-Type application/json.",
+                .unsupportedMediaType, "The Content-Type is '\(type)'; this address takes \(expected).",
                 code: "content_type")
         }
     }

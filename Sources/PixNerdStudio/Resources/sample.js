@@ -3,6 +3,7 @@ import { $, h, setOptions, setText, showError, plural, roving, announce, calm } 
 import { get, post, on } from "./api.js";
 import { ModelChooser, loadModels } from "./models.js";
 import { expect, pair } from "./jobs.js";
+import { pictureFields, startPicture, usePicture } from "./picture.js";
 
 const most = 150; // classes shown at once
 let first, second;
@@ -192,6 +193,7 @@ export function useSettings(request) {
   showSampler();
   showCount();
   showError($("sample-error"), null);
+  usePicture(request);
   $("sample-go").focus();
   announce("The form has these settings.");
 }
@@ -213,9 +215,10 @@ async function submit(event) {
   const { request, error, field } = readForm();
   showError($("sample-error"), error);
   if (error) return field && field.focus();
-  const requests = $("compare").checked ? [request, { ...request, model: second.text }] : [request];
   $("sample-go").disabled = true;
   try {
+    Object.assign(request, await pictureFields());
+    const requests = $("compare").checked ? [request, { ...request, model: second.text }] : [request];
     await sample(...requests);
   } catch (problem) {
     showError($("sample-error"), problem);
@@ -231,6 +234,7 @@ function showCompare() {
 export function startSampling() {
   first = new ModelChooser("sample", modelChanged);
   second = new ModelChooser("compare", modelChanged);
+  startPicture();
   $("sample-form").addEventListener("submit", submit);
   $("sample-search").addEventListener("input", showClasses);
   $("sample-search").addEventListener("keydown", (event) => {

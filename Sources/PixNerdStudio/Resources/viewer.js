@@ -1,6 +1,7 @@
 // One picture large, with its settings and what can be done with it.
 import { $, h, ask, enc, number, setText, showError, shown, when, announce } from "./dom.js";
 import { remove } from "./api.js";
+import { beginWith } from "./picture.js";
 import { sample, useSettings } from "./sample.js";
 
 let pictures = [];
@@ -13,7 +14,8 @@ export function onDeleted(listener) { deletions.push(listener); }
 const names = {
   sampler: "Sampler", steps: "Steps", order: "Order", guidance: "Guidance", guidance_lower: "Guidance from time",
   guidance_upper: "Guidance up to time", shift: "Shift", route: "Route", size: "Size",
-    negative_prompt: "Negative prompt", values: "Values",
+    negative_prompt: "Negative prompt", values: "Values", strength: "Strength", begins_with: "Begins with",
+  resample: "Repeated steps", variation: "Variation",
 };
 
 export function openViewer(list, index) {
@@ -96,6 +98,17 @@ export function startViewer() {
   $("viewer-use").addEventListener("click", () => {
     $("viewer").close();
     useSettings(pictures[at].request);
+  });
+  $("viewer-begin").addEventListener("click", async () => {
+    try {
+      await beginWith(url());
+      $("viewer").close();
+      location.hash = "#/sample";
+      $("picture-file").focus();
+      announce("Sampling begins with this picture.");
+    } catch (error) {
+      showError($("viewer-error"), error);
+    }
   });
   $("viewer-delete").addEventListener("click", async () => {
     const picture = pictures[at];

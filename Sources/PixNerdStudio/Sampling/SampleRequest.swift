@@ -30,6 +30,20 @@ struct SampleRequest: Codable, Sendable, Equatable {
     var precision: String?
     /// Whether the images predicted after each step are kept.
     var trajectory: Bool?
+    /// Name in `InputStore` of the picture that the images begin with.
+    var image: String?
+    /// Name in `InputStore` of the mask of what is painted anew.
+    var mask: String?
+    /// What the mask shows: `white`, `black` or `transparent` where the picture is painted.
+    var maskKind: String?
+    /// How far the picture is changed, 0 to 1.
+    var strength: Float?
+    /// How often each step is taken again from fresh noise.
+    var resample: Int?
+    /// The seed that the noise of the first seed leans to; it counts on with the seeds.
+    var variationSeed: UInt64?
+    /// How far it leans, 0 to 1.
+    var variationStrength: Float?
 
     init(model: String, prompts: [String], seeds: [UInt64]) {
         (self.model, self.prompts, self.seeds) = (model, prompts, seeds)
@@ -94,7 +108,8 @@ struct SampleRequest: Codable, Sendable, Equatable {
     func checkWork(_ sampling: CheckpointSampling) throws {
         let pixels = sampling.size.canvasHeight * sampling.size.canvasWidth
         let work = count.multipliedReportingOverflow(by: pixels)
-        let all = work.partialValue.multipliedReportingOverflow(by: sampling.settings.steps)
+        let all = work.partialValue.multipliedReportingOverflow(
+            by: sampling.settings.takenSteps * (1 + (resample ?? 0)))
         guard !work.overflow, !all.overflow, all.partialValue <= Self.mostWork else {
             throw StudioFailure.invalid(
                 "\(count) images of \(sampling.size.height) x \(sampling.size.width) in \(sampling.settings.steps) "
@@ -136,7 +151,7 @@ struct SampleRequest: Codable, Sendable, Equatable {
         return [lower, upper]
     }
 
-    private func within(_ field: String, _ value: Int?, _ range: ClosedRange<Int>) throws -> Int? {
+    func within(_ field: String, _ value: Int?, _ range: ClosedRange<Int>) throws -> Int? {
         guard let value else { return nil }
         guard range.contains(value) else {
             throw StudioFailure.invalid(
@@ -152,7 +167,7 @@ struct SampleRequest: Codable, Sendable, Equatable {
         return value
     }
 
-    private static func word<Word: RawRepresentable & CaseIterable>(
+    static func word<Word: RawRepresentable & CaseIterable>(
         _ field: String, _ text: String
     ) throws -> Word where Word.RawValue == String {
         guard let word = Word(rawValue: text) else {

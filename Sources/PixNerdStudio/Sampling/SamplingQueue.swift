@@ -17,6 +17,7 @@ actor SamplingQueue {
     private static let mostFinished = 20
 
     private let runs: RunList
+    private let inputs: InputStore
     private let gallery: Gallery
     private let events: EventHub
     private let limit: Int
@@ -34,8 +35,11 @@ actor SamplingQueue {
     private var onChange: @Sendable () async -> Void = {}
     private var isClosed = false
 
-    init(_ options: StudioOptions, _ runs: RunList, _ gallery: Gallery, _ events: EventHub) {
-        (self.runs, self.gallery, self.events, limit) = (runs, gallery, events, options.queueLimit)
+    init(
+        _ options: StudioOptions, _ runs: RunList, _ inputs: InputStore, _ gallery: Gallery, _ events: EventHub
+    ) {
+        (self.runs, self.inputs, self.gallery, self.events) = (runs, inputs, gallery, events)
+        limit = options.queueLimit
     }
 
     /// - Parameters:
@@ -88,8 +92,8 @@ actor SamplingQueue {
         guard openCount < limit else { throw fullFailure }
         loadingCount += 1
         defer { loadingCount -= 1 }
-        let runs = self.runs
-        let work = try await loading { try SamplingWork(request, runs, promptField: promptField) }
+        let (runs, inputs) = (self.runs, self.inputs)
+        let work = try await loading { try SamplingWork(request, runs, inputs, promptField: promptField) }
         let status = JobStatus(
             id: Gallery.newName(), request: work.request, created: Date().timeIntervalSince1970,
             count: work.job.requests.count, warnings: work.warnings)

@@ -22,13 +22,19 @@ struct SamplingWork: Sendable {
     ///
     /// - Parameter promptField: Name of the field of prompts, for messages.
     /// - Throws: `PixNerdError` or `StudioFailure` if the request is not valid.
-    init(_ asked: SampleRequest, _ runs: RunList, promptField: String) throws {
+    init(_ asked: SampleRequest, _ runs: RunList, _ inputs: InputStore, promptField: String) throws {
         var options = try asked.options()
+        options.edit = try asked.edit(inputs)
         let reference = runs.reference(asked.model)
         options.weights = reference.weights
         precision = try asked.chosenPrecision()
         let path = try runs.checkpoint(reference)
-        var sampling = try CheckpointSampling(path: path, options)
+        var sampling: CheckpointSampling
+        do {
+            sampling = try CheckpointSampling(path: path, options)
+        } catch {
+            throw asked.namingInputs(error, options.edit)
+        }
         try asked.checkWork(sampling)
         let pixels = sampling.size.canvasHeight * sampling.size.canvasWidth
         let batch = max(1, min(options.batch, Self.batchPixels / pixels))
@@ -52,16 +58,16 @@ struct SamplingWork: Sendable {
         guard Set(requests).count == requests.count else {
             throw StudioFailure.invalid("A prompt or a seed is named twice; name each once.", parameter: promptField)
         }
-        job = try sampling.job(requests)
+        job = try sampling.job(asked.varied(requests))
         names = prompts.map(conditioner.name(of:))
         format = sampling.loaded.format
         var warnings = sampling.notices.map { $0.hasSuffix(".") ? $0 : $0 + "." }
         warnings += sampling.warnings.map { $0.text(naming: RequestFields.name) + "." }
-        settings = Self.shown(sampling, precision)
+        settings = Self.shown(sampling, precision).merging(asked.editSettings(options.edit)) { own, _ in own }
         var completed = asked
         completed.steps = job.settings.steps
         completed.size = "\(job.size.height)x\(job.size.width)"
-        if asked.trajectory == true, asked.count * job.settings.steps * pixels * 3 > Self.frameBytes {
+        if asked.trajectory == true, asked.count * job.steps * pixels * 3 > Self.frameBytes {
             completed.trajectory = false
             warnings.append("The predictions of so many steps and pixels are not kept.")
         }
@@ -153,7 +159,7 @@ struct SamplingWork: Sendable {
                     }
                     afterStep(
                         Step(
-                            job: id, step: moment.step, steps: job.settings.steps, done: moment.done,
+                            job: id, step: moment.step, steps: job.steps, done: moment.done,
                             total: moment.total, first: moment.first, pictures: predicted.map { Data($0) }))
                 },
                 receive: { pixels, first in

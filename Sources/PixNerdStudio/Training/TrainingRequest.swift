@@ -145,6 +145,7 @@ struct RunFiles: Sendable {
     init(_ options: StudioOptions) { folder = "\(options.checkpoints)/.studio" }
 
     var gallery: String { "\(folder)/pictures" }
+    var inputs: String { "\(folder)/inputs" }
 
     /// Path of the file with what the trainings of a run printed, in an existing folder.
     func log(of run: String) throws -> String {
