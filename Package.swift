@@ -128,6 +128,12 @@ let package = Package(
                 .embedInCode("Resources/\($0)")
             }),
         module(
+            "FewPictures",
+            [
+                "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
+                "Training",
+            ]),
+        module(
             "Tuning",
             [
                 "Checkpoints", "Diffusion", "Evaluation", "Images", "Models", "Sampling", "Spaces", "Support",
@@ -157,7 +163,8 @@ let package = Package(
         .executableTarget(
             name: "pixnerd",
             dependencies: prefixed([
-                "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "Images",
+                "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "FewPictures",
+                "Images",
                 "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Studio",
                 "Support", "Tensors", "Text", "Training", "Tuning",
             ]) + [

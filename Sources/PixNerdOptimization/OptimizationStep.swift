@@ -37,24 +37,28 @@ public struct OptimizationStep<Batch> {
     /// Sums the gradients of all processes; nil for a single process.
     public let exchange: GradientExchange?
     private let count: (Batch) -> Int
+    private let weight: (Batch) -> Float
     private let loss: (Batch) -> TrainingLoss
 
     /// - Parameters:
     ///   - count: returns the number of images in a batch.
+    ///   - weight: returns the factor of the loss of a batch's images.
     ///   - loss: computes the mean loss over the images of a batch, on the tape.
     public init(
         optimizer: any Optimizer, averages: [MovingAverage] = [], gradientClip: Double? = nil,
-        exchange: GradientExchange? = nil, count: @escaping (Batch) -> Int, loss: @escaping (Batch) -> TrainingLoss
+        exchange: GradientExchange? = nil, count: @escaping (Batch) -> Int,
+        weight: @escaping (Batch) -> Float = { _ in 1 }, loss: @escaping (Batch) -> TrainingLoss
     ) {
         self.optimizer = optimizer
         self.averages = averages
         self.gradientClip = gradientClip
         self.exchange = exchange
         self.count = count
+        self.weight = weight
         self.loss = loss
     }
 
-    /// Computes the mean loss over all images of several batches and leaves its gradient in the parameters. If
+    /// Computes the mean of the weighted losses of all images of several batches and leaves its gradient in the parameters. If
     /// processes share the update, the gradient is complete only in the elements that this process updates.
     ///
     /// - Parameter whole: number of images of the step on all processes; that of `batches` if nil.
@@ -67,7 +71,8 @@ public struct OptimizationStep<Batch> {
         var pictures: [PictureLosses] = []
         var sum = 0.0
         for (place, batch) in batches.enumerated() {
-            let share = Tensor([Float(counts[place]) / Float(total)], shape: [1])
+            let weight = weight(batch)
+            let share = Tensor([weight * Float(counts[place]) / Float(total)], shape: [1])
             let mean = withGradient(
                 upstream: share, observer: place == batches.count - 1 ? observer : nil, rounds: roundsGradients(batches)
             ) {
@@ -75,7 +80,7 @@ public struct OptimizationStep<Batch> {
                 pictures.append(loss.pictures)
                 return loss.mean
             }.scalar
-            sum += Double(counts[place]) * Double(mean)
+            sum += Double(weight) * Double(counts[place]) * Double(mean)
         }
         guard let exchange else { return (Float(sum / Double(total)), PictureLosses(pictures)) }
         exchange.finish()

@@ -60,6 +60,13 @@ public struct MemoryEstimate: Sendable {
         shareable = shareable - 4 * CheckedInt(parameters)
     }
 
+    /// Accounts for training small parameters that weights follow from: besides the weights, those that the run began
+    /// with and for a moment their gradients.
+    mutating func trainAdapters() {
+        stateCount = stateCount - shareable
+        shareable = 0
+    }
+
     /// Divides moments and EMAs among `ranks` processes.
     mutating func shareUpdate(by ranks: Int) {
         let share = shareable / CheckedInt(ranks)

@@ -31,9 +31,10 @@ extension Trainer {
         let exchange =
             communicator.size > 1
             ? GradientExchange(
-                task.parameters + task.companions, over: communicator,
+                task.trained + task.companions, over: communicator,
                 sharesUpdate: configuration.training.sharesOptimizer) : nil
         exchange?.broadcastWeights()
+        task.apply()
         let state =
             goesOn
             ? try TrainingState(resuming: saved, task, configuration, exchange)

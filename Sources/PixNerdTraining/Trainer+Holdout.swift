@@ -67,15 +67,15 @@ extension Trainer {
         }
     }
 
-    /// The weights of the first EMA on every process, also where each of them keeps only a share.
+    /// The trained values of the first EMA on every process, also where each of them keeps only a share.
     private func wholeAverage() -> [Tensor] {
         let set = state.set(ofAverage: 0)
         guard let exchange, exchange.sharesUpdate else { return state.averages[0].values }
         var whole: [Tensor] = []
         state.withWholeTensors(exchange) { tensor in
-            whole = task.parameters.indices.map { tensor(set, $0) }
+            whole = task.trained.indices.map { tensor(set, $0) }
         }
-        return task.parameters.enumerated().map { place, parameter in
+        return task.trained.enumerated().map { place, parameter in
             var weight = communicator.isRoot ? whole[place] : Tensor(uninitialized: parameter.value.shape)
             weight.withUnsafeMutableBuffer { communicator.broadcast(UnsafeMutableRawBufferPointer($0)) }
             return weight

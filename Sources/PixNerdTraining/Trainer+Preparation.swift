@@ -133,7 +133,8 @@ extension Trainer {
     public var summary: String {
         let training = configuration.training
         let lines =
-            [("run", run.path + (state.step > 0 ? " from step \(state.step)" : ""))] + preparation.description + [
+            [("run", run.path + (state.step > 0 ? " from step \(state.step)" : ""))] + preparation.description
+            + (task.trainedText.map { [("trained", $0)] } ?? []) + [
                 (
                     "training",
                     "to step \(training.steps), \(training.batchSize) images per step, \(counted(Threads.count, "thread"))"

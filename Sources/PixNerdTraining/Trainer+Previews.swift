@@ -10,7 +10,7 @@ extension Trainer {
         var average: [Tensor]?
         if !state.averages.isEmpty {
             state.withWholeTensors(exchange) { tensor in
-                average = task.parameters.indices.map { tensor(state.set(ofAverage: 0), $0) }
+                average = task.trained.indices.map { tensor(state.set(ofAverage: 0), $0) }
             }
         }
         guard let journal else { return }

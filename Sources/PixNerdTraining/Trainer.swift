@@ -138,22 +138,24 @@ public final class Trainer {
     /// This process's images of a step.
     private var plan: BatchPlan { configuration.plan(communicator) }
 
-    private func makeLoader() -> BatchLoader {
-        let training = configuration.training
-        return BatchLoader(
-            collection: preparation.pictures, buckets: preparation.buckets, plan: plan,
-            seed: configuration.seed,
-            startSample: state.step * training.batchSize, workers: configuration.data.workers,
-            prefetchBatches: configuration.data.prefetchBatches,
-            prefetchBytes: configuration.data.prefetchMegabytes << 20,
-            transform: ImageTransform(crop: configuration.data.crop, flip: configuration.data.flip),
-            decoding: preparation.decoding, logger: logger)
+    private func makeLoader() -> StepLoader {
+        StepLoader(
+            preparation.pictures, halves: preparation.halves, buckets: preparation.buckets, plan: plan
+        ) { images, buckets, plan in
+            BatchLoader(
+                collection: images, buckets: buckets, plan: plan, seed: configuration.seed,
+                startSample: state.step * plan.step, workers: configuration.data.workers,
+                prefetchBatches: configuration.data.prefetchBatches,
+                prefetchBytes: configuration.data.prefetchMegabytes << 20,
+                transform: ImageTransform(crop: configuration.data.crop, flip: configuration.data.flip),
+                decoding: preparation.decoding, saysRemarks: preparation.halves.isEmpty, logger: logger)
+        }
     }
 
-    private func step(_ take: TrainingStepper, _ loader: BatchLoader, _ window: inout MetricsWindow) throws {
+    private func step(_ take: TrainingStepper, _ loader: StepLoader, _ window: inout MetricsWindow) throws {
         let training = configuration.training
         let plan = plan
-        let loaded = try plan.sizes.map { _ in try loader.next() }
+        let loaded = try loader.next()
         state.optimizer.learningRate = Float(
             Double(training.learningRate)
                 * training.schedule.factor(step: state.step, warmup: training.warmupSteps, total: training.steps))
@@ -174,8 +176,8 @@ public final class Trainer {
         state.step += 1
     }
 
-    private func reportTroubles(_ loader: BatchLoader) {
-        if !loader.skipped.isEmpty { logger.warning("\(loader.skipped.count) unreadable images were skipped") }
+    private func reportTroubles(_ loader: StepLoader) {
+        if loader.skippedCount > 0 { logger.warning("\(loader.skippedCount) unreadable images were skipped") }
         if communicator.isRoot && state.outliers.skipped > 0 {
             logger.warning("\(state.outliers.skipped) steps were skipped because of their gradient norm")
         }

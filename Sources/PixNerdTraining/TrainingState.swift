@@ -9,7 +9,7 @@ import PixNerdTensors
 
 /// The state of a run: optimizer, EMAs, step, and everything else that later steps depend on.
 public struct TrainingState {
-    /// Optimizer of the model's parameters, followed by the task's companions.
+    /// Optimizer of what is trained of the model, followed by the task's companions.
     let optimizer: any Optimizer
     /// EMAs, one for each decay, of which the first is used for sampling; then averages, one for each chosen length.
     let averages: [MovingAverage]
@@ -22,7 +22,7 @@ public struct TrainingState {
     /// Makes the state of a new run.
     init(fresh task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?) {
         optimizer = Self.makeOptimizer(task, configuration, exchange)
-        let values = task.parameters.map(\.value)
+        let values = task.trained.map(\.value)
         averages = configuration.weightSets.map { _ in
             MovingAverage(decay: 0, startingFrom: values, pieces: exchange?.pieces)
         }
@@ -32,7 +32,7 @@ public struct TrainingState {
     private static func makeOptimizer(
         _ task: any TrainingTask, _ configuration: Configuration, _ exchange: GradientExchange?
     ) -> any Optimizer {
-        let (parameters, settings) = (task.parameters + task.companions, configuration.optimizer)
+        let (parameters, settings) = (task.trained + task.companions, configuration.optimizer)
         return switch configuration.training.optimizer {
         case .adamw: AdamW(parameters, settings: settings, pieces: exchange?.pieces)
         case .muon:
@@ -47,7 +47,7 @@ public struct TrainingState {
         _ task: any TrainingTask, _ configuration: Configuration
     ) -> [(name: String, places: [Int])] {
         configuration.training.optimizer.moments(
-            of: task.parameters + task.companions, matrices: task.blockMatrices)
+            of: task.trained + task.companions, matrices: task.blockMatrices)
     }
 
     /// A saved state as one process reads it.
@@ -105,7 +105,7 @@ public struct TrainingState {
                 return try task.loadAverage(set, from: profiles(of: run, step: step, length))
             }
             let file = try SafetensorsFile(path: "\(directory)/optimizer.safetensors")
-            let parameters = task.parameters + task.companions
+            let parameters = task.trained + task.companions
             let moments = try TrainingState.momentSets(task, preparation.configuration).map { prefix, places in
                 try places.map { place in
                     let parameter = parameters[place]
@@ -149,7 +149,7 @@ public struct TrainingState {
         }
         optimizer = Self.makeOptimizer(task, configuration, exchange)
         averages = configuration.weightSets.indices.map { place in
-            let pieces = spread(Array(task.parameters.indices), saved?.averages[place])
+            let pieces = spread(Array(task.trained.indices), saved?.averages[place])
             return exchange == nil
                 ? MovingAverage(decay: 0, startingFrom: pieces) : MovingAverage(decay: 0, pieces: pieces)
         }
@@ -210,9 +210,9 @@ public struct TrainingState {
         of run: RunDirectory, tensor: @escaping (_ set: Int, _ parameter: Int) -> Tensor
     ) throws {
         let metadata = [DenoiserCheckpoint.imageSizeKey: configuration.data.imageSize.text, "step": String(step)]
-        try task.save(task.parameters.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
+        try task.save(task.trained.map { parameter in { parameter.value } }, .raw, metadata: metadata, to: directory)
         for (place, set) in configuration.weightSets.enumerated() {
-            let weights = task.parameters.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }
+            let weights = task.trained.indices.map { parameter in { tensor(self.set(ofAverage: place), parameter) } }
             switch set {
             case .raw: preconditionFailure("TrainingState: the raw weights are no average")
             case .average(let decay), .otherAverage(let decay):

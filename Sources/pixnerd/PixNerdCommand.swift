@@ -22,7 +22,8 @@ struct PixNerdCommand: ParsableCommand {
         version: PixNerdVersion.current,
         subcommands: [
             TrainCommand.self, SampleCommand.self, EvaluateCommand.self, CompareCommand.self, TuneCommand.self,
-            AverageCommand.self, DistillCommand.self, VerifyCommand.self, ConvertCommand.self, InfoCommand.self,
+            AverageCommand.self, DistillCommand.self, DreamBoothCommand.self, VerifyCommand.self, ConvertCommand.self,
+            InfoCommand.self,
             EncodeCommand.self,
             VaeCommand.self, DatasetCommand.self, TokenizeCommand.self, TextEncoderCommand.self,
             DetectEmptyPromptCommand.self, BenchCommand.self, StudioCommand.self,

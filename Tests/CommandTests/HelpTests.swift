@@ -10,7 +10,7 @@ import Testing
         ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["encode", "prompts"],
         ["detect-empty-prompt"],
-        ["average"], ["tune"], ["distill"], ["studio"],
+        ["average"], ["tune"], ["distill"], ["dreambooth"], ["studio"],
     ])
     func everyCommandShowsAnExample(command: [String]) throws {
         try Workplace.with { place in

@@ -86,14 +86,16 @@ import Testing
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
                 "values", "buckets", "floor", "conditioning", "modulation", "channel_shift", "channel_scale",
+                "train", "freeze",
             ]
-            let lines = own.replacing(/\n(text|dispersive|few_steps):(\n  .*)+/, with: "").split(separator: "\n").filter
-            { line in
+            let lines = own.replacing(/\n(text|dispersive|few_steps|start|lora|subject):(\n  .*)+/, with: "").split(
+                separator: "\n"
+            ).filter { line in
                 !later.contains { line.hasPrefix("  \($0): ") } && !line.hasPrefix("from: ")
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 16)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 28)
         }
     }
 }

@@ -35,11 +35,13 @@ public final class BatchLoader: Sendable {
     ///     batch that `next()` returned does not count.
     ///   - transform: cropping and flipping of the images.
     ///   - decoding: how files are decoded, and to which pixels.
+    ///   - saysRemarks: whether the collection's remarks are logged.
     ///   - logger: receives the collection's remarks, and a warning for each unreadable image.
     public init(
         collection: ImageCollection, buckets: ImageBuckets, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
-        transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(), logger: Logger
+        transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(),
+        saysRemarks: Bool = true, logger: Logger
     ) {
         precondition(startSample >= 0, "BatchLoader: the first sample is \(startSample)")
         precondition(workers > 0, "BatchLoader: \(workers) workers")
@@ -52,7 +54,7 @@ public final class BatchLoader: Sendable {
             seed: seed, startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting),
             logger: logger)
         // Once where several processes share the steps.
-        if plan.share.lowerBound == 0 {
+        if saysRemarks, plan.share.lowerBound == 0 {
             for remark in collection.remarks { logger.warning("\(collection.root): \(remark)") }
         }
         // Threads retain the work and not the loader, so that the loader can be deallocated and stop them.

@@ -27,6 +27,17 @@ public struct BatchPlan: Sendable, Equatable {
     /// A plan with consecutive batches of one size.
     public init(batchSize: Int) { self.init(step: batchSize, most: batchSize) }
 
+    /// The plan of one of several equal parts of each step.
+    ///
+    /// - Precondition: the parts of every process are equal.
+    package func part(of count: Int) -> BatchPlan {
+        precondition(
+            step % count == 0 && share.count % count == 0, "BatchPlan: \(share.count) of \(step) in \(count) parts")
+        let ranks = step / share.count
+        return BatchPlan(
+            step: step / count, most: sizes.max() ?? 1, rank: share.lowerBound / share.count, ranks: ranks)
+    }
+
     var largestBatch: Int { sizes.max() ?? 0 }
 
     func size(ofBatch batch: Int) -> Int { sizes[batch % sizes.count] }

@@ -2,8 +2,8 @@ import Foundation
 import PixNerdSupport
 
 /// What the `adapter_config.json` that peft writes beside a LoRA says of it.
-struct LoRAConfiguration {
-    static let fileName = "adapter_config.json"
+package struct LoRAConfiguration {
+    package static let fileName = "adapter_config.json"
     /// The alpha that peft takes where nothing is said.
     static let usualAlpha: Float = 8
 

@@ -33,7 +33,8 @@ public struct LoRAFile: Sendable {
     public let remark: String?
 
     /// The names that peft and diffusers give the file of a directory.
-    private static let fileNames = ["adapter_model.safetensors", "pytorch_lora_weights.safetensors"]
+    private static let fileNames = [peftName, "pytorch_lora_weights.safetensors"]
+    package static let peftName = "adapter_model.safetensors"
 
     /// Reads a LoRA.
     ///

@@ -84,15 +84,17 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
     func makeModel(seed: UInt64, recomputesBlocks: Bool) -> any AlignableDenoiser
 
     /// What is new of a model of this architecture that begins with the weights of another, as a clause; empty if all
-    /// weights are taken, and nil if it cannot begin with them.
+    /// weights are taken except perhaps rows of classes, and nil if it cannot begin with them.
     func newParts(beginningAs other: any DenoiserArchitecture) -> String?
 
     /// A model that begins with the weights of another.
     ///
-    /// - Parameter other: A model of an architecture for which `newParts` is not nil.
+    /// - Parameters:
+    ///   - other: A model of an architecture for which `newParts` is not nil.
+    ///   - rows: Where the rows of classes come from; nil for those of the same numbers.
     /// - Throws: `PixNerdError` if the model cannot begin with them.
     func makeModel(
-        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+        beginningAs other: any Denoiser, _ rows: ClassRows?, seed: UInt64, recomputesBlocks: Bool
     ) throws -> any AlignableDenoiser
 }
 
@@ -100,7 +102,7 @@ extension TrainableArchitecture {
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? { isSame(as: other) ? "" : nil }
 
     public func makeModel(
-        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+        beginningAs other: any Denoiser, _ rows: ClassRows?, seed: UInt64, recomputesBlocks: Bool
     ) throws -> any AlignableDenoiser {
         guard let model = other as? any AlignableDenoiser else {
             throw PixNerdError(

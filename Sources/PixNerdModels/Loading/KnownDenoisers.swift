@@ -38,6 +38,15 @@ public enum KnownDenoisers {
         try PixNerdArchitecture.captionModel(beginningAs: classes, captions)
     }
 
+    /// Name of the table of classes in models of classes that can be trained.
+    package static let classTableName = PixNerd.classTableName
+
+    /// The options of a model of classes with the sizes of an architecture; nil if that is none of a model of classes that
+    /// can be trained.
+    package static func classModelOptions(_ architecture: any DenoiserArchitecture) -> DenoiserOptions? {
+        (architecture as? PixNerdArchitecture).flatMap { $0.captions == nil ? DenoiserOptions($0) : nil }
+    }
+
     /// The architecture that the model section of a run's configuration asks for.
     ///
     /// - Parameter channels: Channels of the data.

@@ -13,18 +13,23 @@ extension PixNerdArchitecture {
 
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? {
         guard !isSame(as: other) else { return "" }
-        guard captions != nil, let other = other as? PixNerdArchitecture, other.captions == nil,
+        guard let other = other as? PixNerdArchitecture, other.captions == nil,
             withoutCaptions(classes: other.classes) == other
         else { return nil }
+        // Which rows of the table are new, the names of the classes tell.
+        guard captions != nil else { return "" }
         return "what reads captions is new and begins without an effect"
     }
 
     public func makeModel(
-        beginningAs other: any Denoiser, seed: UInt64, recomputesBlocks: Bool
+        beginningAs other: any Denoiser, _ rows: ClassRows?, seed: UInt64, recomputesBlocks: Bool
     ) throws -> any AlignableDenoiser {
         guard let model = other as? PixNerd else {
             throw PixNerdError(
                 .mismatch, found: "The model to begin with is of another kind", expected: "a \(Self.kind)")
+        }
+        if let rows, captions == nil {
+            return PixNerd(self, beginningAs: model, rows, recomputesBlocks: recomputesBlocks)
         }
         guard captions != nil, model.architecture.captions == nil else { return model }
         return try PixNerd(self, beginningAs: model, seed: seed, recomputesBlocks: recomputesBlocks)

@@ -29,6 +29,21 @@ extension DenoiserOptions {
     }
 }
 
+extension DenoiserOptions {
+    /// The options of a model of classes of these sizes.
+    init(_ architecture: PixNerdArchitecture) {
+        self.init()
+        (hiddenSize, heads) = (architecture.hiddenSize, architecture.heads)
+        (blocks, conditionedBlocks) = (architecture.blocks, architecture.conditionedBlocks)
+        (patchSize, head, classes) = (architecture.patchSize, architecture.head, architecture.classes)
+        (numbers, values) = (architecture.numbers, architecture.values)
+        guard architecture.head == .field else { return }
+        (fieldWidth, fieldRatio) = (architecture.fieldWidth, architecture.fieldRatio)
+        (fieldPositions, fieldNeighbors) = (architecture.fieldPositions, architecture.fieldNeighbors)
+        fieldOverlap = architecture.fieldOverlap
+    }
+}
+
 extension PixNerdArchitecture {
     /// The sizes that a configuration asks for.
     ///

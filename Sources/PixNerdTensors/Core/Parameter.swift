@@ -9,6 +9,8 @@ public final class Parameter: @unchecked Sendable {
     public var value: Tensor {
         didSet { roundedValuePlace = nil }
     }
+    /// What of the parameter a backward pass gives gradients to.
+    public var training = ParameterTraining.whole
     private(set) lazy var node = GradientNode(shape: value.shape, parameter: self)
     /// Whether the gradient was reported as complete. Nothing may be added to it then.
     var isComplete = false
@@ -130,8 +132,26 @@ public final class Parameter: @unchecked Sendable {
     /// The value for operators. Inside `withGradient` it collects a gradient.
     public var tensor: Tensor {
         guard Tape.current != nil || Tape.isRecomputedLater else { return value }
-        return Tensor(shape: value.shape, storage: value.storage, node: node)
+        switch training {
+        case .whole: return Tensor(shape: value.shape, storage: value.storage, node: node)
+        case .nothing: return value
+        case .through(let link):
+            guard Tape.current == nil else { return link(value) }
+            // A pass that is repeated later only has to know that there will be a gradient.
+            return Tensor(shape: value.shape, storage: value.storage, node: GradientNode(shape: value.shape))
+        }
     }
+}
+
+/// What of a parameter is trained.
+public enum ParameterTraining: Sendable {
+    case whole
+    /// Nothing: the value is a constant.
+    case nothing
+    /// Other parameters, which the value follows from.
+    ///
+    /// The closure takes the value and returns it in the same memory, as an operator over these parameters.
+    case through(@Sendable (_ value: Tensor) -> Tensor)
 }
 
 /// Collects the gradient of one tensor during the backward pass.

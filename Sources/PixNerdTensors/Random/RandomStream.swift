@@ -24,6 +24,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case interval = 18
     case evaluation = 20
     case valueDropout = 21
+    case adapterDropout = 23
 }
 
 /// A counter-based random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC

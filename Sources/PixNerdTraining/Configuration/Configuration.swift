@@ -22,9 +22,12 @@ public struct Configuration: Sendable, Equatable {
     public var space = SpaceKind.pixel
     /// The run, step or file whose weights a new run begins with; empty for fresh weights.
     public var from = ""
+    public var start = StartSection()
     public var model = DenoiserOptions()
     public var data = DataSection()
     public var training = TrainingSection()
+    public var lora = LoRASection()
+    public var subject = SubjectSection()
     public var dispersive = DispersiveSection()
     public var fewSteps = FewStepsSection()
     public var text = TextSection()
@@ -152,6 +155,10 @@ public struct Configuration: Sendable, Equatable {
         public var frequencyWeight: Float = 0
         /// JPEG quality of the tables of the loss by frequency.
         public var frequencyQuality = 85
+        /// What of the model is trained.
+        public var train = Trained.all
+        /// Patterns of names of parameters that are not trained.
+        public var freeze: [String] = []
     }
 
     /// The loss that keeps tokens apart, off by default.

@@ -114,6 +114,9 @@ extension TimeWeight: ConfigurationWord {}
 extension Prediction.Target: ConfigurationWord {}
 extension DispersiveForm: ConfigurationWord {}
 extension Configuration.FewStepsSection.Method: ConfigurationWord {}
+extension Configuration.StartSection.Weights: ConfigurationWord {}
+extension Configuration.StartSection.Classes: ConfigurationWord {}
+extension Configuration.Trained: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension EXIFHandling: ConfigurationWord {}

@@ -7,7 +7,7 @@ extension Configuration {
     static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
 
     /// All keys, in the order in which a configuration is written.
-    public static let keys = runKeys + objectiveKeys + networkKeys
+    public static let keys = runKeys + trainedPartKeys + objectiveKeys + fewPicturesKeys + networkKeys
 
     /// The run, its model, its data, and how it is trained.
     private static let runKeys: [ConfigurationKey<Configuration>] = [
@@ -268,7 +268,7 @@ extension Configuration {
             [
                 "precision", "space", "training.ema_lengths", "training.field_sizes", "training.recompute",
                 "training.optimizer", "training.muon_momentum", "data.labels", "data.label_key", "data.values",
-            ] + Self.objectiveKeys.map(\.name)
+            ] + (Self.trainedPartKeys + Self.objectiveKeys + Self.fewPicturesKeys).map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)
         }

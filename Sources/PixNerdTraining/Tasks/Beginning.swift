@@ -1,5 +1,6 @@
 import PixNerdCheckpoints
 import PixNerdDiffusion
+import PixNerdImages
 import PixNerdModels
 import PixNerdSampling
 import PixNerdSupport
@@ -16,18 +17,55 @@ struct Beginning {
     /// - Returns: nil if the run begins with fresh weights.
     /// - Throws: `PixNerdError` if it cannot be read.
     init?(_ configuration: Configuration) throws {
-        guard !configuration.from.isEmpty else { return nil }
+        guard !configuration.from.isEmpty else {
+            if let key = configuration.firstKeyInUse(of: "start") {
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but from is empty",
+                    advice: "set from to the model to begin with, or remove \(key)")
+            }
+            return nil
+        }
         checkpoint = try DenoiserCheckpoint(path: RunDirectory.checkpointPath(configuration.from))
-        weights = checkpoint.preferred(nil)
+        if let asked = configuration.start.weights.kind, !checkpoint.holds(asked) {
+            throw PixNerdError(
+                .notFound, "start.weights", found: "is \(asked.rawValue), which \(checkpoint.path) does not hold",
+                advice: "set it to auto")
+        }
+        weights = checkpoint.preferred(configuration.start.weights.kind)
         architecture = try checkpoint.architecture(weights)
+    }
+
+    /// The classes of a run on images; nil for those of the images, with all rows of classes as they are.
+    ///
+    /// - Throws: `PixNerdError` if `start` asks for what the model or the run does not have.
+    func classes(_ configuration: Configuration, _ images: ImageCollection) throws -> BegunClasses? {
+        guard let own = KnownDenoisers.classModelOptions(architecture), !configuration.text.isOn else {
+            guard configuration.start.classes == .auto, configuration.start.like.isEmpty else {
+                throw PixNerdError(
+                    .mismatch, configuration.start.like.isEmpty ? "start.classes" : "start.like",
+                    found: "is set, but the run or \(checkpoint.path) is no model of classes", advice: "remove it")
+            }
+            return nil
+        }
+        let known = checkpoint.classNames ?? (0..<own.classes).map(String.init)
+        guard known.count == own.classes else {
+            throw PixNerdError(
+                .malformed, "from \(checkpoint.path)",
+                found: "has \(own.classes) rows of classes and \(known.count) names", advice: "use another copy of it")
+        }
+        return try BegunClasses(configuration, known: known, own: images.classes)
     }
 
     private var name: String { "\(weights == .ema ? "EMA" : "raw") weights of \(checkpoint.path)" }
 
-    /// What is taken and what is new, for a run of an architecture.
-    func description(of own: any TrainableArchitecture) -> String {
+    /// What is taken, what is new and what is left, for a run of an architecture.
+    func description(
+        of own: any TrainableArchitecture, _ classes: BegunClasses?, _ configuration: Configuration
+    ) -> String {
         let new = own.newParts(beginningAs: architecture) ?? ""
-        return new.isEmpty ? name : "\(name); \(new)"
+        let size = configuration.data.imageSize
+        let other = checkpoint.imageSize.flatMap { $0 == size ? nil : "at \(size.text) instead of \($0.text)" }
+        return [name, new.isEmpty ? nil : new, classes?.description, other].compactMap { $0 }.joined(separator: "; ")
     }
 
     /// Checks that a run can begin here.
@@ -62,9 +100,11 @@ struct Beginning {
     /// The model that the run begins with.
     ///
     /// - Throws: `PixNerdError` if the weights cannot be read.
-    func model(_ own: any TrainableArchitecture, seed: UInt64, recomputesBlocks: Bool) throws -> any AlignableDenoiser {
+    func model(
+        _ own: any TrainableArchitecture, _ classes: BegunClasses?, seed: UInt64, recomputesBlocks: Bool
+    ) throws -> any AlignableDenoiser {
         try own.makeModel(
-            beginningAs: checkpoint.load(weights, recomputesBlocks: recomputesBlocks), seed: seed,
+            beginningAs: checkpoint.load(weights, recomputesBlocks: recomputesBlocks), classes?.rows, seed: seed,
             recomputesBlocks: recomputesBlocks)
     }
 }

@@ -33,7 +33,16 @@ extension DenoiserPreparation {
         }
         try teacher?.expectSame(as: origins.teacher, directory)
         let objective = objective(alignment) { recorded.subspace! }
-        return DenoiserTask(self, model, try conditioner, objective, try lessons)
+        // Products are added to the weights that the run began with.
+        let start =
+            configuration.training.train == .lora ? try begunModel() ?? model : model
+        let task = DenoiserTask(
+            self, start, try conditioner, objective, try lessons,
+            try part(of: start, after: objective.alignment?.projector.parameters.count ?? 0))
+        if configuration.training.train != .all {
+            try task.restore(model.parameters.map(\.value), from: directory)
+        }
+        return task
     }
 
     /// Checks that a checkpoint was trained on pixels of the same kind.

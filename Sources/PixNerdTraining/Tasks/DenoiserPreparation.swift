@@ -27,6 +27,10 @@ struct DenoiserPreparation: TrainingPreparation {
     let teacher: Teacher?
     /// The checkpoint whose weights a new run begins with; nil for fresh weights.
     let beginning: Beginning?
+    /// The classes of a run that begins with those of another model; nil for those of the images.
+    let classes: BegunClasses?
+    /// The class that half of each batch is of; nil for none.
+    let subject: Subject?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Whether a run may be resumed with another autoencoder.
@@ -38,8 +42,12 @@ struct DenoiserPreparation: TrainingPreparation {
     init(_ asked: Configuration, allowsOtherAutoencoder: Bool) throws {
         var configuration = asked
         self.allowsOtherAutoencoder = allowsOtherAutoencoder
-        let pictures = try configuration.pictures(root: configuration.data.root)
+        beginning = try Beginning(configuration)
+        let found = try configuration.pictures(root: configuration.data.root)
+        classes = try beginning?.classes(configuration, found)
+        let pictures = classes?.relabelled(found) ?? found
         holdout = try Holdout(configuration, pictures) { try asked.pictures(root: $0) }
+        subject = try Subject(configuration, holdout.trained)
         text = try TextSource(configuration, pictures, heldOut: holdout.isShare ? nil : holdout.source?.captions)
         if let text {
             (configuration.model.textWidth, configuration.model.textLength) = (
@@ -54,7 +62,6 @@ struct DenoiserPreparation: TrainingPreparation {
             classes: text == nil && pictures.labelSets == nil ? pictures.classes.count : nil)
         try configuration.addAugmentation()
         teacher = try Teacher(configuration)
-        beginning = try Beginning(configuration)
         try configuration.addFewSteps(teacher)
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
@@ -62,6 +69,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkShapes()
         try configuration.checkOptimizer()
         try configuration.checkConditioning()
+        try configuration.checkTrainedPart(classes)
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
@@ -131,6 +139,7 @@ struct DenoiserPreparation: TrainingPreparation {
             architecture, averages: training.emaDecay.count + training.emaLengths.count, batch: batch,
             size: size / reduction, recompute: training.recompute,
             precision: configuration.precision)
+        if training.train != .all { estimate.trainAdapters() }
         if training.optimizer == .muon { estimate.useMuon(on: architecture.blockMatrixParameters) }
         if let finest = training.fieldSizes.max() { estimate.addFields(side: finest, batch: batch) }
         if let features {
@@ -159,6 +168,8 @@ struct DenoiserPreparation: TrainingPreparation {
             + listed(buckets.prefix(8).map { "\($0.images.count) at \($0.size.text)" }, of: buckets.count)
     }
 
+    var halves: [[Int]] { subject.map { [$0.own, $0.others] } ?? [] }
+
     /// Whether images have several classes, or none at all.
     var takesSets: Bool { pictures.labelSets != nil }
 
@@ -184,7 +195,15 @@ struct DenoiserPreparation: TrainingPreparation {
             let step = Double(configuration.training.batchSize) * giga
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
-        if let beginning { lines.append(("start", beginning.description(of: architecture))) }
+        if let beginning { lines.append(("start", beginning.description(of: architecture, classes, configuration))) }
+        if let subject {
+            lines.append(
+                (
+                    "subject",
+                    "half of each batch are the \(counted(subject.own.count, "image")) of '\(configuration.subject.className)', "
+                        + "the others weigh \(configuration.subject.priorWeight)"
+                ))
+        }
         if let teacher { lines.append(("teacher", teacher.description)) }
         if let text { lines.append(("text", text.description)) }
         if !values.isEmpty { lines.append(("values", values.map(\.summary).joined(separator: "; "))) }
@@ -199,8 +218,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try space.checkScale(configuration, pictures)
         let (seed, recomputes) = (configuration.seed, configuration.training.recompute)
         let model =
-            try beginning?.model(architecture, seed: seed, recomputesBlocks: recomputes)
-            ?? architecture.makeModel(seed: seed, recomputesBlocks: recomputes)
+            try begunModel() ?? architecture.makeModel(seed: seed, recomputesBlocks: recomputes)
         let alignment = features.map { features in
             configuration.alignment(
                 Projector(
@@ -214,7 +232,23 @@ struct DenoiserPreparation: TrainingPreparation {
                 ?? Self.noiseSubspace(
                     configuration, space, pictures, decoding)
         }
-        return DenoiserTask(self, model, try conditioner, objective, lessons)
+        return DenoiserTask(
+            self, model, try conditioner, objective, lessons,
+            try part(of: model, after: objective.alignment?.projector.parameters.count ?? 0))
+    }
+
+    /// The model of `from` with the run's classes; nil for fresh weights.
+    func begunModel() throws -> (any AlignableDenoiser)? {
+        try beginning?.model(
+            architecture, classes, seed: configuration.seed, recomputesBlocks: configuration.training.recompute)
+    }
+
+    /// What is trained of a model.
+    ///
+    /// - Parameter companions: number of parameters that are trained beside it.
+    func part(of model: any AlignableDenoiser, after companions: Int) throws -> TrainedPart {
+        try TrainedPart(
+            configuration, model, new: classes?.new ?? [], after: model.parameters.count + companions)
     }
 
     /// What a model of few steps learns; nil for other models.

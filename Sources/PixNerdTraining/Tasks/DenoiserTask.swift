@@ -18,11 +18,13 @@ final class DenoiserTask: TrainingTask {
     let objective: TrainingObjective
     /// What a model of few steps learns; nil for other models.
     let lessons: FewStepLessons?
+    let part: TrainedPart
 
     init(
         _ preparation: DenoiserPreparation, _ model: any AlignableDenoiser, _ conditioner: any Conditioner,
-        _ objective: TrainingObjective, _ lessons: FewStepLessons?
+        _ objective: TrainingObjective, _ lessons: FewStepLessons?, _ part: TrainedPart
     ) {
+        self.part = part
         self.preparation = preparation
         self.model = model
         self.conditioner = conditioner
@@ -33,8 +35,15 @@ final class DenoiserTask: TrainingTask {
     var configuration: Configuration { preparation.configuration }
 
     var parameters: [Parameter] { model.parameters }
+    var trained: [Parameter] { part.parameters }
+    var trainedText: String? { part.description }
+    func apply() { part.apply() }
+    func weights(_ trained: [LateTensor]) -> [LateTensor] { part.weights(trained) }
     var companions: [Parameter] { objective.alignment?.projector.parameters ?? [] }
-    var blockMatrices: [Parameter] { model.blockMatrices }
+    var blockMatrices: [Parameter] {
+        let trained = Set(part.parameters.map(ObjectIdentifier.init))
+        return model.blockMatrices.filter { trained.contains(ObjectIdentifier($0)) }
+    }
     var origins: TrainingOrigins {
         TrainingOrigins(
             encoder: preparation.features?.fingerprint, text: preparation.text?.recorded,
@@ -47,6 +56,8 @@ final class DenoiserTask: TrainingTask {
         let denoiser: any AlignableDenoiser
         /// The dropout of its pass; nil for none.
         let dropout: BlockDropout?
+        /// The factor of its loss.
+        var weight: Float = 1
     }
 
     func makeStepper(
@@ -55,14 +66,18 @@ final class DenoiserTask: TrainingTask {
         let objective = objective
         let take = OptimizationStep<Batch>(
             optimizer: optimizer, averages: averages, gradientClip: gradientClip, exchange: exchange,
-            count: \.pictures.data.shape[0]
+            count: \.pictures.data.shape[0], weight: \.weight
         ) { batch in
             BlockDropout.$current.withValue(batch.dropout) { objective.loss(batch.denoiser, batch.pictures) }
         }
         return { loaded, plan, step, shouldSkip in
-            let batches = try loaded.withPlaces(plan).map { try self.batch($0.batch, step: step, first: $0.first) }
+            let batches = try loaded.withPlaces(plan).map { part in
+                var batch = try self.batch(part.batch, step: step, first: part.first)
+                batch.weight = self.preparation.subject?.weight(of: part.batch) ?? 1
+                return batch
+            }
             return TrainingStepResult(
-                result: try take(batches, of: plan.step, shouldSkip: shouldSkip),
+                result: try self.part.during(step: step) { try take(batches, of: plan.step, shouldSkip: shouldSkip) },
                 times: batches.flatMap(\.pictures.times))
         }
     }
@@ -91,7 +106,7 @@ final class DenoiserTask: TrainingTask {
         return ImageGrid.make(rows: rows)
     }
 
-    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
+    func save(_ trained: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
         let sampling = configuration.sampling
         var metadata = metadata.merging(
             [
@@ -148,14 +163,15 @@ final class DenoiserTask: TrainingTask {
             metadata["repa_weight"] = String(alignment.weight)
         }
         let kind = set.kind
+        try saveAdapter(trained, set, metadata: metadata, to: directory)
         try SafetensorsWriter.write(
-            zip(parameters, weights).map {
+            zip(parameters, weights(trained)).map {
                 SafetensorsWriter.Item(name: kind.prefix + $0.name, shape: $0.value.shape, tensor: $1)
             } + others, metadata: metadata,
             to: "\(directory)/\(fileName(set))")
     }
 
-    private func fileName(_ set: WeightSet) -> String {
+    func fileName(_ set: WeightSet) -> String {
         switch set {
         case .raw, .average: set.kind.fileName
         case .otherAverage(let decay): "ema-\(decay).safetensors"
@@ -167,7 +183,7 @@ final class DenoiserTask: TrainingTask {
         let file = try SafetensorsFile(path: "\(directory)/\(fileName(set))")
         let average = try preparation.architecture.load(
             TensorSubset(file, prefix: WeightKind.ema.prefix), recomputesBlocks: false)
-        return average.parameters.map(\.value)
+        return try part.trained(of: average.parameters.map(\.value), adapter: adapter(set, in: directory))
     }
 }
 

@@ -6,8 +6,11 @@ import PixNerdTensors
 
 /// The model of a run: takes steps on images, writes its part of checkpoints, and makes previews.
 protocol TrainingTask: AnyObject {
-    /// Parameters of the model, which EMAs are kept of.
+    /// Parameters of the model.
     var parameters: [Parameter] { get }
+    /// What is trained of the model, which EMAs are kept of: all parameters unless they follow from others, or are
+    /// frozen.
+    var trained: [Parameter] { get }
     /// Parameters that are trained besides the model and have no EMA.
     var companions: [Parameter] { get }
     /// The matrices of the model that Muon may train.
@@ -21,6 +24,15 @@ protocol TrainingTask: AnyObject {
     func makeStepper(
         optimizer: any Optimizer, averages: [MovingAverage], gradientClip: Double?, exchange: GradientExchange?
     ) -> TrainingStepper
+
+    /// Gives the model the weights that follow from `trained`, after these were set.
+    func apply()
+
+    /// All weights of the model for values of `trained`, which are fetched when they are needed.
+    func weights(_ trained: [LateTensor]) -> [LateTensor]
+
+    /// What is trained, and how many numbers that are; nil if all of the model is.
+    var trainedText: String? { get }
 
     /// A sheet of images made with the current weights.
     func preview() throws -> RGBImage
@@ -44,19 +56,25 @@ protocol TrainingTask: AnyObject {
     /// Writes weights into a directory: that of a step, or that of a step's averages of chosen lengths.
     ///
     /// - Parameters:
-    ///   - weights: one tensor per parameter, fetched when it is written.
+    ///   - trained: one tensor for each of `trained`, fetched when it is written.
     ///   - set: the kind of the weights.
     ///   - metadata: entries of the trainer for the file's metadata.
-    func save(_ weights: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws
+    func save(_ trained: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws
 
-    /// Loads EMA weights that `save` wrote.
+    /// Loads the values of `trained` of EMA weights that `save` wrote.
     func loadAverage(_ set: WeightSet, from directory: String) throws -> [Tensor]
 }
 
 extension TrainingTask {
-    /// Runs `body` with other weights in the model.
-    func withWeights<R>(_ weights: [Tensor], _ body: () throws -> R) rethrows -> R {
+    var trained: [Parameter] { parameters }
+    func apply() {}
+    func weights(_ trained: [LateTensor]) -> [LateTensor] { trained }
+    var trainedText: String? { nil }
+
+    /// Runs `body` with the weights that other values of `trained` give.
+    func withWeights<R>(_ trained: [Tensor], _ body: () throws -> R) rethrows -> R {
         let own = parameters.map(\.value)
+        let weights = weights(trained.map { value in { value } }).map { $0() }
         for (parameter, value) in zip(parameters, weights) { parameter.value = value }
         defer { for (parameter, value) in zip(parameters, own) { parameter.value = value } }
         return try body()
@@ -113,6 +131,8 @@ protocol TrainingPreparation {
     var decoding: PictureDecoding { get }
     /// The images of `data.root`, and those of them that are not trained on.
     var holdout: Holdout { get }
+    /// Indices of the images of each half of a step; empty for steps of all images.
+    var halves: [[Int]] { get }
     /// The sizes at which images are loaded.
     var buckets: ImageBuckets { get }
     var memory: MemoryEstimate { get }
@@ -131,6 +151,8 @@ protocol TrainingPreparation {
 }
 
 extension TrainingPreparation {
+    var halves: [[Int]] { [] }
+
     /// The images that are trained on.
     var pictures: ImageCollection { holdout.trained }
 }

@@ -1,4 +1,5 @@
 import PixNerdDistributed
+import PixNerdFewPictures
 import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
@@ -15,7 +16,9 @@ enum Flags {
         .otherAutoencoder: "--vae-override", .size: "--size", .heads: "--heads", .basePatch: "--base-patch",
         .alignedLayer: "--repa-layer", .weights: "--weights", .overrides: "--set", .classes: "--classes",
         .seeds: "--seeds", .trajectory: "--trajectory", .preview: "--preview", .route: "--route",
-        .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .guide: "--guide", .lora: "--lora",
+        .guidance: "--guidance", .guidanceInterval: "--guidance-interval", .newClass: "--class", .like: "--like",
+        .newRun: "--name", .pictures: "--pictures",
+        .real: "--real", .prior: "--prior", .guide: "--guide", .lora: "--lora",
         .guidanceRule: "--zero-star", .sampler: "--sampler",
         .studentName: "--name", .studentSteps: "--steps", .stage: "--stage",
         .timeGrid: "--time-grid", .firstStep: "--first-step", .steps: "--steps", .lastStep: "--last-step",
