@@ -160,11 +160,16 @@ public struct CheckpointSampling: Sendable {
 
     /// The job that samples images.
     ///
-    /// - Parameter settings: Other settings than those of the checkpoint and the options; nil for these.
+    /// - Parameters:
+    ///   - batch: Images per batch; nil for as many as the options say.
+    ///   - settings: Other settings than those of the checkpoint and the options; nil for these.
     /// - Throws: `PixNerdError` if a noise file cannot be read or does not fit the requests, or if no machine of this size
     ///   could hold a batch.
-    public func job(_ requests: [PictureRequest], settings: SamplingSettings? = nil) throws -> SamplingJob {
-        try expectMemory(batch: min(options.batch, requests.count))
+    public func job(
+        _ requests: [PictureRequest], batch: Int? = nil, settings: SamplingSettings? = nil
+    ) throws -> SamplingJob {
+        let batch = batch ?? options.batch
+        try expectMemory(batch: min(batch, requests.count))
         if case .file = options.noise, requests.contains(where: { $0.blend != nil }) {
             throw PixNerdError(
                 .invalidValue, "\(Setting.initialNoise)",
@@ -174,7 +179,7 @@ public struct CheckpointSampling: Sendable {
         return SamplingJob(
             denoiser: denoiser, guide: guide?.denoiser, conditioner: loaded.conditioner, space: space, size: size,
             settings: settings ?? self.settings,
-            requests: requests, batch: options.batch,
+            requests: requests, batch: batch,
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)), edit: edit)
     }
 

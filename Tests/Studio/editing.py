@@ -44,7 +44,7 @@ def refused(studio, path, body, *words):
     message = answer.json["error"]["message"]
     for word in words:
         check(word in message, f"{path} says '{message}', without '{word}'.")
-    check("/" not in message.replace("/api/inputs", ""), f"{path} tells a path: {message}")
+    check("/.studio" not in message, f"{path} tells a path: {message}")
 
 
 def own(studio, program, folder, picture):
@@ -117,7 +117,7 @@ def openai_package(studio, program, folder, picture):
             client.images.edit(model=RUN, **arguments)
             check(False, f"images.edit takes {str(arguments)[:80]}")
         except openai.BadRequestError as error:
-            check(error.body["message"] and "/" not in error.body["message"], f"images.edit says {error.body}")
+            check(error.body["message"] and "/.studio" not in error.body["message"], f"images.edit says {error.body}")
     return "masks, holes, image to image, a stream"
 
 

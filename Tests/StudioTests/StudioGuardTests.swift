@@ -75,6 +75,20 @@ import Testing
         }
     }
 
+    @Test func otherMethodsAreNamed() async throws {
+        try await StudioPlace.with { place in
+            for (method, path, allowed) in [
+                ("DELETE", "/api/state", "GET, HEAD, POST"), ("GET", "/v1/images/generations", "POST"),
+                ("PUT", "/api/pictures/1", "DELETE, GET, HEAD"),
+            ] {
+                let answer = try await place.send(method, path)
+                #expect(answer.status == 405 && answer.headers["allow"] == allowed, "\(method) \(path)")
+                expectSentence(answer.message, naming: [method])
+            }
+            #expect(try await place.send("DELETE", "/api/nothing").status == 404)
+        }
+    }
+
     @Test func aTokenIsAskedForWhereOneIsSet() async throws {
         try await StudioPlace.with(token: "s3cret") { place in
             for (name, value) in [

@@ -140,9 +140,10 @@ public enum ImageFile {
 
     /// The image as the bytes of a PNG file.
     ///
+    /// - Parameter texts: Texts that the file holds beside the pixels.
     /// - Throws: `PixNerdError` if there is not enough memory.
-    public static func encodePNG(_ image: RGBImage) throws -> [UInt8] {
-        try encodedPNG(image)
+    public static func encodePNG(_ image: RGBImage, texts: [PNGText] = []) throws -> [UInt8] {
+        try encodedPNG(image, texts: texts)
     }
 
     /// Checks the size that a file claims, before memory is allocated for it.

@@ -45,9 +45,10 @@ func decodeStoredPNG(_ bytes: UnsafeRawBufferPointer, _ header: PictureHeader, n
 }
 
 /// The bytes of a PNG file.
-func encodedPNG(_ image: RGBImage) throws -> [UInt8] {
+func encodedPNG(_ image: RGBImage, texts: [PNGText] = []) throws -> [UInt8] {
     try encodedPNG(
-        Raster(width: image.width, height: image.height, channels: 3, element: .uint8, bytes: image.pixels))
+        Raster(width: image.width, height: image.height, channels: 3, element: .uint8, bytes: image.pixels),
+        texts: texts)
 }
 
 /// The bytes of a PNG file with 1 to 4 channels of 8 or 16 bits.

@@ -16,6 +16,8 @@ struct StudioErrors<Context: RequestContext>: RouterMiddleware {
         } catch let error as HTTPParserError {
             // The connection cannot be read any further: the server answers 400 and closes it.
             throw error
+        } catch let error as HTTPError where error.status == .notFound {
+            response = Self.missing(request, error)
         } catch {
             let failure = StudioFailure(error)
             if failure.status.code == 500 { logger.error("\(request.method) \(request.uri.path): \(failure.message)") }
@@ -31,6 +33,21 @@ struct StudioErrors<Context: RequestContext>: RouterMiddleware {
         ]
         for (name, value) in headers where response.headers[name] == nil { response.headers[name] = value }
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        return response
+    }
+}
+
+extension StudioErrors {
+    /// The answer to a request that no route takes: 405 where one takes other methods.
+    private static func missing(_ request: Request, _ error: HTTPError) -> Response {
+        guard let methods = DescribedRoutes.methods(insteadOf: request.method, at: request.uri.path) else {
+            return StudioFailure(error).response
+        }
+        var response = StudioFailure(
+            .methodNotAllowed, "This address takes \(methods.joined(separator: " and ")), not \(request.method).",
+            code: "method"
+        ).response
+        response.headers[.allow] = methods.joined(separator: ", ")
         return response
     }
 }

@@ -30,7 +30,9 @@ const over = (state) => rank(state) === 2;
 
 /** The settings of a request as a list for people. */
 export function settingsOf(request) {
-  const { model, prompts, seeds, trajectory, ...rest } = request;
+  const { model, prompts, seeds, trajectory, image, mask, mask_kind, variation_seed, variation_strength, ...rest } = request;
+  if (image) rest.begins_with = mask ? "a picture and its mask" : "a picture";
+  if (variation_strength) rest.variation = `${variation_strength} towards seed ${variation_seed}`;
   return rest;
 }
 

@@ -29,7 +29,7 @@ struct SamplingWork: Sendable {
         options.weights = reference.weights
         precision = try asked.chosenPrecision()
         let path = try runs.checkpoint(reference)
-        var sampling: CheckpointSampling
+        let sampling: CheckpointSampling
         do {
             sampling = try CheckpointSampling(path: path, options)
         } catch {
@@ -39,10 +39,6 @@ struct SamplingWork: Sendable {
         let pixels = sampling.size.canvasHeight * sampling.size.canvasWidth
         let batch = max(1, min(options.batch, Self.batchPixels / pixels))
         try Self.expectMemory(min(batch, asked.count) * pixels)
-        if batch < min(options.batch, asked.count) {
-            options.batch = batch
-            sampling = try CheckpointSampling(path: path, options)
-        }
         let conditioner = sampling.loaded.conditioner
         if let values = asked.values, !values.isEmpty, conditioner.values.isEmpty {
             throw StudioFailure.invalid("The model is told no values; leave values out.", parameter: "values")
@@ -58,11 +54,12 @@ struct SamplingWork: Sendable {
         guard Set(requests).count == requests.count else {
             throw StudioFailure.invalid("A prompt or a seed is named twice; name each once.", parameter: promptField)
         }
-        job = try sampling.job(asked.varied(requests))
+        job = try sampling.job(asked.varied(requests), batch: batch)
         names = prompts.map(conditioner.name(of:))
         format = sampling.loaded.format
-        var warnings = sampling.notices.map { $0.hasSuffix(".") ? $0 : $0 + "." }
-        warnings += sampling.warnings.map { $0.text(naming: RequestFields.name) + "." }
+        var warnings = (sampling.notices + sampling.warnings.map { $0.text(naming: RequestFields.name) }).map {
+            $0.hasSuffix(".") ? $0 : $0 + "."
+        }
         settings = Self.shown(sampling, precision).merging(asked.editSettings(options.edit)) { own, _ in own }
         var completed = asked
         completed.steps = job.settings.steps
@@ -135,6 +132,8 @@ struct SamplingWork: Sendable {
         let first: Int
         /// The predicted pictures of the batch, PNG files.
         let pictures: [Data]
+        /// When they were computed, in seconds since 1970.
+        let computed: Double
     }
 
     /// Samples all pictures on this thread.
@@ -153,14 +152,17 @@ struct SamplingWork: Sendable {
             try job.run(
                 isCancelled: isCancelled,
                 afterStep: { moment in
-                    let predicted = keepsFrames || isWatched() ? try moment.predicted().map(ImageFile.encodePNG) : []
+                    let computed = Date().timeIntervalSince1970
+                    let predicted =
+                        keepsFrames || isWatched() ? try moment.predicted().map { try ImageFile.encodePNG($0) } : []
                     if keepsFrames {
                         for (place, frame) in predicted.enumerated() { frames[moment.first + place].append(frame) }
                     }
                     afterStep(
                         Step(
                             job: id, step: moment.step, steps: job.steps, done: moment.done,
-                            total: moment.total, first: moment.first, pictures: predicted.map { Data($0) }))
+                            total: moment.total, first: moment.first, pictures: predicted.map { Data($0) },
+                            computed: computed))
                 },
                 receive: { pixels, first in
                     guard pixels.isFinite else {
@@ -193,10 +195,8 @@ struct SamplingWork: Sendable {
             PNGText(keyword: "pixnerd", text: try JSON.text(record)),
         ]
         let usual: ImageFile.StoredFormat = ImageFile.StoredFormat.png.canHold(format) ? .png : .tiff
-        let raster = Raster(
-            width: shown.width, height: shown.height, channels: 3, element: .uint8, bytes: shown.pixels)
         return Picture(
             record: record, file: try ImageFile.encode(stored, as: usual),
-            shown: try ImageFile.encode(raster, as: .png, texts: texts), frames: frames)
+            shown: try ImageFile.encodePNG(shown, texts: texts), frames: frames)
     }
 }
