@@ -28,11 +28,11 @@ import Testing
     @Test func theLossIsTheSumOfBothMeans() throws {
         let x = Parameter(name: "x", value: Tensor([1], shape: [1, 1]))
         let step = OptimizationStep<(value: Float, weight: Float)>(
-            optimizer: AdamW([x], settings: AdamW.Settings()), count: { _ in 1 }, weight: \.weight
-        ) { batch in
-            let (mean, pictures) = meanSquaredError(x.tensor, target: Tensor([batch.value], shape: [1, 1]))
-            return TrainingLoss(mean: mean, pictures: PictureLosses(["flow": pictures]))
-        }
+            optimizer: AdamW([x], settings: AdamW.Settings()), count: { _ in 1 }, weight: \.weight,
+            loss: { batch in
+                let (mean, pictures) = meanSquaredError(x.tensor, target: Tensor([batch.value], shape: [1, 1]))
+                return TrainingLoss(mean: mean, pictures: PictureLosses(["flow": pictures]))
+            })
         let (mean, _) = step.gradient([(3, 2), (0, 2 * 0.25)])
         #expect(mean == 4 + 0.25 * 1)
         #expect(x.gradient?.values == [2 * -2 + 0.25 * 2])

@@ -92,7 +92,7 @@ struct DreamBoothCommand: ParsableCommand {
             let drift = try ClassDrift(plan, isCancelled: shouldStop, progress: ProgressBar.handler())
             ProgressBar.breakLine()
             let sheet = try drift.write(to: plan.configuration.runPath)
-            for line in drift.description { print(TextTable.line(line.name, line.text)) }
+            for line in drift.description { print(TextTable.line(line.name, line.text, width: 16)) }
             let run = plan.configuration.runPath
             print(
                 "'\(className)' is a class of \(run), made in \(durationText(Date().timeIntervalSince(start))); see "
