@@ -39,8 +39,8 @@ public struct ClassDrift {
 
     /// Number of images of an old class, at least; with few classes it is more.
     private static let perClass = 10
-    /// Number of images of all old classes that distances need to mean something.
-    private static let atLeast = 60
+    /// Number of images of all old classes that distances need to mean something, and that take bearable time.
+    private static let (atLeast, most) = (60, 1000)
     /// Number of old classes, and of images of each, on the sheet.
     private static let (shownClasses, shownImages) = (5, 8)
 
@@ -53,8 +53,10 @@ public struct ClassDrift {
     public init(
         _ plan: DreamBooth, isCancelled: () -> Bool, progress: (WorkProgress) -> Void
     ) throws {
-        let each = max(Self.perClass, (Self.atLeast + plan.classes.count - 1) / plan.classes.count)
-        let labels = plan.classes.indices.prefix(max(1, 1000 / each))
+        let usual = max(Self.perClass, (Self.atLeast + plan.classes.count - 1) / plan.classes.count)
+        let each = plan.options.measured ?? usual
+        // Models of many classes are measured on the first ones.
+        let labels = plan.classes.indices.prefix(max(1, Self.most / each))
         let requests = labels.flatMap { label in
             (0..<each).map { PictureRequest(label: label, seed: UInt64($0)) }
         }
@@ -70,7 +72,10 @@ public struct ClassDrift {
         let run = plan.configuration.runPath
         let after = try images(run, requests, "old classes after")
         let new = try images(
-            run, (0..<max(16, each)).map { PictureRequest(label: plan.classes.count, seed: UInt64($0)) }, "new class")
+            run,
+            (0..<(plan.options.measured ?? max(16, usual))).map {
+                PictureRequest(label: plan.classes.count, seed: UInt64($0))
+            }, "new class")
         let size = plan.configuration.data.imageSize
         let few = try Self.read(
             ImageCollection.pictures(below: plan.options.pictures), size: size, most: 30)

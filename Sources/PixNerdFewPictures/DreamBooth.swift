@@ -27,6 +27,8 @@ public struct DreamBooth {
         public var name: String?
         /// Folder of real images in classes, to measure the distance of the old classes to; nil for none.
         public var real: String?
+        /// Number of images of each old class that drift is measured on; nil for 10, or more of few classes.
+        public var measured: Int?
         /// Overrides of configuration values, as `key=value`.
         public var settings: [String] = []
 
@@ -182,12 +184,11 @@ extension Configuration {
         )
         (training.timeSampling, training.timeShift) = (target.timeSampling, target.timeShift)
         (training.train, training.steps, training.batchSize) = (options.train, options.steps, 16)
-        // Of the model, parts of it, and rows that begin as others: each as fast as it can go without harm.
+        // Products begin without an effect, and single rows are short of numbers to change; both bear higher rates.
         training.learningRate =
             switch options.train {
-            case .all: rate / 10
-            case .lora: 1e-3
-            case .rows: 3e-3
+            case .all: 0.4 * rate
+            case .lora, .rows: 3 * rate
             }
         training.warmupSteps = min(20, options.steps / 10)
         (training.beta2, training.gradientClip, training.emaDecay) = (0.95, 1, [0.98])

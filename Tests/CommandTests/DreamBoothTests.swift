@@ -18,6 +18,7 @@ import Testing
 
     private static let command = [
         "dreambooth", "runs/tiny", "--pictures", "few", "--class", "kite", "--steps", "4", "--prior", "9",
+        "--measured", "2",
     ]
 
     @Test(arguments: ["lora", "rows", "all"])

@@ -19,7 +19,8 @@ struct DreamBoothCommand: ParsableCommand {
                 --like horse
               pixnerd sample checkpoints/animals-zebra --classes zebra --out zebras.png
 
-            Ctrl-C saves the run; the same command with --resume continues it.
+            The learning rate is 0.4 times that of the model's run for --train all, and 3 times for lora and rows; \
+            --set training.learning_rate=RATE sets another. Ctrl-C saves the run; the same command with --resume continues it.
             """)
 
     @Argument(help: "A run directory, a step in one (RUN@STEP), or a .safetensors, .ckpt, .pt or .pth file.")
@@ -53,6 +54,13 @@ struct DreamBoothCommand: ParsableCommand {
     @Option(help: "Folder of real images in classes, to measure the distance of the old classes to.")
     var real: String?
 
+    @Option(
+        help: """
+            Number of images of each old class that is sampled to see how far it moved (default: 10, or more of few \
+            classes).
+            """)
+    var measured: Int?
+
     @Option(help: "Name of the run (default: those of the model and the class).")
     var name: String?
 
@@ -67,6 +75,7 @@ struct DreamBoothCommand: ParsableCommand {
     func validate() throws {
         try expectOption("--steps", steps, in: 1...1_000_000_000)
         try expectOption("--prior", prior, in: 0...100_000)
+        try expectOption("--measured", measured, in: 1...10_000)
         guard priorWeight >= 0, priorWeight <= 1e6 else {
             throw ValidationError("--prior-weight is \(priorWeight); it must be from 0 to 1000000.")
         }
@@ -80,6 +89,7 @@ struct DreamBoothCommand: ParsableCommand {
         (options.pictures, options.className, options.like) = (pictures, className, like)
         (options.train, options.steps, options.prior, options.priorWeight) = (train, steps, prior, priorWeight)
         (options.name, options.real, options.settings) = (name, real, settings)
+        options.measured = measured
         let plan = try DreamBooth(model: model, options)
         try plan.expectPlace(resumes: resume)
         makeLogger().noteSlowProducts()
