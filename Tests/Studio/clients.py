@@ -91,7 +91,16 @@ def openai_package(studio, program, folder):
     refused(lambda: generate(prompt="ring", model="nothing"), missing, 404, RUN)
     refused(lambda: generate(prompt="ring", n=11), bad, 400, "10")
     refused(lambda: generate(prompt="ring", size="5000x5000"), bad, 400, "2048")
-    refused(lambda: generate(prompt="ring", output_format="jpeg"), bad, 400, "png")
+    refused(lambda: generate(prompt="ring", output_format="tiff"), bad, 400, "png, jpeg or webp")
+    refused(lambda: generate(prompt="ring", output_format="webp", response_format="url"), bad, 400, "b64_json")
+    for kind, signature in (("jpeg", b"\xff\xd8\xff"), ("webp", b"RIFF")):
+        sizes = []
+        for quality in (10, 95):
+            answer = generate(prompt="ring", output_format=kind, output_compression=quality, extra_body=own)
+            file = base64.b64decode(answer.data[0].b64_json)
+            check(answer.output_format == kind and file.startswith(signature), f"{kind} begins with {file[:8]}")
+            sizes.append(len(file))
+        check(sizes[0] < sizes[1], f"{kind} of quality 10 and 95 takes {sizes} bytes.")
     return "plain, links, streams and errors; pictures are compared with those of `sample`"
 
 

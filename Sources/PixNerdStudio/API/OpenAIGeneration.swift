@@ -1,3 +1,6 @@
+import Foundation
+import PixNerdImages
+
 /// The fields of OpenAI's requests for images that are used; others are ignored. Those from `seed` on are this server's
 /// own.
 struct OpenAIGeneration: Decodable {
@@ -7,6 +10,7 @@ struct OpenAIGeneration: Decodable {
     var size: String?
     var responseFormat: String?
     var outputFormat: String?
+    var outputCompression: Int?
     var stream: Bool?
     var partialImages: Int?
     var seed: Int64?
@@ -27,6 +31,7 @@ struct OpenAIGeneration: Decodable {
         self.prompt = prompt
         (model, n, size) = (try form.text("model"), try form.number("n"), try form.text("size"))
         (responseFormat, outputFormat) = (try form.text("response_format"), try form.text("output_format"))
+        outputCompression = try form.number("output_compression")
         (stream, partialImages) = (try form.number("stream"), try form.number("partial_images"))
         (seed, steps, guidance) = (try form.number("seed"), try form.number("steps"), try form.number("guidance"))
         (sampler, shift) = (try form.text("sampler"), try form.number("shift"))
@@ -37,11 +42,7 @@ struct OpenAIGeneration: Decodable {
     ///
     /// - Throws: `StudioFailure` that names a field which is not valid.
     func sampleRequest(_ studio: StudioContext) async throws -> SampleRequest {
-        if let outputFormat, outputFormat != "png" {
-            throw StudioFailure.invalid(
-                "output_format is '\(outputFormat)'; only png is written, which loses nothing.",
-                parameter: "output_format")
-        }
+        try checkFormat()
         guard ["b64_json", "url"].contains(responseFormat ?? "b64_json") else {
             throw StudioFailure.invalid(
                 "response_format is '\(responseFormat ?? "")'; expected b64_json or url.",
@@ -61,6 +62,36 @@ struct OpenAIGeneration: Decodable {
         (sample.steps, sample.guidance) = (steps, guidance)
         (sample.sampler, sample.shift) = (sampler, shift)
         return sample
+    }
+
+    /// The format of the answer's images; nil for PNG, which loses nothing.
+    private var lossyFormat: LossyFormat? { outputFormat.flatMap(LossyFormat.init) }
+
+    private func checkFormat() throws {
+        if let outputFormat, outputFormat != "png", lossyFormat == nil {
+            throw StudioFailure.invalid(
+                "output_format is '\(outputFormat.prefix(30))'; expected png, jpeg or webp.", parameter: "output_format"
+            )
+        }
+        if lossyFormat != nil, responseFormat == "url" {
+            throw StudioFailure.invalid(
+                "response_format is url, and files are kept as PNG; ask for b64_json.", parameter: "response_format")
+        }
+        guard let outputCompression else { return }
+        guard (0...100).contains(outputCompression) else {
+            throw StudioFailure.invalid(
+                "output_compression is \(outputCompression); it must be from 0 to 100.", parameter: "output_compression"
+            )
+        }
+    }
+
+    /// The bytes of a picture's file in the format that is asked for.
+    ///
+    /// - Throws: `PixNerdError` if the picture is too large for the format.
+    func file(of picture: SamplingWork.Picture) throws -> Data {
+        guard let lossyFormat else { return Data(picture.file) }
+        let image = try ImageFile.decode(picture.shown, name: "the picture")
+        return Data(try ImageFile.encode(image, as: lossyFormat, quality: max(1, outputCompression ?? 90)))
     }
 
     /// The size as HEIGHTxWIDTH; OpenAI's sizes name the width first.

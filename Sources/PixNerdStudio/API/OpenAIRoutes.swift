@@ -80,7 +80,7 @@ struct OpenAIRoutes: Sendable {
         _ client: StudioRequestContext
     ) async throws -> Response {
         guard asked.stream == true else { return try await answer(sample, asked, request, client) }
-        return try await stream(sample, kind, partialImages: asked.partialImages ?? 0, client)
+        return try await stream(sample, asked, kind, client)
     }
 
     private struct Answer: Encodable {
@@ -96,7 +96,7 @@ struct OpenAIRoutes: Sendable {
         }
         let created: Int
         let data: [Item]
-        let outputFormat = "png"
+        let outputFormat: String
         let size: String
         let quality = "auto"
         let background = "opaque"
@@ -126,15 +126,15 @@ struct OpenAIRoutes: Sendable {
     ) async throws -> Response {
         let pictures = try await studio.queue.pictures(sample, for: client)
         let isLink = asked.responseFormat == "url"
-        let items = pictures.map { picture in
+        let items = try pictures.map { picture in
             isLink
                 ? Answer.Item(url: "http://\(request.head.authority ?? "")/api/pictures/\(picture.record.id)")
-                : Answer.Item(b64Json: Data(picture.file).base64EncodedString())
+                : Answer.Item(b64Json: try asked.file(of: picture).base64EncodedString())
         }
         return Response.json(
             Answer(
                 created: Int(Date().timeIntervalSince1970), data: items,
-                size: Self.size(pictures.first?.record)))
+                outputFormat: asked.outputFormat ?? "png", size: Self.size(pictures.first?.record)))
     }
 
     private static func size(_ record: PictureRecord?) -> String {
@@ -149,7 +149,7 @@ struct OpenAIRoutes: Sendable {
         let size: String
         let quality = "auto"
         let background = "opaque"
-        let outputFormat = "png"
+        let outputFormat: String
         var partialImageIndex: Int?
         var usage: Usage?
 
@@ -160,8 +160,9 @@ struct OpenAIRoutes: Sendable {
     }
 
     private func stream(
-        _ sample: SampleRequest, _ kind: Kind, partialImages: Int, _ client: StudioRequestContext
+        _ sample: SampleRequest, _ asked: OpenAIGeneration, _ kind: Kind, _ client: StudioRequestContext
     ) async throws -> Response {
+        let partialImages = asked.partialImages ?? 0
         let (steps, continuation) = AsyncStream.makeStream(
             of: SamplingWork.Step.self, bufferingPolicy: .bufferingNewest(4))
         let queue = studio.queue
@@ -188,14 +189,16 @@ struct OpenAIRoutes: Sendable {
                     for await step in steps where !step.pictures.isEmpty {
                         let event = Event(
                             type: "\(kind.rawValue).partial_image", b64Json: step.pictures[0].base64EncodedString(),
-                            createdAt: now, size: sample.size ?? "auto", partialImageIndex: index)
+                            createdAt: now, size: sample.size ?? "auto", outputFormat: "png", partialImageIndex: index)
                         index += 1
                         if let bytes = EventHub.event(event.type, event) { try await writer.write(bytes) }
                     }
                     for picture in try await results.value {
                         let event = Event(
-                            type: "\(kind.rawValue).completed", b64Json: Data(picture.file).base64EncodedString(),
-                            createdAt: now, size: Self.size(picture.record), usage: Usage())
+                            type: "\(kind.rawValue).completed",
+                            b64Json: try asked.file(of: picture).base64EncodedString(),
+                            createdAt: now, size: Self.size(picture.record), outputFormat: asked.outputFormat ?? "png",
+                            usage: Usage())
                         if let bytes = EventHub.event(event.type, event) { try await writer.write(bytes) }
                     }
                 } catch let failure as StudioFailure {
