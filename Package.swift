@@ -181,7 +181,7 @@ let package = Package(
         tests(of: "Layers", ["Tensors"]),
         tests(of: "Optimization", ["Checkpoints", "Layers", "Tensors"]),
         tests(of: "Checkpoints", ["Models", "Support", "Tensors"]),
-        tests(of: "Images", ["Diffusion", "Support", "Tensors"], [logging]),
+        tests(of: "Images", ["Checkpoints", "Diffusion", "Support", "Tensors"], [logging]),
         tests(of: "Models", ["Checkpoints", "Diffusion", "Layers", "Optimization", "Support", "Tensors"]),
         tests(of: "Spaces", ["Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors"]),
         tests(of: "Sampling", ["Checkpoints", "Diffusion", "Images", "Models", "Spaces", "Support", "Tensors"]),

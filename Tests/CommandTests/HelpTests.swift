@@ -7,7 +7,8 @@ import Testing
         ["dataset", "judge-shapes"],
         ["bench"],
         ["evaluate"],
-        ["info"], ["encode"], ["encode", "features"], ["vae"], ["vae", "check"], ["vae", "compare"], ["compare"],
+        ["info"], ["encode"], ["encode", "features"], ["encode", "control"], ["vae"], ["vae", "check"],
+        ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["encode", "prompts"],
         ["detect-empty-prompt"],
         ["average"], ["tune"], ["distill"], ["dreambooth"], ["studio"],
@@ -54,7 +55,9 @@ import Testing
     /// Examples can be copied verbatim, and paragraphs are wrapped only once.
     @Test(arguments: [
         "", "train", "sample", "verify", "convert", "info", "bench", "evaluate", "compare", "dataset", "dataset shapes",
-        "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode text", "vae",
+        "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode control",
+        "encode text",
+        "vae",
         "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt", "average",
         "tune", "distill", "studio",
     ])
