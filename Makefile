@@ -96,6 +96,8 @@ fixtures: $(VENV)/requirements.txt
 	$(VENV)/bin/python Tests/Fixtures/make_minit2i_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_recipe_fixtures.py
 	$(VENV)/bin/python Tests/Fixtures/make_condition_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_edge_fixtures.py
+	$(VENV)/bin/python Tests/Fixtures/make_control_fixtures.py
 
 bench: build
 	@$(PIXNERD) bench

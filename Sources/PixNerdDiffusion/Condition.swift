@@ -18,21 +18,22 @@ public protocol Condition: Sendable {
 }
 
 extension Condition {
-    /// This condition as the kind that a denoiser takes, without the numbers that may come with it.
+    /// This condition as the kind that a denoiser takes, without the numbers and pictures that may come with it.
     ///
     /// - Precondition: this condition is of that kind. Loading a denoiser pairs it with a `Conditioner` of its kind.
     public func expect<Kind: Condition>(_ kind: Kind.Type, by user: String) -> Kind {
-        guard let condition = withoutNumbers as? Kind else {
-            preconditionFailure("\(user): the condition is a \(type(of: withoutNumbers)), not a \(kind)")
+        guard let condition = plain as? Kind else {
+            preconditionFailure("\(user): the condition is a \(type(of: plain)), not a \(kind)")
         }
         return condition
     }
 
-    /// This condition as one of a kind without numbers, to be joined to others of that kind.
+    /// This condition as one of a kind without numbers and pictures, to be joined to others of that kind.
     ///
-    /// - Precondition: it comes without numbers, which those that it is joined to lack.
+    /// - Precondition: it comes without numbers and pictures, which those that it is joined to lack.
     func expectPlain<Kind: Condition>(_ kind: Kind.Type) -> Kind {
         precondition(numbers.kinds.isEmpty, "\(kind): the numbers \(numbers.kinds) of a joined condition would be lost")
+        precondition(pictures == nil, "\(kind): the pictures of a joined condition would be lost")
         return expect(kind, by: "\(kind)")
     }
 }

@@ -80,7 +80,7 @@ public struct DiffusionSchedule: Sendable {
 
     /// The time of the flow at the signal-to-noise ratio of a step; log alpha is linear between whole steps, as in
     /// published samplers.
-    func flowTime(step: Double) -> Double {
+    package func flowTime(step: Double) -> Double {
         let low = min(max(Int(step), 0), logRatios.count - 2)
         let share = step - Double(low)
         func logAlpha(_ step: Int) -> Double { -0.5 * log1p(exp(-logRatios[step])) }

@@ -230,7 +230,7 @@ public struct CheckpointSummary: Encodable {
 
 extension CheckpointSummary.Weights {
     /// Builds the model from the shapes alone, which finds everything that loading it would refuse.
-    fileprivate init(_ source: TensorSubset, prefix: String, metadata: [String: String], channels: Int?) {
+    fileprivate init(_ source: any TensorSource, prefix: String, metadata: [String: String], channels: Int?) {
         self.prefix = prefix
         let shapes = source.names.map { source.shape(of: $0) ?? [] }
         tensors = shapes.count
@@ -254,7 +254,7 @@ extension CheckpointSummary.Weights {
 
 /// Tensors of zeros with the shapes of another source; they share address space that takes no memory.
 private struct ShapesOnly: TensorSource {
-    private let source: TensorSubset
+    private let source: any TensorSource
     private let zeros: Zeros
 
     /// Address space that reads as zero.
@@ -276,7 +276,7 @@ private struct ShapesOnly: TensorSource {
         deinit { munmap(address, size) }
     }
 
-    init(_ source: TensorSubset) throws {
+    init(_ source: any TensorSource) throws {
         self.source = source
         let largest = source.names.map { (source.shape(of: $0) ?? []).reduce(1, *) }.max() ?? 0
         zeros = try Zeros(bytes: largest * MemoryLayout<Float>.stride)

@@ -9,11 +9,11 @@ import PixNerdTensors
 /// A comparison of a PixArt with a PyTorch reference.
 ///
 /// The file holds latents `x` [B, C, H, W], `step` [B], `caption` [B, L, E], `keep` [B, L] (1 for rows that count) and
-/// `output` [B, 2 C, H, W], and optionally `output_ema`, `fraction` with `output_fraction`, and for models that are told
-/// sizes `size` [B, 2] and `ratio` [B]. Or it holds samples: `noise`, `caption`, `keep`, `empty`, `keep_empty`, and by the
-/// number of steps `diffusers_N`, `alpha_script_N`, `sigma_script_N`, or `one_step`. Or a training run: `x`, `noise`
-/// [S, B, C, H, W], `step` [S, B], `caption`, `keep` and `error_bound_loss_norm` [S, 4], and optionally `gradient.NAME`
-/// and `after.NAME`.
+/// `output` [B, 2 C, H, W], and optionally `output_ema`, `fraction` with `output_fraction`, for models that are told
+/// sizes `size` [B, 2] and `ratio` [B], and for a ControlNet `control_image` like `x`. Or it holds samples: `noise`,
+/// `caption`, `keep`, `empty`, `keep_empty`, and by the number of steps `diffusers_N`, `alpha_script_N`,
+/// `sigma_script_N`, or `one_step`. Or a training run: `x`, `noise` [S, B, C, H, W], `step` [S, B], `caption`, `keep` and
+/// `error_bound_loss_norm` [S, 4], and optionally `gradient.NAME` and `after.NAME`.
 public struct PixArtCheck {
     private let checkpoint: DenoiserCheckpoint
     private let reference: SafetensorsFile
@@ -119,7 +119,7 @@ public struct PixArtCheck {
         }
         let caption = try tensor("caption", model, like: [batch, nil, model.architecture.textWidth])
         let texts = try Self.texts(caption, keep: "keep", in: inputs)
-        let condition = TextCondition(texts, nothing: texts)
+        let condition = try shown(TextCondition(texts, nothing: texts), model, like: x.shape)
         let outputs = model.architecture.learnsSigma ? 2 * channels : channels
         let told = try sizes(model, batch)
         func comparison(_ name: String, _ model: PixArt, steps: [Double]) throws -> Comparison {
@@ -142,6 +142,17 @@ public struct PixArtCheck {
             comparisons.append(try comparison("output_fraction", model, steps: steps))
         }
         return comparisons
+    }
+
+    /// A condition with the pictures of the reference's ControlNet, if it has one.
+    private func shown(_ condition: TextCondition, _ model: PixArt, like shape: [Int]) throws -> any Condition {
+        guard reference.shape(of: "control_image") != nil else { return condition }
+        guard model.architecture.controlBlocks > 0 else {
+            throw PixNerdError(
+                .mismatch, "\(reference.path)", found: "holds control_image, and \(checkpoint.path) has no ControlNet",
+                advice: "name the ControlNet with \(Setting.controlNet)")
+        }
+        return condition.showing(ShownPictures(try tensor("control_image", model, like: shape)))
     }
 
     private func sizes(_ model: PixArt, _ batch: Int) throws -> [PixArtSize]? {

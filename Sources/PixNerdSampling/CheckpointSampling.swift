@@ -27,12 +27,15 @@ public struct CheckpointSampling: Sendable {
     private let denoiser: any Denoiser
     private let guide: GuideChoice?
     private let edit: PictureEdit?
+    private let control: ControlInput?
     private let limits: FewStepLimits?
     private let space: any Space
     private let options: SamplingOptions
     private let weights: WeightKind
     private let weightsFile: String
     private let adapters: [AdapterUse]
+    /// The file of another checkpoint's ControlNet; nil for none.
+    private let controlFile: String?
     private let route: SizeRoute
     /// Whether no image was trained without its values.
     private let neverOpen: Bool
@@ -54,6 +57,7 @@ public struct CheckpointSampling: Sendable {
         if options.weights == nil, weights == .raw {
             notices.append(checkpoint.noEMANotice)
         }
+        if let network = options.control.network { checkpoint = try checkpoint.controlled(by: network, weights) }
         var loaded = try checkpoint.load(
             weights, autoencoder: options.autoencoder, allowsOther: options.allowsOtherAutoencoder,
             text: { try TextEncoderUse(of: checkpoint, $0, options) })
@@ -73,6 +77,11 @@ public struct CheckpointSampling: Sendable {
             notices.append(
                 "\(size.height) x \(size.width) is not a multiple of \((denoiser.sizeMultiple * loaded.reduction).text): "
                     + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
+        }
+        control = try ControlInput(options.control, loaded, checkpoint.controlRecord, size: size, name: path)
+        notices += control?.notices ?? []
+        if control == nil, loaded.architecture.controlBlocks > 0 {
+            notices.append("no control picture is given, so images are sampled without the ControlNet")
         }
         limits = FewStepLimits(loaded.architecture.numbers, largestScale: checkpoint.largestScale, name: path)
         if let limits { try limits.check(asked) } else { try FewStepLimits.checkOther(options, name: path) }
@@ -117,7 +126,14 @@ public struct CheckpointSampling: Sendable {
         reading = checkpoint.reading
         (checkpointPath, weightsFile) = (checkpoint.path, checkpoint.file(of: weights))
         adapters = checkpoint.adapters
+        controlFile = try options.control.network.map { network in
+            let other = try DenoiserCheckpoint(path: network)
+            return other.file(of: other.preferred(nil))
+        }
     }
+
+    /// The control pictures that were made of photographs; none if there are no photographs.
+    public var foundEdges: [ControlPicture] { control.flatMap { $0.edges == nil ? nil : $0.pictures } ?? [] }
 
     /// The guidance scales that a model may be told; nil for one that is not told, whose guidance compares velocities.
     package var toldScales: ClosedRange<Float>? { limits?.scales }
@@ -180,7 +196,8 @@ public struct CheckpointSampling: Sendable {
             denoiser: denoiser, guide: guide?.denoiser, conditioner: loaded.conditioner, space: space, size: size,
             settings: settings ?? self.settings,
             requests: requests, batch: batch,
-            noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)), edit: edit)
+            noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)), edit: edit,
+            pictures: control?.pictures(ofRequests: requests.count))
     }
 
     /// Checks that the noise, the velocity and the images of a batch fit into the memory. The layers of the
@@ -206,6 +223,8 @@ public struct CheckpointSampling: Sendable {
         provenance.floor = options.floor
         if !adapters.isEmpty { provenance.adapters = adapters.map { "\($0.file.fingerprint) at \($0.strength)" } }
         if let edit = options.edit { try provenance.add(edit) }
+        provenance.control = control?.provenance
+        provenance.control?.network = try controlFile.map { try Fingerprint.text(ofFile: $0) }
         return provenance
     }
 }

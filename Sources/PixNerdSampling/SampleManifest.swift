@@ -52,6 +52,10 @@ public struct SampleManifest: Codable, Equatable, Sendable {
     public var guide: String?
     /// The files of the LoRAs that were merged into the weights; nil for none.
     public var adapters: [String]?
+    /// The run or file of the ControlNet; nil for that of the checkpoint itself, and for none.
+    public var controlNet: String?
+    /// The file or folder of the control pictures, or of the photographs that they were made of; nil for none.
+    public var controlPictures: String?
     public var provenance: SamplingProvenance
     public var threads: Int
     public var instructionSet: String
@@ -70,8 +74,8 @@ public struct SampleManifest: Codable, Equatable, Sendable {
 
     /// Keys in the file, where the provenance is named `knobs`.
     enum CodingKeys: String, CodingKey {
-        case program, checkpoint, guide, adapters, threads, instructionSet, blasCore, rounding, rowOrderSeed, layout,
-            prompts
+        case program, checkpoint, guide, adapters, controlNet, controlPictures, threads, instructionSet, blasCore,
+            rounding, rowOrderSeed, layout, prompts
         case pictures
         case provenance = "knobs"
     }

@@ -23,6 +23,8 @@ public struct SamplingJob: Sendable {
     public let requests: [PictureRequest]
     /// The picture that all images begin with or keep parts of; nil for images from noise alone.
     public let edit: PictureEdit?
+    /// The pictures that the model is shown; nil for none.
+    public let pictures: RequestPictures?
 
     /// A job for a model in memory.
     ///
@@ -34,10 +36,11 @@ public struct SamplingJob: Sendable {
     ///   - settings: Settings of the sampler, which skip steps only with an `edit`.
     ///   - batch: Images per batch.
     ///   - edit: The picture that all images begin with or keep parts of; nil for images from noise alone.
+    ///   - pictures: The pictures that the model is shown; nil for none.
     public init(
         denoiser: any Denoiser, guide: (any Denoiser)? = nil, conditioner: any Conditioner, space: any Space,
         size: PictureSize, settings: SamplingSettings, requests: [PictureRequest], batch: Int,
-        noise: NoiseSource = .philox, edit: PictureEdit? = nil
+        noise: NoiseSource = .philox, edit: PictureEdit? = nil, pictures: RequestPictures? = nil
     ) {
         self.denoiser = denoiser
         self.guide = guide
@@ -49,6 +52,7 @@ public struct SamplingJob: Sendable {
         self.batch = batch
         self.noise = noise
         self.edit = edit
+        self.pictures = pictures
     }
 
     /// Number of steps that are taken for each image.
@@ -77,7 +81,7 @@ public struct SamplingJob: Sendable {
     ) throws {
         try samplePictures(
             denoiser, guide: guide, conditioner: conditioner, in: space, requests, size: size, settings: settings,
-            edit: edit, batchSize: batch, noise: noise, isDone: isDone, isCancelled: isCancelled,
+            edit: edit, batchSize: batch, noise: noise, pictures: pictures, isDone: isDone, isCancelled: isCancelled,
             afterStep: { moment in
                 try afterStep(moment)
                 if isCancelled() { throw CancellationError() }

@@ -95,6 +95,8 @@ public struct SamplingOptions: Sendable {
     /// The smallest 1 - t that a predicted picture's distance is divided by; nil for the checkpoint's, else the published
     /// one.
     public var floor: Float?
+    /// A ControlNet and the pictures that it is shown.
+    public var control = ControlChoice()
     public var noise = NoiseChoice.torch
     /// The picture that all images begin with or keep parts of; nil for images from noise alone.
     public var edit: EditOptions?

@@ -71,6 +71,22 @@ public struct SamplingProvenance: Codable, Equatable, Sendable {
     public var strength: Float?
     /// How often each step was taken again; nil for never.
     public var repetitions: Int?
+    /// What a ControlNet was shown; nil for none.
+    public var control: Control?
+
+    /// What a ControlNet was shown.
+    public struct Control: Codable, Equatable, Sendable {
+        /// `Fingerprint` of the control pictures.
+        public var pictures: String
+        /// The kind of edges that were found in photographs; nil for pictures as they are.
+        public var edges: String?
+        /// Factor on what the ControlNet added.
+        public var strength: Float
+        /// The first and the last time at which it acted.
+        public var times: [Float]
+        /// `Fingerprint` of the file of the ControlNet; nil for that of the checkpoint itself.
+        public var network: String?
+    }
 
     /// - Parameters:
     ///   - file: Path of the weights file.

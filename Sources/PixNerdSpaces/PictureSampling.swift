@@ -42,6 +42,7 @@ public struct SamplingMoment {
 ///   - edit: the picture that all images begin with or keep parts of; nil for none. The settings skip steps only with one.
 ///   - batchSize: images per batch.
 ///   - source: source of the initial noise.
+///   - pictures: the pictures that the model is shown; nil for none.
 ///   - isDone: called before each batch; returns whether to skip it.
 ///   - isCancelled: called while conditions are computed; returns whether to end with `CancellationError`.
 ///   - afterStep: called after each step of each batch.
@@ -51,7 +52,8 @@ public func samplePictures(
     _ requests: [PictureRequest],
     size: PictureSize,
     settings: SamplingSettings, edit: PictureEdit? = nil, batchSize: Int, noise source: NoiseSource = .philox,
-    isDone: (_ requests: Range<Int>) -> Bool = { _ in false }, isCancelled: () -> Bool = { false },
+    pictures: RequestPictures? = nil, isDone: (_ requests: Range<Int>) -> Bool = { _ in false },
+    isCancelled: () -> Bool = { false },
     afterStep: (SamplingMoment) throws -> Void = { _ in },
     receive: (_ pixels: Tensor, _ first: Int) throws -> Void
 ) throws {
@@ -70,10 +72,14 @@ public func samplePictures(
             try conditioner.prepare(next.flatMap { requests[$0].flatMap(\.prompts) }, isCancelled: isCancelled)
             prepared += next.count
         }
+        func condition(_ prompts: [Prompt]) throws -> any Condition {
+            let asked = try conditioner.condition(prompts)
+            return pictures?.shown(asked, to: batch) ?? asked
+        }
         let x = try sample(
             denoiser, guide: guide, noise: source.noise(part, batch, shape: shape),
-            condition: conditioner.condition(part.map(\.prompt)), blend: blend(part, conditioner),
-            known: known?(part.count), settings: settings,
+            condition: condition(part.map(\.prompt)), blend: blend(part, condition), known: known?(part.count),
+            settings: settings,
             // Draw 0 of an image's stream may be its initial noise; the steps take the next ones.
             stepNoise: { philoxNoise(part, draw: $0 + 1, shape: shape) },
             afterStep: { step, predicted in
@@ -150,8 +156,12 @@ private func mixedNoise(
 }
 
 /// The conditions that requests lean to; nil if none leans to another prompt than its own.
-private func blend(_ requests: [PictureRequest], _ conditioner: some Conditioner) throws -> ConditionBlend? {
+///
+/// - Parameter condition: makes the condition of the requests' images from their prompts.
+private func blend(
+    _ requests: [PictureRequest], _ condition: (_ prompts: [Prompt]) throws -> any Condition
+) rethrows -> ConditionBlend? {
     let others = requests.map(\.other.prompt)
     guard zip(requests, others).contains(where: { $0.prompt != $1 }) else { return nil }
-    return ConditionBlend(try conditioner.condition(others), shares: requests.map { $0.blend?.share ?? 0 })
+    return ConditionBlend(try condition(others), shares: requests.map { $0.blend?.share ?? 0 })
 }

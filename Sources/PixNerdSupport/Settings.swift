@@ -93,6 +93,8 @@ extension Setting {
     public static let captionKey = Setting(rawValue: "key")
     /// The text that makes captions from the names of classes.
     public static let captionTemplate = Setting(rawValue: "template")
+    /// The run or file of a ControlNet.
+    public static let controlNet = Setting(rawValue: "controlNet")
     /// Permission to leave out images without a caption.
     public static let skipsUncaptioned = Setting(rawValue: "skipsUncaptioned")
 }

@@ -89,7 +89,9 @@ public struct MemoryEstimate: Sendable {
         _ architecture: any TrainableArchitecture, averages: Int, batch: Int, size: ImageSize, recompute: Bool,
         precision: Precision
     ) {
-        self.init(parameters: architecture.parameterCount, averages: averages)
+        let trained = architecture.trainedParameterCount
+        self.init(parameters: trained, averages: averages)
+        stateCount += 4 * CheckedInt(architecture.parameterCount - trained)
         activationCount = CheckedInt(
             architecture.activationBytes(
                 batch: batch, height: size.height, width: size.width, recompute: recompute, precision: precision))

@@ -88,14 +88,16 @@ import Testing
                 "values", "buckets", "floor", "conditioning", "modulation", "channel_shift", "channel_scale",
                 "train", "freeze",
             ]
-            let lines = own.replacing(/\n(text|dispersive|few_steps|start|lora|subject):(\n  .*)+/, with: "").split(
+            let lines = own.replacing(
+                /\n(text|dispersive|few_steps|control|start|lora|subject):(\n  .*)+/, with: ""
+            ).split(
                 separator: "\n"
             ).filter { line in
                 !later.contains { line.hasPrefix("  \($0): ") } && !line.hasPrefix("from: ")
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 28)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 32)
         }
     }
 }

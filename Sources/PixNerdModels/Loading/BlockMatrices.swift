@@ -7,8 +7,8 @@ extension Denoiser {
     public var blockMatrices: [Parameter] {
         parameters.filter { parameter in
             parameter.value.shape.count == 2
-                && ["blocks.", "text_refine_blocks.", "double_blocks.", "txt_preamble_blocks."].contains(
-                    where: parameter.name.hasPrefix)
+                && (["blocks.", "text_refine_blocks.", "double_blocks.", "txt_preamble_blocks."].contains(
+                    where: parameter.name.hasPrefix) || parameter.name.contains(".copied_block."))
                 // The blocks of a field are numbered after those of the transformer.
                 && !parameter.name.contains(".param_generator")
         }

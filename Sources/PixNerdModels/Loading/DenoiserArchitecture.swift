@@ -50,6 +50,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     /// Whether models of the kind are published for other sizes than that of training by decoding their patches at
     /// another density.
     var isPublishedForFields: Bool { get }
+    /// Number of transformer blocks that a ControlNet has copies of; 0 without a ControlNet.
+    var controlBlocks: Int { get }
     /// What models are told besides time and condition, in the order of `ModelNumber`.
     var numbers: [ModelNumber] { get }
     /// A description of the sizes, line by line.
@@ -77,6 +79,9 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
     /// Sizes of the matrices of the transformer blocks, which are `blockMatrices` of a model, in any order.
     var blockMatrixSizes: [(rows: Int, columns: Int)] { get }
 
+    /// Number of the weights that are trained.
+    var trainedParameterCount: Int { get }
+
     /// Memory in bytes of a forward and backward pass of training.
     func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
 
@@ -99,6 +104,8 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 }
 
 extension TrainableArchitecture {
+    public var trainedParameterCount: Int { parameterCount }
+
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? { isSame(as: other) ? "" : nil }
 
     public func makeModel(
@@ -122,6 +129,7 @@ extension DenoiserArchitecture {
     public var publishedSampling: SamplingSettings { SamplingSettings() }
     public var isPublishedForFields: Bool { false }
     public var takesText: Bool { false }
+    public var controlBlocks: Int { 0 }
     public var numbers: [ModelNumber] { [] }
 
     /// Whether another architecture is of this kind and has these sizes.

@@ -38,7 +38,7 @@ public struct DenoiserCheckpoint {
     public let files: [TensorFile]
     /// Whether the checkpoint holds a single set of weights, without a prefix, which is used as both.
     public let isBare: Bool
-    private let sources: [WeightKind: TensorSubset]
+    private var sources: [WeightKind: any TensorSource]
     /// Keeps the step of a run that goes on from being removed; nil for what is no newest step of a run.
     package let reading: StepReading?
     /// Metadata of the checkpoint, such as `classes` and `image_size`.
@@ -63,6 +63,16 @@ public struct DenoiserCheckpoint {
         var adapted = self
         adapted.adapters += try choices.map { try $0.load() }
         return adapted
+    }
+
+    /// The checkpoint with a ControlNet in the place of its own.
+    ///
+    /// - Parameter record: what it was trained on; nil if that is not known.
+    func with(control: any TensorSource, _ record: ControlRecord?) -> DenoiserCheckpoint {
+        var controlled = self
+        controlled.sources = sources.mapValues { ControlledTensors($0, control: control) }
+        controlled.metadata[ControlRecord.key] = record.flatMap { try? JSON.text($0) }
+        return controlled
     }
 
     /// Prefix of a projector's tensor names in published checkpoints.
@@ -124,7 +134,7 @@ public struct DenoiserCheckpoint {
         self.reading = reading
         path = step
         isBare = false
-        var sources: [WeightKind: TensorSubset] = [:]
+        var sources: [WeightKind: any TensorSource] = [:]
         var metadata: [String: String] = [:]
         var files: [TensorFile] = []
         for kind in WeightKind.allCases {
@@ -145,14 +155,16 @@ public struct DenoiserCheckpoint {
         reading = nil
         files = [file]
         metadata = file.metadata.merging(told) { own, _ in own }
-        var sources: [WeightKind: TensorSubset] = [:]
+        var sources: [WeightKind: any TensorSource] = [:]
         for kind in WeightKind.allCases where file.names.contains(where: { $0.hasPrefix(kind.prefix) }) {
             sources[kind] = TensorSubset(file, prefix: kind.prefix)
         }
         isBare = sources.isEmpty
         if isBare {
             // A bare state dict: one set of weights, used as both.
-            for kind in WeightKind.allCases { sources[kind] = TensorSubset(file, prefix: "") }
+            let whole: any TensorSource =
+                ControlledTensors.isPublished(file) ? ControlledTensors(file) : TensorSubset(file, prefix: "")
+            for kind in WeightKind.allCases { sources[kind] = whole }
         }
         self.sources = sources
     }
@@ -228,7 +240,7 @@ public struct DenoiserCheckpoint {
     /// The tensors of these weights, without a prefix.
     ///
     /// - Throws: `PixNerdError` if the checkpoint does not hold them.
-    public func tensors(_ kind: WeightKind) throws -> TensorSubset {
+    public func tensors(_ kind: WeightKind) throws -> any TensorSource {
         guard let source = sources[kind] else {
             throw PixNerdError(
                 .notFound, "\(path)",
@@ -259,7 +271,7 @@ public struct DenoiserCheckpoint {
         let architecture = try architecture(kind, channels: expected)
         let tensors = try modelTensors(kind, architecture)
         let model = try architecture.load(tensors, recomputesBlocks: recomputesBlocks)
-        let bad = model.parameters.first { parameter in
+        let bad = (model.parameters + model.constants).first { parameter in
             // The check reads all weights once; those of a large file need not stay in memory for it.
             defer { parameter.value.releasePages() }
             return !parameter.value.isFinite

@@ -74,6 +74,8 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var numbers: [ModelNumber] = []
     /// Number of values that come with a condition.
     public var values = 0
+    /// Number of transformer blocks that a ControlNet has copies of; 0 without a ControlNet.
+    public var controlBlocks = 0
 
     /// Whether the model is told the density at which its fields are decoded.
     public var isToldDensity: Bool {

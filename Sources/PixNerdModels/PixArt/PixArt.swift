@@ -77,9 +77,14 @@ public final class PixArt: NoisePredictor {
         let captions = EmbeddedCaptions(rows: rows, ofText: ofText, textOfImage: distinct.ofImage)
         let told = layers.condition(steps, sizes: sizes ?? Self.sizes(z.shape))
         let shared = layers.modulation(silu(told))
+        func run(_ block: PixArtBlock, _ tokens: Tensor) -> Tensor {
+            block(tokens, shared: shared, captions: captions, rows: grid.rows, columns: grid.columns)
+        }
         var tokens = embedded(z, grid)
-        for block in layers.blocks {
-            tokens = block(tokens, shared: shared, captions: captions, rows: grid.rows, columns: grid.columns)
+        let times = steps.map { Float(schedule.flowTime(step: $0)) }
+        var control = layers.control?.pass(condition.pictures, at: times) { embedded($0, grid) }
+        for (index, block) in layers.blocks.enumerated() {
+            tokens = run(block, control?.added(to: tokens, beforeBlock: index, run) ?? tokens)
         }
         return head(tokens, told: told, grid, withVariance: withVariance)
     }

@@ -35,6 +35,7 @@ extension PixArtArchitecture: DenoiserArchitecture {
         if !hasEmptyRows { notes.append("no text is what the encoder gives for an empty prompt") }
         if compression > 1 { notes.append("\(compressedBlocks.count) blocks with compressed keys") }
         if normalizesKeys { notes.append("normalises queries and keys") }
+        if controlBlocks > 0 { notes.append("with a ControlNet of \(counted(controlBlocks, "block"))") }
         return notes.isEmpty ? [] : ["(" + notes.joined(separator: "; ") + ")"]
     }
 
@@ -55,9 +56,10 @@ extension PixArtArchitecture: DenoiserArchitecture {
         let ends =
             layer(channels * patchSize * patchSize, hiddenSize) + 2 * width
             + layer(hiddenSize, patchSize * patchSize * outputChannels)
-        return
-            (CheckedInt(depth) * block + CheckedInt(compressedBlocks.count) * compressed + time + sizes + text + ends)
-            .clamped
+        let after = layer(hiddenSize, hiddenSize)
+        let control = controlBlocks > 0 ? CheckedInt(controlBlocks) * (block + after) + after : 0
+        let blocks = CheckedInt(depth) * block + CheckedInt(compressedBlocks.count) * compressed
+        return (blocks + time + sizes + text + ends + control).clamped
     }
 
     public func multiplyAdds(height: Int, width: Int) -> Int {
@@ -68,7 +70,8 @@ extension PixArtArchitecture: DenoiserArchitecture {
         let block = tokens * 14 * square + rows * 2 * square + 2 * tokens * (tokens + rows) * hidden
         let ends = tokens * CheckedInt(2 * channels * patchSize * patchSize) * hidden
         let text = rows * (CheckedInt(textWidth) * hidden + square)
-        return (CheckedInt(depth) * block + ends + text + 8 * square).clamped
+        let control = CheckedInt(controlBlocks) * (block + tokens * square)
+        return (CheckedInt(depth) * block + control + ends + text + 8 * square).clamped
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {

@@ -72,7 +72,8 @@ extension PixArtArchitecture {
             interpolation: places.interpolation,
             takesSizes: names.shape(of: "csize_embedder.mlp.0.weight") != nil,
             compression: squares?.last ?? 1, compressedBlocks: compressed,
-            normalizesKeys: names.shape(of: "blocks.0.attn.q_norm.weight") != nil)
+            normalizesKeys: names.shape(of: "blocks.0.attn.q_norm.weight") != nil,
+            controlBlocks: try names.blockCount(after: "controlnet."))
     }
 
     /// The number of heads: what is said beside the tensors, or that of the published width.

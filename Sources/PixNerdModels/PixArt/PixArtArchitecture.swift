@@ -35,6 +35,8 @@ public struct PixArtArchitecture: Sendable, Equatable {
     public let compressedBlocks: [Int]
     /// Whether queries and keys are normalised.
     public let normalizesKeys: Bool
+    /// Number of blocks that a ControlNet has copies of; 0 without a ControlNet.
+    public let controlBlocks: Int
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -52,6 +54,7 @@ public struct PixArtArchitecture: Sendable, Equatable {
         case compression = "kv_compress_factor"
         case compressedBlocks = "kv_compress_layer"
         case normalizesKeys = "qk_norm"
+        case controlBlocks = "num_control_blocks"
     }
 
     /// The XL/2 of the papers by default.
@@ -61,14 +64,14 @@ public struct PixArtArchitecture: Sendable, Equatable {
         hiddenSize: Int = 1152, heads: Int = 16, depth: Int = 28, patchSize: Int = 2, channels: Int = 4,
         textWidth: Int = 4096, textLength: Int = 120, hasEmptyRows: Bool = true, learnsSigma: Bool = true,
         baseGrid: Int = 32, interpolation: Double = 1, takesSizes: Bool = false, compression: Int = 1,
-        compressedBlocks: [Int] = [], normalizesKeys: Bool = false
+        compressedBlocks: [Int] = [], normalizesKeys: Bool = false, controlBlocks: Int = 0
     ) throws {
         (self.hiddenSize, self.heads, self.depth, self.patchSize) = (hiddenSize, heads, depth, patchSize)
         (self.channels, self.textWidth, self.textLength) = (channels, textWidth, textLength)
         (self.hasEmptyRows, self.learnsSigma) = (hasEmptyRows, learnsSigma)
         (self.baseGrid, self.interpolation, self.takesSizes) = (baseGrid, interpolation, takesSizes)
         (self.compression, self.compressedBlocks) = (compression, compressedBlocks)
-        self.normalizesKeys = normalizesKeys
+        (self.normalizesKeys, self.controlBlocks) = (normalizesKeys, controlBlocks)
         let sizes: [(CodingKeys, Int, Int)] = [
             (.hiddenSize, hiddenSize, SizeLimits.width), (.heads, heads, SizeLimits.width),
             (.depth, depth, SizeLimits.blocks), (.patchSize, patchSize, SizeLimits.patch),
@@ -77,6 +80,7 @@ public struct PixArtArchitecture: Sendable, Equatable {
             (.compression, compression, SizeLimits.patch),
         ]
         for (key, value, most) in sizes { try require(key.rawValue, value, in: 1...most) }
+        try require(CodingKeys.controlBlocks.rawValue, controlBlocks, in: 0...depth - 1)
         // Positions need quarters, sizes thirds, and heads equal parts of the width.
         let divisor = takesSizes ? 12 : 4
         guard hiddenSize % heads == 0, hiddenSize % divisor == 0 else {
@@ -100,7 +104,7 @@ public struct PixArtArchitecture: Sendable, Equatable {
     /// Channels that the last layer computes: noise, and the variance where it is learned.
     var outputChannels: Int { learnsSigma ? 2 * channels : channels }
     /// Whether the model can be trained: what no published file has, is for inference only.
-    var isTrainable: Bool { compressedBlocks.isEmpty && !normalizesKeys }
+    var isTrainable: Bool { compressedBlocks.isEmpty && !normalizesKeys && controlBlocks == 0 }
     /// Pixels of a side of a latent, by which models that are told sizes count.
     static let pixelsPerLatent = 8
 }
@@ -116,6 +120,7 @@ extension PixArtArchitecture: Codable {
             hasEmptyRows: flag(.hasEmptyRows), learnsSigma: flag(.learnsSigma), baseGrid: size(.baseGrid),
             interpolation: values.decode(Double.self, forKey: .interpolation), takesSizes: flag(.takesSizes),
             compression: size(.compression), compressedBlocks: values.decode([Int].self, forKey: .compressedBlocks),
-            normalizesKeys: flag(.normalizesKeys))
+            normalizesKeys: flag(.normalizesKeys),
+            controlBlocks: values.decodeIfPresent(Int.self, forKey: .controlBlocks) ?? 0)
     }
 }

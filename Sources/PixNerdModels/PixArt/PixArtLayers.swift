@@ -20,6 +20,8 @@ struct PixArtLayers: Sendable {
     let finalTable: Parameter
     /// [P P K, D] with K output channels, pixel by pixel.
     let finalLinear: Linear
+    /// Nil without a ControlNet.
+    let control: ControlLayers<PixArtBlock>?
 
     init(_ root: ParameterScope, _ architecture: PixArtArchitecture) {
         let (width, patch) = (architecture.hiddenSize, architecture.patchSize)
@@ -46,6 +48,9 @@ struct PixArtLayers: Sendable {
             "scale_shift_table", shape: [2, width], .normal(standardDeviation: 1 / Float(width).squareRoot()))
         finalLinear = Linear.zeros(
             final / "linear", inputs: width, outputs: patch * patch * architecture.outputChannels)
+        control = ControlLayers(root, copies: architecture.controlBlocks, width: width) {
+            PixArtBlock($0, architecture, number: $1)
+        }
     }
 
     /// The sum of what the step and the sizes give, [B, D].

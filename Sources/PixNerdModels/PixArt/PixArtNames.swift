@@ -15,15 +15,19 @@ struct PixArtNames: TensorSource {
         source.shape(of: "adaln_single.linear.weight") != nil
     }
 
+    private static let diffusersControl = "controlnet_blocks"
+
     init(_ source: any TensorSource) {
         self.source = source
-        guard Self.areOfDiffusers(source) else {
+        // A ControlNet may have the other layout than its denoiser.
+        let isMapped = Self.areOfDiffusers(source) || source.names.contains { $0.hasPrefix(Self.diffusersControl) }
+        guard isMapped else {
             names = source.names.filter { $0 != "pos_embed" }
             stored = [:]
             return
         }
         var (stored, names): ([String: [String]], [String]) = ([:], [])
-        for name in source.names {
+        for name in source.names where name != "pos_embed" {
             let (published, part) = Self.published(name)
             if stored[published] == nil { names.append(published) }
             var parts = stored[published] ?? []
@@ -79,6 +83,9 @@ struct PixArtNames: TensorSource {
         let (stem, kind) = (String(name[..<dot]), String(name[dot...]))
         if let other = otherNames[stem] { return (other + kind, 0) }
         let parts = stem.split(separator: ".", maxSplits: 2).map(String.init)
+        if parts.count == 3, parts[0] == diffusersControl {
+            return controlName(parts[1], String(parts[2]), kind) ?? (name, 0)
+        }
         guard parts.count >= 2, parts[0] == "transformer_blocks" else { return (name, 0) }
         let block = "blocks.\(parts[1])"
         guard parts.count == 3 else { return (block + kind, 0) }
@@ -111,5 +118,20 @@ struct PixArtNames: TensorSource {
             }
         }
         return names
+    }
+
+    /// The published name of a ControlNet's tensor; nil for names that it does not have.
+    ///
+    /// - Parameters:
+    ///   - index: the number of the copied block.
+    ///   - stem: the name below the copy, without its last part.
+    ///   - kind: the last part with its dot.
+    private static func controlName(_ index: String, _ stem: String, _ kind: String) -> (name: String, part: Int)? {
+        let copy = "controlnet.\(index)"
+        if stem == "before_proj" || stem == "after_proj" { return ("\(copy).\(stem)\(kind)", 0) }
+        let parts = stem.split(separator: ".", maxSplits: 1).map(String.init)
+        guard parts[0] == "transformer_block" else { return nil }
+        guard parts.count == 2 else { return ("\(copy).copied_block\(kind)", 0) }
+        return blockNames[parts[1]].map { ("\(copy).copied_block.\($0.0)\(kind)", $0.1) }
     }
 }

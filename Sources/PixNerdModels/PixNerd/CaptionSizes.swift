@@ -41,16 +41,18 @@ public struct CaptionSizes: Sendable, Equatable, Codable {
         try self.init(width: rows[1], length: rows[0], modulation: isSingle ? .single : .perBlock)
     }
 
-    /// Number of weights beyond those of a model of classes, without its table of classes.
+    /// Number of weights outside of the transformer blocks beyond those of a model of classes, without its table of classes.
     ///
-    /// - Parameters:
-    ///   - hidden: Token width.
-    ///   - blocks: Number of transformer blocks.
-    func weights(hidden: Int, blocks: Int) -> CheckedInt {
-        let (hidden, blocks) = (CheckedInt(hidden), CheckedInt(blocks))
-        let cross = 4 * hidden * (hidden + 1)
+    /// - Parameter hidden: Token width.
+    func weights(hidden: Int) -> CheckedInt {
+        let hidden = CheckedInt(hidden)
         let projection = (CheckedInt(width) + 1) * hidden + (hidden + 1) * hidden
-        let shared = modulation == .single ? 6 * hidden * (hidden + 1) - blocks * 6 * hidden * hidden : 0
-        return blocks * cross + projection + hidden + shared
+        let shared = modulation == .single ? 6 * hidden * (hidden + 1) : 0
+        return projection + hidden + shared
+    }
+
+    /// Number of weights of a transformer block beyond those of a block of a model of classes.
+    func blockWeights(hidden: CheckedInt) -> CheckedInt {
+        4 * hidden * (hidden + 1) - (modulation == .single ? 6 * hidden * hidden : 0)
     }
 }

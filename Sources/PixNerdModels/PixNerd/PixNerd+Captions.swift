@@ -13,6 +13,10 @@ extension PixNerdArchitecture {
 
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? {
         guard !isSame(as: other) else { return "" }
+        guard controlBlocks == 0 else {
+            guard let other = other as? PixNerdArchitecture, other == withoutControl else { return nil }
+            return "its ControlNet is new and begins without an effect, and all else is frozen"
+        }
         guard let other = other as? PixNerdArchitecture, other.captions == nil,
             withoutCaptions(classes: other.classes) == other
         else { return nil }
@@ -27,6 +31,15 @@ extension PixNerdArchitecture {
         guard let model = other as? PixNerd else {
             throw PixNerdError(
                 .mismatch, found: "The model to begin with is of another kind", expected: "a \(Self.kind)")
+        }
+        if controlBlocks > 0, model.architecture.controlBlocks == 0 {
+            guard rows == nil else {
+                throw PixNerdError(
+                    .mismatch, "A model with a ControlNet",
+                    found: "would have other classes than the one that it is to control",
+                    advice: "train on images of the same classes")
+            }
+            return try PixNerd(self, controlling: model, recomputesBlocks: recomputesBlocks)
         }
         if let rows, captions == nil {
             return PixNerd(self, beginningAs: model, rows, recomputesBlocks: recomputesBlocks)

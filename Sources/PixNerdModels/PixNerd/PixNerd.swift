@@ -8,6 +8,7 @@ import PixNerdTensors
 /// same transformer with a linear head.
 public final class PixNerd: AlignableDenoiser, FieldModel {
     public let architecture: PixNerdArchitecture
+    /// The weights that are trained: all, or those of the ControlNet.
     public let parameters: [Parameter]
     public let constants: [Parameter]
     private let layers: PixNerdLayers
@@ -37,9 +38,18 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
     private init(_ architecture: PixNerdArchitecture, source: ParameterStore.Source, _ recomputesBlocks: Bool) throws {
         self.architecture = architecture
         self.recomputesBlocks = recomputesBlocks
-        (layers, parameters, constants) = try ParameterStore.build(source) { root in
+        let (all, others): ([Parameter], [Parameter])
+        (layers, all, others) = try ParameterStore.build(source) { root in
             (PixNerdLayers(root, architecture), root.parameters, root.constants)
         }
+        guard architecture.controlBlocks > 0 else {
+            (parameters, constants) = (all, others)
+            return
+        }
+        parameters = all.filter { ControlNames.areOfControl($0.name) }
+        let base = all.filter { !ControlNames.areOfControl($0.name) }
+        for parameter in base { parameter.training = .nothing }
+        constants = base + others
     }
 
     public var channels: Int { architecture.channels }
@@ -105,16 +115,20 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         let (time, modulator, captions) = conditions(times, condition, told)
 
         let dropout = BlockDropout.current
-        var tokens = layers.patchEmbedder(grid.tokens(seen))
-        for (index, block) in layers.blocks.enumerated() {
-            let masks = dropout?.masks(block: index, of: layers.blocks.count)
+        func run(_ block: DiTBlock, _ tokens: Tensor, _ masks: BlockMasks? = nil) -> Tensor {
             func output(_ inputs: [Tensor]) -> Tensor {
                 var captions = captions
                 captions?.rows = inputs[inputs.count - 1]
                 return block(inputs[0], condition: inputs[1], captions: captions, table: table, masks: masks)
             }
             let inputs = [tokens, modulator] + (captions.map { [$0.rows] } ?? [])
-            tokens = recomputesBlocks ? recomputed(inputs, output) : output(inputs)
+            return recomputesBlocks ? recomputed(inputs, output) : output(inputs)
+        }
+        var tokens = layers.patchEmbedder(grid.tokens(seen))
+        var control = layers.control?.pass(condition.pictures, at: times) { embeddedControl($0, grid) }
+        for (index, block) in layers.blocks.enumerated() {
+            tokens = control?.added(to: tokens, beforeBlock: index) { run($0, $1) } ?? tokens
+            tokens = run(block, tokens, dropout?.masks(block: index, of: layers.blocks.count))
             afterBlock(index + 1, tokens)
         }
 
@@ -133,6 +147,14 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: modulator))
         }
+    }
+
+    /// The embedded patches of control pictures, [B, N, D].
+    ///
+    /// - Parameter pictures: [B, C, H, W] of any size, which is averaged or repeated to that of the grid.
+    private func embeddedControl(_ pictures: Tensor, _ grid: PatchGrid) -> Tensor {
+        let (height, width) = (grid.rows * grid.patchHeight, grid.columns * grid.patchWidth)
+        return layers.controlEmbedder!(grid.tokens(averagedByArea(pictures, height: height, width: width)))
     }
 
     /// A time as the layers of a block are given it, [1, D].

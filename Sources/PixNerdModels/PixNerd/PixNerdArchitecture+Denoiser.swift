@@ -32,6 +32,8 @@ extension PixNerdArchitecture: TrainableArchitecture {
                         + "modulation \($0.modulation.rawValue)"
                 ]
             } ?? []) + (numbers.summary.map { [$0] } ?? []) + (values > 0 ? ["told \(counted(values, "value"))"] : [])
+            + (controlBlocks > 0
+                ? ["with a ControlNet of \(counted(controlBlocks, "block")), \(trainedParameterCount) parameters"] : [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
@@ -57,7 +59,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
             captions == nil ? [] : [(width, width), (2 * width, width), (width, width)]
         let ofBlock: [(rows: Int, columns: Int)] =
             [(3 * width, width), (width, width), (inner, width), (inner, width), (width, inner)] + modulation + cross
-        return (0..<conditionedBlocks).flatMap { _ in ofBlock }
+        return (0..<(controlBlocks > 0 ? controlBlocks : conditionedBlocks)).flatMap { _ in ofBlock }
     }
 
     public func activationBytes(
@@ -77,8 +79,9 @@ extension PixNerdArchitecture: TrainableArchitecture {
         let pixels = 12 * count(channels) * count(patchSize) * count(patchSize) + ends
         // The inputs of recomputed blocks stay float32.
         let bytes = count(precision == .bf16 ? 2 : 4)
-        let (inputs, kept) =
-            recompute ? (count(conditionedBlocks) * hidden, block) : (0, count(conditionedBlocks) * block)
+        // What a ControlNet adds is kept with each copy.
+        let run = count(conditionedBlocks) + 2 * count(controlBlocks)
+        let (inputs, kept) = recompute ? (run * hidden, block) : (0, run * block)
         return (tokens * (4 * (inputs + block + pixels) + bytes * (kept + fields))).clamped
     }
 }

@@ -59,7 +59,7 @@ extension PixNerdArchitecture {
             values: options.values,
             captions: options.textWidth > 0
                 ? CaptionSizes(width: options.textWidth, length: options.textLength, modulation: options.modulation)
-                : nil)
+                : nil, controlBlocks: options.controlBlocks)
     }
 
     /// A published size, with patches of 16 pixels.

@@ -22,7 +22,8 @@ extension PixNerdArchitecture: Codable {
             classes: size(.classes),
             numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [],
             values: values.decodeIfPresent(Int.self, forKey: .values) ?? 0,
-            captions: values.decodeIfPresent(CaptionSizes.self, forKey: .captions))
+            captions: values.decodeIfPresent(CaptionSizes.self, forKey: .captions),
+            controlBlocks: values.decodeIfPresent(Int.self, forKey: .controlBlocks) ?? 0)
     }
 
     /// Encodes the sizes, without those of the field if the head is linear, and what the model is told, if anything.
@@ -42,6 +43,7 @@ extension PixNerdArchitecture: Codable {
         if !numbers.isEmpty { try values.encode(numbers, forKey: .numbers) }
         if told > 0 { try values.encode(told, forKey: .values) }
         try values.encodeIfPresent(captions, forKey: .captions)
+        if controlBlocks > 0 { try values.encode(controlBlocks, forKey: .controlBlocks) }
     }
 
     /// Name of the field's first layer. Models with other positions than the published ones, or with fields that
@@ -83,12 +85,14 @@ extension PixNerdArchitecture: Codable {
         let classes = try captions == nil ? shape("y_embedder.embedding_table.weight", 2)[0] - 1 : 0
         let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
         let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
+        let controlBlocks = try source.blockCount(after: ControlNames.copies)
         if isLinear {
             let (channels, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes,
-                numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source))
+                numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
+                controlBlocks: controlBlocks)
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
@@ -106,6 +110,6 @@ extension PixNerdArchitecture: Codable {
             // A damaged file may have fewer columns than the positions take; loading then reports its shape.
             fieldNeighbors: embedder[1] >= 9 * channels + frequencies * frequencies, fieldOverlap: overlap,
             classes: classes, numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
-            captions: captions)
+            captions: captions, controlBlocks: controlBlocks)
     }
 }

@@ -34,6 +34,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var values: Int
     /// How the model reads captions; nil for a model of classes. One of captions has no classes.
     public var captions: CaptionSizes?
+    /// Number of transformer blocks that a ControlNet has copies of, which alone are trained; 0 without a ControlNet.
+    public var controlBlocks: Int
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -52,6 +54,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case numbers = "told"
         case values = "num_values"
         case captions
+        case controlBlocks = "num_control_blocks"
     }
 
     /// - Parameters:
@@ -65,12 +68,14 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///   - numbers: What the model is told besides time and class.
     ///   - values: Number of values that come with a condition.
     ///   - captions: How the model reads captions; nil for a model of classes. Needs a field.
+    ///   - controlBlocks: Number of transformer blocks that a ControlNet has copies of, fewer than there are.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
         fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, fieldOverlap: Int = 0,
-        classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0, captions: CaptionSizes? = nil
+        classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0, captions: CaptionSizes? = nil,
+        controlBlocks: Int = 0
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -88,6 +93,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.captions = captions
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
         self.values = values
+        self.controlBlocks = controlBlocks
         try validate()
     }
 
@@ -112,6 +118,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
             throw PixNerdError(
                 .unsupported, "head", found: "is linear in a model that reads captions", expected: "field")
         }
+        try require("num_control_blocks", controlBlocks, in: 0...conditionedBlocks - 1)
         try require("field_overlap", fieldOverlap, in: 0...patchSize / 2)
         guard fieldOverlap == 0 || fieldPositions == .centers else {
             throw PixNerdError(
@@ -146,24 +153,43 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     }
 
     /// Number of weights of a model of these sizes.
-    public var parameterCount: Int {
+    public var parameterCount: Int { (baseWeights + controlWeights).clamped }
+
+    /// Number of weights of a ControlNet.
+    private var controlWeights: CheckedInt {
+        guard controlBlocks > 0 else { return 0 }
+        let width = CheckedInt(hiddenSize)
+        let patchValues = CheckedInt(channels) * CheckedInt(patchSize) * CheckedInt(patchSize)
+        let after = width * (width + 1)
+        return CheckedInt(controlBlocks) * (blockWeights + after) + after + (patchValues + 1) * width
+    }
+
+    /// Number of weights of a transformer block.
+    private var blockWeights: CheckedInt {
+        let (width, inner) = (CheckedInt(hiddenSize), CheckedInt(feedForwardWidth))
+        let attention = 4 * width * width + width + 2 * CheckedInt(hiddenSize / heads)
+        return 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
+            + (captions?.blockWeights(hidden: width) ?? 0)
+    }
+
+    public var trainedParameterCount: Int { controlBlocks > 0 ? controlWeights.clamped : parameterCount }
+
+    private var baseWeights: CheckedInt {
         func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
-        let (width, inner, field) = (count(hiddenSize), count(feedForwardWidth), count(fieldWidth))
-        let attention = 4 * width * width + width + 2 * count(hiddenSize / heads)
-        let block = 2 * width + attention + 3 * width * inner + 6 * width * (width + 1)
+        let (width, field) = (count(hiddenSize), count(fieldWidth))
         let patchValues = count(channels) * count(patchSize) * count(patchSize)
         let conditions =
-            captions?.weights(hidden: hiddenSize, blocks: conditionedBlocks) ?? (count(classes) + 1) * width
+            captions?.weights(hidden: hiddenSize) ?? (count(classes) + 1) * width
         let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + conditions
         let told = toldWeights(tokenWidth: width, biases: true)
-        let transformer = count(conditionedBlocks) * block + embedders + told
+        let transformer = count(conditionedBlocks) * blockWeights + embedders + told
         switch head {
         case .field:
             let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
             let ends = (count(fieldInputs) + 1) * field + field + (field + 1) * count(channels)
-            return (transformer + count(blocks - conditionedBlocks) * fieldBlock + ends).clamped
+            return transformer + count(blocks - conditionedBlocks) * fieldBlock + ends
         case .linear:
-            return (transformer + (width + 1) * (2 * width + patchValues)).clamped
+            return transformer + (width + 1) * (2 * width + patchValues)
         }
     }
 
@@ -184,9 +210,14 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let block = tokens * linear + 2 * tokens * tokens * hiddenSize + 6 * hiddenSize * hiddenSize
         let patches = tokens * channels * pixels * hiddenSize
         let told = toldWeights(tokenWidth: hiddenSize, biases: false)
+        let read = block + readMultiplyAdds(tokens: tokens)
+        let control =
+            controlBlocks == 0
+            ? 0
+            : checked(controlBlocks) * (read + tokens * hiddenSize * hiddenSize) + tokens * hiddenSize * hiddenSize
+                + patches
         let transformer =
-            checked(conditionedBlocks) * (block + readMultiplyAdds(tokens: tokens)) + patches + 256 * hiddenSize
-            + hiddenSize * hiddenSize + told
+            checked(conditionedBlocks) * read + patches + 256 * hiddenSize + hiddenSize * hiddenSize + told + control
         switch head {
         case .field:
             let fieldWidth = checked(fieldWidth)

@@ -14,6 +14,10 @@ struct PixNerdLayers: Sendable {
     let valueEmbedders: ValueEmbedders
     let blocks: [DiTBlock]
     let head: Head
+    /// Nil without a ControlNet.
+    let control: ControlLayers<DiTBlock>?
+    /// Embeds the patches of control pictures; nil without a ControlNet.
+    let controlEmbedder: Linear?
 
     enum Head {
         case field(FieldHead)
@@ -47,6 +51,7 @@ struct PixNerdLayers: Sendable {
             blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
             numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
             valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
+            (control, controlEmbedder) = Self.control(root, architecture, patchValues: patchValues)
             return
         }
         let finalNorm = RMSNormWeight(final / "norm", width: field)
@@ -62,9 +67,21 @@ struct PixNerdLayers: Sendable {
                         root / "blocks" / index, tokenWidth: width, fieldWidth: field,
                         fieldRatio: architecture.fieldRatio)
                 }))
-        // Last, so that the other weights of a seed do not depend on what the model is told.
+        // Last, so that the other weights of a seed do not depend on what the model is told and shown.
         numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
         valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
+        (control, controlEmbedder) = Self.control(root, architecture, patchValues: patchValues)
+    }
+
+    private static func control(
+        _ root: ParameterScope, _ architecture: PixNerdArchitecture, patchValues: Int
+    ) -> (ControlLayers<DiTBlock>?, Linear?) {
+        let width = architecture.hiddenSize
+        let copies = ControlLayers(root, copies: architecture.controlBlocks, width: width) { scope, _ in
+            DiTBlock(scope, architecture)
+        }
+        guard let copies else { return (nil, nil) }
+        return (copies, Linear.xavier(root / "control_embedder" / "proj", inputs: patchValues, outputs: width))
     }
 }
 

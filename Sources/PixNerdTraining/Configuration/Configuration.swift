@@ -30,6 +30,7 @@ public struct Configuration: Sendable, Equatable {
     public var subject = SubjectSection()
     public var dispersive = DispersiveSection()
     public var fewSteps = FewStepsSection()
+    public var control = ControlSection()
     public var text = TextSection()
     public var repa = AlignmentSection()
     public var latent = LatentSection()

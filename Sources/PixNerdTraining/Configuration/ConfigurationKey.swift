@@ -117,6 +117,7 @@ extension Configuration.FewStepsSection.Method: ConfigurationWord {}
 extension Configuration.StartSection.Weights: ConfigurationWord {}
 extension Configuration.StartSection.Classes: ConfigurationWord {}
 extension Configuration.Trained: ConfigurationWord {}
+extension Configuration.ControlSection.Edges: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension EXIFHandling: ConfigurationWord {}

@@ -58,5 +58,15 @@ extension Configuration {
         .number(
             "few_steps.velocity_share", \.fewSteps.velocityShare, in: 0...1,
             "fraction of images that learn the velocity, and not a mean velocity; MeanFlow's is 0.75"),
+
+        ConfigurationKey(
+            "control.edges", \.control.edges,
+            "trains a ControlNet of the model of from, which stays as it is, on edges of the images: none, canny, soft or "
+                + "hed"),
+        .path(
+            "control.hed", \.control.network, "network of hed edges, ControlNetHED.pth; empty for the other kinds"),
+        .count(
+            "control.blocks", \.control.blocks, 0...SizeLimits.blocks,
+            "number of transformer blocks that the ControlNet has copies of; 0 for half of them"),
     ]
 }

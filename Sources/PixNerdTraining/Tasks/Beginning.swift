@@ -97,6 +97,17 @@ struct Beginning {
         }
     }
 
+    /// What a ControlNet of this model is trained on: the edges, and this model, or what is recorded if it has a ControlNet
+    /// already.
+    ///
+    /// - Throws: `PixNerdError` if the weights cannot be read.
+    func controlRecord(edges: String) throws -> ControlRecord {
+        let known = checkpoint.controlRecord
+        return ControlRecord(
+            edges: edges, base: known?.base ?? checkpoint.path,
+            fingerprint: try known?.fingerprint ?? checkpoint.baseFingerprint(weights))
+    }
+
     /// The model that the run begins with.
     ///
     /// - Throws: `PixNerdError` if the weights cannot be read.

@@ -32,13 +32,15 @@ extension DenoiserPreparation {
                     + "a new run")
         }
         try teacher?.expectSame(as: origins.teacher, directory)
+        try control?.expectSame(as: checkpoint.controlRecord, directory)
         let objective = objective(alignment) { recorded.subspace! }
         // Products are added to the weights that the run began with.
         let start =
             configuration.training.train == .lora ? try begunModel() ?? model : model
         let task = DenoiserTask(
             self, start, try conditioner, objective, try lessons,
-            try part(of: start, after: objective.alignment?.projector.parameters.count ?? 0))
+            try part(of: start, after: objective.alignment?.projector.parameters.count ?? 0),
+            control: checkpoint.controlRecord)
         if configuration.training.train != .all {
             try task.restore(model.parameters.map(\.value), from: directory)
         }

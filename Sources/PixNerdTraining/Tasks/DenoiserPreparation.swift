@@ -31,6 +31,8 @@ struct DenoiserPreparation: TrainingPreparation {
     let classes: BegunClasses?
     /// The class that half of each batch is of; nil for none.
     let subject: Subject?
+    /// Makes the pictures that a ControlNet is shown; nil without one.
+    let control: ControlSource?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Whether a run may be resumed with another autoencoder.
@@ -63,6 +65,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.addAugmentation()
         teacher = try Teacher(configuration)
         try configuration.addFewSteps(teacher)
+        try configuration.addControl()
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
@@ -72,6 +75,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkTrainedPart(classes)
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
+        control = try ControlSource(configuration, decoding.format)
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
@@ -196,6 +200,7 @@ struct DenoiserPreparation: TrainingPreparation {
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
         if let beginning { lines.append(("start", beginning.description(of: architecture, classes, configuration))) }
+        if let control { lines.append(("control", control.description)) }
         if let subject {
             lines.append(
                 (
@@ -232,9 +237,10 @@ struct DenoiserPreparation: TrainingPreparation {
                 ?? Self.noiseSubspace(
                     configuration, space, pictures, decoding)
         }
+        let record = try control.flatMap { control in try beginning?.controlRecord(edges: control.identity) }
         return DenoiserTask(
             self, model, try conditioner, objective, lessons,
-            try part(of: model, after: objective.alignment?.projector.parameters.count ?? 0))
+            try part(of: model, after: objective.alignment?.projector.parameters.count ?? 0), control: record)
     }
 
     /// The model of `from` with the run's classes; nil for fresh weights.

@@ -36,7 +36,7 @@ extension DenoiserTask {
         let route = route(trainedAt: loaded.imageSize)
         let shift = timeShift(of: data, by: route)
         let times = times(data.shape[0], shift, draws)
-        let condition = try condition(of: loaded, transforms, draws)
+        let condition = try shown(condition(of: loaded, transforms, draws), data)
         if let lessons {
             let taught = lessons.batch(
                 model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,
@@ -61,6 +61,12 @@ extension DenoiserTask {
         return batch(
             pixels(data), pixels(noise), covered.map { pixels($0) },
             route.decoding(pixels, of: whole, times: times))
+    }
+
+    /// A condition with the pictures that a ControlNet is shown of images, if one is trained.
+    func shown(_ condition: any Condition, _ data: Tensor) throws -> any Condition {
+        guard let control = preparation.control else { return condition }
+        return condition.showing(ShownPictures(try control.pictures(of: data)))
     }
 
     private func dropout(_ draws: Draws) -> BlockDropout? {

@@ -1,6 +1,8 @@
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSupport
+import PixNerdTensors
 
 /// What previews show.
 extension DenoiserTask {
@@ -24,6 +26,22 @@ extension DenoiserTask {
         let rows = valueRows()
         let shown = contents.prefix(max(1, most / rows.count)).flatMap { content in rows.map(content.with(values:)) }
         return Array(shown.prefix(most))
+    }
+
+    /// The prompts of images from all over the data, and the pictures that a ControlNet is shown of them; nil without one.
+    ///
+    /// - Throws: `PixNerdError` if none of the images can be read.
+    func previewControl() throws -> (prompts: [Prompt], pictures: Tensor)? {
+        guard let control = preparation.control else { return nil }
+        let pictures = preparation.pictures
+        let reader = CropReader(
+            pictures, imageSize: configuration.data.imageSize, isPadded: configuration.data.crop.padsImages,
+            decoding: preparation.decoding)
+        var reason = ""
+        guard let loaded = reader.read(pictures.evenPlaces(configuration.sampling.classes), unreadable: { reason = $0 })
+        else { throw PixNerdError(.malformed, found: "no image for the previews can be read: \(reason)") }
+        let data = preparation.space.space.encode(loaded) { RandomStream(seed: 0, purpose: .latents, index: $0) }
+        return (prompts(of: loaded, in: pictures), try control.pictures(of: data))
     }
 
     /// Values of previews: each in its turn a standard deviation below its mean and above, the others at their means; and

@@ -19,10 +19,12 @@ final class DenoiserTask: TrainingTask {
     /// What a model of few steps learns; nil for other models.
     let lessons: FewStepLessons?
     let part: TrainedPart
+    /// What the ControlNet is trained on; nil without one.
+    private let control: ControlRecord?
 
     init(
         _ preparation: DenoiserPreparation, _ model: any AlignableDenoiser, _ conditioner: any Conditioner,
-        _ objective: TrainingObjective, _ lessons: FewStepLessons?, _ part: TrainedPart
+        _ objective: TrainingObjective, _ lessons: FewStepLessons?, _ part: TrainedPart, control: ControlRecord?
     ) {
         self.part = part
         self.preparation = preparation
@@ -30,6 +32,7 @@ final class DenoiserTask: TrainingTask {
         self.conditioner = conditioner
         self.objective = objective
         self.lessons = lessons
+        self.control = control
     }
 
     var configuration: Configuration { preparation.configuration }
@@ -82,10 +85,11 @@ final class DenoiserTask: TrainingTask {
         }
     }
 
-    /// Samples images of some prompts with fixed seeds.
+    /// Samples images of some prompts with fixed seeds; with a ControlNet, of training images behind their control pictures.
     func preview() throws -> RGBImage {
         let sampling = configuration.sampling
-        let prompts = try previewPrompts()
+        let control = try previewControl()
+        let prompts = try control?.prompts ?? previewPrompts()
         let size = configuration.data.imageSize
         let conditions = TrainedConditions(dropout: configuration.labelDropout)
         // Guidance doubles the batch, so half a batch takes no more memory than training.
@@ -94,13 +98,20 @@ final class DenoiserTask: TrainingTask {
             size: PictureSize(height: size.height, width: size.width),
             settings: conditions.applied(to: sampling.settings).told(preparation.architecture.numbers),
             requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
-            batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2)
+            batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2),
+            pictures: control.map { control in
+                RequestPictures(
+                    ShownPictures(control.pictures),
+                    places: prompts.indices.flatMap { [Int](repeating: $0, count: sampling.perClass) })
+            }
         ).images()
+        let shown = control.map { shownPictures($0.pictures, preparation.decoding.format) }
         let rows = prompts.enumerated().map { row, prompt in
             let name = conditioner.name(of: prompt)
             return (
                 label: ImageGrid.canDraw(name) ? name : nil,
-                images: Array(sampled[row * sampling.perClass..<(row + 1) * sampling.perClass])
+                images: (shown.map { [$0[row]] } ?? [])
+                    + sampled[row * sampling.perClass..<(row + 1) * sampling.perClass]
             )
         }
         return ImageGrid.make(rows: rows)
@@ -131,6 +142,7 @@ final class DenoiserTask: TrainingTask {
         if preparation.decoding.format != .rgb8 {
             metadata[DenoiserCheckpoint.pixelFormatKey] = try JSON.text(preparation.decoding.format)
         }
+        if let control { metadata[ControlRecord.key] = try JSON.text(control) }
         if let largest = preparation.largestScale {
             metadata[DenoiserCheckpoint.largestScaleKey] = String(largest)
         }

@@ -41,9 +41,9 @@ struct VerifyCommand: ParsableCommand {
             picture, noise, t and dropped with losses and gradients. Tests/Fixtures/make_minit2i_fixtures.py writes such \
             files.
 
-            For a PixArt, REFERENCE holds x, step, caption, keep and output; or noise with samples by the number of \
-            steps, such as diffusers_20, alpha_script_20, sigma_script_20 and one_step; or a training run with \
-            error_bound_loss_norm. Tests/Fixtures/make_pixart_fixtures.py writes such files. For a PixNerd of classes \
+            For a PixArt, REFERENCE holds x, step, caption, keep and output, and for its ControlNet control_image; or \
+            noise with samples by the number of steps, such as diffusers_20, alpha_script_20, sigma_script_20 and \
+            one_step; or a training run with error_bound_loss_norm. For HED edges it holds picture and edges. Tests/Fixtures/make_pixart_fixtures.py writes such files. For a PixNerd of classes \
             that models of captions begin as, it holds x, t, caption, keep, class_model and start_per_block or \
             start_single.
 
@@ -106,6 +106,9 @@ struct VerifyCommand: ParsableCommand {
     @OptionGroup var encoder: EncoderOptions
     @OptionGroup var adapters: AdapterOptions
 
+    @Option(help: "A ControlNet of the model, for a reference with control_image: a run, a file or a directory.")
+    var controlNet: String?
+
     func validate() throws {
         try expectOption("--repa-layer", repaLayer, in: 1...SizeLimits.blocks)
         guard tolerance.isFinite, tolerance >= 0 else {
@@ -142,6 +145,10 @@ struct VerifyCommand: ParsableCommand {
             try report([check.tokens(basePatch: encoder.basePatch ?? recordedBasePatch(file) ?? 16)])
             return
         }
+        guard !EdgeCheck.isReference(file) else {
+            try report([EdgeCheck(HED(path: checkpoint), reference: file, tolerance: tolerance).edges()])
+            return
+        }
         guard !AutoencoderCheck.isReference(file) else {
             let model = try AutoencoderCheckpoint(path: checkpoint).load()
             try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
@@ -152,9 +159,10 @@ struct VerifyCommand: ParsableCommand {
             try report(TextEncoderCheck(encoder, reference: file, tolerance: tolerance).comparisons())
             return
         }
-        let checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
+        var checkpoint = try DenoiserCheckpoint(path: checkpoint).telling(heads: encoder.heads)
             .adapted(by: adapters.choices())
         for remark in checkpoint.adapterRemarks { makeLogger().notice("\(remark)") }
+        if let controlNet { checkpoint = try checkpoint.controlled(by: controlNet, checkpoint.preferred(weights)) }
         guard !PipelineCheck.isReference(file) else {
             try report(PipelineCheck(checkpoint: checkpoint, reference: file, tolerance: tolerance).comparisons())
             return

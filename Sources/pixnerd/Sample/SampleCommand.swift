@@ -32,6 +32,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
                 --prompt "a red bicycle" --out red.png
               pixnerd sample checkpoints/faces --values age=20 --values age=60 \\
                 --out ages.png
+              pixnerd sample checkpoints/shapes-control --classes star \\
+                --control-from photo.jpg --out drawn.png
               pixnerd sample model.ckpt --text-encoder Qwen3-1.7B \\
                 --prompt "a red bicycle" --out red.png
               pixnerd sample checkpoints/shapes --classes ring,star --seeds 1 \\
@@ -65,6 +67,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
     @OptionGroup var blends: BlendOptions
     @OptionGroup var latents: AutoencoderOptions
     @OptionGroup var adapters: AdapterOptions
+    @OptionGroup var control: ControlOptions
 
     @Option(help: "Images per batch.")
     var batch = 16
@@ -121,7 +124,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
-        let (job, plan, warnings) = try communicator.agree { try prepare(logger) }
+        let (job, plan, edges, warnings) = try communicator.agree { try prepare(logger) }
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
             guard communicator.isRoot else { return (nil, nil) }
@@ -129,6 +132,9 @@ struct SampleCommand: ParsableCommand, RankedCommand {
                 try self.trajectory.map { try Trajectory(path: $0, steps: job.steps, plan: plan) },
                 try self.preview.map { try Preview(path: $0, every: previewEvery, plan: plan) }
             )
+        }
+        try communicator.agree {
+            if communicator.isRoot { try ControlOptions.write(edges, beside: out, overwrites: overwrite) }
         }
         let (lock, remark) = try communicator.agree { communicator.isRoot ? try plan.lock() : (nil, nil) }
         defer { withExtendedLifetime(lock) {} }
@@ -231,7 +237,8 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         }
     }
 
-    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, warnings: [ErrorText]) {
+    private func prepare(_ logger: Logger) throws -> (SamplingJob, SamplePlan, [ControlPicture], warnings: [ErrorText])
+    {
         try checkOutputs()
         var options = SamplingOptions()
         (options.weights, options.batch) = (weights, batch)
@@ -241,6 +248,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         texts.apply(to: &options)
         options.loras = try adapters.choices()
         edits.apply(to: &options)
+        try control.apply(to: &options)
         let source = try CheckpointSampling(path: checkpoint, options)
         for notice in source.notices { logger.notice("\(notice)") }
         let conditioner = source.loaded.conditioner
@@ -258,6 +266,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             program: PixNerdCommand.program, checkpoint: checkpoint, provenance: try source.provenance())
         (manifest.guide, manifest.layout, manifest.prompts) = (source.guidePath, texts.layout, texts.prompts)
         if !source.adapterPaths.isEmpty { manifest.adapters = source.adapterPaths }
+        (manifest.controlNet, manifest.controlPictures) = (control.controlNet, control.control ?? control.controlFrom)
         let plan = SamplePlan(
             path: out, requests: requests, conditioner: conditioner, manifest: manifest, overwrites: overwrite,
             benchmark: benchmark, format: source.loaded.format, fileFormat: fileFormat)
@@ -267,7 +276,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             )
         }
         if let remark = plan.captionRemark { logger.notice("\(remark)") }
-        return (try source.job(requests), plan, source.warnings)
+        return (try source.job(requests), plan, source.foundEdges, source.warnings)
     }
 
     /// Checks the names of the outputs before anything is loaded.
@@ -283,6 +292,6 @@ struct SampleCommand: ParsableCommand, RankedCommand {
         try expectApart(
             outputs,
             from: ([checkpoint, sampling.guide, sampling.initialNoise, latents.vae, texts.textEncoder, texts.prompts]
-                + edits.inputs).compactMap { $0 } + adapters.choices().map(\.path))
+                + edits.inputs).compactMap { $0 } + adapters.choices().map(\.path) + control.inputs)
     }
 }

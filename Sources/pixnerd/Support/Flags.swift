@@ -1,5 +1,6 @@
 import PixNerdDistributed
 import PixNerdFewPictures
+import PixNerdSpaces
 import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
@@ -27,6 +28,8 @@ enum Flags {
         .zeroSteps: "--zero-steps", .floor: "--floor", .shift: "--shift", .tile: "--vae-tile",
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
+        .controlNet: "--control-net",
+        .controlPicture: "--control", .controlPhotograph: "--control-from", .edges: "--edges", .edgeNetwork: "--hed",
         .address: "--address", .port: "--port", .token: "--token",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]

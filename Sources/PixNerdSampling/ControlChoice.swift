@@ -1,0 +1,32 @@
+import PixNerdImages
+import PixNerdSupport
+
+/// A ControlNet and the pictures that it is shown.
+public struct ControlChoice: Sendable {
+    /// A run with a ControlNet, or a file of one; nil for that of the checkpoint itself.
+    public var network: String?
+    /// A control picture of the size of the images, or a folder of them, which requests take in turn; nil for none.
+    public var pictures: String?
+    /// A photograph, or a folder of them, that control pictures are made of; nil for none.
+    public var photographs: String?
+    /// What finds the edges of photographs; nil for what the ControlNet was trained with.
+    public var edges: EdgeKind?
+    /// The network of HED edges; nil for none.
+    public var edgeNetwork: String?
+    /// Factor on what the ControlNet adds.
+    public var strength: Float = 1
+    /// The times at which it acts; 0 is noise, 1 is data.
+    public var times: ClosedRange<Float> = 0...1
+
+    public init() {}
+
+    /// Whether there are pictures.
+    var hasPictures: Bool { pictures != nil || photographs != nil }
+}
+
+extension Setting {
+    /// A control picture, as it is.
+    public static let controlPicture = Setting(rawValue: "controlPicture")
+    /// A photograph that a control picture is made of.
+    public static let controlPhotograph = Setting(rawValue: "controlPhotograph")
+}

@@ -1,0 +1,83 @@
+import PixNerdImages
+import PixNerdModels
+import PixNerdSupport
+
+extension Configuration {
+    /// The pictures that a ControlNet is trained on, off by default. The model that it controls is `from`.
+    public struct ControlSection: Sendable, Equatable {
+        /// What control pictures are made of the images by.
+        public enum Edges: String, Sendable, CaseIterable {
+            case none
+            case canny
+            case soft
+            case hed
+
+            /// The kind of edges; nil for none.
+            var kind: EdgeKind? { EdgeKind(rawValue: rawValue) }
+        }
+
+        public var edges = Edges.none
+        /// Path of the network of HED edges; empty for none.
+        public var network = ""
+        /// Number of transformer blocks that the ControlNet has copies of; 0 for half of them.
+        public var blocks = 0
+
+        public var isOn: Bool { edges != .none }
+    }
+
+    /// Checks that a ControlNet fits the rest, and sets its size.
+    ///
+    /// - Throws: `PixNerdError` naming the key that does not fit.
+    mutating func addControl() throws {
+        guard control.isOn else {
+            if let key = firstKeyInUse(of: "control") {
+                throw PixNerdError(
+                    .mismatch, "\(key)", found: "is set, but control.edges is none",
+                    advice: "set control.edges, or remove \(key)")
+            }
+            return
+        }
+        func clash(_ key: ErrorText, _ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
+            PixNerdError(.mismatch, key, found: found, advice: advice)
+        }
+        if (control.edges == .hed) == control.network.isEmpty {
+            throw control.network.isEmpty
+                ? clash("control.edges", "is hed, and control.hed is empty", "set it to ControlNetHED.pth")
+                : clash(
+                    "control.hed", "is set, but control.edges is \(control.edges.rawValue)",
+                    "set control.edges to hed, or remove control.hed")
+        }
+        if from.isEmpty {
+            throw clash(
+                "control.edges", "is set, but from is empty, and a ControlNet needs a trained model",
+                "set from to its run or file")
+        }
+        if space == .latent {
+            throw clash(
+                "control.edges", "is set, but space is latent, and control pictures are pixels",
+                "train a model of pixels, or remove control.edges")
+        }
+        if fewSteps.method != .none {
+            throw clash(
+                "control.edges", "is set, but few_steps.method is \(fewSteps.method.rawValue)", "remove one of them")
+        }
+        if text.isOn, model.conditioning == .joint {
+            throw clash(
+                "control.edges", "is set, but model.conditioning is joint_attention",
+                "use a model of classes, or one with model.conditioning cross_attention")
+        }
+        let blocks = model.conditionedBlocks
+        guard blocks > 1 else {
+            throw clash(
+                "control.edges",
+                "is set, but the model has one transformer block, and a ControlNet acts from the second on",
+                "use a model with more blocks")
+        }
+        guard control.blocks < blocks else {
+            throw PixNerdError(
+                .invalidValue, "control.blocks", found: "is \(control.blocks)",
+                expected: "fewer than the model's \(blocks) transformer blocks")
+        }
+        model.controlBlocks = control.blocks > 0 ? control.blocks : max(1, blocks / 2)
+    }
+}
