@@ -11,7 +11,7 @@ extension DenoiserCheckpoint {
         return adapters.isEmpty ? tensors : try adapted(tensors, architecture)
     }
 
-    func adapted(_ tensors: TensorSubset, _ architecture: any DenoiserArchitecture) throws -> AdaptedTensors {
+    func adapted(_ tensors: any TensorSource, _ architecture: any DenoiserArchitecture) throws -> AdaptedTensors {
         try AdaptedTensors(tensors, adapters, others: type(of: architecture).otherLayerNames(tensors))
     }
 
