@@ -143,7 +143,8 @@ public final class Trainer {
             preparation.pictures, halves: preparation.halves, buckets: preparation.buckets, plan: plan
         ) { images, buckets, plan in
             BatchLoader(
-                collection: images, buckets: buckets, plan: plan, seed: configuration.seed,
+                collection: images, companions: preparation.companions, buckets: buckets, plan: plan,
+                seed: configuration.seed,
                 startSample: state.step * plan.step, workers: configuration.data.workers,
                 prefetchBatches: configuration.data.prefetchBatches,
                 prefetchBytes: configuration.data.prefetchMegabytes << 20,

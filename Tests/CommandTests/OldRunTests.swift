@@ -97,7 +97,7 @@ import Testing
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 32)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 33)
         }
     }
 }

@@ -146,7 +146,7 @@ import Testing
             "start.classes=extend",
             "start.like=cat", "lora.rank=4", "lora.alpha=2", "lora.dropout=0.1", "lora.targets=[attn.qkv]",
             "subject.class=ship", "subject.prior_weight=0.5",
-            "control.edges=hed", "control.hed=o", "control.blocks=2",
+            "control.edges=hed", "control.pictures=p", "control.hed=o", "control.blocks=2",
             "training.save_every=6", "training.preview_every=7", "repa.encoder=d", "repa.heads=6",
             "repa.features=e", "repa.layer=4", "repa.weight=0.75", "repa.projector_width=40", "repa.base_patch=4",
             "latent.vae=f", "latent.cache=g", "latent.scaling_factor=0.5", "latent.shift_factor=0.25",

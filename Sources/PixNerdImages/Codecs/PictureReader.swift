@@ -62,6 +62,24 @@ final class PictureReader {
         return plan.covered
     }
 
+    /// Reads the companion of an image, and transforms it as the image.
+    ///
+    /// - Parameter image: the image, whose size the companion must have.
+    /// - Throws: `PixNerdError` if the companion cannot be read, or has another size.
+    func readCompanion(
+        _ sample: ImageCollection.Sample, of image: ImageCollection.Sample, transform: ImageTransform, size: ImageSize,
+        random: RandomStream, into output: UnsafeMutableRawPointer
+    ) throws {
+        let (own, expected) = (try shownSize(sample), try shownSize(image))
+        guard own == expected else {
+            throw PixNerdError(
+                .mismatch, "\(sample.name)",
+                found: "is \(own.text), and \(image.name), to which it belongs, \(expected.text)",
+                expected: "equal sizes")
+        }
+        try read(sample, transform: transform, size: size, random: random, into: output)
+    }
+
     /// The size of an image as it is shown, from its header.
     ///
     /// - Throws: `PixNerdError` if the header cannot be read, or the image is only one pixel wide or high.

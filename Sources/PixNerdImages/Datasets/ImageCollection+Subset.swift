@@ -32,6 +32,6 @@ extension LoadedBatch {
     public func reindexed(_ places: [Int]) -> LoadedBatch {
         LoadedBatch(
             pixels: pixels, labels: labels, indices: indices.map { places[$0] }, imageSize: imageSize,
-            captions: captions, covered: covered)
+            captions: captions, covered: covered, companions: companions)
     }
 }

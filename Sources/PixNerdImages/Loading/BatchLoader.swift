@@ -24,6 +24,7 @@ public final class BatchLoader: Sendable {
     ///
     /// - Parameters:
     ///   - collection: the images.
+    ///   - companions: pictures that belong to the images; nil for none.
     ///   - buckets: the sizes that images are cropped and scaled to. A step has images of one size.
     ///   - plan: the samples to read, and their division into batches.
     ///   - seed: determines the order of the images and the random choices of the transform.
@@ -38,7 +39,8 @@ public final class BatchLoader: Sendable {
     ///   - saysRemarks: whether the collection's remarks are logged.
     ///   - logger: receives the collection's remarks, and a warning for each unreadable image.
     public init(
-        collection: ImageCollection, buckets: ImageBuckets, plan: BatchPlan, seed: UInt64, startSample: Int = 0,
+        collection: ImageCollection, companions: PictureCompanions? = nil, buckets: ImageBuckets, plan: BatchPlan,
+        seed: UInt64, startSample: Int = 0,
         workers: Int = 1, prefetchBatches: Int = 2, prefetchBytes: Int? = nil,
         transform: ImageTransform = ImageTransform(), decoding: PictureDecoding = PictureDecoding(),
         saysRemarks: Bool = true, logger: Logger
@@ -50,7 +52,8 @@ public final class BatchLoader: Sendable {
         let batchBytes = plan.largestBatch * buckets.largestArea * decoding.format.loadedSize
         let fitting = prefetchBytes.map { max(1, $0 / batchBytes) } ?? prefetchBatches
         work = LoaderWork(
-            collection: collection, buckets: buckets, plan: plan, transform: transform, decoding: decoding,
+            collection: collection, companions: companions, buckets: buckets, plan: plan, transform: transform,
+            decoding: decoding,
             seed: seed, startSample: startSample, workers: workers, prefetchBatches: min(prefetchBatches, fitting),
             logger: logger)
         // Once where several processes share the steps.

@@ -6,6 +6,7 @@ import PixNerdSupport
 /// For use by one thread at a time.
 public final class CropReader {
     private let collection: ImageCollection
+    private let companions: PictureCompanions?
     /// The size of the crops.
     public let imageSize: ImageSize
     private let transform: ImageTransform
@@ -14,16 +15,18 @@ public final class CropReader {
 
     /// - Parameters:
     ///   - collection: the images.
+    ///   - companions: pictures that belong to the images; nil for none.
     ///   - imageSize: the size of the crops.
     ///   - isPadded: whether images are read whole and padded, instead of cropped.
     ///   - decoding: how files are decoded, and to which pixels.
     // See ByteBlock.
     @inline(never)
     public init(
-        _ collection: ImageCollection, imageSize: ImageSize, isPadded: Bool = false,
+        _ collection: ImageCollection, companions: PictureCompanions? = nil, imageSize: ImageSize,
+        isPadded: Bool = false,
         decoding: PictureDecoding = PictureDecoding()
     ) {
-        self.collection = collection
+        (self.collection, self.companions) = (collection, companions)
         self.imageSize = imageSize
         transform = ImageTransform(crop: isPadded ? .whole : .center)
         reader = PictureReader(decoding)
@@ -68,11 +71,18 @@ public final class CropReader {
         // A block rather than an array, whose bytes need not lie as floats do.
         let block = ByteBlock()
         let pixels = UnsafeMutableRawPointer(block.reserve(places.count * bytes))
+        let others = ByteBlock()
+        let companionPixels = companions.map { _ in UnsafeMutableRawPointer(others.reserve(places.count * bytes)) }
         for index in places {
             do {
+                let random = ImageTransform.stream(seed: 0, epoch: 0, index: index)
+                if let companions, let companionPixels {
+                    try reader.readCompanion(
+                        companions.samples[index], of: collection.samples[index], transform: transform, size: imageSize,
+                        random: random, into: companionPixels + indices.count * bytes)
+                }
                 let area = try reader.read(
-                    collection.samples[index], transform: transform, size: imageSize,
-                    random: ImageTransform.stream(seed: 0, epoch: 0, index: index),
+                    collection.samples[index], transform: transform, size: imageSize, random: random,
                     into: pixels + indices.count * bytes)
                 covered.append(area)
                 indices.append(index)
@@ -81,11 +91,14 @@ public final class CropReader {
             }
         }
         guard !indices.isEmpty else { return nil }
-        defer { withExtendedLifetime(block) {} }
+        defer { withExtendedLifetime((block, others)) {} }
+        func copied(_ pixels: UnsafeMutableRawPointer) -> LoadedPixels {
+            LoadedPixels(copying: pixels, count: indices.count * imageSize.area, format: format)
+        }
         return LoadedBatch(
-            pixels: LoadedPixels(copying: pixels, count: indices.count * imageSize.area, format: format),
+            pixels: copied(pixels),
             labels: indices.map { collection.samples[$0].label }, indices: indices, imageSize: imageSize,
             captions: collection.captions.map { captions in indices.map { captions[$0].first ?? "" } },
-            covered: transform.crop.padsImages ? covered : nil)
+            covered: transform.crop.padsImages ? covered : nil, companions: companionPixels.map(copied))
     }
 }

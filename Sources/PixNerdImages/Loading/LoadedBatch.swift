@@ -92,13 +92,15 @@ public struct LoadedBatch: Sendable, Equatable {
     public let captions: [String]?
     /// The pixels of each image that are not padding; nil if no image is padded.
     public let covered: [ImageArea]?
+    /// The pixels of the images' companions, cropped and flipped as these; nil for images without.
+    public let companions: LoadedPixels?
 
     /// The number of images.
     public var count: Int { labels.count }
 
     public init(
         pixels: LoadedPixels, labels: [Int], indices: [Int], imageSize: ImageSize, captions: [String]? = nil,
-        covered: [ImageArea]? = nil
+        covered: [ImageArea]? = nil, companions: LoadedPixels? = nil
     ) {
         precondition(
             covered == nil || covered?.count == labels.count,
@@ -117,6 +119,15 @@ public struct LoadedBatch: Sendable, Equatable {
         self.imageSize = imageSize
         self.captions = captions
         self.covered = covered
+        precondition(
+            companions == nil || companions?.count == pixels.count,
+            "LoadedBatch: \(companions?.count ?? 0) values of companions for \(pixels.count) of images")
+        self.companions = companions
+    }
+
+    /// The companions as a batch of their own; nil for images without.
+    public var ofCompanions: LoadedBatch? {
+        companions.map { LoadedBatch(pixels: $0, labels: labels, indices: indices, imageSize: imageSize) }
     }
 
     /// Joins batches of one size and format, at least one.
@@ -125,7 +136,8 @@ public struct LoadedBatch: Sendable, Equatable {
             pixels: LoadedPixels(joining: batches.map(\.pixels)), labels: batches.flatMap(\.labels),
             indices: batches.flatMap(\.indices), imageSize: batches[0].imageSize,
             captions: batches[0].captions == nil ? nil : batches.flatMap { $0.captions ?? [] },
-            covered: batches[0].covered == nil ? nil : batches.flatMap { $0.covered ?? [] })
+            covered: batches[0].covered == nil ? nil : batches.flatMap { $0.covered ?? [] },
+            companions: batches[0].companions == nil ? nil : LoadedPixels(joining: batches.compactMap(\.companions)))
     }
 
     /// The batch with every image flipped horizontally.
@@ -133,6 +145,7 @@ public struct LoadedBatch: Sendable, Equatable {
         LoadedBatch(
             pixels: pixels.mirrored(width: imageSize.width, height: count * imageSize.height), labels: labels,
             indices: indices, imageSize: imageSize, captions: captions,
-            covered: covered?.map { $0.mirrored(width: imageSize.width) })
+            covered: covered?.map { $0.mirrored(width: imageSize.width) },
+            companions: companions?.mirrored(width: imageSize.width, height: count * imageSize.height))
     }
 }

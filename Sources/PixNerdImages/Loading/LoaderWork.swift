@@ -24,6 +24,8 @@ final class LoaderWork: @unchecked Sendable {
     /// A batch being filled.
     private struct Slot {
         let pixels: BatchPixels
+        /// The pixels of companions; nil for none.
+        let companions: BatchPixels?
         let size: ImageSize
         var indices: [Int]
         /// The epoch that each image is read in.
@@ -37,11 +39,13 @@ final class LoaderWork: @unchecked Sendable {
         let batch: Int
         let position: Int
         let pixels: BatchPixels
+        let companions: BatchPixels?
         let size: ImageSize
         let place: SampleOrder.Place
     }
 
     private let collection: ImageCollection
+    private let companions: PictureCompanions?
     private let buckets: ImageBuckets
     private let plan: BatchPlan
     private let transform: ImageTransform
@@ -68,10 +72,12 @@ final class LoaderWork: @unchecked Sendable {
     private var waited: Duration = .zero
 
     init(
-        collection: ImageCollection, buckets: ImageBuckets, plan: BatchPlan, transform: ImageTransform,
+        collection: ImageCollection, companions: PictureCompanions?, buckets: ImageBuckets, plan: BatchPlan,
+        transform: ImageTransform,
         decoding: PictureDecoding, seed: UInt64, startSample: Int, workers: Int, prefetchBatches: Int, logger: Logger
     ) {
         self.collection = collection
+        self.companions = companions
         self.buckets = buckets
         self.plan = plan
         self.transform = transform
@@ -102,8 +108,11 @@ final class LoaderWork: @unchecked Sendable {
 
     func next() throws -> LoadedBatch {
         let slot = try finishedSlot()
-        let pixels = LoadedPixels(
-            copying: slot.pixels.base, count: slot.indices.count * slot.size.area, format: decoding.format)
+        func copied(_ pixels: BatchPixels) -> LoadedPixels {
+            LoadedPixels(
+                copying: pixels.base, count: slot.indices.count * slot.size.area, format: decoding.format)
+        }
+        let (pixels, companions) = (copied(slot.pixels), slot.companions.map(copied))
         // Only now, so that the number of batches in memory never exceeds the limit.
         condition.withLock {
             slots.removeValue(forKey: nextBatch)
@@ -116,7 +125,7 @@ final class LoaderWork: @unchecked Sendable {
             captions: collection.captions.map { captions in
                 zip(slot.indices, slot.epochs).map { captions.drawn($0, seed: seed, epoch: $1) }
             },
-            covered: transform.crop.padsImages ? slot.covered.compactMap(\.self) : nil)
+            covered: transform.crop.padsImages ? slot.covered.compactMap(\.self) : nil, companions: companions)
     }
 
     /// Waits for the next batch to be complete.
@@ -175,13 +184,17 @@ final class LoaderWork: @unchecked Sendable {
         if position == 0 {
             let count = plan.size(ofBatch: batch)
             slots[batch] = Slot(
-                pixels: BatchPixels(bytes: count * pictureBytes(size.area)), size: size,
+                pixels: BatchPixels(bytes: count * pictureBytes(size.area)),
+                companions: companions.map { _ in BatchPixels(bytes: count * pictureBytes(size.area)) }, size: size,
                 indices: Array(repeating: 0, count: count), epochs: Array(repeating: 0, count: count),
                 covered: Array(repeating: nil, count: count), missing: count)
             mostSlots = max(mostSlots, slots.count)
         }
         nextJob += 1
-        return Job(batch: batch, position: position, pixels: slots[batch]!.pixels, size: size, place: place)
+        let slot = slots[batch]!
+        return Job(
+            batch: batch, position: position, pixels: slot.pixels, companions: slot.companions, size: size,
+            place: place)
     }
 
     private func finish(_ job: Job, index: Int, _ covered: ImageArea) {
@@ -205,10 +218,16 @@ final class LoaderWork: @unchecked Sendable {
             if isStopped { return nil }
             if isKnownBad { continue }
             do {
+                let offset = job.position * pictureBytes(job.size.area)
+                let random = ImageTransform.stream(seed: seed, epoch: epoch, index: index)
+                if let companions, let memory = job.companions {
+                    try reader.readCompanion(
+                        companions.samples[index], of: collection.samples[index], transform: transform, size: job.size,
+                        random: random, into: memory.base + offset)
+                }
                 let covered = try reader.read(
-                    collection.samples[index], transform: transform, size: job.size,
-                    random: ImageTransform.stream(seed: seed, epoch: epoch, index: index),
-                    into: job.pixels.base + job.position * pictureBytes(job.size.area))
+                    collection.samples[index], transform: transform, size: job.size, random: random,
+                    into: job.pixels.base + offset)
                 if decoding.exif == .ignore, reader.orientation != .asStored { reportTurned(index) }
                 return (index, covered)
             } catch {

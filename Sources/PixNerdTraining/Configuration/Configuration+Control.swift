@@ -17,12 +17,16 @@ extension Configuration {
         }
 
         public var edges = Edges.none
+        /// Folder of control pictures with the names of the images, instead of edges; empty for none.
+        public var pictures = ""
         /// Path of the network of HED edges; empty for none.
         public var network = ""
         /// Number of transformer blocks that the ControlNet has copies of; 0 for half of them.
         public var blocks = 0
 
-        public var isOn: Bool { edges != .none }
+        public var isOn: Bool { edges != .none || !pictures.isEmpty }
+        /// The key that asks for a ControlNet.
+        var key: String { edges != .none ? "control.edges" : "control.pictures" }
     }
 
     /// Checks that a ControlNet fits the rest, and sets its size.
@@ -32,13 +36,16 @@ extension Configuration {
         guard control.isOn else {
             if let key = firstKeyInUse(of: "control") {
                 throw PixNerdError(
-                    .mismatch, "\(key)", found: "is set, but control.edges is none",
-                    advice: "set control.edges, or remove \(key)")
+                    .mismatch, "\(key)", found: "is set, but control.edges is none and control.pictures empty",
+                    advice: "set one of these, or remove \(key)")
             }
             return
         }
-        func clash(_ key: ErrorText, _ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
-            PixNerdError(.mismatch, key, found: found, advice: advice)
+        func clash(_ key: String, _ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
+            PixNerdError(.mismatch, "\(key)", found: found, advice: advice)
+        }
+        if control.edges != .none, !control.pictures.isEmpty {
+            throw clash("control.pictures", "is set, but control.edges is set, too", "remove one of them")
         }
         if (control.edges == .hed) == control.network.isEmpty {
             throw control.network.isEmpty
@@ -49,21 +56,28 @@ extension Configuration {
         }
         if from.isEmpty {
             throw clash(
-                "control.edges", "is set, but from is empty, and a ControlNet needs a trained model",
+                control.key, "is set, but from is empty, and a ControlNet needs a trained model",
                 "set from to its run or file")
         }
         if space == .latent {
             throw clash(
-                "control.edges", "is set, but space is latent, and control pictures are pixels",
-                "train a model of pixels, or remove control.edges")
+                control.key, "is set, but space is latent, and control pictures are pixels",
+                "train a model of pixels, or remove \(control.key)")
         }
         if fewSteps.method != .none {
             throw clash(
-                "control.edges", "is set, but few_steps.method is \(fewSteps.method.rawValue)", "remove one of them")
+                control.key, "is set, but few_steps.method is \(fewSteps.method.rawValue)", "remove one of them")
+        }
+        if training.train != .all {
+            throw clash(
+                control.key, "is set, but training.train is \(training.train.rawValue)", "remove one of them")
+        }
+        if !subject.className.isEmpty {
+            throw clash(control.key, "is set, but subject.class is set, too", "remove one of them")
         }
         if text.isOn, model.conditioning == .joint {
             throw clash(
-                "control.edges", "is set, but model.conditioning is joint_attention",
+                control.key, "is set, but model.conditioning is joint_attention",
                 "use a model of classes, or one with model.conditioning cross_attention")
         }
         let blocks = model.conditionedBlocks

@@ -64,6 +64,10 @@ extension Configuration {
             "trains a ControlNet of the model of from, which stays as it is, on edges of the images: none, canny, soft or "
                 + "hed"),
         .path(
+            "control.pictures", \.control.pictures,
+            "folder of control pictures with the names of the images, instead of edges; they are cropped and flipped alike"
+        ),
+        .path(
             "control.hed", \.control.network, "network of hed edges, ControlNetHED.pth; empty for the other kinds"),
         .count(
             "control.blocks", \.control.blocks, 0...SizeLimits.blocks,

@@ -36,7 +36,8 @@ final class HoldoutMeter {
         most = configuration.plan(communicator).sizes.max() ?? 1
         func reader(_ collection: ImageCollection) -> CropReader {
             CropReader(
-                collection, imageSize: configuration.data.imageSize, isPadded: configuration.data.crop.padsImages,
+                collection, companions: preparation.allCompanions, imageSize: configuration.data.imageSize,
+                isPadded: configuration.data.crop.padsImages,
                 decoding: preparation.decoding)
         }
         let readers = (heldOut: reader(source), seen: reader(holdout.all))

@@ -97,11 +97,11 @@ struct Beginning {
         }
     }
 
-    /// What a ControlNet of this model is trained on: the edges, and this model, or what is recorded if it has a ControlNet
+    /// What a ControlNet of this model is trained on: the edges (nil for pictures of a folder), and this model, or what is recorded if it has a ControlNet
     /// already.
     ///
     /// - Throws: `PixNerdError` if the weights cannot be read.
-    func controlRecord(edges: String) throws -> ControlRecord {
+    func controlRecord(edges: String?) throws -> ControlRecord {
         let known = checkpoint.controlRecord
         return ControlRecord(
             edges: edges, base: known?.base ?? checkpoint.path,

@@ -75,7 +75,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkTrainedPart(classes)
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
-        control = try ControlSource(configuration, decoding.format)
+        control = try ControlSource(configuration, holdout, decoding.format)
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
@@ -173,6 +173,8 @@ struct DenoiserPreparation: TrainingPreparation {
     }
 
     var halves: [[Int]] { subject.map { [$0.own, $0.others] } ?? [] }
+    var companions: PictureCompanions? { control?.companions }
+    var allCompanions: PictureCompanions? { control?.allCompanions }
 
     /// Whether images have several classes, or none at all.
     var takesSets: Bool { pictures.labelSets != nil }

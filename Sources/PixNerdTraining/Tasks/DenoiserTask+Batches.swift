@@ -31,12 +31,16 @@ extension DenoiserTask {
         let draws = Draws(seed: configuration.seed, step: step, first: first)
         var density = draws.shared(.fieldSize)
         let transforms = augmentations(count: loaded.count, draws)
-        let data = atFieldSize(try images(loaded, transforms, draws), &density)
+        let images = try images(loaded, transforms, draws)
+        let size = fieldSize(&density) ?? (images.shape[2], images.shape[3])
+        let data = resized(images, size)
         let noise = noise(data.shape, draws)
         let route = route(trainedAt: loaded.imageSize)
         let shift = timeShift(of: data, by: route)
         let times = times(data.shape[0], shift, draws)
-        let condition = try shown(condition(of: loaded, transforms, draws), data)
+        let condition = try shown(condition(of: loaded, transforms, draws), data, loaded) { pictures in
+            resized(transforms.map { Augmentation.apply($0, to: pictures) } ?? pictures, size)
+        }
         if let lessons {
             let taught = lessons.batch(
                 model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,
@@ -64,9 +68,16 @@ extension DenoiserTask {
     }
 
     /// A condition with the pictures that a ControlNet is shown of images, if one is trained.
-    func shown(_ condition: any Condition, _ data: Tensor) throws -> any Condition {
+    ///
+    /// - Parameters:
+    ///   - data: the images as they are trained on.
+    ///   - loaded: the images as they were loaded.
+    ///   - changed: changes pictures of a folder as the images were after loading.
+    func shown(
+        _ condition: any Condition, _ data: Tensor, _ loaded: LoadedBatch, changed: (Tensor) -> Tensor = { $0 }
+    ) throws -> any Condition {
         guard let control = preparation.control else { return condition }
-        return condition.showing(ShownPictures(try control.pictures(of: data)))
+        return condition.showing(ShownPictures(try control.pictures(of: data, loaded, changed: changed)))
     }
 
     private func dropout(_ draws: Draws) -> BlockDropout? {
@@ -155,16 +166,17 @@ extension DenoiserTask {
         return condition.telling(ModelNumbers(augmentation: transforms.map(\.numbers)))
     }
 
-    /// Resizes the images to the size at which this step decodes patches: height and width are drawn from the training
-    /// size and `training.field_sizes`.
-    private func atFieldSize(_ data: Tensor, _ stream: inout RandomStream) -> Tensor {
-        guard !configuration.training.fieldSizes.isEmpty else { return data }
+    /// The size at which this step decodes patches: height and width are drawn from the training size and
+    /// `training.field_sizes`; nil if there are none of these.
+    private func fieldSize(_ stream: inout RandomStream) -> (height: Int, width: Int)? {
+        guard !configuration.training.fieldSizes.isEmpty else { return nil }
         let sizes = [configuration.data.squareSide] + configuration.training.fieldSizes
-        let (height, width) = (
-            sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)]
-        )
-        guard (height, width) != (data.shape[2], data.shape[3]) else { return data }
-        return resizedBicubic(data, height: height, width: width, kernel: .antialiased)
+        return (sizes[stream.nextInteger(below: sizes.count)], sizes[stream.nextInteger(below: sizes.count)])
+    }
+
+    private func resized(_ images: Tensor, _ size: (height: Int, width: Int)) -> Tensor {
+        guard size != (images.shape[2], images.shape[3]) else { return images }
+        return resizedBicubic(images, height: size.height, width: size.width, kernel: .antialiased)
     }
 
     /// Draws the pixels to decode: per patch as many as at the training size, so that finer patches and fields that

@@ -35,13 +35,14 @@ extension DenoiserTask {
         guard let control = preparation.control else { return nil }
         let pictures = preparation.pictures
         let reader = CropReader(
-            pictures, imageSize: configuration.data.imageSize, isPadded: configuration.data.crop.padsImages,
+            pictures, companions: control.companions, imageSize: configuration.data.imageSize,
+            isPadded: configuration.data.crop.padsImages,
             decoding: preparation.decoding)
         var reason = ""
         guard let loaded = reader.read(pictures.evenPlaces(configuration.sampling.classes), unreadable: { reason = $0 })
         else { throw PixNerdError(.malformed, found: "no image for the previews can be read: \(reason)") }
         let data = preparation.space.space.encode(loaded) { RandomStream(seed: 0, purpose: .latents, index: $0) }
-        return (prompts(of: loaded, in: pictures), try control.pictures(of: data))
+        return (prompts(of: loaded, in: pictures), try control.pictures(of: data, loaded))
     }
 
     /// Values of previews: each in its turn a standard deviation below its mean and above, the others at their means; and

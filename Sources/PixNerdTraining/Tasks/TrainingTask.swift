@@ -135,6 +135,10 @@ protocol TrainingPreparation {
     var halves: [[Int]] { get }
     /// The sizes at which images are loaded.
     var buckets: ImageBuckets { get }
+    /// Pictures that belong to the images that are trained on; nil for none.
+    var companions: PictureCompanions? { get }
+    /// Pictures that belong to all images of `data.root`; nil for none.
+    var allCompanions: PictureCompanions? { get }
     var memory: MemoryEstimate { get }
     /// Labels and texts that describe images and model.
     var description: [(name: String, text: String)] { get }
@@ -155,6 +159,8 @@ extension TrainingPreparation {
 
     /// The images that are trained on.
     var pictures: ImageCollection { holdout.trained }
+    var companions: PictureCompanions? { nil }
+    var allCompanions: PictureCompanions? { nil }
 }
 
 extension [LoadedBatch] {
