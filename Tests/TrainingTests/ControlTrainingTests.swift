@@ -113,6 +113,48 @@ import Testing
         }
     }
 
+    /// Pictures of a second folder are shown as edges of the same images are, and cropped and flipped as these.
+    @Test func picturesOfAFolderAreShownAsEdgesAre() throws {
+        try Self.withBase { runs, base in
+            let folder = "\(runs.directory)/edges"
+            let images = try ImageCollection.open(root: runs.pictures)
+            for (sample, image) in zip(images.samples, try images.read(Array(images.samples.indices))) {
+                let path = "\(folder)/\(images.companionStem(of: sample)).png"
+                try FileManager.default.createDirectory(
+                    at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
+                try ImageFile.write(Canny.usual(image.get()).raster, as: .png, to: path)
+            }
+            func onPictures(_ configuration: inout Configuration) {
+                configuration.control.pictures = folder
+                configuration.from = base.path
+                configuration.training.fieldSizes = []
+                holdOutEighth(&configuration)
+            }
+            let losses = try runs.metrics(
+                runs.train("edges") {
+                    onPictures(&$0)
+                    $0.control.pictures = ""
+                    $0.control.edges = .canny
+                }.run)
+            let (whole, resumed) = try runs.wholeAndResumed(stopAfter: 4) {
+                onPictures(&$0)
+                $0.training.previewEvery = 3
+            }
+            #expect(try runs.metrics(whole).map(\.loss) == losses.map(\.loss))
+            #expect(try runs.heldOut(whole).map(\.holdoutLoss) == losses.compactMap(\.holdoutLoss))
+            expectSame(try runs.files(whole), try runs.files(resumed.run))
+            #expect(try DenoiserCheckpoint(path: whole.path).controlRecord?.edges == nil)
+
+            let path = "\(folder)/star/00002.png"
+            try ImageFile.writePNG(RGBImage(width: 17, height: 16, fill: (0, 0, 0)), to: path)
+            let other = try runs.train("other") { onPictures(&$0) }
+            #expect(other.log.contains { $0.contains("star/00002.png is 16x17") }, "\(other.log)")
+            try FileManager.default.removeItem(atPath: path)
+            expectSentence(
+                sentence { try runs.train("missing") { onPictures(&$0) } }, naming: [folder, "star/00002.png"])
+        }
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         try Self.withBase { runs, base in
             func refusal(_ change: (inout Configuration) -> Void) -> String {
@@ -131,6 +173,9 @@ import Testing
                 }, naming: ["control.blocks", "none"])
             expectSentence(refusal { $0.control.edges = .hed }, naming: ["control.edges", "control.hed"])
             expectSentence(refusal { $0.control.network = "hed.pth" }, naming: ["control.hed", "canny"])
+            expectSentence(
+                refusal { $0.control.pictures = runs.pictures }, naming: ["control.pictures", "control.edges"])
+            expectSentence(refusal { $0.training.train = .lora }, naming: ["control.edges", "training.train", "lora"])
             expectSentence(refusal { $0.control.blocks = 2 }, naming: ["control.blocks", "2 transformer blocks"])
             expectSentence(refusal { $0.fewSteps.method = .meanFlow }, naming: ["control.edges", "meanflow"])
             expectSentence(refusal { $0.space = .latent }, naming: ["control.edges", "latent"])

@@ -24,8 +24,9 @@ struct EncodeControlCommand: ParsableCommand {
         commandName: "control",
         abstract: "Writes the edges of all images, as control pictures with their names.",
         discussion: """
-            White edges on black, as grey PNG files in the images' class folders. Running the same command again \
-            resumes stopped work.
+            White edges on black, as grey PNG files in the images' class folders. A run is controlled by them if \
+            control.pictures is their directory; with control.edges it finds edges by itself. Running the same command \
+            again resumes stopped work.
 
               pixnerd encode control datasets/mine --edges canny \\
                 --out datasets/mine-canny
