@@ -2,8 +2,8 @@
 
     python Benchmarks/control_overlap.py CONTROLS SAMPLES
 
-CONTROLS is a folder of edges as `pixnerd encode control` writes it, SAMPLES one of `pixnerd sample --control CONTROLS`,
-whose images took the pictures of CONTROLS in turn. Of each image the edges are found by OpenCV's Canny (100, 200).
+CONTROLS is a folder of edges of the size of the images, such as `pixnerd sample --control-from` writes it beside its
+result, the folder SAMPLES, whose images took the pictures of CONTROLS in turn. Of each image the edges are found by OpenCV's Canny (100, 200).
 Precision is the share of these that lie within one pixel of an edge of the control picture, also diagonally; recall the
 share of the control's that lie within one pixel of one of the image; the overlap is their harmonic mean (F1).
 """
