@@ -118,7 +118,7 @@ import Testing
         try Self.withBase { runs, base in
             let folder = "\(runs.directory)/edges"
             let images = try ImageCollection.open(root: runs.pictures)
-            for (sample, image) in zip(images.samples, try images.read(Array(images.samples.indices))) {
+            for (sample, image) in zip(images.samples, images.read(Array(images.samples.indices))) {
                 let path = "\(folder)/\(images.companionStem(of: sample)).png"
                 try FileManager.default.createDirectory(
                     at: URL(fileURLWithPath: path).deletingLastPathComponent(), withIntermediateDirectories: true)
