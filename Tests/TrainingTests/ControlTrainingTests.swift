@@ -116,7 +116,7 @@ import Testing
     /// Pictures of a second folder are shown as edges of the same images are, and cropped and flipped as these.
     @Test func picturesOfAFolderAreShownAsEdgesAre() throws {
         try Self.withBase { runs, base in
-            let folder = "\(runs.directory)/edges"
+            let folder = "\(runs.directory)/drawings"
             let images = try ImageCollection.open(root: runs.pictures)
             for (sample, image) in zip(images.samples, images.read(Array(images.samples.indices))) {
                 let path = "\(folder)/\(images.companionStem(of: sample)).png"
