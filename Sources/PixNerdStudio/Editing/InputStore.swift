@@ -5,11 +5,10 @@ import PixNerdSupport
 /// The pictures and masks that clients send to be changed, in a folder, each under a fingerprint of its bytes.
 struct InputStore: Sendable {
     private let folder: String
-
     /// Maximum number of pixels of a picture, which is checked before any of them is decoded.
-    static let mostPixels = 1 << 25
+    private let mostPixels: Int
 
-    init(folder: String) { self.folder = folder }
+    init(folder: String, mostPixels: Int = 1 << 25) { (self.folder, self.mostPixels) = (folder, mostPixels) }
 
     /// Keeps the bytes of an image file.
     ///
@@ -23,9 +22,9 @@ struct InputStore: Sendable {
         } catch let error as PixNerdError {
             throw StudioFailure.invalid(error.description, parameter: field)
         }
-        guard size.area <= Self.mostPixels else {
+        guard size.area <= mostPixels else {
             throw StudioFailure.invalid(
-                "\(field) has \(size.height) x \(size.width) pixels; at most \(Self.mostPixels) pixels are taken.",
+                "\(field) has \(size.height) x \(size.width) pixels; at most \(mostPixels) pixels are taken.",
                 parameter: field)
         }
         var fingerprint = Fingerprint()
