@@ -16,7 +16,7 @@ public struct KnownData: Sendable {
     public init(_ data: Tensor, painted: [Float]? = nil, repetitions: Int = 0) {
         precondition(
             data.shape.count == 4 && repetitions >= 0
-                && painted?.count ?? 1 == (painted == nil ? 1 : data.shape[2] * data.shape[3]),
+                && painted.map { $0.count == data.shape[2] * data.shape[3] } ?? true,
             "KnownData: \(painted?.count ?? 0) shares for data of shape \(data.shape)")
         (self.data, self.painted, self.repetitions) = (data, painted, repetitions)
     }

@@ -94,9 +94,7 @@ struct ControlInput {
         guard isFolder(path) == false, fileExtension(path) != "zip", fileExtension(path) != "tar" else {
             return try ImageCollection.pictures(below: path)
         }
-        let folder = (path as NSString).deletingLastPathComponent
-        return ImageCollection(
-            root: folder, classes: ["pictures"], samples: [ImageCollection.Sample(path: path, label: 0)])
+        return .picture(path)
     }
 
     /// The pictures as the data that the model diffuses.

@@ -95,9 +95,7 @@ struct EditSource {
     private static func read(
         _ path: String, _ size: ImageSize, _ format: PixelFormat
     ) throws -> (pixels: Tensor, stored: ImageSize) {
-        let reader = CropReader(
-            ImageCollection(root: path, classes: [""], samples: [ImageCollection.Sample(path: path, label: 0)]),
-            imageSize: size, decoding: PictureDecoding(format: format))
+        let reader = CropReader(.picture(path), imageSize: size, decoding: PictureDecoding(format: format))
         let batch = try reader.read(0)
         return (PixelSpace(format).encode(batch), try reader.storedSize(0))
     }

@@ -15,7 +15,7 @@ public struct PictureEdit: Sendable {
     public init(_ picture: Tensor, mask: [Float]? = nil, repetitions: Int = 0) {
         precondition(
             picture.shape.count == 4 && picture.shape[0] == 1
-                && mask?.count ?? 0 == (mask == nil ? 0 : picture.shape[2] * picture.shape[3]),
+                && mask.map { $0.count == picture.shape[2] * picture.shape[3] } ?? true,
             "PictureEdit: \(mask?.count ?? 0) numbers for a picture of shape \(picture.shape)")
         (self.picture, self.mask, self.repetitions) = (picture, mask, repetitions)
     }

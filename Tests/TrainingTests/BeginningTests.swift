@@ -117,12 +117,7 @@ import Testing
     @Test func whatDoesNotFitIsRefused() throws {
         try Self.withClasses { runs, classes in
             func refusal(_ change: (inout Configuration) -> Void) -> String {
-                sentence {
-                    try runs.train("other") {
-                        $0.from = classes.path
-                        change(&$0)
-                    }
-                }
+                runs.refusal(from: classes, change)
             }
             expectSentence(refusal { $0.model.hiddenSize = 32 }, naming: ["from", classes.path, "hidden_size 32"])
             expectSentence(refusal { $0.training.target = .picture }, naming: ["from", "training.target"])

@@ -95,6 +95,16 @@ struct TinyRuns {
         return (whole, resumed)
     }
 
+    /// The sentence that refuses a run which would begin with another.
+    func refusal(from other: RunDirectory, _ change: (inout Configuration) -> Void) -> String {
+        sentence {
+            try train("other") {
+                $0.from = other.path
+                change(&$0)
+            }
+        }
+    }
+
     /// Contents of a checkpoint's files, by name.
     func files(_ run: RunDirectory, step: Int = 6) throws -> [String: Data] {
         var files: [String: Data] = [:]

@@ -217,12 +217,7 @@ import Testing
     @Test func whatDoesNotFitIsRefused() throws {
         try Self.withSix { runs, six in
             func refusal(_ change: (inout Configuration) -> Void) -> String {
-                sentence {
-                    try runs.train("other") {
-                        $0.from = six.path
-                        change(&$0)
-                    }
-                }
+                runs.refusal(from: six, change)
             }
             expectSentence(refusal { $0.training.freeze = ["blocks.9"] }, naming: ["training.freeze", "'blocks.9'"])
             expectSentence(refusal { $0.training.freeze = ["*"] }, naming: ["training.freeze", "every weight"])

@@ -16,6 +16,13 @@ extension ImageCollection {
         return try PictureIndex(PictureTree(root)).collection(ofClass: root)
     }
 
+    /// The collection of one image file, below its folder. The file is not opened.
+    public static func picture(_ path: String) -> ImageCollection {
+        ImageCollection(
+            root: (path as NSString).deletingLastPathComponent, classes: ["pictures"],
+            samples: [Sample(path: path, label: 0)])
+    }
+
     /// Indices into `samples` of at most `count` images, evenly spread.
     public func evenPlaces(_ count: Int) -> [Int] {
         let taken = min(count, samples.count)

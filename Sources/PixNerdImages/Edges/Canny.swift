@@ -3,7 +3,7 @@ import PixNerdSupport
 /// Edges one pixel wide, of strength 0 or 1, exactly those of OpenCV's `Canny` with a 3 x 3 Sobel filter and the L1 norm
 /// (Canny, IEEE PAMI 8(6), 1986).
 ///
-/// Of the three colours each pixel takes the one with the strongest gradient, and the first of equal ones.
+/// Each pixel takes the colour with the strongest gradient of the three, and the first of equal ones.
 public struct Canny: Sendable, Equatable {
     /// Gradients above this one continue an edge.
     public let low: Int

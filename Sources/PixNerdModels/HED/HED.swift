@@ -59,17 +59,8 @@ public struct HED: Sendable {
             }
             return (root.parameter("norm", shape: [1, 3, 1, 1], .zeros), levels, root.parameters)
         }
-        var hash = Fingerprint()
-        for parameter in parameters {
-            guard parameter.value.isFinite else {
-                throw PixNerdError(
-                    .notFinite, "\(path): the weights \(parameter.name)", found: "are not finite",
-                    advice: "use another copy of the file")
-            }
-            hash.add(parameter.name)
-            hash.add(parameter.value)
-        }
-        (self.path, fingerprint, self.mean, self.levels) = (path, hash.text, mean, levels)
+        (self.path, self.mean, self.levels) = (path, mean, levels)
+        fingerprint = try parameters.finiteFingerprint(path: path)
     }
 
     /// The edges of images.

@@ -71,18 +71,8 @@ public struct PerceptualDistance: Sendable {
             }
             return (blocks, weights, root.parameters)
         }
-        var hash = Fingerprint()
-        for parameter in parameters {
-            guard parameter.value.isFinite else {
-                throw PixNerdError(
-                    .notFinite, "\(path): the weights \(parameter.name)", found: "are not finite",
-                    advice: "use another file")
-            }
-            hash.add(parameter.name)
-            hash.add(parameter.value)
-        }
         self.path = path
-        fingerprint = hash.text
+        fingerprint = try parameters.finiteFingerprint(path: path)
         parameterCount = parameters.reduce(0) { $0 + $1.value.count }
         hasLinearWeights = isWeighted
         self.blocks = blocks.map { $0.map { Layer(weight: $0.weight.value, bias: $0.bias!.value) } }

@@ -99,7 +99,7 @@ struct ControlOptions: ParsableArguments {
             }
             let folder = (path as NSString).deletingLastPathComponent
             if !folder.isEmpty { try makeFolder(folder) }
-            try ImageFile.writePNG(picture.image, to: path)
+            try AtomicFile.write(bytes, to: path, isSynced: false)
         }
     }
 }
