@@ -1,7 +1,7 @@
 # The two commands of a newcomer: `make quickstart` and `make test`. `make help` lists the rest.
 
 # With Swift's own libraries inside, so that the program runs on hosts without Swift.
-BUILD := swift build -c release --product pixnerd --static-swift-stdlib
+BUILD := swift build -c release --static-swift-stdlib --product
 PIXNERD := .build/release/pixnerd
 SHAPES := datasets/shapes
 RUN := checkpoints/shapes
@@ -9,12 +9,13 @@ SAMPLES := $(RUN)/samples
 # More options of the quickstart's training, such as --set training.steps=100.
 OPTIONS :=
 
-.PHONY: help quickstart compare-shapes build packages test check lint format docs release fixtures bench bench-peers clean
+.PHONY: help quickstart studio compare-shapes build packages test check lint format docs release fixtures bench bench-peers clean
 
 help:
 	@echo "make quickstart   build, make a small data set, train on it, sample at three sizes"
 	@echo "make compare-shapes  train and measure pixels and latents on that data set, for a page that shows both"
 	@echo "make build        build .build/release/pixnerd"
+	@echo "make studio       build the studio, too, and start it: a web page to sample and train"
 	@echo "make test         run all tests, optimised"
 	@echo "make check        run everything that continuous integration checks; PARTS=\"words docs\" runs some of it"
 	@echo "make lint         check the format"
@@ -43,7 +44,11 @@ compare-shapes: build
 	@$(PIXNERD) compare configs/compare-shapes.yaml
 
 build: packages
-	@$(BUILD)
+	@$(BUILD) pixnerd
+
+studio: build
+	@$(BUILD) pixnerd-studio
+	@$(PIXNERD) studio
 
 packages:
 	@scripts/prepare.sh

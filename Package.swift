@@ -45,6 +45,7 @@ let package = Package(
     name: "pixnerd",
     products: [
         .executable(name: "pixnerd", targets: ["pixnerd"]),
+        .executable(name: "pixnerd-studio", targets: ["pixnerd-studio"]),
         .library(name: "PixNerdKit", targets: ["PixNerdKit"]),
     ],
     dependencies: [
@@ -160,16 +161,16 @@ let package = Package(
                 "Checkpoints", "Diffusion", "Evaluation", "Images", "Inspection", "Layers", "Models", "Optimization",
                 "Precompute", "Sampling", "Spaces", "Support", "Tensors", "Text", "Training",
             ]),
-        .executableTarget(
-            name: "pixnerd",
-            dependencies: prefixed([
+        module(
+            "Commands",
+            [
                 "Benchmarking", "Checkpoints", "Comparison", "Diffusion", "Distributed", "Evaluation", "FewPictures",
-                "Images",
-                "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces", "Studio",
+                "Images", "Inspection", "Layers", "Models", "Optimization", "Precompute", "Sampling", "Spaces",
                 "Support", "Tensors", "Text", "Training", "Tuning",
-            ]) + [
-                logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
+            ], [logging, .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+        .executableTarget(name: "pixnerd", dependencies: prefixed(["Commands"]), swiftSettings: strict),
+        .executableTarget(
+            name: "pixnerd-studio", dependencies: prefixed(["Commands", "Studio", "Support", "Training"]),
             swiftSettings: strict),
         // Tests
         .target(
@@ -202,7 +203,7 @@ let package = Package(
             dependencies: prefixed([
                 "TestSupport", "Checkpoints", "Diffusion", "Images", "Layers", "Models", "Support", "Tensors",
                 "Training",
-            ]) + ["pixnerd"], swiftSettings: strict),
+            ]) + ["PixNerdCommands", "pixnerd", "pixnerd-studio"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .gnu11

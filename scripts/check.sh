@@ -95,6 +95,7 @@ check_hosts() {
 # Needs a virtual environment for the clients, and Debian's chromium; what is missing is skipped with a reason.
 check_studio() {
     local program script
+    swift build -c release --product pixnerd-studio
     program=$(swift build -c release --show-bin-path)/pixnerd
     [[ -d .venv-studio ]] || python3 -m venv .venv-studio
     .venv-studio/bin/pip install -q -r Tests/Studio/requirements.txt

@@ -25,7 +25,7 @@ IMPORT = re.compile(
     r"import\s+(?:(?:struct|class|enum|protocol|func|var|let|typealias|actor)\s+)?(\w+)"
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
-LINE = re.compile(r"^(\w+)\s*:\s*([\w\s]*)$")
+LINE = re.compile(r"^([\w-]+)\s*:\s*([\w\s]*)$")
 
 problems = []
 

@@ -16,6 +16,8 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONGEST = 300
+# What prints, and knows the options; all else is a library.
+PROGRAMS = ("Sources/PixNerdCommands/", "Sources/pixnerd/", "Sources/pixnerd-studio/")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 # A custom property of CSS looks like an option.
 PROPERTY = re.compile(r"var\(--[\w-]+|--[\w-]+:[^;{}]*;")
@@ -112,7 +114,7 @@ def sources(*folders):
 
 
 def libraries():
-    return ((path, source) for path, source in sources("Sources") if not path.startswith("Sources/pixnerd/"))
+    return ((path, source) for path, source in sources("Sources") if not path.startswith(PROGRAMS))
 
 
 def matches(pattern, lines):

@@ -19,10 +19,11 @@ rm -rf "$folder" "$archives/$name.tar.gz"
 mkdir -p "$folder/lib" "$folder/licenses"
 
 # The old kind of path is also searched for what the libraries in lib/ need themselves.
-swift build -c release --product pixnerd --static-swift-stdlib ${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"} \
+# The program with the studio in it, under the usual name.
+swift build -c release --product pixnerd-studio --static-swift-stdlib ${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"} \
     -Xlinker -rpath -Xlinker '$ORIGIN/lib' -Xlinker --disable-new-dtags
 build=$(swift build -c release --show-bin-path)
-cp "$build/pixnerd" "$folder/"
+cp "$build/pixnerd-studio" "$folder/pixnerd"
 strip --strip-debug "$folder/pixnerd" 2> /dev/null || true
 # Files that targets bring with them lie beside the program.
 for resources in "$build"/pixnerd_*.resources; do

@@ -2,8 +2,8 @@ import Foundation
 import PixNerdSupport
 import Testing
 
+@testable import PixNerdCommands
 @testable import PixNerdTraining
-@testable import pixnerd
 
 @Suite struct ProgressTests {
     private let line = ProgressLine(

@@ -1,4 +1,5 @@
 import Foundation
+import PixNerdCommands
 import PixNerdStudio
 
 extension StudioProgram {

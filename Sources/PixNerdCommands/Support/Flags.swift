@@ -1,13 +1,12 @@
 import PixNerdDistributed
 import PixNerdFewPictures
 import PixNerdSpaces
-import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
 import PixNerdTuning
 
 /// The command-line options of the library's settings.
-enum Flags {
+package enum Flags {
     private static let names: [Setting: String] = [
         .labels: "data.labels or --labels", .labelKey: "data.label_key or --label-key",
         .valueNames: "data.values or --values", .values: "--values",
@@ -30,14 +29,15 @@ enum Flags {
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
         .controlNet: "--control-net",
         .controlPicture: "--control", .controlPhotograph: "--control-from", .edges: "--edges", .edgeNetwork: "--hed",
-        .address: "--address", .port: "--port", .token: "--token",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]
 
-    static func name(of setting: Setting) -> String { names[setting] ?? setting.rawValue }
+    static func name(of setting: Setting) -> String {
+        names[setting] ?? StudioHandover.provider.withLock { $0?.flags[setting] } ?? setting.rawValue
+    }
 
     /// An error that names settings by their command-line options.
-    static func readable(_ error: any Error) -> any Error {
+    package static func readable(_ error: any Error) -> any Error {
         if let error = error as? PixNerdError { return CommandError(error.sentence(naming: name)) }
         if let shared = error as? SharedError { return SharedError(shared.sentence(naming: name)) }
         return error

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import PixNerdDistributed
-import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
 
@@ -64,6 +63,7 @@ struct TrainCommand: ParsableCommand, RankedCommand {
             return
         }
         guard let config else { return }
+        let server = studio ? try StudioHandover.expected() : nil
         let communicator = try Communicator.forCommand()
         let configuration = try communicator.agree { try Configuration(yaml: config, settings: settings) }
         let trainer = try Trainer(
@@ -75,7 +75,7 @@ struct TrainCommand: ParsableCommand, RankedCommand {
         }
         let (first, start) = (trainer.state.step, Date())
         trainer.onProgress = ProgressBar.handler()
-        let finished = try train(trainer, communicator)
+        let finished = try train(trainer, communicator, server)
         ProgressBar.breakLine()
         guard communicator.isRoot else { return }
         let path = trainer.run.path
@@ -94,16 +94,15 @@ struct TrainCommand: ParsableCommand, RankedCommand {
     }
 
     /// Trains, beside a studio if one was asked for.
-    private func train(_ trainer: Trainer, _ communicator: Communicator) throws -> Bool {
+    private func train(_ trainer: Trainer, _ communicator: Communicator, _ studio: (any StudioProvider)?) throws -> Bool
+    {
         let (shouldStop, shouldSave) = (Interruption.watch(), Interruption.watchSaves())
-        guard studio, communicator.isRoot else {
+        guard let studio, communicator.isRoot else {
             return try trainer.train(shouldStop: shouldStop, shouldSave: shouldSave)
         }
-        let training = LocalTraining(isInterrupted: shouldStop)
-        let page = try StudioBeside(training, trainer, server)
-        defer { page.end() }
-        return try trainer.train(
-            shouldStop: training.shouldStop, shouldSave: { training.shouldSave() || shouldSave() })
+        let shown = try studio.serve(beside: trainer, server, isInterrupted: shouldStop)
+        defer { shown.end() }
+        return try trainer.train(shouldStop: shown.shouldStop, shouldSave: { shown.shouldSave() || shouldSave() })
     }
 
     /// Duration and speed of this session, including saving and previews; empty if it had no steps.

@@ -7,9 +7,9 @@ import PixNerdSupport
 import PixNerdTensors
 import PixNerdTraining
 
-@main
-struct PixNerdCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
+/// The program: what it knows to do, and how it starts and ends.
+package struct PixNerdCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "pixnerd",
         abstract: "Trains and samples PixNerd pixel-space diffusion models on CPUs.",
         discussion: """
@@ -30,9 +30,15 @@ struct PixNerdCommand: ParsableCommand {
         ])
 
     /// Name and version for reports and manifests.
-    static let program = "pixnerd \(PixNerdVersion.current)"
+    package static let program = "pixnerd \(PixNerdVersion.current)"
 
-    static func main() {
+    package init() {}
+
+    /// Does what the command line says, and ends the process if that fails.
+    ///
+    /// - Parameter studio: The server of the studio, for a program that has one.
+    package static func main(studio: (any StudioProvider)? = nil) {
+        StudioHandover.provider.withLock { $0 = studio }
         StandardStreams.fill()
         ProcessSignals.turnIntoErrors()
         // Within a signal handler, where nothing may be allocated.
@@ -108,6 +114,6 @@ extension Logger {
 ///
 /// - Parameter communicator: the communicator of a multi-process run; all ranks but 0 prefix their messages with their
 ///   names.
-func makeLogger(_ communicator: Communicator = .alone) -> Logger {
+package func makeLogger(_ communicator: Communicator = .alone) -> Logger {
     Logger(label: "pixnerd") { _ in PlainLogHandler(speaker: communicator.isRoot ? nil : communicator.name) }
 }

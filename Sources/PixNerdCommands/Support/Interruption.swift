@@ -4,14 +4,14 @@ import Synchronization
 
 /// A request to stop by Ctrl-C, SIGTERM, SIGHUP when a terminal closes, or SIGUSR1, which mpirun forwards to all
 /// processes. The first signal asks the command to end when it can; the second kills it, unless it is SIGHUP.
-enum Interruption {
+package enum Interruption {
     private static let requested = Atomic<Bool>(false)
     private static let saveRequested = Atomic<Bool>(false)
 
     /// Installs the signal handlers.
     ///
     /// - Returns: a closure that tells whether a signal has arrived.
-    static func watch() -> @Sendable () -> Bool {
+    package static func watch() -> @Sendable () -> Bool {
         var watched = sigset_t()
         sigemptyset(&watched)
         for number in [SIGINT, SIGTERM, SIGUSR1] {

@@ -1,10 +1,11 @@
 import Foundation
+import PixNerdCommands
 import PixNerdStudio
 import PixNerdSupport
 import PixNerdTraining
 
 /// A studio that runs beside a training of this process.
-final class StudioBeside {
+final class StudioBeside: ShownTraining {
     private let training: LocalTraining
     private let isDone = DispatchSemaphore(value: 0)
 
@@ -32,7 +33,10 @@ final class StudioBeside {
         }
     }
 
-    /// Ends the server, once the training has ended.
+    func shouldStop() -> Bool { training.shouldStop() }
+
+    func shouldSave() -> Bool { training.shouldSave() }
+
     func end() {
         training.finish()
         isDone.wait()

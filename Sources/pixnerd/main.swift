@@ -1,0 +1,3 @@
+import PixNerdCommands
+
+PixNerdCommand.main()
