@@ -115,8 +115,8 @@ let package = Package(
         module(
             "Training",
             [
-                "Checkpoints", "Diffusion", "Distributed", "Images", "Layers", "Models", "Optimization", "Precompute",
-                "Sampling", "Spaces", "Support", "Tensors",
+                "Checkpoints", "Diffusion", "Distributed", "Evaluation", "Images", "Layers", "Models", "Optimization",
+                "Precompute", "Sampling", "Spaces", "Support", "Tensors",
             ], [logging, yams]),
         module(
             "Comparison",

@@ -85,7 +85,7 @@ public struct Benchmark {
 
     private func measured() throws -> BenchmarkResult {
         let tileBefore = tileRate()
-        let before = productRate(work.products)
+        let before = ProductRate.measured(work.products)
         // Memory that only the matmuls used must not count for the workload.
         MemoryPool.shared.releaseKept()
         for index in 0..<2 { try step(index) }
@@ -96,7 +96,7 @@ public struct Benchmark {
         let allocated = MemoryPool.shared.statistics.systemAllocations - allocations
         let peak = Double(peakResidentMemory()) / 1e9
         let exchange = exchangeTimes()
-        let rates = communicator.gather(numbers: [max(before, productRate(work.products))])
+        let rates = communicator.gather(numbers: [max(before, ProductRate.measured(work.products))])
         let rate = rates.reduce(0) { $0 + $1[0] }
         let tileRate = communicator.gather(numbers: [max(tileBefore, tileRate())]).reduce(0) { $0 + $1[0] }
         let median = seconds.median
@@ -126,24 +126,6 @@ public struct Benchmark {
         for index in 0..<repeats { try step(2 + index) }
         return OperatorProfile.stop()
     }
-}
-
-/// Floating-point operations per second (two per multiply-add) of matmuls of these shapes, weighted by their counts.
-func productRate(_ products: [(rows: Int, columns: Int, inner: Int, count: Int)]) -> Double {
-    var (operations, seconds) = (0.0, 0.0)
-    for product in products {
-        let a = Tensor(repeating: 0.5, shape: [product.rows, product.inner])
-        let weight = Tensor(repeating: 0.25, shape: [product.columns, product.inner])
-        let once = 2 * Double(product.rows) * Double(product.columns) * Double(product.inner)
-        // Long enough for the clock, and for the processor to reach its full speed.
-        let calls = max(1, Int(2e10 / once))
-        let times = (0..<5).map { _ in
-            time { for _ in 0..<calls { _ = linear(a, weight: weight) } } / Double(calls)
-        }
-        operations += Double(product.count) * once
-        seconds += Double(product.count) * times.median
-    }
-    return operations / seconds
 }
 
 /// Seconds that `body` takes.

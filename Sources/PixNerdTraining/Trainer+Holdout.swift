@@ -38,14 +38,8 @@ extension Trainer {
     func measureHoldout(_ meter: HoldoutMeter?) -> HoldoutLosses? {
         let (training, step) = (configuration.training, state.step)
         guard let meter, step % training.holdoutEvery == 0 || step == training.steps else { return nil }
-        let average = wholeAverage()
-        defer {
-            // The bf16 copies of these weights would only take memory from the next step.
-            for weight in average { weight.forgetCopies() }
-            MemoryPool.shared.releaseKept()
-        }
         do {
-            let losses = try task.withWeights(average) { try meter.losses() }
+            let losses = try with(wholeAverage()) { try meter.losses() }
             guard losses.isFinite else {
                 if communicator.isRoot { logger.error("the held-out loss of step \(step) is not finite") }
                 return nil
@@ -67,8 +61,20 @@ extension Trainer {
         }
     }
 
-    /// The trained values of the first EMA on every process, also where each of them keeps only a share.
-    private func wholeAverage() -> [Tensor] {
+    /// Runs `body` with the weights that other values of what is trained give.
+    func with<R>(_ trained: [Tensor], _ body: () throws -> R) rethrows -> R {
+        defer {
+            // The bf16 copies of these weights would only take memory from the next step.
+            for weight in trained { weight.forgetCopies() }
+            MemoryPool.shared.releaseKept()
+        }
+        return try task.withWeights(trained, body)
+    }
+
+    /// The trained values of the first EMA on every process, also where each of them keeps only a share; the weights
+    /// themselves without an EMA.
+    func wholeAverage() -> [Tensor] {
+        guard !state.averages.isEmpty else { return task.trained.map(\.value) }
         let set = state.set(ofAverage: 0)
         guard let exchange, exchange.sharesUpdate else { return state.averages[0].values }
         var whole: [Tensor] = []

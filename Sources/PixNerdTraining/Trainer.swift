@@ -80,14 +80,14 @@ public final class Trainer {
         let journal = try communicator.agree {
             communicator.isRoot ? try TrainingJournal(run: run, resumingAt: state.step) : nil
         }
-        let holdout = try makeHoldoutMeter()
+        let (holdout, meter) = (try makeHoldoutMeter(), try makeDistanceMeter())
         let loader = makeLoader()
         defer { loader.stop() }
         let take = task.makeStepper(
             optimizer: state.optimizer, averages: state.averages,
             gradientClip: training.gradientClip > 0 ? Double(training.gradientClip) : nil, exchange: exchange)
         let first = state.step
-        var window = MetricsWindow(batchSize: training.batchSize)
+        var window = MetricsWindow(batchSize: training.batchSize, machineRate: ProductRate.measured())
         var savedStep = state.step
         var forecast = TimeForecast(first: state.step, total: training.steps)
         while state.step < training.steps {
@@ -106,12 +106,15 @@ public final class Trainer {
                     """)
             }
             let heldOut = window.excluding { measureHoldout(holdout) }
-            if state.step % training.logEvery == 0 || state.step == training.steps || heldOut != nil {
+            let distances = window.excluding { measureDistances(meter) }
+            let isMeasured = heldOut != nil || distances != nil
+            if state.step % training.logEvery == 0 || state.step == training.steps || isMeasured {
                 var record = window.record(
                     step: state.step, learningRate: Double(state.optimizer.learningRate),
                     skippedSteps: state.outliers.skipped, waitSeconds: loader.waitSeconds,
                     exchange: exchange?.takeTimes())
                 if let heldOut { record.set(heldOut) }
+                record.distances = distances
                 try keepGoing("the metrics", savesWork: true) { try journal?.write(record) }
                 if communicator.isRoot {
                     onProgress(

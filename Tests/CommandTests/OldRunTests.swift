@@ -81,7 +81,7 @@ import Testing
                 "num_text_blocks", "caption_key", "caption_template", "caption_newline", "skip_uncaptioned", "prompts",
                 "field_positions", "field_neighbors", "field_overlap", "told_density", "dropout", "augment",
                 "augment_only", "channels", "range", "exif", "holdout", "holdout_root", "holdout_every",
-                "holdout_images",
+                "holdout_images", "distance_every", "distance_images", "distance_weights",
                 "ema_lengths",
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",

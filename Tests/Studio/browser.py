@@ -12,15 +12,23 @@ import time
 
 from server import RUN, SMALL, Failure, Skip, Studio, check, expect, main
 
-# Notes how long after a step was computed its prediction is drawn: at the first frame after the page has taken it.
+# Notes how long after a step was computed its prediction is drawn: at the first frame after an image has it. Predictions that
+# newer ones overtake are not drawn.
 DELAYS = """
 window.delays = [];
+const computedAt = new Map();
+new MutationObserver((changes) => {
+  for (const { target } of changes) {
+    const computed = computedAt.get(target.src.slice(target.src.indexOf(",") + 1));
+    if (computed) requestAnimationFrame(() => setTimeout(() => delays.push(Date.now() - 1000 * computed)));
+  }
+}).observe(document, { subtree: true, attributeFilter: ["src"] });
 const listen = EventSource.prototype.addEventListener;
 EventSource.prototype.addEventListener = function (name, listener) {
   listen.call(this, name, name !== "step" ? listener : (event) => {
-    listener(event);
     const { computed, pictures } = JSON.parse(event.data);
-    if (pictures.length) requestAnimationFrame(() => setTimeout(() => delays.push(Date.now() - 1000 * computed)));
+    if (pictures.length) computedAt.set(pictures[0], computed);
+    listener(event);
   });
 };
 """

@@ -37,7 +37,7 @@ GUARDS = [
     ("path traversal", "Editing/InputStore.swift",
      "guard Self.isName(name), FileManager.default.fileExists(atPath: path) else",
      "guard FileManager.default.fileExists(atPath: path) else", "picturesAreKeptUnderTheirFingerprint"),
-    ("the server fetches an address", "Editing/InputStore.swift", "!data.isEmpty\n        else {", "true\n        else {",
+    ("the server fetches an address", "Editing/InputStore.swift", "guard !text.contains(\"://\"), let start", "guard let start",
      "picturesAreKeptUnderTheirFingerprint"),
     ("bombs", "HTTP/StudioGuard.swift", "if let encoding = request.headers[.contentEncoding], encoding",
      "if let encoding = request.headers[.contentEncoding], encoding != encoding, encoding", "onlyJSONIsTaken"),

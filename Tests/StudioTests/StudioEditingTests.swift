@@ -77,8 +77,13 @@ import Testing
                 let failure = #expect(throws: StudioFailure.self) { try store.add(data, field: "image") }
                 expectSentence(failure?.message ?? "", naming: ["image"])
             }
-            for text in ["", "!", "data:image/png;base64", "http://127.0.0.1/x.png"] {
+            for text in ["", "!", "data:image/png;base64"] {
                 #expect(throws: StudioFailure.self, "\(text)") { try store.add(base64: text, field: "image") }
+            }
+            for end in ["", "a", "ab", "abc"] {
+                let address = "http://127.0.0.1/x\(end)"
+                let failure = #expect(throws: StudioFailure.self) { try store.add(base64: address, field: "image") }
+                #expect(failure?.message == "image is no image file in base64; addresses are not fetched.")
             }
             let strict = InputStore(folder: "\(directory)/inputs", mostPixels: 5)
             let failure = #expect(throws: StudioFailure.self) { try strict.add(png, field: "image") }

@@ -123,6 +123,7 @@ import Testing
             "data.channels=grey", "data.range=0,4095", "data.exif=ignore", "data.crop=random", "data.flip=true",
             "data.augment=0.12", "data.augment_only=scale,turn",
             "data.holdout=0.05", "data.holdout_root=n", "training.holdout_every=8", "training.holdout_images=32",
+            "training.distance_every=6", "training.distance_images=16", "training.distance_weights=o",
             "data.fast_decode=true", "data.caption_key=i",
             "data.caption_template=a {}", "data.caption_newline=true", "data.skip_uncaptioned=true",
             "text.encoder=j", "text.cache=k", "text.length=77", "text.empty_prompt=sees-padding",

@@ -43,8 +43,9 @@ struct InputStore: Sendable {
     /// - Throws: `StudioFailure` if it is no such text, or no image that is read.
     func add(base64 text: String, field: String) throws -> String {
         let start = text.hasPrefix("data:") ? text.firstIndex(of: ",").map { text.index(after: $0) } : text.startIndex
-        guard let start, let data = Data(base64Encoded: String(text[start...]), options: .ignoreUnknownCharacters),
-            !data.isEmpty
+        // Letters of an address may be base64 as well.
+        guard !text.contains("://"), let start,
+            let data = Data(base64Encoded: String(text[start...]), options: .ignoreUnknownCharacters)
         else {
             throw StudioFailure.invalid(
                 "\(field) is no image file in base64; addresses are not fetched.", parameter: field)

@@ -22,11 +22,15 @@ final class EventHub: Sendable {
 
     /// Sends an event.
     ///
-    /// - Parameter makeValue: Called only if a page listens.
-    func send<Value: Encodable>(_ name: String, _ makeValue: @autoclosure () throws -> Value) {
+    /// - Parameters:
+    ///   - makeValue: Called only if a page listens.
+    ///   - subject: What the event is about; it takes the place of one about the same that still waits for a page.
+    func send<Value: Encodable>(
+        _ name: String, _ makeValue: @autoclosure () throws -> Value, about subject: String? = nil
+    ) {
         let readers = all
         guard !readers.isEmpty, let value = try? makeValue(), let event = Self.event(name, value) else { return }
-        for reader in readers { reader.add(event) }
+        for reader in readers { reader.add(event, about: subject) }
     }
 
     /// The bytes of an event.
@@ -81,7 +85,7 @@ final class EventHub: Sendable {
 /// The events that wait for a page. If they take too much memory, the oldest go.
 private final class WaitingEvents: Sendable {
     private struct State {
-        var events: [ByteBuffer] = []
+        var events: [(subject: String?, bytes: ByteBuffer)] = []
         var bytes = 0
         var isOver = false
     }
@@ -92,12 +96,17 @@ private final class WaitingEvents: Sendable {
     private let state = Mutex(State())
     private let (signals, signal) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
-    func add(_ event: ByteBuffer) {
+    func add(_ event: ByteBuffer, about subject: String? = nil) {
         state.withLock { state in
-            state.events.append(event)
             state.bytes += event.readableBytes
+            if let subject, let place = state.events.firstIndex(where: { $0.subject == subject }) {
+                state.bytes -= state.events[place].bytes.readableBytes
+                state.events[place].bytes = event
+            } else {
+                state.events.append((subject, event))
+            }
             while state.bytes > Self.mostBytes, state.events.count > 1 {
-                state.bytes -= state.events.removeFirst().readableBytes
+                state.bytes -= state.events.removeFirst().bytes.readableBytes
             }
         }
         signal.yield()
@@ -113,8 +122,9 @@ private final class WaitingEvents: Sendable {
         while true {
             let (event, isOver) = state.withLock { state -> (ByteBuffer?, Bool) in
                 guard !state.events.isEmpty else { return (nil, state.isOver) }
-                state.bytes -= state.events[0].readableBytes
-                return (state.events.removeFirst(), false)
+                let event = state.events.removeFirst().bytes
+                state.bytes -= event.readableBytes
+                return (event, false)
             }
             if let event { return event }
             if isOver || Task.isCancelled { return nil }

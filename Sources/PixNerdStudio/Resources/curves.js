@@ -31,36 +31,45 @@ export class Curves {
     this.heat = new HeatMap();
     this.bins = new LineChart({ id: "chart-bins", title: "Held-out and training loss by time", x: "time",
       log: true });
+    this.gradient = chart("gradient", "Gradient norm", { log: true });
+    this.distances = new Map(); // measure -> its chart
+    this.measured = h("div", { class: "charts" });
+    this.cursor = cursor;
     this.single = [
       [chart("parts", "Parts of the loss", { log: true }), parts.map((key) => [key, key])],
-      [chart("gradient", "Gradient norm", { log: true }), [["norm", "gradient_norm"]]],
       [chart("skipped", "Skipped steps"), [["steps", "skipped_steps"]],
         (records) => records.some((record) => record.skipped_steps > 0)],
       [chart("rate", "Learning rate"), [["rate", "learning_rate"]]],
       [chart("speed", "Images a second"), [["images", "images_per_second"]]],
       [chart("wait", "Time waiting for data", { format: percent }), [["share", "data_wait"]]],
+      [chart("share", "Share of the speed of a large matmul", { format: percent }), [["share", "machine_share"]]],
+      [chart("processors", "Processors busy"), [["processors", "processors_busy"]]],
       [chart("memory", "Peak memory in GB"), [["memory", "peak_memory_gb"]]],
     ];
     this.table = h("details", { id: "numbers", ontoggle: () => this.drawTable() },
       h("summary", { text: "The figures as a table" }),
       h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of the figures" }));
     this.empty = h("p", { class: "empty", text: "There are no figures yet." });
-    this.element = h("div", {}, this.empty, this.loss.element, this.heat.element, h("div", { class: "charts" },
-      this.bins.element, this.single.map(([item]) => item.element)), this.table);
+    this.element = h("div", {}, this.empty, this.loss.element, this.heat.element, this.measured, h("div", { class: "charts" },
+      this.bins.element, this.gradient.element, this.single.map(([item]) => item.element)), this.table);
   }
 
-  /** Draws all; `records` are in the order of steps. */
-  update(records) {
+  /** Draws all; `records` are in the order of steps, `clip` is the limit of gradient norms, 0 for none. */
+  update(records, clip) {
     this.records = records;
     this.empty.hidden = records.length > 0;
     this.table.hidden = !records.length;
     this.drawLoss();
     this.heat.update(records);
     this.drawBins();
+    this.drawDistances();
     for (const [chart, series, wanted] of this.single) {
       chart.update(wanted && !wanted(records) ? []
         : series.map(([name, key]) => ({ name, points: this.points(key) })));
     }
+    const norms = this.points("gradient_norm");
+    this.gradient.update([{ name: "before clipping", points: norms },
+      ...(clip > 0 ? [{ name: "limit", points: norms.map(([step]) => [step, clip]) }] : [])]);
     this.drawTable();
   }
 
@@ -91,6 +100,25 @@ export class Curves {
       .filter(([, y]) => Number.isFinite(y));
     this.bins.update(held ? [{ name: "held out", points: points(held.holdout_loss_by_time), dots: true, colour: 1 },
       { name: "training", points: points(seen), dots: true, colour: 0 }] : []);
+  }
+
+  /** A chart for each measure of samples, with its interval and what real images have among themselves. */
+  drawDistances() {
+    const measured = this.records.flatMap(({ step, distances }) => (distances || []).map((one) => ({ ...one, step })));
+    for (const name of new Set([...this.distances.keys(), ...measured.map((one) => one.name)])) {
+      const all = measured.filter((one) => one.name === name);
+      if (!this.distances.has(name)) {
+        const chart = new LineChart({ id: "chart-" + name, title: all[0].title, cursor: this.cursor });
+        this.distances.set(name, chart);
+        this.measured.append(chart.element);
+      }
+      const points = (key) => all.filter((one) => Number.isFinite(one[key])).map((one) => [one.step, one[key]]);
+      this.distances.get(name).update([
+        { name: "samples", points: points("value"), dots: true, colour: 0,
+          band: all.filter(({ low }) => Number.isFinite(low)).map(({ step, low, high }) => [step, low, high]) },
+        { name: "real images", points: points("floor"), colour: 2 },
+      ]);
+    }
   }
 
   /** At most fifty rows, evenly spaced, the last one among them. */

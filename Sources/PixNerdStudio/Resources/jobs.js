@@ -59,6 +59,7 @@ class JobView {
     this.made = Date.now();
     this.step = 0;
     this.quarter = 0;
+    this.predictions = new Map(); // first picture -> the newest prediction that waits to be drawn
     this.tiles = Array.from({ length: job.count || job.request.prompts.length * job.request.seeds.length },
       (_, index) => this.tile(index));
   }
@@ -96,16 +97,34 @@ class JobView {
     tile.image.src = source;
     tile.image.hidden = false;
     tile.button.classList.remove("empty-picture");
+    return tile.image;
   }
 
   show(event) {
     Object.assign(this.job, { done: event.done, total: event.total });
     this.step = event.step;
     this.steps = event.steps;
-    (event.pictures || []).forEach((picture, at) => this.put(event.first + at, "data:image/png;base64," + picture));
+    if (event.pictures?.length) {
+      this.predictions.set(event.first, event.pictures);
+      this.draw();
+    }
     const quarter = event.total ? Math.floor(4 * event.done / event.total) : 0;
     if (quarter > this.quarter && quarter < 4) announce(`Sampling: ${quarter * 25} per cent.`);
     this.quarter = quarter;
+  }
+
+  /** Draws predictions, the newest of each picture: those that come while others are drawn are skipped. */
+  async draw() {
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    while (this.predictions.size && !this.arrived) {
+      const [first, pictures] = this.predictions.entries().next().value;
+      this.predictions.delete(first);
+      const images = pictures.map((picture, at) => this.put(first + at, "data:image/png;base64," + picture));
+      await Promise.all(images.map((image) => image?.decode().catch(() => {}))); // another source took its place
+      await new Promise((next) => document.hidden ? setTimeout(next, 100) : requestAnimationFrame(next));
+    }
+    this.isDrawing = false;
   }
 
   /** Shows what was predicted after a step; the last one is the picture itself. */

@@ -1,5 +1,5 @@
 // One run: its state and buttons, alerts, curves, configuration and log.
-import { $, h, ask, announce, enc, number, setOptions, setText, showError, when, duration } from "./dom.js";
+import { $, h, ask, announce, enc, setOptions, setText, showError, when, duration } from "./dom.js";
 import { get, post } from "./api.js";
 import { Curves } from "./curves.js";
 import { Previews } from "./previews.js";
@@ -34,9 +34,6 @@ export class RunView {
     this.log = h("pre", { id: "run-log", tabindex: 0, "aria-label": "Log" });
     this.logDetails = h("details", { class: "card", id: "log", ontoggle: () => this.loadLog() },
       h("summary", {}, h("h2", { text: "Log" })), this.log);
-    this.evaluations = h("div", { class: "scroll" });
-    this.evaluationCard = h("section", { class: "card", hidden: true }, h("h2", { text: "Evaluations" }),
-      this.evaluations);
     this.element = h("div", {},
       h("section", { class: "card" },
         h("div", { class: "row spread wrap" }, h("h2", { id: "run-title", text: id }),
@@ -44,7 +41,7 @@ export class RunView {
         this.status, this.note, this.error, this.alerts),
       h("section", { class: "card", id: "curves", "aria-label": "Curves" }, h("h2", { text: "Curves" }),
         this.curves.element),
-      this.previews.element, this.evaluationCard,
+      this.previews.element,
       h("details", { class: "card", id: "configuration" }, h("summary", {}, h("h2", { text: "Configuration" })),
         h("div", { class: "field" }, h("label", { htmlFor: "run-other", text: "Difference to" }), this.other),
           this.differences, this.text),
@@ -82,7 +79,6 @@ export class RunView {
     this.alerts.replaceChildren(...(detail.alerts || [])
       .map(({ kind, message }) => h("li", { class: kind === "not_finite" ? "error" : "warning", text: message })));
     this.previews.set(detail.previews || []);
-    this.showEvaluations(detail.evaluations || []);
     this.showButtons();
     this.runsChanged();
     this.draw();
@@ -91,7 +87,8 @@ export class RunView {
 
   draw() {
     const begun = performance.now();
-    this.curves.update(this.records);
+    const clip = (this.detail?.keys || []).find(({ key }) => key === "training.gradient_clip");
+    this.curves.update(this.records, Number(clip?.value));
     this.drawn = performance.now();
     this.pause = Math.max(2000, 200 * (this.drawn - begun)); // drawing takes half a per cent of one core at most
     this.showStatus();
@@ -243,15 +240,6 @@ export class RunView {
     } catch (error) {
       this.differences.replaceChildren(h("p", { class: "error", text: error.message }));
     }
-  }
-
-  showEvaluations(list) {
-    this.evaluationCard.hidden = !list.length;
-    const keys = [...new Set(list.flatMap((entry) => Object.keys(entry)))];
-    const text = (value) => (value !== null && typeof value === "object" ? JSON.stringify(value) : number(value));
-    this.evaluations.replaceChildren(h("table", {},
-      h("thead", {}, h("tr", {}, keys.map((key) => h("th", { scope: "col", text: key.replaceAll("_", " ") })))),
-      h("tbody", {}, list.map((entry) => h("tr", {}, keys.map((key) => h("td", { text: text(entry[key]) })))))));
   }
 
   async loadLog() {

@@ -57,6 +57,9 @@ enum MetricsHistory {
         point.dataWait = mean(\.dataWait) ?? point.dataWait
         point.holdoutLoss = mean(\.holdoutLoss)
         point.seenLoss = mean(\.seenLoss)
+        point.distances = records.compactMap(\.distances).last
+        point.processorsBusy = mean(\.processorsBusy)
+        point.machineShare = mean(\.machineShare)
         point.lossByTime = means(records.compactMap(\.lossByTime))
         point.holdoutLossByTime = means(records.compactMap(\.holdoutLossByTime))
         return MetricsPoint(record: point, lossLow: losses.min() ?? point.loss, lossHigh: losses.max() ?? point.loss)

@@ -198,7 +198,7 @@ actor SamplingQueue {
                     id: id, isCancelled: { entry.cancellation.isCancelled },
                     isWatched: { events.isHeard || entry.onStep != nil },
                     afterStep: { step in
-                        events.send("step", step)
+                        events.send("step", step, about: "step \(id) \(step.first)")
                         entry.onStep?(step)
                         Task { await self.progress(id, step.done, of: step.total) }
                     })

@@ -90,6 +90,15 @@ public struct Machine: Sendable {
     }
 }
 
+/// Seconds that all threads of this process have computed so far.
+public func processorSeconds() -> Double {
+    var usage = rusage()
+    // 0 is RUSAGE_SELF, which glibc declares as an enumeration that Swift does not convert.
+    getrusage(0, &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + 1e-6 * Double(time.tv_usec) }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+}
+
 /// Peak resident memory of this process since its program started, in bytes.
 public func peakResidentMemory() -> Int {
     // getrusage also counts the process that started this one.

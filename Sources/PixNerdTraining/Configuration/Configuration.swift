@@ -137,6 +137,12 @@ public struct Configuration: Sendable, Equatable {
         public var holdoutEvery = 500
         /// Number of noisy held-out images that the loss is measured on, and of images that are trained on.
         public var holdoutImages = 256
+        /// Interval in steps of the distances of samples to real images; 0 for none.
+        public var distanceEvery = 0
+        /// Number of samples that are measured, and half the number of the real images.
+        public var distanceImages = 200
+        /// Path of the Inception weights for FID; empty for none.
+        public var distanceWeights = ""
         /// Sides in pixels, besides `imageSize`, at which patches are decoded in training.
         public var fieldSizes: [Int] = []
         /// What the network predicts.

@@ -7,7 +7,7 @@ extension Configuration {
     static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
 
     /// All keys, in the order in which a configuration is written.
-    public static let keys = runKeys + trainedPartKeys + objectiveKeys + fewPicturesKeys + networkKeys
+    public static let keys = runKeys + measureKeys + trainedPartKeys + objectiveKeys + fewPicturesKeys + networkKeys
 
     /// The run, its model, its data, and how it is trained.
     private static let runKeys: [ConfigurationKey<Configuration>] = [
@@ -251,14 +251,6 @@ extension Configuration {
             "training.preview_every", \.training.previewEvery, 0...SizeLimits.trainingSteps,
             "steps between previews; 0 for none"
         ).harmless(),
-        .count(
-            "training.holdout_every", \.training.holdoutEvery, 0...SizeLimits.trainingSteps,
-            "steps between measurements of the held-out loss (see data.holdout); 0 for none"
-        ).harmless(),
-        .count(
-            "training.holdout_images", \.training.holdoutImages, 1...1 << 16,
-            "number of noisy held-out images that the loss is measured on, and as many that are trained on"
-        ).harmless(),
     ]
 
     /// The first key of denoisers whose value is not the default, to refuse it for an autoencoder.
@@ -267,7 +259,8 @@ extension Configuration {
         let names =
             [
                 "precision", "space", "training.ema_lengths", "training.field_sizes", "training.recompute",
-                "training.optimizer", "training.muon_momentum", "data.labels", "data.label_key", "data.values",
+                "training.optimizer", "training.muon_momentum", "training.distance_every", "training.distance_images",
+                "training.distance_weights", "data.labels", "data.label_key", "data.values",
             ] + (Self.trainedPartKeys + Self.objectiveKeys + Self.fewPicturesKeys).map(\.name)
         return differences(from: Configuration()).map(\.key.name).first { name in
             names.contains(name) || sections.contains(where: name.hasPrefix)

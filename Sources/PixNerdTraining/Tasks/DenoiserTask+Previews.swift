@@ -1,14 +1,64 @@
 import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
+import PixNerdSampling
+import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
 /// What previews show.
 extension DenoiserTask {
+    /// Samples images of some prompts with fixed seeds; with a ControlNet, of training images behind their control pictures.
+    func preview() throws -> RGBImage {
+        let sampling = configuration.sampling
+        let control = try previewControl(most: sampling.classes)
+        let prompts = try control?.prompts ?? previewPrompts()
+        let sampled = try sampled(
+            RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
+            control.map { control in
+                RequestPictures(
+                    ShownPictures(control.pictures),
+                    places: prompts.indices.flatMap { [Int](repeating: $0, count: sampling.perClass) })
+            })
+        let shown = control.map { shownPictures($0.pictures, preparation.decoding.format) }
+        let rows = prompts.enumerated().map { row, prompt in
+            let name = conditioner.name(of: prompt)
+            return (
+                label: ImageGrid.canDraw(name) ? name : nil,
+                images: (shown.map { [$0[row]] } ?? [])
+                    + sampled[row * sampling.perClass..<(row + 1) * sampling.perClass]
+            )
+        }
+        return ImageGrid.make(rows: rows)
+    }
+
+    func samples(_ count: Int) throws -> [RGBImage] {
+        guard let control = try previewControl(most: count) else {
+            let prompts = try configuration.prompts(for: conditioner, most: count)
+            return try sampled(RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: 0), nil)
+        }
+        return try sampled(
+            control.prompts.enumerated().map { PictureRequest($1, seed: UInt64($0)) },
+            RequestPictures(ShownPictures(control.pictures), places: Array(control.prompts.indices)))
+    }
+
+    /// Samples images with the settings of previews.
+    private func sampled(_ requests: [PictureRequest], _ pictures: RequestPictures?) throws -> [RGBImage] {
+        let size = configuration.data.imageSize
+        let conditions = TrainedConditions(dropout: configuration.labelDropout)
+        // Guidance doubles the batch, so half a batch takes no more memory than training.
+        return try SamplingJob(
+            denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
+            size: PictureSize(height: size.height, width: size.width),
+            settings: conditions.applied(to: configuration.sampling.settings).told(preparation.architecture.numbers),
+            requests: requests, batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2),
+            pictures: pictures
+        ).images()
+    }
+
     /// The prompts of previews: the first classes, with values around their means if the model is told some; what images
     /// from all over the data have, which is a set of classes or a caption; or the lines of a file.
-    func previewPrompts() throws -> [Prompt] {
+    private func previewPrompts() throws -> [Prompt] {
         let (most, pictures) = (configuration.sampling.classes, preparation.pictures)
         if pictures.captions != nil, let texts = try configuration.previewTexts() { return texts.map(Prompt.text) }
         var contents: [Prompt] = []
@@ -28,10 +78,10 @@ extension DenoiserTask {
         return Array(shown.prefix(most))
     }
 
-    /// The prompts of images from all over the data, and the pictures that a ControlNet is shown of them; nil without one.
+    /// The prompts of at most so many images from all over the data, and the pictures that a ControlNet is shown of them; nil without one.
     ///
     /// - Throws: `PixNerdError` if none of the images can be read.
-    func previewControl() throws -> (prompts: [Prompt], pictures: Tensor)? {
+    private func previewControl(most: Int) throws -> (prompts: [Prompt], pictures: Tensor)? {
         guard let control = preparation.control else { return nil }
         let pictures = preparation.pictures
         let reader = CropReader(
@@ -39,7 +89,7 @@ extension DenoiserTask {
             isPadded: configuration.data.crop.padsImages,
             decoding: preparation.decoding)
         var reason = ""
-        guard let loaded = reader.read(pictures.evenPlaces(configuration.sampling.classes), unreadable: { reason = $0 })
+        guard let loaded = reader.read(pictures.evenPlaces(most), unreadable: { reason = $0 })
         else { throw PixNerdError(.malformed, found: "no image for the previews can be read: \(reason)") }
         let data = preparation.space.space.encode(loaded) { RandomStream(seed: 0, purpose: .latents, index: $0) }
         return (prompts(of: loaded, in: pictures), try control.pictures(of: data, loaded))

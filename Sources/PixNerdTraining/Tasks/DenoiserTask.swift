@@ -85,38 +85,6 @@ final class DenoiserTask: TrainingTask {
         }
     }
 
-    /// Samples images of some prompts with fixed seeds; with a ControlNet, of training images behind their control pictures.
-    func preview() throws -> RGBImage {
-        let sampling = configuration.sampling
-        let control = try previewControl()
-        let prompts = try control?.prompts ?? previewPrompts()
-        let size = configuration.data.imageSize
-        let conditions = TrainedConditions(dropout: configuration.labelDropout)
-        // Guidance doubles the batch, so half a batch takes no more memory than training.
-        let sampled = try SamplingJob(
-            denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
-            size: PictureSize(height: size.height, width: size.width),
-            settings: conditions.applied(to: sampling.settings).told(preparation.architecture.numbers),
-            requests: RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
-            batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2),
-            pictures: control.map { control in
-                RequestPictures(
-                    ShownPictures(control.pictures),
-                    places: prompts.indices.flatMap { [Int](repeating: $0, count: sampling.perClass) })
-            }
-        ).images()
-        let shown = control.map { shownPictures($0.pictures, preparation.decoding.format) }
-        let rows = prompts.enumerated().map { row, prompt in
-            let name = conditioner.name(of: prompt)
-            return (
-                label: ImageGrid.canDraw(name) ? name : nil,
-                images: (shown.map { [$0[row]] } ?? [])
-                    + sampled[row * sampling.perClass..<(row + 1) * sampling.perClass]
-            )
-        }
-        return ImageGrid.make(rows: rows)
-    }
-
     func save(_ trained: [LateTensor], _ set: WeightSet, metadata: [String: String], to directory: String) throws {
         let sampling = configuration.sampling
         var metadata = metadata.merging(

@@ -2,6 +2,7 @@ import PixNerdImages
 import PixNerdLayers
 import PixNerdModels
 import PixNerdOptimization
+import PixNerdSupport
 import PixNerdTensors
 
 /// The model of a run: takes steps on images, writes its part of checkpoints, and makes previews.
@@ -37,6 +38,9 @@ protocol TrainingTask: AnyObject {
     /// A sheet of images made with the current weights.
     func preview() throws -> RGBImage
 
+    /// Samples of the current weights, of the classes or captions in turn.
+    func samples(_ count: Int) throws -> [RGBImage]
+
     /// Times as training draws them for images of `data.image_size`, the same ones in each call; nil for an autoencoder.
     func drawnTimes(_ count: Int) -> [Float]?
 
@@ -70,6 +74,10 @@ extension TrainingTask {
     func apply() {}
     func weights(_ trained: [LateTensor]) -> [LateTensor] { trained }
     var trainedText: String? { nil }
+
+    func samples(_ count: Int) throws -> [RGBImage] {
+        throw PixNerdError(.unsupported, "An autoencoder", found: "is not sampled from")
+    }
 
     /// Runs `body` with the weights that other values of `trained` give.
     func withWeights<R>(_ trained: [Tensor], _ body: () throws -> R) rethrows -> R {

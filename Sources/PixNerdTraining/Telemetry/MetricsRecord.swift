@@ -34,6 +34,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var seenLoss: Double?
     /// Its mean in each tenth of the times.
     public var seenLossByTime: [Double?]?
+    /// Distances of samples to real images; nil if they were not measured after this step.
+    public var distances: [MeasuredDistance]?
     /// Mean gradient norm before clipping, over the steps since the last line.
     public var gradientNorm: Double
     public var learningRate: Double
@@ -42,6 +44,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var imagesPerSecond: Double
     /// Fraction of the time that the steps waited for images.
     public var dataWait: Double
+    /// Mean number of processors that the threads of this process kept busy.
+    public var processorsBusy: Double?
+    /// Operations of matmuls per second relative to those of a large matmul, measured before the first step.
+    public var machineShare: Double?
     /// Peak memory of the process so far in GB.
     public var peakMemory: Double
     /// Seconds since the run was started or resumed.
@@ -52,7 +58,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
-        case step, loss, flow, align, frequency, disperse, reconstruction, divergence, perceptual, seconds
+        case step, loss, flow, align, frequency, disperse, reconstruction, divergence, perceptual, distances, seconds
         case lossByTime = "loss_by_time"
         case holdoutLoss = "holdout_loss"
         case holdoutLossByTime = "holdout_loss_by_time"
@@ -63,6 +69,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         case skippedSteps = "skipped_steps"
         case imagesPerSecond = "images_per_second"
         case dataWait = "data_wait"
+        case processorsBusy = "processors_busy"
+        case machineShare = "machine_share"
         case peakMemory = "peak_memory_gb"
         case exchangeSeconds = "exchange_seconds"
         case exchangeHidden = "exchange_hidden"
@@ -95,7 +103,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
         let parts = parts.map { String(format: "  \($0.name) %.4f", $0.value) }
         let hidden = exchangeHidden.map { String(format: "  %.0f %% of the exchange hidden", 100 * $0) }
         let held = both(holdoutLoss, seenLoss).map { String(format: "  held out %.4f, seen %.4f", $0, $1) }
-        return String(format: "loss %.4f", loss) + (held ?? "") + parts.joined()
+        let distance = distances?.first.map { String(format: "  \($0.name) %.1f", $0.value) }
+        return String(format: "loss %.4f", loss) + (held ?? "") + parts.joined() + (distance ?? "")
             + String(format: "  %.1f images/s", imagesPerSecond)
             + (hidden ?? "")
     }
@@ -113,7 +122,9 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
             byTime("loss_by_time", lossByTime) + byTime("holdout_by_time", holdoutLossByTime)
             + byTime("seen_by_time", seenLossByTime)
         let others =
-            named("holdout", [("loss", holdoutLoss), ("seen_loss", seenLoss)])
+            named("distance", (distances ?? []).map { ($0.name, $0.value) })
+            + named("speed", [("processors_busy", processorsBusy), ("machine_share", machineShare)])
+            + named("holdout", [("loss", holdoutLoss), ("seen_loss", seenLoss)])
             + named("exchange", [("seconds", exchangeSeconds), ("hidden", exchangeHidden)])
         return parts.map { (tag: "train/\($0.name)", value: $0.value) } + [
             ("train/loss", loss), ("train/gradient_norm", gradientNorm), ("train/learning_rate", learningRate),
@@ -133,10 +144,29 @@ struct MetricsWindow {
     /// Loss by time; stays nil for an autoencoder.
     private var lossByTime: LossByTime?
     private let start = Date()
+    /// Operations per second of a large matmul.
+    private let machineRate: Double
+    private var worked = Work()
     private var windowStart = Date()
     private var waitedBefore = 0.0
 
-    init(batchSize: Int) { self.batchSize = batchSize }
+    /// What the process has computed so far.
+    private struct Work {
+        var multiplyAdds = OperatorProfile.multiplyAdds
+        var seconds = processorSeconds()
+
+        static func - (later: Work, earlier: Work) -> Work {
+            Work(
+                multiplyAdds: later.multiplyAdds - earlier.multiplyAdds, seconds: later.seconds - earlier.seconds)
+        }
+
+        static func + (one: Work, other: Work) -> Work {
+            Work(multiplyAdds: one.multiplyAdds + other.multiplyAdds, seconds: one.seconds + other.seconds)
+        }
+    }
+
+    /// - Parameter machineRate: Operations per second of a large matmul.
+    init(batchSize: Int, machineRate: Double) { (self.batchSize, self.machineRate) = (batchSize, machineRate) }
 
     mutating func add(_ step: TrainingStepResult) {
         let result = step.result
@@ -150,10 +180,13 @@ struct MetricsWindow {
         lossByTime = byTime
     }
 
-    /// Runs `body` and excludes its time from the images per second.
+    /// Runs `body` and excludes its time and its work from what is measured of the steps.
     mutating func excluding<R>(_ body: () throws -> R) rethrows -> R {
-        let before = Date()
-        defer { windowStart += Date().timeIntervalSince(before) }
+        let (before, work) = (Date(), Work())
+        defer {
+            windowStart += Date().timeIntervalSince(before)
+            worked = worked + (Work() - work)
+        }
         return try body()
     }
 
@@ -168,12 +201,16 @@ struct MetricsWindow {
             lossByTime = nil
             windowStart = now
             waitedBefore = waitSeconds
+            worked = Work()
         }
         var record = MetricsRecord(
             step: step, loss: losses / Double(steps), lossByTime: lossByTime?.means,
             gradientNorm: norms / Double(steps), learningRate: learningRate, skippedSteps: skippedSteps,
             imagesPerSecond: Double(steps * batchSize) / seconds, dataWait: (waitSeconds - waitedBefore) / seconds,
             peakMemory: Double(peakResidentMemory()) / 1e9, seconds: now.timeIntervalSince(start))
+        let work = Work() - worked
+        record.processorsBusy = work.seconds / seconds
+        record.machineShare = 2 * Double(work.multiplyAdds) / seconds / machineRate
         record.set(parts.mapValues { $0 / Double(steps) })
         if let exchange {
             record.exchangeSeconds = exchange.sums / .seconds(steps)
