@@ -158,6 +158,25 @@ import Testing
         }
     }
 
+    /// The gallery by itself, without the routes before it, which refuse most of this, too.
+    @Test func picturesOutsideTheGalleryAreNotFound() async throws {
+        try await StudioPlace.with { place in
+            let directory = place.directory
+            for name in ["secret.png", "secret.json", "kept/a_b.png", "kept/notes.png"] {
+                let path = "\(directory)/\(name)"
+                try FileManager.default.createDirectory(
+                    atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
+                try "secret".write(toFile: path, atomically: true, encoding: .utf8)
+            }
+            let gallery = Gallery(folder: "\(directory)/kept")
+            for name in ["../secret", "a_b", "notes", "", "\(directory)/secret"] {
+                await #expect(throws: StudioFailure.self, "\(name)") { try await gallery.png(name) }
+                await #expect(throws: StudioFailure.self, "\(name)") { try await gallery.remove(name) }
+            }
+            #expect(FileManager.default.fileExists(atPath: "\(directory)/secret.png"))
+        }
+    }
+
     @Test func nothingLargeIsTaken() async throws {
         try await StudioPlace.with { place in
             let claimed = try await place.raw(
@@ -180,7 +199,7 @@ import Testing
             let header = try await place.raw(Array("GET / HTTP/1.1\r\nHost: localhost\r\nX: \(long)\r\n\r\n".utf8))
             #expect(header.status == 400)
             for (field, value) in [
-                ("size", "\"100000x100000\""), ("size", "\"2048x2048\""), ("steps", "100000"),
+                ("size", "\"100000x100000\""), ("size", "\"2056x8\""), ("size", "\"2048x2048\""), ("steps", "100000"),
                 ("seeds", "\(Array(0..<65))"),
                 ("steps", "-1"), ("size", "\"0\""), ("guidance", "1e30"), ("order", "99"),
                 ("sampler", "\"adams\", \"order\": 99"), ("shift", "0"),
