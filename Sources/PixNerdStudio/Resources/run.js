@@ -1,5 +1,5 @@
 // One run: its state and buttons, alerts, curves, configuration and log.
-import { $, h, ask, announce, enc, setOptions, setText, showError, when, duration } from "./dom.js";
+import { $, h, ask, announce, enc, number, setOptions, setText, showError, when, duration } from "./dom.js";
 import { get, post } from "./api.js";
 import { Curves } from "./curves.js";
 import { Previews } from "./previews.js";
