@@ -38,11 +38,11 @@ export class Cursor {
 
 /**
  * A chart. `update` takes series {name, points: [[x, y]], band: [[x, low, high]], dots, faint}; colours follow the order,
- * or `colour`. `format` makes text of a value.
+ * or `colour`. `format` makes text of a value; the axis reaches `least` at least.
  */
 export class LineChart {
-  constructor({ id, title, x = "step", format = number, log = false, cursor, controls = [] }) {
-    Object.assign(this, { title, x, format, log, cursor, series: [] });
+  constructor({ id, title, x = "step", format = number, log = false, least = 0, cursor, controls = [] }) {
+    Object.assign(this, { title, x, format, log, least, cursor, series: [] });
     this.readout = h("output", { class: "readout quiet" });
     this.legend = h("div", { class: "legend" });
     this.plot = svg("svg", { class: "plot", tabindex: 0, role: "slider", "aria-label": title,
@@ -124,6 +124,7 @@ export class LineChart {
       bottom /= 1.04;
       top *= 1.04;
     } else {
+      top = Math.max(top, this.least);
       if (bottom > 0 && bottom < 0.6 * top) bottom = 0;
       if (top === bottom) { top += Math.abs(top) * 0.1 || 1; if (bottom > 0) bottom = 0; }
       top += (top - bottom) * 0.05;

@@ -41,7 +41,7 @@ export class Curves {
         (records) => records.some((record) => record.skipped_steps > 0)],
       [chart("rate", "Learning rate"), [["rate", "learning_rate"]]],
       [chart("speed", "Images a second"), [["images", "images_per_second"]]],
-      [chart("wait", "Time waiting for data", { format: percent }), [["share", "data_wait"]]],
+      [chart("wait", "Time waiting for data", { format: percent, least: 0.02 }), [["share", "data_wait"]]],
       [chart("share", "Share of the speed of a large matmul", { format: percent }), [["share", "machine_share"]]],
       [chart("processors", "Processors busy"), [["processors", "processors_busy"]]],
       [chart("memory", "Peak memory in GB"), [["memory", "peak_memory_gb"]]],
