@@ -202,7 +202,7 @@ import Testing
                 ("size", "\"100000x100000\""), ("size", "\"2056x8\""), ("size", "\"2048x2048\""), ("steps", "100000"),
                 ("seeds", "\(Array(0..<65))"),
                 ("steps", "-1"), ("size", "\"0\""), ("guidance", "1e30"), ("order", "99"),
-                ("sampler", "\"adams\", \"order\": 99"), ("shift", "0"),
+                ("sampler", "\"adams\", \"order\": 99"), ("shift", "0"), ("mask_kind", "\"grey\""),
             ] {
                 let steps = value.contains("2048") ? ", \"steps\": 1000, \"seeds\": \(Array(0..<64))" : ""
                 let seeds = field == "seeds" || !steps.isEmpty ? "" : ", \"seeds\": [1]"

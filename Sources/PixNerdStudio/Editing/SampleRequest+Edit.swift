@@ -10,6 +10,7 @@ extension SampleRequest {
     ///
     /// - Throws: `StudioFailure` that names a field which is not valid.
     func edit(_ inputs: InputStore) throws -> EditOptions? {
+        let kind: EditOptions.MaskKind = try maskKind.map { try Self.word("mask_kind", $0) } ?? .white
         guard let image else {
             let given = [("mask", mask != nil), ("strength", strength != nil), ("resample", (resample ?? 0) != 0)]
             if let name = given.first(where: \.1)?.0 {
@@ -23,7 +24,7 @@ extension SampleRequest {
             throw StudioFailure.invalid("strength is \(strength); it must be from 0 to 1.", parameter: "strength")
         }
         edit.strength = strength
-        edit.maskKind = try maskKind.map { try Self.word("mask_kind", $0) } ?? .white
+        edit.maskKind = kind
         edit.repetitions = try within("resample", resample, 0...Self.mostRepetitions) ?? 0
         return edit
     }
