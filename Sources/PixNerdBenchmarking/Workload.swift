@@ -40,6 +40,7 @@ public struct Workload: Sendable {
         autoencoder("vae-small-32", levelWidths: [32, 64, 128], size: 32, batch: 32, modes: [.train]),
         textDenoiser("t2i-512", size: 512, count: 1),
         miniT2I("minit2i-512", size: 512, count: 1),
+        videoAutoencoder("video-256", size: 256),
     ]
 
     /// Checks that the machine has the memory that the workload takes.

@@ -18,7 +18,10 @@ public struct GroupNorm: Sendable {
     }
 
     /// Normalizes x [B, channels, H, W], then applies SiLU if `silu` is set. The shape does not change.
-    public func callAsFunction(_ x: Tensor, silu: Bool = false) -> Tensor {
-        groupNorm(x, weight: weight.tensor, bias: bias.tensor, groups: groups, silu: silu, epsilon: epsilon)
+    ///
+    /// - Parameter frames: images in a row that share mean and variance, for the frames of clips.
+    public func callAsFunction(_ x: Tensor, silu: Bool = false, frames: Int = 1) -> Tensor {
+        groupNorm(
+            x, weight: weight.tensor, bias: bias.tensor, groups: groups, silu: silu, epsilon: epsilon, frames: frames)
     }
 }

@@ -143,7 +143,7 @@ import Testing
     /// A codec that averages squares of two pixels, and decodes them lighter by a tenth.
     private struct Lightening: LatentCodec {
         let latentChannels = 1
-        let reduction = 2
+        let grid = LatentGrid(space: 2)
         func moments(_ pictures: Tensor) -> Tensor {
             let (height, width) = (pictures.shape[2] / 2, pictures.shape[3] / 2)
             let values = pictures.values

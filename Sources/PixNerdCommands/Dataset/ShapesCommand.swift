@@ -5,14 +5,20 @@ import PixNerdSupport
 struct ShapesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "shapes",
-        abstract: "Generates a dataset of coloured shapes, in \(ShapesDataset.classes.count) classes or with captions.",
+        abstract: """
+            Generates a dataset of coloured shapes, in \(ShapesDataset.classes.count) classes, with captions, or as films.
+            """,
         discussion: """
               pixnerd dataset shapes --out datasets/shapes --size 64
               pixnerd dataset shapes --captions --out datasets/captioned-shapes
+              pixnerd dataset shapes --moving --out datasets/moving-shapes
 
             With --captions, OUT/train has pictures of one or two shapes, each with a text
             such as "a red circle on dark blue". OUT/held-out.txt has prompts for
             combinations of colour and shape that no picture shows.
+
+            With --moving, each film is a folder of frames in which a shape moves,
+            for a video autoencoder.
             """)
 
     @Option(help: "Folder to create; it must be empty or not exist.")
@@ -21,10 +27,16 @@ struct ShapesCommand: ParsableCommand {
     @Flag(help: "Generate pictures with captions instead of classes.")
     var captions = false
 
+    @Flag(help: "Generate films of moving shapes instead of images.")
+    var moving = false
+
+    @Option(help: "With --moving: frames of a film (default: 17).")
+    var frames: Int?
+
     @Option(help: "Images per class (default: 500).")
     var perClass: Int?
 
-    @Option(help: "With --captions: number of images (default: 4000).")
+    @Option(help: "With --captions: number of images (default: 4000); with --moving: number of films (default: 500).")
     var count: Int?
 
     @Option(
@@ -49,9 +61,14 @@ struct ShapesCommand: ParsableCommand {
         if captions, perClass != nil {
             throw ValidationError("--per-class is for images in classes; with --captions, give --count.")
         }
-        if !captions, count != nil || holdOut != nil {
+        if !captions, count != nil && !moving || holdOut != nil {
             throw ValidationError("--count and --hold-out are for images with captions; add --captions.")
         }
+        try expectOption("--frames", frames, in: Clip.leastFrames...Clip.mostFrames)
+        if moving, captions || perClass != nil {
+            throw ValidationError("--moving makes films without classes; leave out --captions and --per-class.")
+        }
+        if !moving, frames != nil { throw ValidationError("--frames is for films; add --moving.") }
         _ = try heldOut()
     }
 
@@ -71,6 +88,12 @@ struct ShapesCommand: ParsableCommand {
     private func listed(_ names: [String]) -> String { names.joined(separator: ", ") }
 
     func run() throws {
+        if moving {
+            let (films, frames) = (count ?? 500, frames ?? 17)
+            try MovingShapes.write(to: out, films: films, frames: frames, size: size ?? 64, seed: seed)
+            print("\(counted(films, "film")) of \(frames) frames \(films == 1 ? "is" : "are") in \(out).")
+            return
+        }
         guard captions else {
             let perClass = perClass ?? 500
             try ShapesDataset.write(to: out, imagesPerClass: perClass, size: size ?? 64, seed: seed)

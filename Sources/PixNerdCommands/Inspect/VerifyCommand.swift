@@ -36,6 +36,10 @@ struct VerifyCommand: ParsableCommand {
             For an AutoencoderKL, REFERENCE holds image [B, 3, H, W] in [-1, 1] with mean and logvar, and unscaled \
             latent with decoded. Tests/Fixtures/make_autoencoder_fixtures.py writes such files.
 
+            For a video autoencoder, REFERENCE holds video [B, 3, T, H, W] in [-1, 1] with latent_of_means and decoded, and \
+            with noise_spatial and noise_temporal latent_drawn; or temporal_input with temporal_mean, \
+            temporal_log_variance and temporal_decoded. Tests/Fixtures/make_video_fixtures.py writes such files.
+
             For a MiniT2I, REFERENCE holds states [B, L, E] and keep [B, L], the rows and masks of texts, with x and \
             clean, the image that the network gives; or noise and RUN.after_STEP of the runs in its metadata; or \
             picture, noise, t and dropped with losses and gradients. Tests/Fixtures/make_minit2i_fixtures.py writes such \
@@ -128,7 +132,7 @@ struct VerifyCommand: ParsableCommand {
         if !adapters.loras.isEmpty,
             [
                 InceptionCheck.isReference, EncoderCheck.isReference, AutoencoderCheck.isReference,
-                TextEncoderCheck.isReference,
+                TextEncoderCheck.isReference, VideoAutoencoderCheck.isReference,
             ].contains(where: { $0(file) })
         {
             throw CommandError("--lora is given, and \(reference) is a reference for a network that takes none.")
@@ -152,6 +156,12 @@ struct VerifyCommand: ParsableCommand {
         guard !AutoencoderCheck.isReference(file) else {
             let model = try AutoencoderCheckpoint(path: checkpoint).load()
             try report(AutoencoderCheck(model, reference: file, tolerance: tolerance).comparisons())
+            return
+        }
+        guard !VideoAutoencoderCheck.isReference(file) else {
+            let found = try VideoAutoencoderCheckpoint(path: checkpoint)
+            if let warning = found.scaleWarning { makeLogger().warning("\(warning)") }
+            try report(VideoAutoencoderCheck(found.load(), reference: file, tolerance: tolerance).comparisons())
             return
         }
         guard !TextEncoderCheck.isReference(file) else {

@@ -17,27 +17,37 @@ struct VaeCheckCommand: ParsableCommand {
             printed. The factor of another autoencoder, and latents that are scaled twice or not at all, are \
             recognized. Without a config.json the unscaled latents are measured.
 
+            For a video autoencoder, IMAGES is a film (see pixnerd vae encode) or a folder of films. The means of its \
+            normalized latents are measured with the factor that its weights are used with and with the factors of \
+            published image autoencoders, and the one that fits is named.
+
             The exit status is 0 if mean and standard deviation are near 0 and 1, otherwise 1, for use in scripts.
 
               pixnerd vae check sd-vae-ft-mse datasets/mine
               pixnerd vae check checkpoints/my-autoencoder datasets/mine --size 64 --json
+              pixnerd vae check OpenSora-VAE-v1.2 film.gif
             """)
 
-    @Argument(help: "Autoencoder: a diffusers directory, a file, or a run of kind autoencoder.")
+    @Argument(
+        help: """
+            Autoencoder: a diffusers directory, a file, or a run of kind autoencoder; or a video autoencoder (see pixnerd \
+            vae encode).
+            """)
     var autoencoder: String
 
-    @Argument(help: "Images: a folder, with or without subfolders, or WebDataset shards.")
+    @Argument(help: "Images: a folder, with or without subfolders, or WebDataset shards; or films.")
     var pictures: String
 
     @Option(help: "Side in pixels that images are cropped and scaled to.")
     var size = 256
 
-    @Option(help: "Maximum number of images (sampled evenly).")
+    @Option(help: "Maximum number of images or films (sampled evenly).")
     var count = 256
 
     @Option(help: "Images per batch.")
     var batch = 8
 
+    @OptionGroup var video: VideoOptions
     @OptionGroup var threads: ThreadsOption
 
     @Flag(help: "Decode large JPEGs at a fraction of their size, like data.fast_decode.")
@@ -54,6 +64,8 @@ struct VaeCheckCommand: ParsableCommand {
 
     func run() throws {
         threads.apply()
+        guard !VideoAutoencoderCheckpoint.isVideoAutoencoder(path: autoencoder) else { return try checkFilms() }
+        try video.expectUnused()
         let checkpoint = try AutoencoderCheckpoint(path: autoencoder)
         if let problem = sizeProblem(size, multiple: checkpoint.architecture.reduction) {
             throw CommandError("--size \(problem).")
@@ -68,6 +80,19 @@ struct VaeCheckCommand: ParsableCommand {
             progress: { progress.show($0, "images") })
         ProgressBar.breakLine()
         print(json ? try JSON.text(found, isPretty: true) : VaeCheckTable(found).text)
+        if !found.isNear { throw ExitCode(1) }
+    }
+
+    private func checkFilms() throws {
+        let checkpoint = try VideoAutoencoderCheckpoint(path: autoencoder)
+        if let warning = checkpoint.scaleWarning { makeLogger().warning("\(warning)") }
+        let films = try Clip.paths(pictures, most: count)
+        let progress = ProgressBar(total: films.count)
+        let found = try VideoScaleCheck(checkpoint, films: films, bytes: video.bytes, tile: video.vaeTile) {
+            progress.show($0, "films")
+        }
+        ProgressBar.breakLine()
+        print(json ? try JSON.text(found, isPretty: true) : VideoCheckTable(found).text)
         if !found.isNear { throw ExitCode(1) }
     }
 }

@@ -6,23 +6,46 @@ import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
+/// An autoencoder whose reconstructions are measured.
+protocol RoundTripModel {
+    var parameterCount: Int { get }
+
+    /// The means of the latents of a batch [B, C, H, W] in -1 ... 1, and the KL divergence of their distributions in nats,
+    /// summed over the batch; nil if it is not known.
+    func means(_ pictures: Tensor) -> (latents: Tensor, divergence: Double?)
+
+    /// The batch that latents are of.
+    ///
+    /// - Parameter count: images of the batch.
+    func back(_ latents: Tensor, count: Int) -> Tensor
+}
+
+extension Autoencoder: RoundTripModel {
+    func means(_ pictures: Tensor) -> (latents: Tensor, divergence: Double?) {
+        let moments = moments(pictures)
+        return (gaussianParts(moments).mean, Double(gaussianDivergence(moments).scalar) * Double(pictures.shape[0]))
+    }
+
+    func back(_ latents: Tensor, count: Int) -> Tensor { decode(latents) }
+}
+
 /// Reconstructs images with one autoencoder, and measures the results and their cost.
 struct RoundTrip {
-    private let model: Autoencoder
+    private let model: any RoundTripModel
     private let path: String
     private var decoded: [PixelBatch] = []
     private var (noise, similarity): ([Double], [Double]) = ([], [])
     private var spectrum: PowerSpectrum?
     private var features = GaussianAccumulator()
     private var extractorTitle: String?
-    /// KL divergence of the latents in nats, summed over images.
-    private var divergence = 0.0
+    /// KL divergence of the latents in nats, summed over images; nil if it is not known.
+    private var divergence: Double? = 0
     /// Seconds per image, one value for each batch.
     private var (encodingSeconds, decodingSeconds): ([Double], [Double]) = ([], [])
     /// Peak bytes in use besides the weights.
     private var activations = 0
 
-    init(_ model: Autoencoder, path: String) {
+    init(_ model: any RoundTripModel, path: String) {
         (self.model, self.path) = (model, path)
         // Memory that another autoencoder left in the pool must not speed up this one.
         MemoryPool.shared.releaseKept()
@@ -35,10 +58,9 @@ struct RoundTrip {
         let before = MemoryPool.shared.statistics.bytesInUse
         MemoryPool.shared.beginPeak()
         let start = ContinuousClock.now
-        let moments = model.moments(pictures)
-        let latents = gaussianParts(moments).mean
+        let (latents, nats) = model.means(pictures)
         let middle = ContinuousClock.now
-        let back = model.decode(latents)
+        let back = model.back(latents, count: batch.count)
         let end = ContinuousClock.now
         activations = max(activations, MemoryPool.shared.statistics.peakBytesInUse - before)
         guard back.isFinite else {
@@ -48,7 +70,7 @@ struct RoundTrip {
         }
         encodingSeconds.append((middle - start) / .seconds(1) / Double(batch.count))
         decodingSeconds.append((end - middle) / .seconds(1) / Double(batch.count))
-        divergence += Double(gaussianDivergence(moments).scalar) * Double(batch.count)
+        divergence = both(divergence, nats).map { $0 + $1 }
         add(batch, PixelBatch(roundedPictures(back)), extractor)
     }
 
@@ -89,10 +111,13 @@ struct RoundTrip {
                 count <= found.dimensions ? "\(count) images are too few for \(found.dimensions) features" : nil
             measures.append(measure("rfid", title == "FID" ? "rFID" : title, try distance(found), note: note))
         }
+        if let divergence {
+            measures.append(
+                measure(
+                    "bits", "Bits per pixel", divergence / log(2) / pixels,
+                    note: "KL divergence of the unscaled latents from the standard normal"))
+        }
         return measures + [
-            measure(
-                "bits", "Bits per pixel", divergence / log(2) / pixels,
-                note: "KL divergence of the unscaled latents from the standard normal"),
             measure("encoding_seconds", "Seconds to encode", Self.median(encodingSeconds), note: "per image"),
             measure("decoding_seconds", "Seconds to decode", Self.median(decodingSeconds), note: "per image"),
             measure(

@@ -2,7 +2,7 @@ import PixNerdTensors
 
 /// A shape with its position and colours, independent of resolution. Lengths are in units of the image's side.
 struct ShapeScene {
-    private let shape: PlacedOutline
+    private var shape: PlacedOutline
     private let color: ShapeColor
     /// The background: a linear gradient from one colour at the top to another at the bottom.
     private let background: (top: ShapeColor, bottom: ShapeColor)
@@ -33,6 +33,18 @@ struct ShapeScene {
         let vivid = ShapeColor(hue: hue, saturation: saturation, value: value)
         let white = ShapeColor(hue: 0, saturation: 0, value: 1)
         color = isLight || vivid.luma >= 0.5 ? vivid : vivid.mixed(with: white, share: 0.3)
+    }
+
+    /// The scene with its shape at another place.
+    ///
+    /// - Parameters:
+    ///   - center: the position of its centre, from the upper left corner.
+    ///   - radius: the radius of the circle that it fits in.
+    ///   - tangent: the tangent of half the angle by which it is turned.
+    func moved(to center: (x: Double, y: Double), radius: Double, tangent: Double) -> ShapeScene {
+        var scene = self
+        scene.shape = PlacedOutline(shape.outline, center: center, radius: radius, tangent: tangent)
+        return scene
     }
 
     /// Draws the scene, with sixteen samples per pixel.

@@ -13,23 +13,42 @@ extension Autoencoder {
         let (height, width) = (latents.shape[2], latents.shape[3])
         guard let tiles, tiles.isNeeded(height: height, width: width) else { return decode(latents) }
         let f = architecture.reduction
-        var pictures = Tensor(zeros: [latents.shape[0], architecture.channels, f * height, f * width])
-        let columns = tiles.spans(length: width, reduction: f)
-        for rows in tiles.spans(length: height, reduction: f) {
+        return tiles.blended(
+            size: (height, width), factor: f, into: [latents.shape[0], architecture.channels, f * height, f * width]
+        ) { rows, columns in
+            decode(latents.detached.part(rows: rows, columns: columns))
+        }
+    }
+}
+
+extension DecodingTiles {
+    /// Computes tile by tile, and blends the results.
+    ///
+    /// - Parameters:
+    ///   - size: height and width in latent pixels.
+    ///   - factor: pixels of the result along a side for each latent pixel.
+    ///   - shape: [B, C, factor height, factor width], the shape of the whole.
+    ///   - tile: returns the part of the whole for the given rows and columns of latent pixels.
+    func blended(
+        size: (height: Int, width: Int), factor: Int, into shape: [Int],
+        _ tile: (_ rows: Range<Int>, _ columns: Range<Int>) -> Tensor
+    ) -> Tensor {
+        var whole = Tensor(zeros: shape)
+        let columns = spans(length: size.width, reduction: factor)
+        for rows in spans(length: size.height, reduction: factor) {
             for columns in columns {
-                let tile = decode(latents.detached.part(rows: rows.latents, columns: columns.latents))
-                pictures.add(
-                    tile, row: rows.latents.lowerBound * f, column: columns.latents.lowerBound * f,
-                    weights: (rows.weights, columns.weights))
+                whole.add(
+                    tile(rows.latents, columns.latents), row: rows.latents.lowerBound * factor,
+                    column: columns.latents.lowerBound * factor, weights: (rows.weights, columns.weights))
             }
         }
-        return pictures
+        return whole
     }
 }
 
 extension Tensor {
     /// A copy of the given rows and columns of every plane of [B, C, H, W].
-    fileprivate func part(rows: Range<Int>, columns: Range<Int>) -> Tensor {
+    func part(rows: Range<Int>, columns: Range<Int>) -> Tensor {
         let (height, width) = (shape[2], shape[3])
         var part = Tensor(uninitialized: [shape[0], shape[1], rows.count, columns.count])
         withUnsafeBuffer { source in

@@ -61,7 +61,7 @@ public final class Autoencoder: LatentCodec {
     }
 
     public var latentChannels: Int { architecture.latentChannels }
-    public var reduction: Int { architecture.reduction }
+    public var grid: LatentGrid { LatentGrid(space: architecture.reduction) }
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
     /// Parameters of the distribution of the latents of images.

@@ -12,7 +12,7 @@ public struct TiledAutoencoder: LatentCodec {
     }
 
     public var latentChannels: Int { model.latentChannels }
-    public var reduction: Int { model.reduction }
+    public var grid: LatentGrid { model.grid }
 
     public func moments(_ pictures: Tensor) -> Tensor { model.moments(pictures) }
     public func decode(_ latents: Tensor) -> Tensor { model.decode(latents, tiles: tiles) }

@@ -5,6 +5,8 @@ struct ConvolutionPlan {
     let batch: Int
     let inputs: Int
     let outputs: Int
+    /// Floats from one image of the input to the next.
+    let inputStride: Int
     let walk: pn_convolution_walk
     let isPointwise: Bool
     /// Winograd convolution with fewer multiplications; nil if it is not faster.
@@ -19,23 +21,40 @@ struct ConvolutionPlan {
                 && bias?.shape ?? [weight.shape[0]] == [weight.shape[0]] && stride > 0,
             "convolution: x \(x.shape), weight \(weight.shape), bias \(String(describing: bias?.shape)), "
                 + "stride \(stride) do not fit")
-        let (height, width) = (x.shape[2], x.shape[3])
-        let (kernelHeight, kernelWidth) = (weight.shape[2], weight.shape[3])
-        let freeHeight = height + padding.top + padding.bottom - kernelHeight
-        let freeWidth = width + padding.left + padding.right - kernelWidth
+        self.init(
+            batch: x.shape[0], inputs: x.shape[1], outputs: weight.shape[0], size: (x.shape[2], x.shape[3]),
+            kernel: (weight.shape[2], weight.shape[3]), stride: stride, padding: padding)
+    }
+
+    /// - Parameters:
+    ///   - inputs: channels of an image.
+    ///   - outputs: channels of an image of the result.
+    ///   - size: height and width of an image.
+    ///   - kernel: height and width of the filter.
+    ///   - inputStride: floats from one image to the next, which then may overlap; nil for images behind one another.
+    init(
+        batch: Int, inputs: Int, outputs: Int, size: (height: Int, width: Int), kernel: (height: Int, width: Int),
+        stride: Int, padding: ConvolutionPadding, inputStride: Int? = nil
+    ) {
+        let (height, width) = size
+        let freeHeight = height + padding.top + padding.bottom - kernel.height
+        let freeWidth = width + padding.left + padding.right - kernel.width
         precondition(
             freeHeight >= 0 && freeWidth >= 0,
-            "convolution: a filter of \(kernelHeight) x \(kernelWidth) is larger than x \(x.shape) with \(padding)")
-        (batch, inputs, outputs) = (x.shape[0], x.shape[1], weight.shape[0])
+            "convolution: a filter of \(kernel.height) x \(kernel.width) is larger than images of \(height) x \(width) "
+                + "with \(padding)")
+        (self.batch, self.inputs, self.outputs) = (batch, inputs, outputs)
+        self.inputStride = inputStride ?? inputs * height * width
         walk = pn_convolution_walk(
-            height: height, width: width, kernel_height: kernelHeight, kernel_width: kernelWidth, stride: stride,
+            height: height, width: width, kernel_height: kernel.height, kernel_width: kernel.width, stride: stride,
             top: padding.top, left: padding.left, out_height: freeHeight / stride + 1,
             out_width: freeWidth / stride + 1)
         winograd =
             WinogradConvolution.pays(batch: batch, inputs: inputs, walk: walk)
-            ? WinogradConvolution(batch: batch, inputs: inputs, outputs: outputs, walk: walk) : nil
+            ? WinogradConvolution(
+                batch: batch, inputs: inputs, outputs: outputs, walk: walk, inputStride: self.inputStride) : nil
         // Padding larger than the reach of the filter would need a crop instead.
-        let reach = kernelHeight - 1
+        let reach = kernel.height - 1
         var backward = walk
         (backward.height, backward.width) = (walk.out_height, walk.out_width)
         (backward.out_height, backward.out_width) = (height, width)
@@ -44,7 +63,7 @@ struct ConvolutionPlan {
         backwardWinograd =
             fits && WinogradConvolution.pays(batch: batch, inputs: outputs, walk: backward)
             ? WinogradConvolution(batch: batch, inputs: outputs, outputs: inputs, walk: backward) : nil
-        isPointwise = kernelHeight == 1 && kernelWidth == 1 && stride == 1 && padding == .none
+        isPointwise = kernel.height == 1 && kernel.width == 1 && stride == 1 && padding == .none
     }
 
     var outputShape: [Int] { [batch, outputs, walk.out_height, walk.out_width] }
@@ -132,7 +151,7 @@ struct ConvolutionPlan {
         _ body: (Matrix<Element>) -> Void
     ) {
         func first(_ picture: Int) -> UnsafePointer<Float> {
-            x + (picture * inputs + channels.lowerBound) * inputPlane
+            x + picture * inputStride + channels.lowerBound * inputPlane
         }
         if isPointwise && tile.pictures.count == 1 && type == Float.self {
             let input = first(tile.pictures.lowerBound) + tile.rows.lowerBound * walk.width

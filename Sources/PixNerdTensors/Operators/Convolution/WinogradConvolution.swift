@@ -10,6 +10,8 @@ struct WinogradConvolution {
     private let batch: Int
     private let inputs: Int
     private let outputs: Int
+    /// Floats from one image of the input to the next.
+    private let inputStride: Int
     private let input: pn_winograd_walk
     private let output: pn_winograd_walk
     private let tileRows: Int
@@ -20,8 +22,10 @@ struct WinogradConvolution {
 
     /// - Parameters:
     ///   - walk: the geometry of a 3 x 3 convolution with stride 1.
-    init(batch: Int, inputs: Int, outputs: Int, walk: pn_convolution_walk) {
+    ///   - inputStride: floats from one image of the input to the next; nil for images behind one another.
+    init(batch: Int, inputs: Int, outputs: Int, walk: pn_convolution_walk, inputStride: Int? = nil) {
         (self.batch, self.inputs, self.outputs) = (batch, inputs, outputs)
+        self.inputStride = inputStride ?? inputs * walk.height * walk.width
         tileRows = (walk.out_height + 3) / 4
         tileColumns = (walk.out_width + 3) / 4
         input = pn_winograd_walk(
@@ -112,7 +116,7 @@ struct WinogradConvolution {
         parallelFor(inputs) { channel in
             withUnsafePointer(to: input) {
                 pn_winograd_input_rows(
-                    $0, rows.lowerBound, rows.count, x + channel * inputPlane, inputs * inputPlane, inputs * tiles,
+                    $0, rows.lowerBound, rows.count, x + channel * inputPlane, inputStride, inputs * tiles,
                     transformed + channel * tiles)
             }
         }
