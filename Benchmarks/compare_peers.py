@@ -21,9 +21,9 @@ PEERS = {  # name: arguments of peer.py, and ours
 }
 MODES = {"B16-256": ["train", "forward"], "small4-32": ["train"], "XL16-256": ["forward"],
          "vae-256": ["encode", "decode"], "vae-small-32": ["train"], "t2i-512": ["forward"],
-         "minit2i-512": ["forward"]}
+         "minit2i-512": ["forward"], "video-256": ["decode"]}
 # Measured only when asked for by name: a step takes PyTorch up to a minute.
-LARGE = {"t2i-512", "minit2i-512"}
+LARGE = {"t2i-512", "minit2i-512", "video-256"}
 
 
 def run(command):

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Tests" / "Fixtu
 from reference import pixnerd_torch as reference  # noqa: E402
 from reference import minit2i_torch  # noqa: E402
 from reference import pixnerd_t2i_torch as text_reference  # noqa: E402
+from reference import temporal_vae_torch  # noqa: E402
 
 WORK = {  # sizes, side of the pictures, batch
     "B16-256": (dict(hidden_size=768, num_groups=12, num_blocks=14, num_cond_blocks=12), 256, 4),
@@ -32,8 +33,10 @@ WORK = {  # sizes, side of the pictures, batch
     "t2i-512": (text_reference.PRESETS["XXL/16"], 512, 2),
     "minit2i-512": (dict(width=768, heads=12, head=64, inner=2048, depth=17, patch=16, bottleneck=128, rows=1024),
                     512, 2),
+    "video-256": (dict(block_out_channels=(128, 256, 512, 512)), 256, temporal_vae_torch.PIECE),
 }
 AUTOENCODERS = ("vae-256", "vae-small-32")
+VIDEO = "video-256"
 
 
 def make_step(arguments):
@@ -41,6 +44,8 @@ def make_step(arguments):
     sizes, side, batch = WORK[arguments.work]
     if arguments.work in AUTOENCODERS:
         return make_autoencoder_step(arguments, sizes, side, batch), batch
+    if arguments.work == VIDEO:
+        return make_video_step(arguments, sizes, side, batch), batch
     if arguments.work == "t2i-512":
         return make_text_step(arguments, sizes, side, batch), batch
     if arguments.work == "minit2i-512":
@@ -96,6 +101,36 @@ def make_minit2i_step(arguments, sizes, side, batch):
     def forward():
         with torch.no_grad(), cast:
             run(x, text, keep)
+
+    return forward
+
+
+def make_video_step(arguments, sizes, side, frames):
+    """A piece of a film, a few frames at a time through the image autoencoder, as ours and the published code have it."""
+    from diffusers import AutoencoderKL
+
+    levels = len(sizes["block_out_channels"])
+    pictures = AutoencoderKL(down_block_types=("DownEncoderBlock2D",) * levels,
+                             up_block_types=("UpDecoderBlock2D",) * levels, layers_per_block=2, **sizes)
+
+    class Spatial(torch.nn.Module):
+        def encode(self, x):
+            parts = [pictures.encode(part).latent_dist for part in x.split(4)]
+            return torch.cat([part.mean for part in parts]), torch.cat([part.logvar for part in parts])
+
+        def decode(self, z):
+            return torch.cat([pictures.decode(part).sample for part in z.split(4)])
+
+    model = temporal_vae_torch.VideoVAE(Spatial(), temporal_vae_torch.TemporalVAE()).eval()
+    encode, decode = ((torch.compile(call) if arguments.compile else call) for call in (model.encode, model.decode))
+    bf16 = arguments.precision == "bf16"
+    cast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
+    film = torch.randn(1, 3, frames, side, side)
+    latents = torch.randn(1, 4, 5, side >> (levels - 1), side >> (levels - 1))
+
+    def forward():
+        with torch.no_grad(), cast:
+            encode(film) if arguments.mode == "encode" else decode(latents, frames)
 
     return forward
 

@@ -113,6 +113,17 @@ public struct MemoryEstimate: Sendable {
         activationCount += 4 * CheckedInt(batch) * kept * 3 / 2
     }
 
+    /// Adds the activations of the temporal part of a video autoencoder in training.
+    ///
+    /// - Parameters:
+    ///   - batch: films at once.
+    ///   - frames: frames of a film.
+    ///   - pixels: latents of a frame.
+    mutating func addTraining(of architecture: TemporalArchitecture, batch: Int, frames: Int, pixels: Int) {
+        let kept = CheckedInt(architecture.activations(frames: frames, pixels: pixels))
+        activationCount += 4 * CheckedInt(batch) * kept * 3 / 2
+    }
+
     /// Adds the perceptual distance between images and their reconstructions.
     mutating func add(_ perceptual: PerceptualDistance, batch: Int, size: Int) {
         stateCount += 4 * CheckedInt(perceptual.parameterCount)

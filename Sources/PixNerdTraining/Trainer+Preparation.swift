@@ -120,11 +120,17 @@ extension Trainer {
                 .invalidValue, "training.batch_size \(training.batchSize)",
                 found: "is not a multiple of training.accumulate \(training.accumulate)", advice: "change one of them")
         }
+        if configuration.kind != .videoAutoencoder, let key = configuration.firstKeyInUse(of: "video") {
+            throw PixNerdError(
+                .mismatch, "\(key)", found: "is set, but kind is \(configuration.kind.rawValue)",
+                advice: "remove it: only video autoencoders use it")
+        }
         let preparation: any TrainingPreparation =
             switch configuration.kind {
             case .denoiser:
                 try DenoiserPreparation(configuration, allowsOtherAutoencoder: allowsOtherAutoencoder)
             case .autoencoder: try AutoencoderPreparation(configuration)
+            case .videoAutoencoder: try VideoAutoencoderPreparation(configuration)
             }
         return preparation
     }

@@ -91,7 +91,7 @@ public struct TrainingState {
             let record = try TrainingRecord(step: directory)
             try checkFiles(of: directory)
             let classes = preparation.pictures.conditionedClasses
-            guard preparation.configuration.kind == .autoencoder || record.classes == classes else {
+            guard preparation.configuration.kind != .denoiser || record.classes == classes else {
                 throw PixNerdError(
                     .mismatch, "\(directory)",
                     found: "was trained on other classes than the images have (\(record.classes.count) and "

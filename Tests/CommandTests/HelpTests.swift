@@ -8,6 +8,8 @@ import Testing
         ["bench"],
         ["evaluate"],
         ["info"], ["encode"], ["encode", "features"], ["encode", "control"], ["vae"], ["vae", "check"],
+        ["vae", "encode"],
+        ["vae", "decode"],
         ["vae", "compare"], ["compare"],
         ["tokenize"], ["text-encoder"], ["text-encoder", "init"], ["encode", "text"], ["encode", "prompts"],
         ["detect-empty-prompt"],
@@ -58,7 +60,8 @@ import Testing
         "dataset inspect", "dataset judge-shapes", "encode", "encode features", "encode latents", "encode control",
         "encode text",
         "vae",
-        "vae check", "vae compare", "tokenize", "text-encoder", "text-encoder init", "detect-empty-prompt", "average",
+        "vae check", "vae compare", "vae encode", "vae decode", "tokenize", "text-encoder", "text-encoder init",
+        "detect-empty-prompt", "average",
         "tune", "distill", "studio",
     ])
     func helpIsWrappedAsItIsMeant(command: String) throws {

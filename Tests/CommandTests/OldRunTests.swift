@@ -89,7 +89,7 @@ import Testing
                 "train", "freeze",
             ]
             let lines = own.replacing(
-                /\n(text|dispersive|few_steps|control|start|lora|subject):(\n  .*)+/, with: ""
+                /\n(text|dispersive|few_steps|control|start|lora|subject|video):(\n  .*)+/, with: ""
             ).split(
                 separator: "\n"
             ).filter { line in
@@ -97,7 +97,7 @@ import Testing
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 33)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 40)
         }
     }
 }

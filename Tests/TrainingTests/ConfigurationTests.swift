@@ -158,11 +158,13 @@ import Testing
             "sampling.steps=8", "sampling.guidance=1.25",
             "sampling.guidance_lower=0.15", "sampling.guidance_upper=0.85", "sampling.shift=1.5",
             "sampling.classes=2", "sampling.per_class=3",
+            "video.frames=9", "video.time_factor=2", "video.filters=24", "video.channel_multipliers=1,3",
+            "video.num_res_blocks=2", "video.num_groups=4",
         ]
         let written = try configuration("", settings)
         #expect(written.differences(from: Configuration()).map(\.key.name) == Configuration.keys.map(\.name))
         #expect(try configuration(written.yaml) == written)
-        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 14, "keys and sections")
+        #expect(written.yaml.split(separator: "\n").count == Configuration.keys.count + 15, "keys and sections")
     }
 
     // The repository's own configurations

@@ -108,7 +108,9 @@ struct TinyRuns {
     /// Contents of a checkpoint's files, by name.
     func files(_ run: RunDirectory, step: Int = 6) throws -> [String: Data] {
         var files: [String: Data] = [:]
-        for name in try FileManager.default.contentsOfDirectory(atPath: run.stepPath(step)) {
+        for name in try FileManager.default.subpathsOfDirectory(atPath: run.stepPath(step)) {
+            // A video autoencoder has the configuration of its image autoencoder in a folder.
+            guard name != "spatial" else { continue }
             files[name] = try Data(contentsOf: URL(fileURLWithPath: "\(run.stepPath(step))/\(name)"))
         }
         return files

@@ -17,8 +17,8 @@ struct ShapesCommand: ParsableCommand {
             such as "a red circle on dark blue". OUT/held-out.txt has prompts for
             combinations of colour and shape that no picture shows.
 
-            With --moving, each film is a folder of frames in which a shape moves,
-            for a video autoencoder.
+            With --moving, each film is a folder of frames in which a shape moves, for a \
+            video autoencoder.
             """)
 
     @Option(help: "Folder to create; it must be empty or not exist.")

@@ -16,8 +16,8 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             For a checkpoint, prints its tensors, the architecture inferred from them, the number of parameters, the \
             cost of a forward pass, and unknown contents. No code in it is run. For a DINOv2 encoder it also prints \
-            how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint; for the \
-            directory of a Qwen3 or T5, the cost of encoding a prompt.
+            how positions are resampled; for an AutoencoderKL, the published kind, scale and fingerprint; for a video \
+            autoencoder, its pieces and numbers; for the directory of a Qwen3 or T5, the cost of encoding a prompt.
 
             Without a checkpoint, prints the processor, instruction set, threads, the library that does the matrix \
             multiplications (OpenBLAS, or the one that the environment variable PIXNERD_BLAS names), which of its \
@@ -70,6 +70,12 @@ struct InfoCommand: ParsableCommand {
             }
             let summary = try TextEncoderSummary(TextEncoderDirectory(path: path), naming: Flags.name)
             try show(summary) { TextEncoderReport(summary, everyTensor: tensors).text }
+            return
+        }
+        if VideoAutoencoderCheckpoint.isVideoAutoencoder(path: path) {
+            let size = try size.map(sides(of:))
+            let summary = try VideoAutoencoderSummary(VideoAutoencoderCheckpoint(path: path), size: size ?? 256)
+            try show(summary) { VideoAutoencoderReport(summary, everyTensor: tensors).text }
             return
         }
         if !DenoiserCheckpoint.isDiffusersDirectory(path: path), AutoencoderCheckpoint.isAutoencoder(path: path) {

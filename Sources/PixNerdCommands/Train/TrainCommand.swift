@@ -86,6 +86,8 @@ struct TrainCommand: ParsableCommand, RankedCommand {
                 "Sample from it: \(shellCommand(["pixnerd", "sample", path] + prompt + ["--out", "images.png"]))"
             case .autoencoder:
                 "Train in its latents: \(shellCommand(["--set", "space=latent", "--set", "latent.vae=\(path)"]))"
+            case .videoAutoencoder:
+                "Encode a film: \(shellCommand(["pixnerd", "vae", "encode", path, "film.gif", "--out", "film.safetensors"]))"
             }
         print(
             finished

@@ -85,13 +85,13 @@ struct VaeCheckCommand: ParsableCommand {
 
     private func checkFilms() throws {
         let checkpoint = try VideoAutoencoderCheckpoint(path: autoencoder)
-        if let warning = checkpoint.scaleWarning { makeLogger().warning("\(warning)") }
         let films = try Clip.paths(pictures, most: count)
         let progress = ProgressBar(total: films.count)
         let found = try VideoScaleCheck(checkpoint, films: films, bytes: video.bytes, tile: video.vaeTile) {
             progress.show($0, "films")
         }
         ProgressBar.breakLine()
+        if let warning = checkpoint.scaleWarning { makeLogger().warning("\(warning)") }
         print(json ? try JSON.text(found, isPretty: true) : VideoCheckTable(found).text)
         if !found.isNear { throw ExitCode(1) }
     }

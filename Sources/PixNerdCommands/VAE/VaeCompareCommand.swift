@@ -124,7 +124,6 @@ struct VaeCompareCommand: ParsableCommand {
         }
         let logger = makeLogger()
         let checkpoints = try paths.dropLast().map { try VideoAutoencoderCheckpoint(path: $0) }
-        for warning in checkpoints.compactMap(\.scaleWarning) { logger.warning("\(warning)") }
         let root = paths[paths.count - 1]
         let comparison = try VideoComparison(
             checkpoints, films: Clip.paths(root, most: count), root: root, bytes: video.bytes, tile: video.vaeTile)
@@ -132,6 +131,7 @@ struct VaeCompareCommand: ParsableCommand {
         let found = try comparison.run(
             program: PixNerdCommand.program, progress: { progress.show($0, "frames reconstructed") })
         ProgressBar.breakLine()
+        for warning in checkpoints.compactMap(\.scaleWarning) { logger.warning("\(warning)") }
         if let out, let format {
             try found.film.write(.animation(format), to: out)
             logger.notice("wrote the first film and its reconstructions to \(out)")

@@ -33,8 +33,8 @@ struct VideoOptions: ParsableArguments {
         _ checkpoint: VideoAutoencoderCheckpoint, _ model: VideoAutoencoder, size: ImageSize, name: String
     ) throws -> VideoSpace {
         let logger = makeLogger()
-        if let warning = checkpoint.scaleWarning { logger.warning("\(warning)") }
         let space = try VideoSpace(model, size: size, bytes: bytes, tile: vaeTile, name: name)
+        if let warning = checkpoint.scaleWarning { logger.warning("\(warning)") }
         if let notice = space.tileNotice { logger.notice("\(notice)") }
         return space
     }

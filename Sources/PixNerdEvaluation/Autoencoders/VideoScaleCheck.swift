@@ -113,24 +113,23 @@ public struct VideoScaleCheck: Encodable, Sendable {
     }
 
     private static func sentence(_ trials: [Trial], best: Trial, needed: Double) -> String {
-        func text(_ factor: Float, _ owner: String?) -> String { "\(factor)" + (owner.map { " (\($0))" } ?? "") }
-        let others = trials.filter { $0.factor != best.factor }.map { other in
-            String(
-                format: "mean %.3g and deviation %.3g with %@", other.mean, other.deviation,
-                text(other.factor, other.owner))
+        func text(_ factor: Float, _ owner: String?) -> String {
+            "\(factor)" + (owner.map { ", that of \($0)," } ?? "")
         }
-        let spatial = VideoNumbers.knownFactors.min {
+        let others = trials.filter { $0.factor != best.factor }.map { other in
+            String(format: "with \(other.factor) mean %.3g and deviation %.3g", other.mean, other.deviation)
+        }
+        let nearest = VideoNumbers.knownFactors.min {
             abs(log(needed / Double($0.factor))) < abs(log(needed / Double($1.factor)))
         }
-        let alone = spatial.map {
+        let alone = nearest.map {
             String(
-                format: "; the image autoencoder alone needs %.4g, and %@ is the nearest", needed,
-                text($0.factor, $0.name))
+                format: "; the image autoencoder by itself would need %.4g, to which \($0.factor) is nearest", needed)
         }
-        return String(
-            format: "%@ fits: the normalized latents have mean %.3g and deviation %.3g, ",
-            text(best.factor, best.owner), best.mean, best.deviation)
-            + "against " + others.joined(separator: " and ") + (alone ?? "")
-            + (best.factor == trials[0].factor ? "." : ", but the weights are used with \(trials[0].factor).")
+        let used = best.factor == trials[0].factor ? "" : ", but the weights are used with \(trials[0].factor)"
+        return text(best.factor, best.owner)
+            + String(
+                format: " fits: the normalized latents have mean %.3g and deviation %.3g, ", best.mean, best.deviation)
+            + others.joined(separator: ", ") + (alone ?? "") + used + "."
     }
 }

@@ -17,9 +17,9 @@ extension Clip {
                 expected: "a folder of frames, an .npz, a GIF or an animated PNG")
         }
         if isDirectory.boolValue { return try folder(path, most) }
-        let block = ByteBlock()
-        defer { withExtendedLifetime(block) {} }
-        let bytes = try readPicture(ofFile: path, into: block)
+        let file = try MappedFile(path: path, kind: "a film")
+        defer { withExtendedLifetime(file) {} }
+        let bytes = file.bytes
         if bytes.starts(with: Array("PK".utf8)) { return try npz(path, most) }
         if bytes.starts(with: Array("GIF8".utf8)) {
             return try animation(decodedGIF(bytes, name: path, most: most), path)

@@ -147,11 +147,9 @@ public struct VideoNumbers: Sendable, Equatable {
     public static let openSoraPiece = 17
 
     /// The factors of published image autoencoders of four channels that temporal parts may have been trained with.
-    public static var knownFactors: [(name: String, factor: Float)] {
-        KnownAutoencoder.all.filter { $0.latentChannels == 4 && $0.scale.means == nil }.map {
-            ($0.name, $0.scale.factor)
-        }
-    }
+    public static let knownFactors: [(name: String, factor: Float)] = [
+        ("Stable Diffusion 1", openSoraFactor), ("SDXL", 0.13025),
+    ]
 
     public init(spatialFactor: Float, channels: ChannelNormalization, piece: Int) {
         (self.spatialFactor, self.channels, self.piece) = (spatialFactor, channels, piece)

@@ -70,7 +70,7 @@ public struct VideoAutoencoderCheckpoint {
     public var scaleWarning: String? {
         guard let stated = statedScale, stated.factor != numbers.spatialFactor else { return nil }
         func owner(_ factor: Float) -> String {
-            KnownAutoencoder.all.first { $0.scale.factor == factor }.map { ", that of \($0.name)" } ?? ""
+            VideoNumbers.knownFactors.first { $0.factor == factor }.map { ", that of \($0.name)" } ?? ""
         }
         let factor = numbers.spatialFactor
         return

@@ -14,7 +14,7 @@ export const trainingNow = () => training;
 
 function describe(run) {
   return [`step ${number(run.step)} of ${number(run.steps)}`, Number.isFinite(run.loss) && `loss ${number(run.loss)}`,
-    run.kind === "autoencoder" && "autoencoder"].filter(Boolean).join(", ");
+    run.kind !== "denoiser" && run.kind].filter(Boolean).join(", ");
 }
 
 function item(run) {

@@ -22,7 +22,7 @@ struct RunEntry: Encodable, Sendable {
         let newest = max(entry.run.savedSteps.last ?? 0, last?.step ?? 0)
         let total = configuration?.training.steps ?? newest
         id = entry.id
-        kind = configuration?.kind == .autoencoder ? "autoencoder" : "denoiser"
+        kind = (configuration?.kind ?? .denoiser).rawValue
         state = entry.run.isInUse ? "training" : newest >= total ? "finished" : "stopped"
         (step, steps, loss) = (newest, total, last?.loss)
         updated = entry.changed.timeIntervalSince1970

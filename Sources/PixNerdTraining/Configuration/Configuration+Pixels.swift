@@ -15,7 +15,7 @@ extension Configuration {
     /// sample of the images has it.
     private func pixelFormat(of pictures: ImageCollection) throws -> PixelFormat {
         let asked = PixelFormat.Channels(data.channels)
-        guard kind == .autoencoder || space == .pixel else {
+        guard kind != .denoiser || space == .pixel else {
             // An empty path is refused where the space is opened.
             guard !latent.autoencoder.isEmpty else { return .rgb8 }
             let own = try AutoencoderCheckpoint(path: latent.autoencoder).pixelFormat

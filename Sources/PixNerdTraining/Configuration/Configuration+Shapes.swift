@@ -47,7 +47,7 @@ extension Configuration {
             : data.imageSize.isSquare ? nil : ("data.image_size", "is \(data.imageSize.text)")
         if let shape {
             let squares: [(Bool, ErrorText)] = [
-                (kind == .autoencoder, "kind is autoencoder"), (!latent.cache.isEmpty, "latent.cache is set"),
+                (kind != .denoiser, "kind is \(kind.rawValue)"), (!latent.cache.isEmpty, "latent.cache is set"),
                 (repa.isOn, "tokens are aligned"), (!training.fieldSizes.isEmpty, "training.field_sizes is set"),
             ]
             try Self.expectNone(
@@ -58,7 +58,7 @@ extension Configuration {
         }
         guard data.crop.padsImages else { return }
         let whole: [(Bool, ErrorText)] = [
-            (kind == .autoencoder, "kind is autoencoder"), (space == .latent, "space is latent"),
+            (kind != .denoiser, "kind is \(kind.rawValue)"), (space == .latent, "space is latent"),
             (repa.isOn, "tokens are aligned"), (!training.fieldSizes.isEmpty, "training.field_sizes is set"),
             (training.frequencyWeight > 0, "training.frequency_weight is set"),
             (data.augment > 0, "data.augment is set"), (fewSteps.method != .none, "the model learns few steps"),

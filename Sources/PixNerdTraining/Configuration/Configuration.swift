@@ -35,6 +35,7 @@ public struct Configuration: Sendable, Equatable {
     public var repa = AlignmentSection()
     public var latent = LatentSection()
     public var autoencoder = AutoencoderSection()
+    public var video = VideoSection()
     public var sampling = SamplingSection()
 
     public init() {}
@@ -42,6 +43,7 @@ public struct Configuration: Sendable, Equatable {
     public enum Kind: String, Sendable, CaseIterable {
         case denoiser
         case autoencoder
+        case videoAutoencoder = "video-autoencoder"
     }
 
     public enum SpaceKind: String, Sendable, CaseIterable {

@@ -7,7 +7,8 @@ extension Configuration {
     static let nonNegative: ClosedRange<Float> = 0...Float.greatestFiniteMagnitude
 
     /// All keys, in the order in which a configuration is written.
-    public static let keys = runKeys + measureKeys + trainedPartKeys + objectiveKeys + fewPicturesKeys + networkKeys
+    public static let keys =
+        runKeys + measureKeys + trainedPartKeys + objectiveKeys + fewPicturesKeys + networkKeys + videoKeys
 
     /// The run, its model, its data, and how it is trained.
     private static let runKeys: [ConfigurationKey<Configuration>] = [
@@ -25,7 +26,10 @@ extension Configuration {
             "precision", \.precision,
             "precision of matmuls except convolutions: fp32, or bf16 (2x faster and more; needs AVX-512 BF16)"
         ),
-        ConfigurationKey("kind", \.kind, "model to train: denoiser, or autoencoder for the latents of later runs"),
+        ConfigurationKey(
+            "kind", \.kind,
+            "model to train: denoiser, autoencoder for the latents of later runs, or video-autoencoder of films, over the images' "
+                + "autoencoder in latent.vae"),
         ConfigurationKey("space", \.space, "space of diffusion: pixel or latent (see latent.vae)"),
         .path(
             "from", \.from,
@@ -255,6 +259,11 @@ extension Configuration {
 
     /// The first key of denoisers whose value is not the default, to refuse it for an autoencoder.
     var firstDenoiserKeyInUse: String? {
+        differences(from: Configuration()).map(\.key.name).first(where: isOfDenoisers)
+    }
+
+    /// Whether only denoisers use a key.
+    func isOfDenoisers(_ name: String) -> Bool {
         let sections = ["model.", "text.", "repa.", "latent."]
         let names =
             [
@@ -262,9 +271,7 @@ extension Configuration {
                 "training.optimizer", "training.muon_momentum", "training.distance_every", "training.distance_images",
                 "training.distance_weights", "data.labels", "data.label_key", "data.values",
             ] + (Self.trainedPartKeys + Self.objectiveKeys + Self.fewPicturesKeys).map(\.name)
-        return differences(from: Configuration()).map(\.key.name).first { name in
-            names.contains(name) || sections.contains(where: name.hasPrefix)
-        }
+        return names.contains(name) || sections.contains(where: name.hasPrefix)
     }
 
     /// The first key of captions whose value is not the default, to refuse it for a model of classes.

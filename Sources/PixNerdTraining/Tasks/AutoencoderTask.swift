@@ -130,7 +130,8 @@ final class AutoencoderTask: TrainingTask {
         return scale
     }
 
-    private static func fileName(_ set: WeightSet) -> String {
+    /// File name of weights in the directory of a step.
+    static func fileName(_ set: WeightSet) -> String {
         switch set {
         case .raw: rawFile
         case .average: averageFile
