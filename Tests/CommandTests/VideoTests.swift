@@ -32,7 +32,7 @@ import Testing
             let text = try place.succeed("info", Self.autoencoder, "--size", "64").output
             for part in [
                 "2 pixels along each side and 4 frames for each latent, in pieces of 17 frames", "filters 4",
-                "0.18215 for the latents of images", "which is kept", "parameters   104931",
+                "0.18215 for the latents of images", "which is kept", "104931",
             ] {
                 #expect(text.contains(part), "\(text)")
             }
@@ -78,7 +78,7 @@ import Testing
             #expect(try place.succeed(encode + ["--memory", "0.0705"]).errors.contains("tiles of"))
             try place.refuse(encode + ["--memory", "0.001"], naming: ["GB", "0.0 GB are allowed"])
             try place.refuse(encode + ["--vae-tile", "33"], naming: ["--vae-tile", "33"])
-            try place.refuse(encode + ["--memory", "-1"], naming: ["--memory", "above 0"])
+            try place.refuse(encode + ["--memory", "0"], naming: ["--memory", "above 0"])
         }
     }
 
@@ -165,9 +165,6 @@ import Testing
                 #"{"_class_name": "AutoencoderKLCausal3D"}"#, ["encoder.conv_in.conv.weight"],
                 ["Open-Sora 2.0", "HunyuanVideo"])
             try refuse("{}", ["encoder.conv_in.conv.weight"], ["causal 3-D autoencoder", "Open-Sora 2.0"])
-            try refuse(
-                #"{"model_type": "VideoAutoencoderPipeline"}"#, ["temporal_vae.encoder.conv_in.conv.weight"],
-                ["conv_in"])
         }
     }
 

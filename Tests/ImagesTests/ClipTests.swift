@@ -13,7 +13,7 @@ import Testing
             RGBImage(
                 width: 6, height: 4,
                 pixels: (0..<24).flatMap { (at: Int) -> [UInt8] in
-                    let color: [UInt8] = at % 6 == frame ? [200, 30, UInt8(10 * frame)] : [5, UInt8(at), 90]
+                    let color: [UInt8] = at % 6 == frame ? [200, 30, UInt8(10 * frame)] : [5, UInt8(at / 12 * 60), 90]
                     return color
                 })
         }, milliseconds: 80)
