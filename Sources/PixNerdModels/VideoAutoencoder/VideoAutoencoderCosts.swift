@@ -185,7 +185,7 @@ extension VideoAutoencoder {
             let above = spatial.levelWidths[min(level + 1, spatial.levelWidths.count - 1)]
             return Double(max(width, above)) * pixels / Double(1 << (2 * level))
         }
-        let picture = 5 * Double(framesAtOnce) * (levels.max() ?? 0)
+        let picture = 8 * Double(framesAtOnce) * (levels.max() ?? 0)
         let film = 2 * Double(numbers.piece) * Double(spatial.channels) * pixels
         return 4 * (Double(parameterCount) + max(widest + filters, picture) + film) + 64 * 1_048_576
     }
