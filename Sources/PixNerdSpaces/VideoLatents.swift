@@ -29,7 +29,7 @@ public struct VideoLatents: Sendable {
     /// Reads a file.
     ///
     /// - Parameters:
-    ///   - frames: number of frames of the film, for a file that does not say; nil for the largest that the latents are of.
+    ///   - asked: number of frames of the film, for a file that does not say; nil for the largest that the latents are of.
     ///   - model: the autoencoder that they are to be decoded with.
     /// - Throws: `PixNerdError` if the file is damaged, or its latents are not those of this autoencoder.
     public init(path: String, frames asked: Int? = nil, for model: VideoAutoencoder) throws {

@@ -6,7 +6,7 @@ public enum ProductRate {
     /// Floating-point operations per second (two per multiply-add) of matmuls in the current precision, weighted by their
     /// counts.
     ///
-    /// - Parameter operations: The least number of operations in each of five measurements of a shape: enough for the
+    /// - Parameter least: The least number of operations in each of five measurements of a shape: enough for the
     ///   clock, and for the processor to reach its full speed.
     public static func measured(_ products: [Products], operations least: Double = 2e10) -> Double {
         var (operations, seconds) = (0.0, 0.0)
