@@ -18,11 +18,10 @@ extension Workload {
                 (min(frames * (size >> level) * (size >> level), 8192), width, 9 * width, 1)
             } + [(5 * side * side, 512, 27 * 512, 1)],
             multiplyAdds: { mode in
-                mode == .encode
-                    ? frames * spatial.encodingMultiplyAdds(height: size, width: size)
-                        + temporal.encodingMultiplyAdds(frames: frames, pixels: side * side)
-                    : frames * spatial.decodingMultiplyAdds(height: size, width: size)
-                        + temporal.decodingMultiplyAdds(frames: frames, pixels: side * side)
+                let frame = ImageSize(height: size, width: size)
+                return mode == .encode
+                    ? temporal.encodingMultiplyAdds(frames: frames, of: frame, with: spatial)
+                    : temporal.decodingMultiplyAdds(frames: frames, of: frame, with: spatial)
             },
             prepare: { mode in
                 let model = VideoAutoencoder(

@@ -62,17 +62,10 @@ public struct VideoAutoencoderSummary: Encodable {
         fingerprint = found.model?.fingerprint
         parameters = found.model?.parameterCount ?? 0
         try checkSize(size, multiple: space)
-        let (frames, pixels) = (piece, size.area / (space * space))
-        func cost(_ spatial: Int, _ temporal: Int) throws -> CheckpointSummary.Cost {
-            try CheckpointSummary.Cost(
-                height: size.height, width: size.width,
-                multiplyAdds: (CheckedInt(frames) * CheckedInt(spatial) + CheckedInt(temporal)).clamped)
+        func cost(_ multiplyAdds: Int) throws -> CheckpointSummary.Cost {
+            try CheckpointSummary.Cost(height: size.height, width: size.width, multiplyAdds: multiplyAdds)
         }
-        encoding = try cost(
-            spatial.encodingMultiplyAdds(height: size.height, width: size.width),
-            sizes.encodingMultiplyAdds(frames: frames, pixels: pixels))
-        decoding = try cost(
-            spatial.decodingMultiplyAdds(height: size.height, width: size.width),
-            sizes.decodingMultiplyAdds(frames: frames, pixels: pixels))
+        encoding = try cost(sizes.encodingMultiplyAdds(frames: piece, of: size, with: spatial))
+        decoding = try cost(sizes.decodingMultiplyAdds(frames: piece, of: size, with: spatial))
     }
 }

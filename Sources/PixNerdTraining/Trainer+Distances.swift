@@ -22,7 +22,7 @@ extension Trainer {
             return nil
         }
         // Rank 0 needs the others to gather the average, but not to sample.
-        let average = wholeAverage()
+        let average = gatheredAverage() ?? task.trained.map(\.value)
         guard let meter else { return nil }
         do {
             return try with(average) { try meter.distances() }

@@ -73,16 +73,12 @@ extension Trainer {
 
     /// The trained values of the first EMA on every process, also where each of them keeps only a share; the weights
     /// themselves without an EMA.
-    func wholeAverage() -> [Tensor] {
+    private func wholeAverage() -> [Tensor] {
         guard !state.averages.isEmpty else { return task.trained.map(\.value) }
-        let set = state.set(ofAverage: 0)
-        guard let exchange, exchange.sharesUpdate else { return state.averages[0].values }
-        var whole: [Tensor] = []
-        state.withWholeTensors(exchange) { tensor in
-            whole = task.trained.indices.map { tensor(set, $0) }
-        }
+        guard exchange?.sharesUpdate == true else { return state.averages[0].values }
+        let whole = gatheredAverage()
         return task.trained.enumerated().map { place, parameter in
-            var weight = communicator.isRoot ? whole[place] : Tensor(uninitialized: parameter.value.shape)
+            var weight = whole?[place] ?? Tensor(uninitialized: parameter.value.shape)
             weight.withUnsafeMutableBuffer { communicator.broadcast(UnsafeMutableRawBufferPointer($0)) }
             return weight
         }

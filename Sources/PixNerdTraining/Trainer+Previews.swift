@@ -6,13 +6,7 @@ extension Trainer {
     ///
     /// - Parameter journal: the log of rank 0; nil on other processes.
     func writePreviews(_ journal: TrainingJournal?) throws {
-        // All shards of the EMA are fetched before sampling, so that no other process has to answer requests meanwhile.
-        var average: [Tensor]?
-        if !state.averages.isEmpty {
-            state.withWholeTensors(exchange) { tensor in
-                average = task.trained.indices.map { tensor(state.set(ofAverage: 0), $0) }
-            }
-        }
+        let average = gatheredAverage()
         guard let journal else { return }
         let name = "step-" + state.step.zeroPadded(to: 6)
         if let average {
@@ -23,6 +17,17 @@ extension Trainer {
         // The bf16 copies of these weights would only take memory from the next step.
         for weight in (average ?? []) + task.parameters.map(\.value) { weight.forgetCopies() }
         MemoryPool.shared.releaseKept()
+    }
+
+    /// The trained values of the EMA that is sampled from, on rank 0; nil without an EMA. All shards of it are fetched, so that
+    /// no other process has to answer requests while rank 0 samples.
+    func gatheredAverage() -> [Tensor]? {
+        guard !state.averages.isEmpty else { return nil }
+        var average: [Tensor]?
+        state.withWholeTensors(exchange) { tensor in
+            average = task.trained.indices.map { tensor(state.set(ofAverage: 0), $0) }
+        }
+        return average
     }
 
     private func write(_ picture: RGBImage, _ name: String, tag: String, _ journal: TrainingJournal) throws {

@@ -34,18 +34,11 @@ struct AutoencoderReport {
         ]
         if let fingerprint = summary.fingerprint { rows.append(("fingerprint", fingerprint)) }
         if let problem = summary.problem { rows.append(("not usable", problem)) }
-        let (encoding, decoding) = (summary.encoding, summary.decoding)
         rows.append(
             (
                 "one image",
-                "\(encoding.height) x \(encoding.width): "
-                    + String(
-                        format: "%.3f GFLOP to encode, %.3f GFLOP to decode", Double(encoding.flops) / 1e9,
-                        Double(decoding.flops) / 1e9)
+                CheckpointReport.text(encoding: summary.encoding, decoding: summary.decoding)
             ))
-        let tensors =
-            everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
-        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
-        text = lines.map { printable($0) }.joined(separator: "\n")
+        text = CheckpointReport.text(rows, summary.tensors, everyTensor: everyTensor)
     }
 }

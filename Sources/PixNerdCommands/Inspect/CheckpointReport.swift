@@ -59,7 +59,23 @@ struct CheckpointReport {
 
     private mutating func add(_ key: String, _ value: String) { lines.append(Self.line(key, value)) }
 
-    static func line(_ key: String, _ value: String) -> String {
+    /// The text of rows and of the tensors below them.
+    static func text(
+        _ rows: [(String, String)], _ tensors: [CheckpointSummary.TensorLine], everyTensor: Bool
+    ) -> String {
+        let lines = rows.map { line($0.0, $0.1) } + [""] + (everyTensor ? list(tensors) : groups(tensors))
+        return lines.map { printable($0) }.joined(separator: "\n")
+    }
+
+    /// What encoding and decoding by an autoencoder cost.
+    static func text(encoding: CheckpointSummary.Cost, decoding: CheckpointSummary.Cost) -> String {
+        "\(encoding.height) x \(encoding.width): "
+            + String(
+                format: "%.3f GFLOP to encode, %.3f GFLOP to decode", Double(encoding.flops) / 1e9,
+                Double(decoding.flops) / 1e9)
+    }
+
+    private static func line(_ key: String, _ value: String) -> String {
         TextTable.line(key, value, width: keyWidth)
     }
 

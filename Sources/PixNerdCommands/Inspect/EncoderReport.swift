@@ -41,9 +41,6 @@ struct EncoderReport {
                         + String(format: "%.3f G multiply-adds", Double(cost.multiplyAdds) / 1e9)
                 ))
         }
-        let tensors =
-            everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
-        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
-        text = lines.map { printable($0) }.joined(separator: "\n")
+        text = CheckpointReport.text(rows, summary.tensors, everyTensor: everyTensor)
     }
 }

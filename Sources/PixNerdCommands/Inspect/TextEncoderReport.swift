@@ -32,10 +32,7 @@ struct TextEncoderReport {
                 } ?? "its weights are read from the files for each group of prompts and are not kept"
             ),
         ]
-        let tensors =
-            everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
-        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
-        text = lines.map { printable($0) }.joined(separator: "\n")
+        text = CheckpointReport.text(rows, summary.tensors, everyTensor: everyTensor)
     }
 
     private static func layers(_ sizes: TextEncoderArchitecture) -> String {

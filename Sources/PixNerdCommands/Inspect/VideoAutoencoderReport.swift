@@ -26,17 +26,12 @@ struct VideoAutoencoderReport {
         ]
         if let fingerprint = summary.fingerprint { rows.append(("fingerprint", fingerprint)) }
         if let problem = summary.problem { rows.append(("remark", problem)) }
-        let (encoding, decoding) = (summary.encoding, summary.decoding)
         rows.append(
             (
                 "one piece",
-                "\(summary.piece) frames of \(encoding.height) x \(encoding.width): "
-                    + String(
-                        format: "%.3f GFLOP to encode, %.3f GFLOP to decode", Double(encoding.flops) / 1e9,
-                        Double(decoding.flops) / 1e9)
+                "\(summary.piece) frames of "
+                    + CheckpointReport.text(encoding: summary.encoding, decoding: summary.decoding)
             ))
-        let tensors = everyTensor ? CheckpointReport.list(summary.tensors) : CheckpointReport.groups(summary.tensors)
-        let lines = rows.map { CheckpointReport.line($0.0, $0.1) } + [""] + tensors
-        text = lines.map { printable($0) }.joined(separator: "\n")
+        text = CheckpointReport.text(rows, summary.tensors, everyTensor: everyTensor)
     }
 }

@@ -86,17 +86,15 @@ public struct VideoComparison {
     private func entry(
         _ checkpoint: VideoAutoencoderCheckpoint, _ model: VideoAutoencoder, _ measures: [EvaluationReport.Measure]
     ) throws -> AutoencoderComparisonReport.Entry {
-        let (size, f, piece) = (films[0].clip.size, model.grid.space, checkpoint.numbers.piece)
-        let pixels = size.area / (f * f)
+        let (size, piece) = (films[0].clip.size, checkpoint.numbers.piece)
         let (spatial, temporal) = (checkpoint.spatial, checkpoint.temporal)
         return AutoencoderComparisonReport.Entry(
             path: checkpoint.path, name: "a video autoencoder, \(model.grid.time) frames for each latent",
-            fingerprint: model.fingerprint, parameters: model.parameterCount, reduction: f,
+            fingerprint: model.fingerprint, parameters: model.parameterCount, reduction: model.grid.space,
             latentChannels: model.latentChannels,
-            encodingMultiplyAdds: spatial.encodingMultiplyAdds(height: size.height, width: size.width)
-                + temporal.encodingMultiplyAdds(frames: piece, pixels: pixels) / piece,
-            decodingMultiplyAdds: spatial.decodingMultiplyAdds(height: size.height, width: size.width)
-                + temporal.decodingMultiplyAdds(frames: piece, pixels: pixels) / piece, measures: measures)
+            encodingMultiplyAdds: temporal.encodingMultiplyAdds(frames: piece, of: size, with: spatial) / piece,
+            decodingMultiplyAdds: temporal.decodingMultiplyAdds(frames: piece, of: size, with: spatial) / piece,
+            measures: measures)
     }
 }
 

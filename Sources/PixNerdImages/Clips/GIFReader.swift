@@ -66,8 +66,7 @@ func decodedGIF(_ bytes: UnsafeRawBufferPointer, name: String, most: Int) throws
 }
 
 private func gifDamage(_ code: Int32, _ name: String) -> PixNerdError {
-    let reason = GifErrorString(code).map { String(cString: $0) } ?? "nothing"
-    return PixNerdError(.malformed, "\(name)", found: "is a damaged GIF: giflib says \"\(reason)\"")
+    PixNerdError(.malformed, "\(name)", found: "is a damaged GIF: \(gifReason(code))")
 }
 
 private func readExtension(

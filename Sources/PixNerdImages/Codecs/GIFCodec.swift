@@ -36,9 +36,13 @@ func encodedGIF(_ animation: Animation, name: String) throws -> [UInt8] {
     }
 }
 
+/// What giflib says of an error.
+func gifReason(_ code: Int32) -> String {
+    "giflib says \"\(GifErrorString(code).map { String(cString: $0) } ?? "nothing")\""
+}
+
 private func gifError(_ code: Int32, _ name: String) -> PixNerdError {
-    let reason = GifErrorString(code).map { String(cString: $0) } ?? "nothing"
-    return PixNerdError(.system, "\(name)", found: "cannot be written as GIF: giflib says \"\(reason)\"")
+    PixNerdError(.system, "\(name)", found: "cannot be written as GIF: \(gifReason(code))")
 }
 
 /// Writes all frames.

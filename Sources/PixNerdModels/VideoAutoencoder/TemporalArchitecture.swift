@@ -62,6 +62,9 @@ public struct TemporalArchitecture: Sendable, Equatable {
     var widths: [Int] { multipliers.map { filters * $0 } }
     /// Frames for each latent.
     public var factor: Int { 1 << halvesTime.count { $0 } }
+
+    /// Latents of a clip.
+    public func latents(frames: Int) -> Int { (frames + factor - 1) / factor }
 }
 
 extension TemporalArchitecture {

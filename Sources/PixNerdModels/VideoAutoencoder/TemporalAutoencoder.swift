@@ -46,7 +46,7 @@ public final class TemporalAutoencoder: Sendable {
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
     /// Latents of a clip.
-    public func latents(frames: Int) -> Int { (frames + architecture.factor - 1) / architecture.factor }
+    public func latents(frames: Int) -> Int { architecture.latents(frames: frames) }
 
     /// Parameters of the distribution of the latents of clips. Frames that are missing to a multiple of the frames for each
     /// latent are zeros before the first.

@@ -44,15 +44,16 @@ private func temporalNorm(_ scope: ParameterScope, _ channels: Int, _ groups: In
     GroupNorm(scope, channels: channels, groups: groups, epsilon: 1e-5)
 }
 
+/// A level of the encoder or decoder, and what then halves or doubles the number of frames; nil where it stays.
+private struct TemporalLevel: Sendable {
+    let blocks: [TemporalResidualBlock]
+    let resampling: CausalConvolution?
+}
+
 /// The encoder over time, from latents of frames to the mean and log-variance of latents of several frames (2 c channels).
 struct TemporalEncoder: Sendable {
-    private struct Level: Sendable {
-        let blocks: [TemporalResidualBlock]
-        let halving: CausalConvolution?
-    }
-
     private let input: CausalConvolution
-    private let levels: [Level]
+    private let levels: [TemporalLevel]
     private let last: [TemporalResidualBlock]
     private let norm: GroupNorm
     private let output: CausalConvolution
@@ -64,11 +65,11 @@ struct TemporalEncoder: Sendable {
             scope / "conv_in" / "conv", inputs: architecture.channels, outputs: architecture.filters, bias: false)
         levels = widths.indices.map { level in
             let width = widths[level]
-            return Level(
+            return TemporalLevel(
                 blocks: TemporalResidualBlock.level(
                     scope / "block_res_blocks" / level, inputs: level == 0 ? architecture.filters : widths[level - 1],
                     outputs: width, architecture),
-                halving: level < architecture.halvesTime.count && architecture.halvesTime[level]
+                resampling: level < architecture.halvesTime.count && architecture.halvesTime[level]
                     ? CausalConvolution(
                         scope / "conv_blocks" / level / "conv", inputs: width, outputs: width, timeStride: 2) : nil)
         }
@@ -83,7 +84,7 @@ struct TemporalEncoder: Sendable {
         var (x, frames) = (input(x, frames: frames), frames)
         for level in levels {
             for block in level.blocks { x = block(x, frames: frames) }
-            if let halving = level.halving { (x, frames) = (halving(x, frames: frames), frames / 2) }
+            if let halving = level.resampling { (x, frames) = (halving(x, frames: frames), frames / 2) }
         }
         for block in last { x = block(x, frames: frames) }
         return output(norm(x, silu: true, frames: frames), frames: frames)
@@ -93,14 +94,9 @@ struct TemporalEncoder: Sendable {
 /// The decoder over time, from latents of several frames to latents of each frame. Its levels have the encoder's numbers and
 /// run from the last to the first.
 struct TemporalDecoder: Sendable {
-    private struct Level: Sendable {
-        let blocks: [TemporalResidualBlock]
-        let doubling: CausalConvolution?
-    }
-
     private let input: CausalConvolution
     private let first: [TemporalResidualBlock]
-    private let levels: [Level]
+    private let levels: [TemporalLevel]
     private let norm: GroupNorm
     private let output: CausalConvolution
 
@@ -112,10 +108,10 @@ struct TemporalDecoder: Sendable {
         first = TemporalResidualBlock.level(scope / "res_blocks", inputs: coarsest, outputs: coarsest, architecture)
         levels = widths.indices.reversed().map { level in
             let (width, above) = (widths[level], widths[min(level + 1, widths.count - 1)])
-            return Level(
+            return TemporalLevel(
                 blocks: TemporalResidualBlock.level(
                     scope / "block_res_blocks" / level, inputs: above, outputs: width, architecture),
-                doubling: level > 0 && architecture.halvesTime[level - 1]
+                resampling: level > 0 && architecture.halvesTime[level - 1]
                     ? CausalConvolution(
                         scope / "conv_blocks" / (level - 1) / "conv", inputs: width, outputs: 2 * width,
                         doublesTime: true) : nil)
@@ -130,7 +126,7 @@ struct TemporalDecoder: Sendable {
         for block in first { x = block(x, frames: frames) }
         for level in levels {
             for block in level.blocks { x = block(x, frames: frames) }
-            if let doubling = level.doubling { (x, frames) = (doubling(x, frames: frames), 2 * frames) }
+            if let doubling = level.resampling { (x, frames) = (doubling(x, frames: frames), 2 * frames) }
         }
         return output(norm(x, silu: true, frames: frames), frames: frames)
     }

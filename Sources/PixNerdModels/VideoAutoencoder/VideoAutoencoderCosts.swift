@@ -7,7 +7,7 @@ extension TemporalArchitecture {
     ///   - frames: frames of the piece.
     ///   - pixels: latents of a frame.
     public func encodingMultiplyAdds(frames: Int, pixels: Int) -> Int {
-        var places = CheckedInt(latents(frames) * factor) * CheckedInt(pixels)
+        var places = CheckedInt(latents(frames: frames) * factor) * CheckedInt(pixels)
         var inputs = filters
         var total = places * Self.convolution(channels, inputs)
         for (level, outputs) in widths.enumerated() {
@@ -28,7 +28,7 @@ extension TemporalArchitecture {
     ///   - frames: frames of the piece.
     ///   - pixels: latents of a frame.
     public func decodingMultiplyAdds(frames: Int, pixels: Int) -> Int {
-        var places = CheckedInt(latents(frames)) * CheckedInt(pixels)
+        var places = CheckedInt(latents(frames: frames)) * CheckedInt(pixels)
         var inputs = widths[widths.count - 1]
         let start = CheckedInt(latentChannels * latentChannels) + Self.convolution(latentChannels, inputs)
         var total = places * (start + blocks(inputs, inputs))
@@ -41,6 +41,32 @@ extension TemporalArchitecture {
             inputs = outputs
         }
         return (total + places * Self.convolution(inputs, channels)).clamped
+    }
+
+    /// Multiply-adds of encoding a piece of a film, with those of the image autoencoder, or the largest `Int`.
+    ///
+    /// - Parameters:
+    ///   - frames: frames of the piece.
+    ///   - size: height and width of a frame in pixels.
+    ///   - spatial: the sizes of the image autoencoder.
+    public func encodingMultiplyAdds(
+        frames: Int, of size: ImageSize, with spatial: AutoencoderArchitecture
+    ) -> Int {
+        (CheckedInt(frames) * CheckedInt(spatial.encodingMultiplyAdds(height: size.height, width: size.width))
+            + CheckedInt(encodingMultiplyAdds(frames: frames, pixels: spatial.latents(of: size)))).clamped
+    }
+
+    /// Multiply-adds of decoding a piece of a film, with those of the image autoencoder, or the largest `Int`.
+    ///
+    /// - Parameters:
+    ///   - frames: frames of the piece.
+    ///   - size: height and width of a frame in pixels.
+    ///   - spatial: the sizes of the image autoencoder.
+    public func decodingMultiplyAdds(
+        frames: Int, of size: ImageSize, with spatial: AutoencoderArchitecture
+    ) -> Int {
+        (CheckedInt(frames) * CheckedInt(spatial.decodingMultiplyAdds(height: size.height, width: size.width))
+            + CheckedInt(decodingMultiplyAdds(frames: frames, pixels: spatial.latents(of: size)))).clamped
     }
 
     /// Number of parameters of a model of these sizes.
@@ -75,7 +101,7 @@ extension TemporalArchitecture {
     ///   - frames: frames of a clip.
     ///   - pixels: latents of a frame.
     public func activations(frames: Int, pixels: Int) -> Int {
-        var places = CheckedInt(latents(frames) * factor) * CheckedInt(pixels)
+        var places = CheckedInt(latents(frames: frames) * factor) * CheckedInt(pixels)
         var total: CheckedInt = 0
         for (level, width) in widths.enumerated() {
             // Five tensors for each block, once in the encoder and once in the decoder.
@@ -84,8 +110,6 @@ extension TemporalArchitecture {
         }
         return (total + places * CheckedInt(2 * 5 * blocksPerLevel * widths[widths.count - 1])).clamped
     }
-
-    private func latents(_ frames: Int) -> Int { (frames + factor - 1) / factor }
 
     private static func convolution(_ inputs: Int, _ outputs: Int) -> CheckedInt {
         27 * CheckedInt(inputs) * CheckedInt(outputs)
@@ -189,4 +213,9 @@ extension VideoAutoencoder {
         let film = 2 * Double(numbers.piece) * Double(spatial.channels) * pixels
         return 4 * (Double(parameterCount) + max(widest + filters, picture) + film) + 64 * 1_048_576
     }
+}
+
+extension AutoencoderArchitecture {
+    /// Number of places of an image's latents.
+    fileprivate func latents(of size: ImageSize) -> Int { size.area / (reduction * reduction) }
 }
