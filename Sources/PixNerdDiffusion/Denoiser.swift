@@ -67,7 +67,10 @@ public protocol FieldResampledDenoiser: AlignableDenoiser {
     ///   - pixels: Pixels of the patches at the density of the whole images.
     ///   - x: The whole noisy images, [B, C, H, W].
     ///   - times: B times.
-    func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser
+    ///   - condition: B conditions, whose pictures the field may read.
+    func decoding(
+        _ pixels: PatchPixels, of x: Tensor, times: [Float], condition: any Condition
+    ) -> any AlignableDenoiser
 }
 
 extension Denoiser {

@@ -27,7 +27,7 @@ public struct CheckpointSampling: Sendable {
     private let denoiser: any Denoiser
     private let guide: GuideChoice?
     private let edit: PictureEdit?
-    private let control: ControlInput?
+    private let shown: ShownInput?
     private let limits: FewStepLimits?
     private let space: any Space
     private let options: SamplingOptions
@@ -78,11 +78,6 @@ public struct CheckpointSampling: Sendable {
                 "\(size.height) x \(size.width) is not a multiple of \((denoiser.sizeMultiple * loaded.reduction).text): "
                     + "sampled at \(size.canvasHeight) x \(size.canvasWidth) and centre-cropped")
         }
-        control = try ControlInput(options.control, loaded, checkpoint.controlRecord, size: size, name: path)
-        notices += control?.notices ?? []
-        if control == nil, loaded.architecture.controlBlocks > 0 {
-            notices.append("no control picture is given, so images are sampled without the ControlNet")
-        }
         limits = FewStepLimits(loaded.architecture.numbers, largestScale: checkpoint.largestScale, name: path)
         if let limits { try limits.check(asked) } else { try FewStepLimits.checkOther(options, name: path) }
         var settings = try SamplingSettings(
@@ -93,6 +88,14 @@ public struct CheckpointSampling: Sendable {
             let source = try EditSource(asked, size: choice.size, format: loaded.format)
             if let notice = source.notice { notices.append(notice) }
             return source.edit
+        }
+        shown =
+            try ShownInput(
+                options.control, loaded, reads: checkpoint.pictureInput, edit: edit, size: size, name: path)
+            ?? ShownInput(options.control, loaded, control: checkpoint.controlRecord, size: size, name: path)
+        notices += shown?.notices ?? []
+        if shown == nil, loaded.architecture.controlBlocks > 0 {
+            notices.append("no control picture is given, so images are sampled without the ControlNet")
         }
         self.settings = settings
         let conditions = TrainedConditions(checkpoint.metadata)
@@ -132,8 +135,8 @@ public struct CheckpointSampling: Sendable {
         }
     }
 
-    /// The control pictures that were made of photographs; none if there are no photographs.
-    public var foundEdges: [ControlPicture] { control.flatMap { $0.edges == nil ? nil : $0.pictures } ?? [] }
+    /// The pictures that were made of photographs for the model to see; none if there are no photographs.
+    public var madePictures: [ControlPicture] { shown?.made ?? [] }
 
     /// The guidance scales that a model may be told; nil for one that is not told, whose guidance compares velocities.
     package var toldScales: ClosedRange<Float>? { limits?.scales }
@@ -197,7 +200,7 @@ public struct CheckpointSampling: Sendable {
             settings: settings ?? self.settings,
             requests: requests, batch: batch,
             noise: try options.noise.source(count: requests.count, shape: size.noiseShape(in: space)), edit: edit,
-            pictures: control?.pictures(ofRequests: requests.count))
+            pictures: shown?.pictures(ofRequests: requests.count))
     }
 
     /// Checks that the noise, the velocity and the images of a batch fit into the memory. The layers of the
@@ -223,7 +226,7 @@ public struct CheckpointSampling: Sendable {
         provenance.floor = options.floor
         if !adapters.isEmpty { provenance.adapters = adapters.map { "\($0.file.fingerprint) at \($0.strength)" } }
         if let edit = options.edit { try provenance.add(edit) }
-        provenance.control = control?.provenance
+        provenance.control = shown?.provenance
         provenance.control?.network = try controlFile.map { try Fingerprint.text(ofFile: $0) }
         return provenance
     }

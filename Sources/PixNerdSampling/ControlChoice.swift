@@ -1,7 +1,7 @@
 import PixNerdImages
 import PixNerdSupport
 
-/// A ControlNet and the pictures that it is shown.
+/// The pictures that a model is shown, beside the noisy pixels or by a ControlNet.
 public struct ControlChoice: Sendable {
     /// A run with a ControlNet, or a file of one; nil for that of the checkpoint itself.
     public var network: String?
@@ -29,4 +29,8 @@ extension Setting {
     public static let controlPicture = Setting(rawValue: "controlPicture")
     /// A photograph that a control picture is made of.
     public static let controlPhotograph = Setting(rawValue: "controlPhotograph")
+    /// The factor on what a ControlNet adds.
+    public static let controlStrength = Setting(rawValue: "controlStrength")
+    /// The times at which a ControlNet acts.
+    public static let controlInterval = Setting(rawValue: "controlInterval")
 }

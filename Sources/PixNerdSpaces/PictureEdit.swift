@@ -4,10 +4,10 @@ import PixNerdTensors
 /// A picture that sampling begins with, and the part of it that is painted anew.
 public struct PictureEdit: Sendable {
     /// The picture at the size of the finished images, [1, C, H, W], with -1 and 1 at the ends of the format's range.
-    let picture: Tensor
+    package let picture: Tensor
     /// How much of each pixel is painted, [H, W] row by row, from 0, where the pixel stays as it is, to 1; nil for all of the
     /// picture.
-    let mask: [Float]?
+    package let mask: [Float]?
     /// How often each step is taken again from fresh noise, so that what is painted fits what stays.
     let repetitions: Int
 

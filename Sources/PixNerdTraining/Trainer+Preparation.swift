@@ -125,6 +125,11 @@ extension Trainer {
                 .mismatch, "\(key)", found: "is set, but kind is \(configuration.kind.rawValue)",
                 advice: "remove it: only video autoencoders use it")
         }
+        if configuration.kind != .denoiser, !configuration.data.condition.isEmpty {
+            throw PixNerdError(
+                .mismatch, "data.condition", found: "is set, but kind is \(configuration.kind.rawValue)",
+                advice: "remove it: only denoisers read pictures beside noise")
+        }
         let preparation: any TrainingPreparation =
             switch configuration.kind {
             case .denoiser:

@@ -86,7 +86,7 @@ import Testing
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
                 "values", "buckets", "floor", "conditioning", "modulation", "channel_shift", "channel_scale",
-                "train", "freeze",
+                "train", "freeze", "condition", "condition_scale",
             ]
             let lines = own.replacing(
                 /\n(text|dispersive|few_steps|control|start|lora|subject|video):(\n  .*)+/, with: ""
@@ -97,7 +97,7 @@ import Testing
             }
             let oldLines = config.replacingOccurrences(of: "steps: 4\n", with: "steps: 3\n").split(separator: "\n")
             #expect(lines == oldLines)
-            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 40)
+            #expect(own.split(separator: "\n").count == oldLines.count + later.count + 41)
         }
     }
 }

@@ -72,6 +72,53 @@ import Testing
         }
     }
 
+    /// Fields read control pictures, too, and are trained to.
+    @Test func fieldsFollowPyTorch() throws {
+        let file = try SafetensorsFile(path: Fixtures.path("control/fields.safetensors"))
+        let model = try PixNerd(loading: TensorSubset(file, prefix: "model."))
+        let sizes = model.architecture
+        #expect(sizes.controlsFields && sizes.controlBlocks == 1)
+        #expect(sizes.parameterCount == (model.parameters + model.constants).reduce(0) { $0 + $1.value.count })
+        #expect(JSON.value(PixNerdArchitecture.self, from: try JSON.text(sizes)) == sizes)
+        let classes = ClassCondition(try file.integers("y"))
+        func velocity(_ condition: any Condition) throws -> Tensor {
+            model.velocity(try file.tensor("x"), times: try file.tensor("t").values, condition: condition)
+        }
+        func shown(_ strength: Float, _ times: ClosedRange<Float> = 0...1) throws -> any Condition {
+            classes.showing(ShownPictures(try file.tensor("picture"), strength: strength, times: times))
+        }
+        expectClose(try velocity(shown(1)), try file.tensor("out"), .network)
+        expectClose(try velocity(shown(0.5)), try file.tensor("out.half"), .network)
+        let without = try velocity(classes).values
+        #expect(try velocity(shown(0)).values == without && velocity(shown(1, 0.999...1)).values == without)
+        try withGradient(upstream: file.tensor("upstream")) { try velocity(shown(1)) }
+        let own = try #require(model.parameters.first { $0.name == "control_field.weight" })
+        expectClose(try #require(own.gradient), try file.tensor("gradient.control_field.weight"), .network)
+    }
+
+    /// New fields read nothing of the pictures, also if they read neighbours, and at other densities.
+    @Test(arguments: [false, true]) func newFieldsHaveNoEffect(neighbors: Bool) throws {
+        var sizes = try PixNerdArchitecture(
+            hiddenSize: 16, heads: 2, blocks: 3, conditionedBlocks: 2, patchSize: 4, fieldWidth: 8,
+            fieldPositions: .centers, fieldNeighbors: neighbors, fieldOverlap: 1, classes: 3)
+        let base = PixNerd(sizes, seed: 4)
+        for (index, parameter) in base.parameters.enumerated() where parameter.value.values.allSatisfy({ $0 == 0 }) {
+            parameter.value = Tensor.normal(parameter.value.shape) {
+                RandomStream(seed: 9, purpose: .test, step: index, index: $0)
+            }
+        }
+        (sizes.controlBlocks, sizes.controlsFields) = (1, true)
+        let model = try PixNerd(sizes, controlling: base)
+        let x = Tensor.normal([1, 3, 16, 24]) { RandomStream(seed: 3, purpose: .test, index: $0) }
+        let shown = ClassCondition([1]).showing(ShownPictures(x))
+        for size in [ImageSize(height: 16, width: 24), ImageSize(8)] {
+            let (own, plain) = (FieldRoute(model, trainedSize: size), FieldRoute(base, trainedSize: size))
+            expectClose(
+                own.velocity(x, times: [0.3], condition: shown),
+                plain.velocity(x, times: [0.3], condition: ClassCondition([1])), .network)
+        }
+    }
+
     @Test func aNewOneHasNoEffect() throws {
         let base = try base()
         var sizes = base.architecture

@@ -72,7 +72,7 @@ import Testing
         let (route, times, labels) = (FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], [1, 0])
         var stream = RandomStream(seed: 1, purpose: .fieldSize)
         let pixels = PatchPixels(ofPatch: 7, 9, atMost: 4, &stream)
-        let part = route.decoding(pixels, of: x, times: times).velocity(
+        let part = route.decoding(pixels, of: x, times: times, condition: ClassCondition(labels)).velocity(
             pixels(x), times: times, condition: ClassCondition(labels))
         let whole = pixels(route.velocity(x, times: times, condition: ClassCondition(labels)))
         #expect(part.shape == [2, 3, 16, 16])

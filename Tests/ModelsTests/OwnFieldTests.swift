@@ -65,7 +65,8 @@ import Testing
         )
         var stream = RandomStream(seed: 1, purpose: .fieldSize)
         let pixels = PatchPixels(ofPatch: 7, 9, atMost: 4, &stream)
-        let part = route.decoding(pixels, of: x, times: times).velocity(pixels(x), times: times, condition: condition)
+        let part = route.decoding(pixels, of: x, times: times, condition: condition).velocity(
+            pixels(x), times: times, condition: condition)
         let whole = pixels(route.velocity(x, times: times, condition: condition))
         #expect(part.shape == [2, 3, 16, 16])
         expectClose(part, whole, .network)
@@ -81,7 +82,8 @@ import Testing
         let margin = route.margin(ofPatch: 6, 9)
         #expect(margin == PatchMargin(rows: 1, columns: 2))
         let all = PatchPixels(ofPatch: 6, 9, margin: margin)
-        let decoded = route.decoding(all, of: x, times: times).velocity(all(x), times: times, condition: condition)
+        let decoded = route.decoding(all, of: x, times: times, condition: condition).velocity(
+            all(x), times: times, condition: condition)
         #expect(decoded.shape == [2, 3, 32, 52])
         let grid = PatchGrid(shape: x.shape, rows: 4, columns: 4)
         let blended = blendedPatches(
@@ -140,7 +142,9 @@ private final class ViewKeeper: FieldModel, @unchecked Sendable {
     var tokenBlocks: Int { model.tokenBlocks }
     var isToldDensity: Bool { model.isToldDensity }
     func positions(ofPatch height: Int, _ width: Int) -> Tensor { model.positions(ofPatch: height, width) }
-    func fieldInput(_ x: Tensor) -> Tensor { model.fieldInput(x) }
+    func fieldInput(_ x: Tensor, times: [Float], _ condition: any Condition) -> Tensor {
+        model.fieldInput(x, times: times, condition)
+    }
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         model.velocity(x, times: times, condition: condition)

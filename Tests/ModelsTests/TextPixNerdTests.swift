@@ -143,7 +143,8 @@ import Testing
         let pixels = PatchPixels(ofPatch: 12, 16, atMost: 5, &stream)
         let (x, times) = (try file.tensor("x"), try file.tensor("t").values)
         let condition = Self.condition(try file.tensor("y"))
-        let part = route.decoding(pixels, of: x, times: times).velocity(pixels(x), times: times, condition: condition)
+        let part = route.decoding(pixels, of: x, times: times, condition: condition).velocity(
+            pixels(x), times: times, condition: condition)
         #expect(part.shape == [2, 3, 10, 10])
         expectClose(part, pixels(route.velocity(x, times: times, condition: condition)), .network)
     }

@@ -34,6 +34,29 @@ import Testing
         #expect(noiseAveragedByArea(from: (32, 32), to: (32, 32)) == 1)
     }
 
+    @Test func channelsAreJoined() {
+        let (one, other) = (image([2, 2, 3, 4]), image([2, 1, 3, 4]))
+        let joined = joinedChannels(one, other)
+        #expect(joined.shape == [2, 3, 3, 4])
+        for picture in 0..<2 {
+            let own = joined.rows(picture..<picture + 1).values
+            #expect(own == one.rows(picture..<picture + 1).values + other.rows(picture..<picture + 1).values)
+        }
+    }
+
+    @Test(arguments: [0, 2, 3]) func columnsAreInserted(place: Int) {
+        let matrix = Parameter(name: "matrix", value: image([4, 3]))
+        let columns = Parameter(name: "columns", value: image([4, 2]))
+        let joined = insertedColumns(matrix.value, columns.value, at: place).values
+        for row in 0..<4 {
+            let own = matrix.value.rows(row..<row + 1).values
+            let others = columns.value.rows(row..<row + 1).values
+            let expected: [Float] = Array(own[..<place]) + others + Array(own[place...])
+            #expect(Array(joined[row * 5..<row * 5 + 5]) == expected)
+        }
+        expectDerivative([matrix, columns]) { insertedColumns(matrix.tensor, columns.tensor, at: place) }
+    }
+
     @Test func neighborsAreThePixelsAround() {
         let (height, width) = (3, 4)
         let image = image([2, 2, height, width])

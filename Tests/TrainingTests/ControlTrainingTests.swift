@@ -78,6 +78,7 @@ import Testing
                 configuration.training.fieldSizes = [24]
                 configuration.training.previewEvery = 3
                 configuration.training.recompute = true
+                configuration.control.fields = true
             }
             let (whole, resumed) = try runs.wholeAndResumed(stopAfter: 4, change)
             #expect(resumed.log == [])

@@ -4,7 +4,7 @@ import PixNerdImages
 import PixNerdSampling
 import PixNerdSupport
 
-/// The options of a ControlNet and its pictures.
+/// The options of a ControlNet, and of the pictures that a model is shown.
 struct ControlOptions: ParsableArguments {
     @Option(
         help: "A ControlNet for the model: a run with a control section, or a file (default: the checkpoint's own).")
@@ -12,15 +12,15 @@ struct ControlOptions: ParsableArguments {
 
     @Option(
         help: """
-            A control picture of the size of the images, such as white edges on black; or a folder of them, which images \
-            take in turn, in the order of names.
+            A picture of the size of the images for a ControlNet, such as white edges on black, or for a model that was \
+            trained with data.condition; or a folder of them, which images take in turn, in the order of names.
             """)
     var control: String?
 
     @Option(
         help: """
-            A photograph, or a folder of them, that control pictures are made of: cropped to the size of the images, then \
-            replaced by edges, which are written beside the result.
+            A photograph, or a folder of them, that such pictures are made of: cropped to the size of the images, then \
+            replaced by edges or whatever the model was trained on, which are written beside the result.
             """)
     var controlFrom: String?
 
@@ -80,7 +80,7 @@ struct ControlOptions: ParsableArguments {
         return pictures.map { "\(stem)-control/\($0.name).png" }
     }
 
-    /// Writes the control pictures that were made of photographs beside the result.
+    /// Writes the pictures that were made of photographs beside the result.
     ///
     /// A file that is there already is kept if it holds the same picture, as in a job that is resumed.
     ///
@@ -93,7 +93,7 @@ struct ControlOptions: ParsableArguments {
                 guard overwrites else {
                     throw PixNerdError(
                         .alreadyExists, "\(path)",
-                        found: "is another picture than the edges that would be written there",
+                        found: "is another picture than the one for the model that would be written there",
                         advice: "choose another \(Setting.output), or overwrite it with \(Setting.overwrite)")
                 }
             }

@@ -124,7 +124,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
 
     private func sample(_ communicator: Communicator) throws {
         let logger = makeLogger(communicator)
-        let (job, plan, edges, warnings) = try communicator.agree { try prepare(logger) }
+        let (job, plan, pictures, warnings) = try communicator.agree { try prepare(logger) }
         try expectSame(plan, communicator)
         let (trajectory, preview) = try communicator.agree { () -> (Trajectory?, Preview?) in
             guard communicator.isRoot else { return (nil, nil) }
@@ -134,7 +134,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             )
         }
         try communicator.agree {
-            if communicator.isRoot { try ControlOptions.write(edges, beside: out, overwrites: overwrite) }
+            if communicator.isRoot { try ControlOptions.write(pictures, beside: out, overwrites: overwrite) }
         }
         let (lock, remark) = try communicator.agree { communicator.isRoot ? try plan.lock() : (nil, nil) }
         defer { withExtendedLifetime(lock) {} }
@@ -276,7 +276,7 @@ struct SampleCommand: ParsableCommand, RankedCommand {
             )
         }
         if let remark = plan.captionRemark { logger.notice("\(remark)") }
-        return (try source.job(requests), plan, source.foundEdges, source.warnings)
+        return (try source.job(requests), plan, source.madePictures, source.warnings)
     }
 
     /// Checks the names of the outputs before anything is loaded.

@@ -28,6 +28,7 @@ package enum Flags {
         .resumedStep: "--step", .prompt: "--prompt", .negativePrompt: "--negative-prompt",
         .averageLength: "--length", .averageLengths: "--lengths", .reference: "--reference", .range: "--range",
         .controlNet: "--control-net",
+        .controlStrength: "--control-strength", .controlInterval: "--control-interval",
         .controlPicture: "--control", .controlPhotograph: "--control-from", .edges: "--edges", .edgeNetwork: "--hed",
         .textEncoder: "--text-encoder", .otherTextEncoder: "--text-encoder-override", .emptyPrompt: "--empty-prompt",
     ]

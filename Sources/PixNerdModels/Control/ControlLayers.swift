@@ -66,15 +66,17 @@ struct ControlLayers<Block: Sendable>: Sendable {
 enum ControlNames {
     static let copies = "controlnet."
     static let embedder = "control_embedder.proj"
+    static let field = "control_field"
 
     /// Whether a weight is one of a ControlNet.
-    static func areOfControl(_ name: String) -> Bool { name.hasPrefix(copies) || name.hasPrefix(embedder) }
+    static func areOfControl(_ name: String) -> Bool { [copies, embedder, field].contains(where: name.hasPrefix) }
 
     /// The weight of the denoiser that a weight of a new ControlNet is a copy of; nil for one that begins at zero.
     ///
     /// - Parameter denoiserEmbedder: the embedding of the denoiser's patches.
     static func original(of name: String, denoiserEmbedder: String) -> String? {
         if name.hasPrefix(embedder) { return denoiserEmbedder + name.dropFirst(embedder.count) }
+        guard name.hasPrefix(copies) else { return nil }
         let parts = name.dropFirst(copies.count).split(separator: ".", maxSplits: 2)
         return parts.count == 3 && parts[1] == "copied_block" ? "blocks.\(parts[0]).\(parts[2])" : nil
     }

@@ -2,10 +2,11 @@ import PixNerdTensors
 
 /// The tensors of a denoiser followed by those of a ControlNet.
 ///
-/// The names of a ControlNet's tensors begin with `controlnet.`, `controlnet_blocks.` (diffusers) or `control_embedder.`.
+/// The names of a ControlNet's tensors begin with `controlnet.`, `controlnet_blocks.` (diffusers), `control_embedder.` or
+/// `control_field.`.
 /// A file may hold both, and then the denoiser's may begin with `base_model.`, as in published ones of PixArt.
 struct ControlledTensors: TensorSource {
-    private static let prefixes = ["controlnet.", "controlnet_blocks.", "control_embedder."]
+    private static let prefixes = ["controlnet.", "controlnet_blocks.", "control_embedder.", "control_field."]
     private static let basePrefix = "base_model."
 
     let origin: String

@@ -26,8 +26,11 @@ struct FieldHead: Sendable {
     ///   - pixels: [B N, P P, I], what the field reads of the noisy pixels.
     ///   - tokens: [B, N, D].
     ///   - positions: Position features of the pixels in a patch, [P P, E].
+    ///   - columns: Columns of the first layer for values that the pixels have besides what the model reads of them, [F, J];
+    ///     nil for none.
     /// - Returns: [B N, P P, C], the velocity.
-    func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor) -> Tensor {
+    func callAsFunction(_ pixels: Tensor, tokens: Tensor, positions: Tensor, columns: Tensor? = nil) -> Tensor {
+        let embedder = pixelEmbedder.weight.tensor
         let tokens = tokens.reshaped([tokens.shape[0] * tokens.shape[1], tokens.shape[2]])
         return neuralField(
             pixels, positions: positions, tokens: tokens,
@@ -35,7 +38,9 @@ struct FieldHead: Sendable {
                 FieldGenerator(weight: $0.generator.weight.tensor, bias: $0.generator.bias!.tensor)
             },
             weights: NeuralFieldWeights(
-                embedderWeight: pixelEmbedder.weight.tensor, embedderBias: pixelEmbedder.bias!.tensor,
+                embedderWeight: columns.map {
+                    insertedColumns(embedder, $0, at: pixels.shape[2] - $0.shape[1])
+                } ?? embedder, embedderBias: pixelEmbedder.bias!.tensor,
                 norms: blocks.map(\.norm.weight.tensor), finalNorm: finalNorm?.weight.tensor,
                 finalWeight: finalLinear.weight.tensor, finalBias: finalLinear.bias!.tensor,
                 normalizesSecond: finalNorm != nil))

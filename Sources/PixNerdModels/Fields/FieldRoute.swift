@@ -13,8 +13,9 @@ protocol FieldModel: AlignableDenoiser {
     /// The pixels around a patch of some density that its field decodes, too.
     func margin(ofPatch height: Int, _ width: Int) -> PatchMargin
 
-    /// What the field reads of each pixel of noisy images [B, C, H, W]: [B, I, H, W].
-    func fieldInput(_ x: Tensor) -> Tensor
+    /// What the field reads of each pixel of noisy images [B, C, H, W] at B times, and of pictures of the condition: [B, I, H,
+    /// W].
+    func fieldInput(_ x: Tensor, times: [Float], _ condition: any Condition) -> Tensor
 
     /// Whether the model is told at which density its field is decoded. The transformer then sees averages of the
     /// pixels, at the time that their noise is worth; it otherwise sees some of the pixels.
@@ -35,7 +36,7 @@ protocol FieldModel: AlignableDenoiser {
 
 extension FieldModel {
     func margin(ofPatch height: Int, _ width: Int) -> PatchMargin { .none }
-    func fieldInput(_ x: Tensor) -> Tensor { x }
+    func fieldInput(_ x: Tensor, times: [Float], _ condition: any Condition) -> Tensor { x }
     var isToldDensity: Bool { false }
 
     /// The output of the network, and the output tokens of some blocks.
@@ -87,23 +88,26 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     }
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
-        model.velocity(views(x, times), condition: condition) { _, _ in }
+        model.velocity(views(x, times, condition), condition: condition) { _, _ in }
     }
 
     func velocity(
         _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
     ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
-        model.velocity(views(x, times), condition: condition, tokensAfter: blocks)
+        model.velocity(views(x, times, condition), condition: condition, tokensAfter: blocks)
     }
 
     func margin(ofPatch height: Int, _ width: Int) -> PatchMargin { model.margin(ofPatch: height, width) }
 
-    func decoding(_ pixels: PatchPixels, of x: Tensor, times: [Float]) -> any AlignableDenoiser {
+    func decoding(
+        _ pixels: PatchPixels, of x: Tensor, times: [Float], condition: any Condition
+    ) -> any AlignableDenoiser {
         PartialField(
             model: model,
             views: views(
-                x, times, positions: pixels.positions(of: model.positions(ofPatch: pixels.height, pixels.width)),
-                read: pixels(model.fieldInput(x))))
+                x, times, condition,
+                positions: pixels.positions(of: model.positions(ofPatch: pixels.height, pixels.width)),
+                read: pixels(model.fieldInput(x, times: times, condition))))
     }
 
     /// Standard deviation of what the transformer sees of independent noise of standard deviation 1.
@@ -112,9 +116,9 @@ struct FieldRoute<Model: FieldModel>: FieldResampledDenoiser {
     }
 
     private func views(
-        _ x: Tensor, _ times: [Float], positions: Tensor? = nil, read: Tensor? = nil
+        _ x: Tensor, _ times: [Float], _ condition: any Condition, positions: Tensor? = nil, read: Tensor? = nil
     ) -> FieldViews {
-        let read = read ?? model.fieldInput(x)
+        let read = read ?? model.fieldInput(x, times: times, condition)
         let (height, width) = (x.shape[2], x.shape[3])
         guard model.isToldDensity else {
             return FieldViews(

@@ -16,9 +16,9 @@ struct FieldViews {
     var density: [Float]?
 
     /// Images that the transformer sees as they are.
-    init(_ x: Tensor, times: [Float], model: some FieldModel) {
+    init(_ x: Tensor, times: [Float], _ condition: any Condition, model: some FieldModel) {
         (seen, self.times) = (x, times)
-        read = model.fieldInput(x)
+        read = model.fieldInput(x, times: times, condition)
         density = model.isToldDensity ? [0, 0] : nil
     }
 

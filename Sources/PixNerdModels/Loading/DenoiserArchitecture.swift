@@ -52,6 +52,8 @@ public protocol DenoiserArchitecture: Sendable, Equatable, Codable {
     var isPublishedForFields: Bool { get }
     /// Number of transformer blocks that a ControlNet has copies of; 0 without a ControlNet.
     var controlBlocks: Int { get }
+    /// Number of channels of pictures that models read beside the noisy pixels; 0 for none.
+    var pictureChannels: Int { get }
     /// What models are told besides time and condition, in the order of `ModelNumber`.
     var numbers: [ModelNumber] { get }
     /// A description of the sizes, line by line.
@@ -130,6 +132,7 @@ extension DenoiserArchitecture {
     public var isPublishedForFields: Bool { false }
     public var takesText: Bool { false }
     public var controlBlocks: Int { 0 }
+    public var pictureChannels: Int { 0 }
     public var numbers: [ModelNumber] { [] }
 
     /// Whether another architecture is of this kind and has these sizes.

@@ -76,6 +76,10 @@ public struct DenoiserOptions: Sendable, Equatable {
     public var values = 0
     /// Number of transformer blocks that a ControlNet has copies of; 0 without a ControlNet.
     public var controlBlocks = 0
+    /// Whether fields read the pictures of a ControlNet, too.
+    public var controlsFields = false
+    /// Number of channels of pictures that the model reads beside the noisy pixels; 0 for none.
+    public var pictureChannels = 0
 
     /// Whether the model is told the density at which its fields are decoded.
     public var isToldDensity: Bool {

@@ -13,6 +13,11 @@ extension PixNerdArchitecture {
 
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? {
         guard !isSame(as: other) else { return "" }
+        if pictureChannels > 0, let other = other as? PixNerdArchitecture, other.pictureChannels == 0 {
+            return withoutPictures.newParts(beginningAs: other).map { new in
+                (new.isEmpty ? "" : "\(new); ") + "what reads pictures is new and begins without an effect"
+            }
+        }
         guard controlBlocks == 0 else {
             guard let other = other as? PixNerdArchitecture, other == withoutControl else { return nil }
             return "its ControlNet is new and begins without an effect, and all else is frozen"
@@ -31,6 +36,16 @@ extension PixNerdArchitecture {
         guard let model = other as? PixNerd else {
             throw PixNerdError(
                 .mismatch, found: "The model to begin with is of another kind", expected: "a \(Self.kind)")
+        }
+        return try begun(as: model, rows, seed: seed, recomputesBlocks: recomputesBlocks)
+    }
+
+    private func begun(
+        as model: PixNerd, _ rows: ClassRows?, seed: UInt64, recomputesBlocks: Bool
+    ) throws -> PixNerd {
+        if pictureChannels > 0, model.architecture.pictureChannels == 0 {
+            let plain = try withoutPictures.begun(as: model, rows, seed: seed, recomputesBlocks: recomputesBlocks)
+            return PixNerd(self, withPicturesBeside: plain, recomputesBlocks: recomputesBlocks)
         }
         if controlBlocks > 0, model.architecture.controlBlocks == 0 {
             guard rows == nil else {

@@ -7,7 +7,7 @@ extension PixNerdArchitecture {
     /// The model that the ControlNet controls.
     var withoutControl: PixNerdArchitecture {
         var base = self
-        base.controlBlocks = 0
+        (base.controlBlocks, base.controlsFields) = (0, false)
         return base
     }
 }

@@ -79,7 +79,28 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
             columns: architecture.fieldOverlap * width / architecture.patchSize)
     }
 
-    func fieldInput(_ x: Tensor) -> Tensor { architecture.fieldNeighbors ? neighborhoods(x) : x }
+    func fieldInput(_ x: Tensor, times: [Float], _ condition: any Condition) -> Tensor {
+        func around(_ image: Tensor) -> Tensor { architecture.fieldNeighbors ? neighborhoods(image) : image }
+        let (height, width) = (x.shape[2], x.shape[3])
+        if architecture.pictureChannels > 0 {
+            return joinedChannels(around(x), around(pictures(condition, height: height, width: width)))
+        }
+        guard architecture.controlsFields, let shown = condition.pictures, shown.act(at: times) else {
+            return around(x)
+        }
+        return joinedChannels(around(x), around(averagedByArea(shown.tensor, height: height, width: width)))
+    }
+
+    /// The pictures that are read beside noisy pixels, at another size; 0, which is grey, if there are none.
+    private func pictures(_ condition: any Condition, height: Int, width: Int) -> Tensor {
+        guard let pictures = condition.pictures?.tensor else {
+            return Tensor(zeros: [condition.count, architecture.pictureChannels, height, width])
+        }
+        precondition(
+            pictures.shape[1] == architecture.pictureChannels,
+            "PixNerd: pictures \(pictures.shape) do not have \(architecture.pictureChannels) channels")
+        return averagedByArea(pictures, height: height, width: width)
+    }
 
     var isToldDensity: Bool { architecture.numbers.contains(.density) }
 
@@ -90,7 +111,7 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
     public func velocity(
         _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
     ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
-        velocity(FieldViews(x, times: times, model: self), condition: condition, tokensAfter: blocks)
+        velocity(FieldViews(x, times: times, condition, model: self), condition: condition, tokensAfter: blocks)
     }
 
     /// The velocity of images that the transformer sees at fewer or more pixels.
@@ -102,12 +123,13 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
         let (seen, times, told) = (views.seen, views.times, views.condition(condition))
         let grid = PatchGrid(shape: seen.shape, patch: architecture.patchSize)
         precondition(
-            architecture.head == .field || seen.shape == views.read.shape,
+            architecture.head == .field || seen.shape[2...] == views.read.shape[2...],
             "PixNerd: a linear head decodes at the density of the transformer's input only")
         let inputGrid = PatchGrid(shape: views.read.shape, rows: grid.rows, columns: grid.columns)
         precondition(
             times.count == grid.batch && condition.count == grid.batch && inputGrid.batch == grid.batch
-                && grid.channels == channels && inputGrid.channels == architecture.fieldReads,
+                && grid.channels == channels
+                && [0, architecture.controlReads].contains(inputGrid.channels - architecture.fieldReads),
             "PixNerd: x \(views.read.shape), \(times.count) times and \(condition.count) conditions do not fit "
                 + "\(channels) channels")
         let table = rotaryTable(
@@ -125,7 +147,11 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
             return recomputesBlocks ? recomputed(inputs, output) : output(inputs)
         }
         var tokens = layers.patchEmbedder(grid.tokens(seen))
-        var control = layers.control?.pass(condition.pictures, at: times) { embeddedControl($0, grid) }
+        if architecture.pictureChannels > 0 {
+            let pictures = pictures(condition, height: seen.shape[2], width: seen.shape[3])
+            tokens = sum(tokens, embeddedPictures(pictures, grid))
+        }
+        var control = layers.control?.pass(condition.pictures, at: times) { embeddedPictures($0, grid) }
         for (index, block) in layers.blocks.enumerated() {
             tokens = control?.added(to: tokens, beforeBlock: index) { run($0, $1) } ?? tokens
             tokens = run(block, tokens, dropout?.masks(block: index, of: layers.blocks.count))
@@ -142,19 +168,27 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
             let pixels = head(
                 PatchGrid(shape: read.shape, rows: grid.rows, columns: grid.columns).pixels(read),
                 tokens: siluOfSum(condition: time, tokens),
-                positions: views.positions ?? positions(ofPatch: height, width))
+                positions: views.positions ?? positions(ofPatch: height, width),
+                columns: inputGrid.channels > architecture.fieldReads ? controlColumns(condition) : nil)
             return blendedPatches(pixels, grid: inputGrid.with(channels: channels), margin: margin)
         case .linear(let head):
             return grid.image(fromTokens: head(tokens, condition: modulator))
         }
     }
 
-    /// The embedded patches of control pictures, [B, N, D].
+    /// The embedded patches of pictures, [B, N, D].
     ///
-    /// - Parameter pictures: [B, C, H, W] of any size, which is averaged or repeated to that of the grid.
-    private func embeddedControl(_ pictures: Tensor, _ grid: PatchGrid) -> Tensor {
+    /// - Parameter pictures: [B, K, H, W] of any size, which is averaged or repeated to that of the grid.
+    private func embeddedPictures(_ pictures: Tensor, _ grid: PatchGrid) -> Tensor {
         let (height, width) = (grid.rows * grid.patchHeight, grid.columns * grid.patchWidth)
-        return layers.controlEmbedder!(grid.tokens(averagedByArea(pictures, height: height, width: width)))
+        return layers.pictureEmbedder!(
+            grid.with(channels: pictures.shape[1]).tokens(averagedByArea(pictures, height: height, width: width)))
+    }
+
+    /// The columns of the field's first layer that read control pictures, at the strength of these.
+    private func controlColumns(_ condition: any Condition) -> Tensor? {
+        let strength = condition.pictures?.strength ?? 1
+        return (layers.controlField?.tensor).map { strength == 1 ? $0 : scaled($0, by: strength) }
     }
 
     /// A time as the layers of a block are given it, [1, D].

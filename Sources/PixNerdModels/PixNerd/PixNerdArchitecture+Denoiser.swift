@@ -33,7 +33,11 @@ extension PixNerdArchitecture: TrainableArchitecture {
                 ]
             } ?? []) + (numbers.summary.map { [$0] } ?? []) + (values > 0 ? ["told \(counted(values, "value"))"] : [])
             + (controlBlocks > 0
-                ? ["with a ControlNet of \(counted(controlBlocks, "block")), \(trainedParameterCount) parameters"] : [])
+                ? [
+                    "with a ControlNet of \(counted(controlBlocks, "block"))\(controlsFields ? " and of fields" : ""), "
+                        + "\(trainedParameterCount) parameters"
+                ] : [])
+            + (pictureChannels > 0 ? ["reads pictures of \(counted(pictureChannels, "channel"))"] : [])
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
@@ -76,7 +80,7 @@ extension PixNerdArchitecture: TrainableArchitecture {
         let fields = 2 * count(blocks - conditionedBlocks) * generated
         // A linear head has no field but keeps the last norm, and the input and output of its matrix.
         let ends = head == .linear ? 2 * hidden : 0
-        let pixels = 12 * count(channels) * count(patchSize) * count(patchSize) + ends
+        let pixels = 12 * count(channels + pictureChannels) * count(patchSize) * count(patchSize) + ends
         // The inputs of recomputed blocks stay float32.
         let bytes = count(precision == .bf16 ? 2 : 4)
         // What a ControlNet adds is kept with each copy.

@@ -59,7 +59,8 @@ extension PixNerdArchitecture {
             values: options.values,
             captions: options.textWidth > 0
                 ? CaptionSizes(width: options.textWidth, length: options.textLength, modulation: options.modulation)
-                : nil, controlBlocks: options.controlBlocks)
+                : nil, controlBlocks: options.controlBlocks,
+            controlsFields: options.controlsFields, pictureChannels: options.pictureChannels)
     }
 
     /// A published size, with patches of 16 pixels.

@@ -23,7 +23,9 @@ extension PixNerdArchitecture: Codable {
             numbers: values.decodeIfPresent([ModelNumber].self, forKey: .numbers) ?? [],
             values: values.decodeIfPresent(Int.self, forKey: .values) ?? 0,
             captions: values.decodeIfPresent(CaptionSizes.self, forKey: .captions),
-            controlBlocks: values.decodeIfPresent(Int.self, forKey: .controlBlocks) ?? 0)
+            controlBlocks: values.decodeIfPresent(Int.self, forKey: .controlBlocks) ?? 0,
+            controlsFields: values.decodeIfPresent(Bool.self, forKey: .controlsFields) ?? false,
+            pictureChannels: values.decodeIfPresent(Int.self, forKey: .pictureChannels) ?? 0)
     }
 
     /// Encodes the sizes, without those of the field if the head is linear, and what the model is told, if anything.
@@ -44,7 +46,12 @@ extension PixNerdArchitecture: Codable {
         if told > 0 { try values.encode(told, forKey: .values) }
         try values.encodeIfPresent(captions, forKey: .captions)
         if controlBlocks > 0 { try values.encode(controlBlocks, forKey: .controlBlocks) }
+        if controlsFields { try values.encode(controlsFields, forKey: .controlsFields) }
+        if pictureChannels > 0 { try values.encode(pictureChannels, forKey: .pictureChannels) }
     }
+
+    /// Name of the layer by which the transformer reads the patches of pictures.
+    static let pictureEmbedder = "picture_embedder.proj"
 
     /// Name of the field's first layer. Models with other positions than the published ones, or with fields that
     /// overlap, have another name, so that programs that do not know them refuse them.
@@ -86,13 +93,15 @@ extension PixNerdArchitecture: Codable {
         let conditioned = try source.blockCount(after: "blocks.", part: "attn.")
         let headWidth = try shape("blocks.0.attn.q_norm.weight", 1)[0]
         let controlBlocks = try source.blockCount(after: ControlNames.copies)
+        // Of an embedder of another shape loading reports the shape.
+        let pictureValues = source.shape(of: Self.pictureEmbedder + ".weight").map { $0.count == 2 ? $0[1] : 0 } ?? 0
         if isLinear {
             let (channels, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes,
                 numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
-                controlBlocks: controlBlocks)
+                controlBlocks: controlBlocks, pictureChannels: pictureValues / (patch * patch))
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
@@ -102,14 +111,16 @@ extension PixNerdArchitecture: Codable {
         let fieldWidth = embedder[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let frequencies = Self.fieldFrequencies(fieldPositions, patch: patch, overlap: overlap)
+        let shown = pictureValues / (patch * patch)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),
             conditionedBlocks: conditioned, patchSize: patch, channels: channels, fieldWidth: fieldWidth,
             fieldRatio: generated / 2 / fieldWidth / fieldWidth, fieldPositions: fieldPositions,
             // A damaged file may have fewer columns than the positions take; loading then reports its shape.
-            fieldNeighbors: embedder[1] >= 9 * channels + frequencies * frequencies, fieldOverlap: overlap,
+            fieldNeighbors: embedder[1] >= 9 * (channels + shown) + frequencies * frequencies, fieldOverlap: overlap,
             classes: classes, numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
-            captions: captions, controlBlocks: controlBlocks)
+            captions: captions, controlBlocks: controlBlocks,
+            controlsFields: source.shape(of: ControlNames.field + ".weight") != nil, pictureChannels: shown)
     }
 }

@@ -36,6 +36,10 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     public var captions: CaptionSizes?
     /// Number of transformer blocks that a ControlNet has copies of, which alone are trained; 0 without a ControlNet.
     public var controlBlocks: Int
+    /// Whether the fields of a model with a ControlNet read its pictures, too.
+    public var controlsFields: Bool
+    /// Number of channels of the pictures that transformer and field read beside the noisy pixels; 0 for none.
+    public var pictureChannels: Int
 
     enum CodingKeys: String, CodingKey {
         case hiddenSize = "hidden_size"
@@ -55,6 +59,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         case values = "num_values"
         case captions
         case controlBlocks = "num_control_blocks"
+        case controlsFields = "control_fields"
+        case pictureChannels = "picture_channels"
     }
 
     /// - Parameters:
@@ -69,13 +75,17 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     ///   - values: Number of values that come with a condition.
     ///   - captions: How the model reads captions; nil for a model of classes. Needs a field.
     ///   - controlBlocks: Number of transformer blocks that a ControlNet has copies of, fewer than there are.
+    ///   - controlsFields: Whether fields read the pictures of the ControlNet, too; ignored with a linear head, and without a
+    ///     ControlNet.
+    ///   - pictureChannels: Number of channels of pictures that are read beside the noisy pixels; 0 for none. Not with a
+    ///     ControlNet, which reads pictures, too.
     /// - Throws: `PixNerdError` naming the size that is not valid.
     public init(
         hiddenSize: Int, heads: Int, blocks: Int, conditionedBlocks: Int, patchSize: Int = 16, channels: Int = 3,
         head: DenoiserOptions.Head = .field, fieldWidth: Int = 64, fieldRatio: Int = 2,
         fieldPositions: DenoiserOptions.FieldPositions = .corners, fieldNeighbors: Bool = false, fieldOverlap: Int = 0,
         classes: Int = 1000, numbers: [ModelNumber] = [], values: Int = 0, captions: CaptionSizes? = nil,
-        controlBlocks: Int = 0
+        controlBlocks: Int = 0, controlsFields: Bool = false, pictureChannels: Int = 0
     ) throws {
         self.hiddenSize = hiddenSize
         self.heads = heads
@@ -93,7 +103,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         self.captions = captions
         self.numbers = ModelNumber.allCases.filter(numbers.contains)
         self.values = values
-        self.controlBlocks = controlBlocks
+        (self.controlBlocks, self.pictureChannels) = (controlBlocks, pictureChannels)
+        self.controlsFields = controlsFields && controlBlocks > 0 && head == .field
         try validate()
     }
 
@@ -119,6 +130,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
                 .unsupported, "head", found: "is linear in a model that reads captions", expected: "field")
         }
         try require("num_control_blocks", controlBlocks, in: 0...conditionedBlocks - 1)
+        try require(
+            "picture_channels", pictureChannels, in: 0...(controlBlocks == 0 ? SizeLimits.channels : 0))
         try require("field_overlap", fieldOverlap, in: 0...patchSize / 2)
         guard fieldOverlap == 0 || fieldPositions == .centers else {
             throw PixNerdError(
@@ -141,8 +154,10 @@ public struct PixNerdArchitecture: Sendable, Equatable {
     static func fieldFrequencies(_ positions: DenoiserOptions.FieldPositions, patch: Int, overlap: Int) -> Int {
         positions == .corners ? 8 : min(8, patch) + 2 * overlap
     }
-    /// Number of values that the field reads of a pixel, without its position.
-    var fieldReads: Int { channels * (fieldNeighbors ? 9 : 1) }
+    /// Number of values that the field reads of a pixel and its pictures, without its position.
+    var fieldReads: Int { (channels + pictureChannels) * (fieldNeighbors ? 9 : 1) }
+    /// Number of values that the field reads of the pictures of a ControlNet at a pixel.
+    var controlReads: Int { controlsFields ? channels * (fieldNeighbors ? 9 : 1) : 0 }
     /// Number of values that the field's first layer reads.
     var fieldInputs: Int { fieldReads + fieldFrequencies * fieldFrequencies }
 
@@ -162,6 +177,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
         let patchValues = CheckedInt(channels) * CheckedInt(patchSize) * CheckedInt(patchSize)
         let after = width * (width + 1)
         return CheckedInt(controlBlocks) * (blockWeights + after) + after + (patchValues + 1) * width
+            + CheckedInt(controlReads) * CheckedInt(fieldWidth)
     }
 
     /// Number of weights of a transformer block.
@@ -174,6 +190,11 @@ public struct PixNerdArchitecture: Sendable, Equatable {
 
     public var trainedParameterCount: Int { controlBlocks > 0 ? controlWeights.clamped : parameterCount }
 
+    /// Number of values of the pictures in a patch.
+    private var pictureValues: CheckedInt {
+        CheckedInt(pictureChannels) * CheckedInt(patchSize) * CheckedInt(patchSize)
+    }
+
     private var baseWeights: CheckedInt {
         func count(_ value: Int) -> CheckedInt { CheckedInt(value) }
         let (width, field) = (count(hiddenSize), count(fieldWidth))
@@ -182,7 +203,8 @@ public struct PixNerdArchitecture: Sendable, Equatable {
             captions?.weights(hidden: hiddenSize) ?? (count(classes) + 1) * width
         let embedders = (patchValues + 1) * width + (256 + 1) * width + (width + 1) * width + conditions
         let told = toldWeights(tokenWidth: width, biases: true)
-        let transformer = count(conditionedBlocks) * blockWeights + embedders + told
+        let shown = pictureChannels == 0 ? 0 : (pictureValues + 1) * width
+        let transformer = count(conditionedBlocks) * blockWeights + embedders + told + shown
         switch head {
         case .field:
             let fieldBlock = (width + 1) * 2 * field * field * count(fieldRatio) + field
@@ -218,6 +240,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
                 + patches
         let transformer =
             checked(conditionedBlocks) * read + patches + 256 * hiddenSize + hiddenSize * hiddenSize + told + control
+            + tokens * pictureValues * hiddenSize
         switch head {
         case .field:
             let fieldWidth = checked(fieldWidth)
@@ -225,7 +248,7 @@ public struct PixNerdArchitecture: Sendable, Equatable {
             let decoded = side * side
             let generated = 2 * fieldWidth * fieldWidth * checked(fieldRatio)
             let fieldBlock = tokens * (hiddenSize * generated + decoded * generated)
-            let ends = tokens * decoded * fieldWidth * (checked(fieldInputs) + channels)
+            let ends = tokens * decoded * fieldWidth * (checked(fieldInputs + controlReads) + channels)
             return (transformer + checked(blocks - conditionedBlocks) * fieldBlock + ends).clamped
         case .linear:
             return (transformer + patches + 2 * hiddenSize * hiddenSize).clamped

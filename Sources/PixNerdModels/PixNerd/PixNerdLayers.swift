@@ -16,8 +16,11 @@ struct PixNerdLayers: Sendable {
     let head: Head
     /// Nil without a ControlNet.
     let control: ControlLayers<DiTBlock>?
-    /// Embeds the patches of control pictures; nil without a ControlNet.
-    let controlEmbedder: Linear?
+    /// Embeds the patches of control pictures, or of the pictures that are read beside the noisy pixels; nil without
+    /// such.
+    let pictureEmbedder: Linear?
+    /// The columns of the field's first layer that read the pictures of a ControlNet, [F, J]; nil for none.
+    let controlField: Parameter?
 
     enum Head {
         case field(FieldHead)
@@ -51,7 +54,8 @@ struct PixNerdLayers: Sendable {
             blocks = (0..<architecture.conditionedBlocks).map { DiTBlock(root / "blocks" / $0, architecture) }
             numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
             valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
-            (control, controlEmbedder) = Self.control(root, architecture, patchValues: patchValues)
+            (control, pictureEmbedder) = Self.shown(root, architecture, patchValues: patchValues)
+            controlField = nil
             return
         }
         let finalNorm = RMSNormWeight(final / "norm", width: field)
@@ -70,17 +74,25 @@ struct PixNerdLayers: Sendable {
         // Last, so that the other weights of a seed do not depend on what the model is told and shown.
         numberEmbedders = NumberEmbedders(root, architecture.numbers, width: width)
         valueEmbedders = ValueEmbedders(root, count: architecture.values, width: width)
-        (control, controlEmbedder) = Self.control(root, architecture, patchValues: patchValues)
+        (control, pictureEmbedder) = Self.shown(root, architecture, patchValues: patchValues)
+        controlField =
+            architecture.controlsFields
+            ? (root / ControlNames.field).parameter("weight", shape: [field, architecture.controlReads], .zeros) : nil
     }
 
-    private static func control(
+    /// A ControlNet, and the layer that embeds the patches of pictures.
+    private static func shown(
         _ root: ParameterScope, _ architecture: PixNerdArchitecture, patchValues: Int
     ) -> (ControlLayers<DiTBlock>?, Linear?) {
         let width = architecture.hiddenSize
         let copies = ControlLayers(root, copies: architecture.controlBlocks, width: width) { scope, _ in
             DiTBlock(scope, architecture)
         }
-        guard let copies else { return (nil, nil) }
+        guard let copies else {
+            let values = architecture.pictureChannels * architecture.patchSize * architecture.patchSize
+            guard values > 0 else { return (nil, nil) }
+            return (nil, Linear.zeros(root / PixNerdArchitecture.pictureEmbedder, inputs: values, outputs: width))
+        }
         return (copies, Linear.xavier(root / "control_embedder" / "proj", inputs: patchValues, outputs: width))
     }
 }

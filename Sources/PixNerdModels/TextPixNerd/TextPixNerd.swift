@@ -60,7 +60,7 @@ public final class TextPixNerd: AlignableDenoiser, FieldModel {
     public func velocity(
         _ x: Tensor, times: [Float], condition: any Condition, tokensAfter blocks: [Int]
     ) -> (velocity: Tensor, tokens: [Int: Tensor]) {
-        velocity(FieldViews(x, times: times, model: self), condition: condition, tokensAfter: blocks)
+        velocity(FieldViews(x, times: times, condition, model: self), condition: condition, tokensAfter: blocks)
     }
 
     /// The velocity of images that the transformer sees at fewer or more pixels.

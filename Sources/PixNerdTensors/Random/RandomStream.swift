@@ -25,6 +25,7 @@ public enum RandomPurpose: UInt32, Sendable {
     case evaluation = 20
     case valueDropout = 21
     case adapterDropout = 23
+    case pictureMasks = 24
 }
 
 /// A counter-based random stream: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC

@@ -77,6 +77,11 @@ public struct Configuration: Sendable, Equatable {
         public var augment: Float = 0
         /// The transforms to draw from.
         public var augmentOnly = Augmentation.Kind.allCases
+        /// What the model reads beside the noisy pixels: `grey`, `small` or `masked` images, or the pictures of a folder;
+        /// empty for nothing.
+        public var condition = ""
+        /// How many times smaller small pictures are.
+        public var conditionScale = 4
         /// Share of the images that is kept from training, for the held-out loss; 0 for none.
         public var holdout: Float = 0
         /// Folder or shards of images for the held-out loss, instead of a share; empty for none.

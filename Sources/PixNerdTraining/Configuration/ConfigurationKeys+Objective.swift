@@ -72,5 +72,8 @@ extension Configuration {
         .count(
             "control.blocks", \.control.blocks, 0...SizeLimits.blocks,
             "number of transformer blocks that the ControlNet has copies of; 0 for half of them"),
+        ConfigurationKey(
+            "control.fields", \.control.fields,
+            "whether the fields read control pictures, too, so that they are followed pixel by pixel"),
     ]
 }

@@ -26,7 +26,7 @@ extension DenoiserTask {
         let noise = noise(data.shape, draws)
         let holdout = preparation.holdout
         let prompts = prompts(of: loaded, in: isPrecomputed ? holdout.all : holdout.source ?? holdout.all)
-        let condition = try shown(conditioner.condition(prompts) { _ in false }, data, loaded)
+        let condition = try shown(conditioner.condition(prompts) { _ in false }, data, loaded, draws)
         let batch =
             lessons?.batch(
                 model, objective.prediction, data: data, noise: noise, times: times, condition: condition, draws,

@@ -32,7 +32,7 @@ extension DenoiserPreparation {
                     + "a new run")
         }
         try teacher?.expectSame(as: origins.teacher, directory)
-        try control?.expectSame(as: checkpoint.controlRecord, directory)
+        try shown?.expectSame(as: checkpoint, directory)
         let objective = objective(alignment) { recorded.subspace! }
         // Products are added to the weights that the run began with.
         let start =

@@ -31,8 +31,8 @@ struct DenoiserPreparation: TrainingPreparation {
     let classes: BegunClasses?
     /// The class that half of each batch is of; nil for none.
     let subject: Subject?
-    /// Makes the pictures that a ControlNet is shown; nil without one.
-    let control: ControlSource?
+    /// Makes the pictures that the model is shown; nil for none.
+    let shown: ShownSource?
     let architecture: any TrainableArchitecture
     let memory: MemoryEstimate
     /// Whether a run may be resumed with another autoencoder.
@@ -66,6 +66,7 @@ struct DenoiserPreparation: TrainingPreparation {
         teacher = try Teacher(configuration)
         try configuration.addFewSteps(teacher)
         try configuration.addControl()
+        try configuration.checkCondition()
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
@@ -75,7 +76,8 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkTrainedPart(classes)
         try Self.checkDropout(configuration)
         decoding = try configuration.decoding(of: pictures)
-        control = try ControlSource(configuration, holdout, decoding.format)
+        shown = try ShownSource(configuration, holdout, decoding.format)
+        configuration.model.pictureChannels = shown?.input?.channels(ofImages: decoding.format.channelCount) ?? 0
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
         let patch = configuration.model.patchSize * space.space.reduction
@@ -173,8 +175,8 @@ struct DenoiserPreparation: TrainingPreparation {
     }
 
     var halves: [[Int]] { subject.map { [$0.own, $0.others] } ?? [] }
-    var companions: PictureCompanions? { control?.companions }
-    var allCompanions: PictureCompanions? { control?.allCompanions }
+    var companions: PictureCompanions? { shown?.companions }
+    var allCompanions: PictureCompanions? { shown?.allCompanions }
 
     /// Whether images have several classes, or none at all.
     var takesSets: Bool { pictures.labelSets != nil }
@@ -202,7 +204,7 @@ struct DenoiserPreparation: TrainingPreparation {
             lines.append(("optimizer", architecture.muonDescription(batchGiga: step)))
         }
         if let beginning { lines.append(("start", beginning.description(of: architecture, classes, configuration))) }
-        if let control { lines.append(("control", control.description)) }
+        if let shown { lines.append(shown.description) }
         if let subject {
             lines.append(
                 (
@@ -239,7 +241,8 @@ struct DenoiserPreparation: TrainingPreparation {
                 ?? Self.noiseSubspace(
                     configuration, space, pictures, decoding)
         }
-        let record = try control.flatMap { control in try beginning?.controlRecord(edges: control.identity) }
+        let record =
+            architecture.controlBlocks == 0 ? nil : try beginning?.controlRecord(edges: shown?.identity)
         return DenoiserTask(
             self, model, try conditioner, objective, lessons,
             try part(of: model, after: objective.alignment?.projector.parameters.count ?? 0), control: record)

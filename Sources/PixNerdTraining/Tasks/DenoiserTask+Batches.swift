@@ -38,7 +38,7 @@ extension DenoiserTask {
         let route = route(trainedAt: loaded.imageSize)
         let shift = timeShift(of: data, by: route)
         let times = times(data.shape[0], shift, draws)
-        let condition = try shown(condition(of: loaded, transforms, draws), data, loaded) { pictures in
+        let condition = try shown(condition(of: loaded, transforms, draws), data, loaded, draws) { pictures in
             resized(transforms.map { Augmentation.apply($0, to: pictures) } ?? pictures, size)
         }
         if let lessons {
@@ -64,20 +64,24 @@ extension DenoiserTask {
         let whole = FlowPath.point(data: data, noise: noise, times: times)
         return batch(
             pixels(data), pixels(noise), covered.map { pixels($0) },
-            route.decoding(pixels, of: whole, times: times))
+            route.decoding(pixels, of: whole, times: times, condition: condition))
     }
 
-    /// A condition with the pictures that a ControlNet is shown of images, if one is trained.
+    /// A condition with the pictures that the model is shown of images, if there are any.
     ///
     /// - Parameters:
     ///   - data: the images as they are trained on.
     ///   - loaded: the images as they were loaded.
     ///   - changed: changes pictures of a folder as the images were after loading.
     func shown(
-        _ condition: any Condition, _ data: Tensor, _ loaded: LoadedBatch, changed: (Tensor) -> Tensor = { $0 }
+        _ condition: any Condition, _ data: Tensor, _ loaded: LoadedBatch, _ draws: Draws,
+        changed: (Tensor) -> Tensor = { $0 }
     ) throws -> any Condition {
-        guard let control = preparation.control else { return condition }
-        return condition.showing(ShownPictures(try control.pictures(of: data, loaded, changed: changed)))
+        guard let shown = preparation.shown else { return condition }
+        return condition.showing(
+            ShownPictures(
+                try shown.pictures(
+                    of: data, loaded, masks: { draws.stream(.pictureMasks, $0) }, changed: changed)))
     }
 
     private func dropout(_ draws: Draws) -> BlockDropout? {

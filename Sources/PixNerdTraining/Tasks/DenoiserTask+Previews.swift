@@ -8,24 +8,25 @@ import PixNerdTensors
 
 /// What previews show.
 extension DenoiserTask {
-    /// Samples images of some prompts with fixed seeds; with a ControlNet, of training images behind their control pictures.
+    /// Samples images of some prompts with fixed seeds; of a model that is shown pictures, beside those of training
+    /// images.
     func preview() throws -> RGBImage {
         let sampling = configuration.sampling
-        let control = try previewControl(most: sampling.classes)
-        let prompts = try control?.prompts ?? previewPrompts()
+        let shown = try shownInPreviews(most: sampling.classes)
+        let prompts = try shown?.prompts ?? previewPrompts()
         let sampled = try sampled(
             RequestList.each(prompts: prompts, seeds: (0..<sampling.perClass).map(UInt64.init)),
-            control.map { control in
+            shown.map { shown in
                 RequestPictures(
-                    ShownPictures(control.pictures),
+                    ShownPictures(shown.pictures),
                     places: prompts.indices.flatMap { [Int](repeating: $0, count: sampling.perClass) })
             })
-        let shown = control.map { shownPictures($0.pictures, preparation.decoding.format) }
+        let displayed = shown.flatMap { preparation.shown?.displayed($0.pictures) }
         let rows = prompts.enumerated().map { row, prompt in
             let name = conditioner.name(of: prompt)
             return (
                 label: ImageGrid.canDraw(name) ? name : nil,
-                images: (shown.map { [$0[row]] } ?? [])
+                images: (displayed.map { [$0[row]] } ?? [])
                     + sampled[row * sampling.perClass..<(row + 1) * sampling.perClass]
             )
         }
@@ -33,13 +34,13 @@ extension DenoiserTask {
     }
 
     func samples(_ count: Int) throws -> [RGBImage] {
-        guard let control = try previewControl(most: count) else {
+        guard let shown = try shownInPreviews(most: count) else {
             let prompts = try configuration.prompts(for: conditioner, most: count)
             return try sampled(RequestList.count(count, prompts: prompts, labels: .balanced, firstSeed: 0), nil)
         }
         return try sampled(
-            control.prompts.enumerated().map { PictureRequest($1, seed: UInt64($0)) },
-            RequestPictures(ShownPictures(control.pictures), places: Array(control.prompts.indices)))
+            shown.prompts.enumerated().map { PictureRequest($1, seed: UInt64($0)) },
+            RequestPictures(ShownPictures(shown.pictures), places: Array(shown.prompts.indices)))
     }
 
     /// Samples images with the settings of previews.
@@ -78,21 +79,25 @@ extension DenoiserTask {
         return Array(shown.prefix(most))
     }
 
-    /// The prompts of at most so many images from all over the data, and the pictures that a ControlNet is shown of them; nil without one.
+    /// The prompts of at most so many images from all over the data, and the pictures that the model is shown of them; nil
+    /// for none.
     ///
     /// - Throws: `PixNerdError` if none of the images can be read.
-    private func previewControl(most: Int) throws -> (prompts: [Prompt], pictures: Tensor)? {
-        guard let control = preparation.control else { return nil }
+    private func shownInPreviews(most: Int) throws -> (prompts: [Prompt], pictures: Tensor)? {
+        guard let shown = preparation.shown else { return nil }
         let pictures = preparation.pictures
         let reader = CropReader(
-            pictures, companions: control.companions, imageSize: configuration.data.imageSize,
+            pictures, companions: shown.companions, imageSize: configuration.data.imageSize,
             isPadded: configuration.data.crop.padsImages,
             decoding: preparation.decoding)
         var reason = ""
         guard let loaded = reader.read(pictures.evenPlaces(most), unreadable: { reason = $0 })
         else { throw PixNerdError(.malformed, found: "no image for the previews can be read: \(reason)") }
         let data = preparation.space.space.encode(loaded) { RandomStream(seed: 0, purpose: .latents, index: $0) }
-        return (prompts(of: loaded, in: pictures), try control.pictures(of: data, loaded))
+        return (
+            prompts(of: loaded, in: pictures),
+            try shown.pictures(of: data, loaded) { .fixed(seed: 0, purpose: .pictureMasks, measurement: $0) }
+        )
     }
 
     /// Values of previews: each in its turn a standard deviation below its mean and above, the others at their means; and

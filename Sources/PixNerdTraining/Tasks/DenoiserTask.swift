@@ -111,6 +111,7 @@ final class DenoiserTask: TrainingTask {
             metadata[DenoiserCheckpoint.pixelFormatKey] = try JSON.text(preparation.decoding.format)
         }
         if let control { metadata[ControlRecord.key] = try JSON.text(control) }
+        if let input = preparation.shown?.input { metadata[PictureInput.key] = try JSON.text(input) }
         if let largest = preparation.largestScale {
             metadata[DenoiserCheckpoint.largestScaleKey] = String(largest)
         }
