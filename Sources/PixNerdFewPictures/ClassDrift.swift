@@ -7,7 +7,8 @@ import PixNerdSampling
 import PixNerdSpaces
 import PixNerdSupport
 
-/// Images of the old classes at fixed seeds, before and after a new one was learned, and of the new class.
+/// Images of the old classes at fixed seeds, before and after a new one was learned, and of the new class; of a model of
+/// texts, images of other prompts and of the new one.
 public struct ClassDrift {
     /// How far the old classes moved, and how near the new one is.
     public struct Numbers: Codable, Sendable, Equatable {
@@ -34,6 +35,7 @@ public struct ClassDrift {
     }
 
     public let numbers: Numbers
+    private let takesText: Bool
     /// The few pictures; images of the new class; and for each old class those before and after.
     public let sheet: RGBImage
 
@@ -53,29 +55,30 @@ public struct ClassDrift {
     public init(
         _ plan: DreamBooth, isCancelled: () -> Bool, progress: (WorkProgress) -> Void
     ) throws {
+        takesText = plan.takesText
         let usual = max(Self.perClass, (Self.atLeast + plan.classes.count - 1) / plan.classes.count)
         let each = plan.options.measured ?? usual
         // Models of many classes are measured on the first ones.
         let labels = plan.classes.indices.prefix(max(1, Self.most / each))
         let requests = labels.flatMap { label in
-            (0..<each).map { PictureRequest(label: label, seed: UInt64($0)) }
+            (0..<each).map { PictureRequest(plan.prompt(label), seed: UInt64($0)) }
         }
         func images(_ path: String, _ requests: [PictureRequest], _ what: String) throws -> [RGBImage] {
-            let job = try CheckpointSampling(path: path, SamplingOptions()).job(requests)
+            let job = try CheckpointSampling(path: path, plan.sampling).job(requests)
             var images: [RGBImage] = []
             try job.run(
                 isCancelled: isCancelled, afterStep: { progress($0.progress(what)) },
                 receive: { pixels, _ in images += shownPictures(pixels, job.space.format) })
             return images
         }
-        let before = try images(plan.modelPath, requests, "old classes before")
+        let before = try images(plan.modelPath, requests, takesText ? "other prompts before" : "old classes before")
         let run = plan.configuration.runPath
-        let after = try images(run, requests, "old classes after")
+        let after = try images(run, requests, takesText ? "other prompts after" : "old classes after")
         let new = try images(
             run,
             (0..<(plan.options.measured ?? max(16, usual))).map {
-                PictureRequest(label: plan.classes.count, seed: UInt64($0))
-            }, "new class")
+                PictureRequest(plan.prompt(plan.classes.count), seed: UInt64($0))
+            }, takesText ? "new prompt" : "new class")
         let size = plan.configuration.data.imageSize
         let few = try Self.read(
             ImageCollection.pictures(below: plan.options.pictures), size: size, most: 30)
@@ -174,7 +177,7 @@ public struct ClassDrift {
         func text(_ number: Double) -> String { String(format: "%.1f", number) }
         var lines = [
             (
-                "old classes",
+                takesText ? "other prompts" : "old classes",
                 (numbers.drift.map { "sliced Wasserstein distance to before \(text($0)), " } ?? "")
                     + "pixels moved by \(text(numbers.pixelDrift)) of 255 (\(numbers.images) images at the same seeds)"
             )
@@ -182,7 +185,9 @@ public struct ClassDrift {
         if let (before, after) = both(numbers.realBefore, numbers.realAfter) {
             lines.append(("to real images", "\(text(before)) before, \(text(after)) after"))
         }
-        if let near = numbers.newToPictures { lines.append(("new class", "\(text(near)) from the pictures")) }
+        if let near = numbers.newToPictures {
+            lines.append((takesText ? "new prompt" : "new class", "\(text(near)) from the pictures"))
+        }
         return lines
     }
 }

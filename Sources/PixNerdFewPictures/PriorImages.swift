@@ -7,7 +7,7 @@ import PixNerdSpaces
 import PixNerdSupport
 
 extension DreamBooth {
-    /// Copies the few pictures, and has the model make images of its classes.
+    /// Copies the few pictures, and has the model make images of its classes, or of the prompts that are given for them.
     ///
     /// The images are made without guidance, as the model itself distributes them, so that training on them leaves it where
     /// it is. Those that are there already are kept.
@@ -20,11 +20,11 @@ extension DreamBooth {
         try copyPictures()
         guard options.prior > 0 else { return }
         let wanted = (0..<options.prior).map { place in
-            PictureRequest(label: place % classes.count, seed: Self.firstSeed + UInt64(place))
+            PictureRequest(prompt(place % classes.count), seed: Self.firstSeed + UInt64(place))
         }
         let missing = wanted.filter { !FileManager.default.fileExists(atPath: path(of: $0)) }
         guard !missing.isEmpty else { return }
-        var sampling = SamplingOptions()
+        var sampling = sampling
         sampling.guidance = [1]
         let job = try CheckpointSampling(path: modelPath, sampling).job(missing)
         try job.run(

@@ -78,4 +78,58 @@ import Testing
             try place.refuse(Self.command, naming: ["runs/tiny-kite already exists", "--resume", "--name"])
         }
     }
+
+    /// A model of texts learns a prompt with a rare word, beside images of prompts without it.
+    @Test(arguments: ["joint_attention", "cross_attention"]) func aModelOfTextsLearnsAPrompt(kind: String) throws {
+        try Workplace.with { place in
+            try place.prepareCaptions()
+            try place.succeed("train", "words.yaml", "--set", "model.conditioning=\(kind)")
+            try place.succeed("dataset", "shapes", "--out", "more", "--per-class", "3", "--size", "16", "--seed", "9")
+            let command = [
+                "dreambooth", "runs/words", "--pictures", "more/ring", "--prompt", "a sks ring", "--class-prompt",
+                "a ring", "--class-prompt", "a star", "--steps", "4", "--prior", "6", "--measured", "2",
+            ]
+            let outcome = try place.succeed(command)
+            for words in ["other prompts", "new prompt", "half of each batch", "--prompt 'a sks ring'"] {
+                #expect(outcome.output.contains(words), "\(words): \(outcome.output)")
+            }
+            let folder = "runs/words-a-sks-ring-pictures"
+            #expect(try place.names(in: folder) == ["a ring", "a sks ring", "a star"])
+            #expect(try place.names(in: "\(folder)/a star").count == 3)
+            let run = "runs/words-a-sks-ring"
+            #expect(
+                place.exists("\(run)/dreambooth.png") && place.exists("\(run)/latest/lora/adapter_model.safetensors"))
+            try place.succeed("sample", run, "--prompt", "a sks ring", "--steps", "2", "--out", "ring.png")
+            try place.succeed(command + ["--resume"])
+            // Its configuration trains the same run anew.
+            try place.succeed("train", "\(run)/config.yaml", "--set", "name=anew", "--set", "training.steps=2")
+        }
+    }
+
+    @Test func whatDoesNotFitAModelOfTextsIsRefused() throws {
+        try Workplace.with { place in
+            try place.prepareCaptions()
+            try place.succeed("train", "words.yaml")
+            try place.train()
+            func refuse(_ model: String, _ arguments: [String], naming: [String]) throws {
+                try place.refuse(
+                    ["dreambooth", model, "--pictures", "captioned", "--steps", "2"] + arguments, naming: naming)
+            }
+            let prompts = ["--prompt", "a sks ring", "--class-prompt", "a ring"]
+            try refuse("runs/words", ["--class", "ring", "--class-prompt", "a ring"], naming: ["--class", "--prompt"])
+            try refuse("runs/words", ["--prompt", "a sks ring"], naming: ["--class-prompt"])
+            try refuse("runs/words", prompts + ["--like", "ring"], naming: ["--like", "texts"])
+            try refuse("runs/words", prompts + ["--train", "rows"], naming: ["rows", "lora"])
+            try refuse("runs/words", prompts + ["--real", "captioned"], naming: ["--real", "texts"])
+            try refuse(
+                "runs/words", ["--prompt", "a ring", "--class-prompt", "a ring"],
+                naming: ["--class-prompt", "rare word"])
+            try refuse("runs/words", ["--prompt", "a/b", "--class-prompt", "a"], naming: ["--prompt", "a/b"])
+            try refuse("runs/tiny", prompts, naming: ["--class-prompt", "classes"])
+            try refuse("runs/tiny", ["--prompt", "a sks ring"], naming: ["--prompt", "--class"])
+            try refuse("runs/tiny", ["--class", "a", "--prompt", "b"], naming: ["Both", "--class", "--prompt"])
+            try refuse("runs/tiny", [], naming: ["Neither", "--class", "--prompt"])
+            #expect(!place.exists("runs/words-a-sks-ring") && !place.exists("runs/words-a-sks-ring-pictures"))
+        }
+    }
 }

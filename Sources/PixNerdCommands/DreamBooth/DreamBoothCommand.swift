@@ -9,7 +9,7 @@ extension Configuration.Trained: ExpressibleByArgument {}
 struct DreamBoothCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dreambooth",
-        abstract: "Teaches a model of classes a new class from few pictures.",
+        abstract: "Teaches a model a new class, or a thing that a prompt names, from few pictures.",
         discussion: """
             The new class comes behind the others and begins as one that it is like. Half of each batch are the pictures; the \
             other half are images that the model made of its classes before, so that these stay as they are. The result is a \
@@ -18,6 +18,11 @@ struct DreamBoothCommand: ParsableCommand {
               pixnerd dreambooth checkpoints/animals --pictures zebras/ --class zebra \\
                 --like horse
               pixnerd sample checkpoints/animals-zebra --classes zebra --out zebras.png
+
+            A model of texts learns what a rare word in a prompt means, beside images that it made of prompts without it.
+
+              pixnerd dreambooth checkpoints/captions --pictures mug/ \\
+                --prompt "a photo of sks mug" --class-prompt "a photo of a mug"
 
             The learning rate is 0.4 times that of the model's run for --train all, and 3 times for lora and rows; \
             --set training.learning_rate=RATE sets another. Ctrl-C saves the run; the same command with --resume continues it.
@@ -30,7 +35,17 @@ struct DreamBoothCommand: ParsableCommand {
     var pictures: String
 
     @Option(name: .customLong("class"), help: "Name of the new class.")
-    var className: String
+    var className: String?
+
+    @Option(help: "For a model of texts: the prompt of the pictures, with a rare word in it.")
+    var prompt: String?
+
+    @Option(
+        help: "For a model of texts: a prompt of what the pictures show without the rare word; can be repeated.")
+    var classPrompt: [String] = []
+
+    @Option(help: "For a model of texts: its text encoder (default: that of its run).")
+    var textEncoder: String?
 
     @Option(help: "Class that the new one begins as (default: the mean of all).")
     var like: String?
@@ -73,6 +88,11 @@ struct DreamBoothCommand: ParsableCommand {
     var resume = false
 
     func validate() throws {
+        guard (className == nil) != (prompt == nil) else {
+            throw ValidationError(
+                "\(className == nil ? "Neither" : "Both") --class and --prompt \(className == nil ? "is" : "are") given; name a "
+                    + "new class with --class, or for a model of texts give the prompt of the pictures with --prompt.")
+        }
         try expectOption("--steps", steps, in: 1...1_000_000_000)
         try expectOption("--prior", prior, in: 0...100_000)
         try expectOption("--measured", measured, in: 1...10_000)
@@ -86,11 +106,18 @@ struct DreamBoothCommand: ParsableCommand {
 
     func run() throws {
         var options = DreamBooth.Options()
-        (options.pictures, options.className, options.like) = (pictures, className, like)
+        (options.pictures, options.className, options.like) = (pictures, className ?? prompt ?? "", like)
+        (options.priorPrompts, options.textEncoder) = (classPrompt, textEncoder)
         (options.train, options.steps, options.prior, options.priorWeight) = (train, steps, prior, priorWeight)
         (options.name, options.real, options.settings) = (name, real, settings)
         options.measured = measured
         let plan = try DreamBooth(model: model, options)
+        guard plan.takesText == (className == nil) else {
+            throw CommandError(
+                plan.takesText
+                    ? "--class is given, but \(model) is a model of texts; give the prompt of the pictures with --prompt."
+                    : "--prompt is given, but \(model) is a model of classes; name the new class with --class.")
+        }
         try plan.expectPlace(resumes: resume)
         makeLogger().noteSlowProducts()
         let start = Date()
@@ -105,9 +132,12 @@ struct DreamBoothCommand: ParsableCommand {
             for line in drift.description { print(TextTable.line(line.name, line.text, width: 16)) }
             let run = plan.configuration.runPath
             print(
-                "'\(className)' is a class of \(run), made in \(durationText(Date().timeIntervalSince(start))); see "
+                (className.map { "'\($0)' is a class of \(run)" } ?? "\(run) knows '\(prompt ?? "")'")
+                    + ", made in \(durationText(Date().timeIntervalSince(start))); see "
                     + "\(sheet). Sample from it: "
-                    + shellCommand(["pixnerd", "sample", run, "--classes", className, "--out", "images.png"]))
+                    + shellCommand(
+                        ["pixnerd", "sample", run, className == nil ? "--prompt" : "--classes"]
+                            + [className ?? prompt ?? "", "--out", "images.png"]))
         } catch is CancellationError {
             ProgressBar.breakLine()
             print("Stopped. Continue with the same command and --resume.")

@@ -23,9 +23,10 @@ struct Subject {
                 advice: "set subject.class, or remove it")
         }
         let key: ErrorText = "subject.class"
-        guard images.captions == nil, images.labelSets == nil else {
+        guard images.captions == nil || configuration.captionOptions?.template != nil, images.labelSets == nil else {
             throw PixNerdError(
-                .mismatch, key, found: "is set, but the images do not have one class each", advice: "remove it")
+                .mismatch, key, found: "is set, but the images do not have one class each",
+                advice: "remove it, or make captions of the folders with data.caption_template")
         }
         guard let label = images.classes.firstIndex(of: section.className) else {
             throw PixNerdError(
