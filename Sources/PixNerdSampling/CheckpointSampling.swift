@@ -91,7 +91,7 @@ public struct CheckpointSampling: Sendable {
         }
         shown =
             try ShownInput(
-                options.control, loaded, reads: checkpoint.pictureInput, edit: edit, size: size, name: path)
+                options.control, loaded, reads: try checkpoint.pictureInput, edit: edit, size: size, name: path)
             ?? ShownInput(options.control, loaded, control: checkpoint.controlRecord, size: size, name: path)
         notices += shown?.notices ?? []
         if shown == nil, loaded.architecture.controlBlocks > 0 {

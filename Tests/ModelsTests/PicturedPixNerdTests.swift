@@ -155,4 +155,24 @@ import Testing
             #expect(JSON.value(PictureInput.self, from: try JSON.text(input)) == input && !input.description.isEmpty)
         }
     }
+
+    /// What a checkpoint says of its pictures is checked before it is used.
+    @Test func otherMetadataIsRefused() throws {
+        try withTemporaryDirectory { directory in
+            let model = random(try sizes(channels: 3))
+            func input(_ text: String) throws -> PictureInput {
+                let path = "\(directory)/\(text.hashValue).safetensors"
+                try SafetensorsWriter.write(
+                    model.parameters.map { ($0.name, $0.value) }, metadata: [PictureInput.key: text], to: path)
+                return try DenoiserCheckpoint(path: path).pictureInput
+            }
+            #expect(try input(#"{"kind":"small","scale":4}"#) == PictureInput(.small, scale: 4))
+            for text in [
+                #"{"kind":"small","scale":0}"#, #"{"kind":"small","scale":-3}"#, #"{"kind":"small"}"#, "{}", "small",
+                #"{"kind":"round"}"#, #"{"kind":"small","scale":1e30}"#,
+            ] {
+                expectSentence(sentence { _ = try input(text) }, naming: [PictureInput.key, "another copy"])
+            }
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
             #expect(resumed.log == [])
             expectSame(try runs.files(whole), try runs.files(resumed.run))
             let checkpoint = try DenoiserCheckpoint(path: whole.path)
-            #expect(checkpoint.pictureInput == PictureInput(try #require(PictureInput.Kind(rawValue: kind))))
+            #expect(try checkpoint.pictureInput == PictureInput(try #require(PictureInput.Kind(rawValue: kind))))
             #expect(
                 try checkpoint.architecture(.ema).pictureChannels == ["grey": 1, "small": 3, "masked": 4][kind])
             #expect(

@@ -19,6 +19,8 @@ public struct PictureInput: Codable, Equatable, Sendable {
     public let scale: Int?
 
     package static let key = "picture_input"
+    /// How many times smaller pictures can be.
+    package static let scales = 2...64
 
     public init(_ kind: Kind, scale: Int? = nil) { (self.kind, self.scale) = (kind, kind == .small ? scale ?? 4 : nil) }
 
@@ -110,7 +112,19 @@ public struct PictureInput: Codable, Equatable, Sendable {
 
 extension DenoiserCheckpoint {
     /// The pictures that the model reads, if it reads some: of a folder if the checkpoint does not say.
+    ///
+    /// - Throws: `PixNerdError` if what it says makes no sense.
     public var pictureInput: PictureInput {
-        metadata[PictureInput.key].flatMap { JSON.value(PictureInput.self, from: $0) } ?? PictureInput(.pictures)
+        get throws {
+            guard let text = metadata[PictureInput.key] else { return PictureInput(.pictures) }
+            guard let input = JSON.value(PictureInput.self, from: text),
+                input.scale.map(PictureInput.scales.contains) ?? (input.kind != .small)
+            else {
+                throw PixNerdError(
+                    .malformed, "\(path)", found: "says that its \(PictureInput.key) is '\(text.prefix(60))'",
+                    advice: "use another copy of it")
+            }
+            return input
+        }
     }
 }

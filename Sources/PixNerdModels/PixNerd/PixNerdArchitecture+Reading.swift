@@ -95,13 +95,14 @@ extension PixNerdArchitecture: Codable {
         let controlBlocks = try source.blockCount(after: ControlNames.copies)
         // Of an embedder of another shape loading reports the shape.
         let pictureValues = source.shape(of: Self.pictureEmbedder + ".weight").map { $0.count == 2 ? $0[1] : 0 } ?? 0
+        func pictureChannels(_ patch: Int) -> Int { patch > 0 ? pictureValues / (patch * patch) : 0 }
         if isLinear {
             let (channels, patch) = try source.squarePatch(values: patchEmbedding[1], channels: channels)
             try self.init(
                 hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth, blocks: conditioned,
                 conditionedBlocks: conditioned, patchSize: patch, channels: channels, head: .linear, classes: classes,
                 numbers: [ModelNumber](readFrom: source), values: ValueEmbedders.count(readFrom: source),
-                controlBlocks: controlBlocks, pictureChannels: pictureValues / (patch * patch))
+                controlBlocks: controlBlocks, pictureChannels: pictureChannels(patch))
             return
         }
         let channels = try shape("final_layer.linear.weight", 2)[0]
@@ -111,7 +112,7 @@ extension PixNerdArchitecture: Codable {
         let fieldWidth = embedder[0]
         let generated = try shape("blocks.\(conditioned).param_generator1.0.weight", 2)[0]
         let frequencies = Self.fieldFrequencies(fieldPositions, patch: patch, overlap: overlap)
-        let shown = pictureValues / (patch * patch)
+        let shown = pictureChannels(patch)
         try self.init(
             hiddenSize: patchEmbedding[0], heads: patchEmbedding[0] / headWidth,
             blocks: source.blockCount(after: "blocks."),

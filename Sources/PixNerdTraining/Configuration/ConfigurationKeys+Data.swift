@@ -1,4 +1,5 @@
 import PixNerdImages
+import PixNerdModels
 import PixNerdSupport
 
 extension Configuration {
@@ -67,7 +68,7 @@ extension Configuration {
             "what the model reads beside the noisy pixels: grey, small or masked images, or the folder of pictures with the "
                 + "names of the images; empty for nothing"),
         .count(
-            "data.condition_scale", \.data.conditionScale, 2...64,
+            "data.condition_scale", \.data.conditionScale, PictureInput.scales,
             "how many times smaller the pictures of data.condition: small are"),
         .number(
             "data.holdout", \.data.holdout, in: 0...0.5,

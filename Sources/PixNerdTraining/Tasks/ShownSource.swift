@@ -129,8 +129,9 @@ struct ShownSource {
                 advice: "resume with the run's own \(section), or choose another name for a new run")
         }
         if let input {
-            guard checkpoint.pictureInput == input else {
-                throw other(checkpoint.pictureInput.description, input.description, "data.condition")
+            let known = try checkpoint.pictureInput
+            guard known == input else {
+                throw other(known.description, input.description, "data.condition")
             }
             return
         }
