@@ -101,12 +101,7 @@ import Testing
         var sizes = try PixNerdArchitecture(
             hiddenSize: 16, heads: 2, blocks: 3, conditionedBlocks: 2, patchSize: 4, fieldWidth: 8,
             fieldPositions: .centers, fieldNeighbors: neighbors, fieldOverlap: 1, classes: 3)
-        let base = PixNerd(sizes, seed: 4)
-        for (index, parameter) in base.parameters.enumerated() where parameter.value.values.allSatisfy({ $0 == 0 }) {
-            parameter.value = Tensor.normal(parameter.value.shape) {
-                RandomStream(seed: 9, purpose: .test, step: index, index: $0)
-            }
-        }
+        let base = PixNerd.filled(sizes)
         (sizes.controlBlocks, sizes.controlsFields) = (1, true)
         let model = try PixNerd(sizes, controlling: base)
         let x = Tensor.normal([1, 3, 16, 24]) { RandomStream(seed: 3, purpose: .test, index: $0) }

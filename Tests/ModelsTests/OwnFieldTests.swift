@@ -19,18 +19,6 @@ import Testing
             numbers: told ? [.density] : [])
     }
 
-    /// A model whose parts that begin at zero have weights, too.
-    private func model(_ architecture: PixNerdArchitecture) -> PixNerd {
-        let model = PixNerd(architecture, seed: 4)
-        for (index, parameter) in model.parameters.enumerated() where parameter.value.values.allSatisfy({ $0 == 0 }) {
-            parameter.value = scaled(
-                Tensor.normal(parameter.value.shape) {
-                    RandomStream(seed: 9, purpose: .test, step: index, index: $0)
-                }, by: 0.1)
-        }
-        return model
-    }
-
     private func noise(_ shape: [Int]) -> Tensor {
         Tensor.normal(shape) { RandomStream(seed: 3, purpose: .test, index: $0) }
     }
@@ -41,7 +29,7 @@ import Testing
     ) throws {
         try withTemporaryDirectory { directory in
             let architecture = try architecture(fields.positions, neighbors: neighbors, overlap: fields.overlap)
-            let model = model(architecture)
+            let model = PixNerd.filled(architecture)
             #expect(model.parameterCount == architecture.parameterCount)
             let path = "\(directory)/model.safetensors"
             try SafetensorsWriter.write(model.parameters.map { ($0.name, $0.value) }, to: path)
@@ -58,7 +46,7 @@ import Testing
 
     /// A pixel gets the same velocity whether some or all pixels of its patch are decoded, with neighbors beyond it.
     @Test func somePixelsAreDecodedAsAllAre() throws {
-        let model = model(try architecture())
+        let model = PixNerd.filled(try architecture())
         let x = noise([2, 3, 28, 36])
         let (route, times, condition) = (
             FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], ClassCondition([1, 0])
@@ -74,7 +62,7 @@ import Testing
 
     /// Each field decodes the pixels around its patch, too, and the image is their blend.
     @Test func overlappingFieldsAreBlended() throws {
-        let model = model(try architecture(neighbors: true, overlap: 1, told: false))
+        let model = PixNerd.filled(try architecture(neighbors: true, overlap: 1, told: false))
         let x = noise([2, 3, 24, 36])
         let (route, times, condition) = (
             FieldRoute(model, trainedSize: 16), [Float(0.2), 0.7], ClassCondition([1, 0])
@@ -93,7 +81,7 @@ import Testing
 
     /// The size of training is seen as it is, by either route.
     @Test func theSizeOfTrainingIsNotChanged() throws {
-        let model = model(try architecture())
+        let model = PixNerd.filled(try architecture())
         let (x, condition) = (noise([2, 3, 16, 16]), ClassCondition([1, 0]))
         let route = FieldRoute(model, trainedSize: 16)
         #expect(
@@ -106,7 +94,7 @@ import Testing
 
     /// Averages of finer images have the noise of the time that they are shown at, and the same data.
     @Test func averagesAreShownAtTheTimeOfTheirNoise() throws {
-        let model = model(try architecture())
+        let model = PixNerd.filled(try architecture())
         let (data, noise) = (noise([64, 3, 16, 16]), noise([64, 3, 32, 32]))
         let finer = resizedToNearest(data, height: 32, width: 32)
         let time: Float = 0.4

@@ -54,15 +54,6 @@ import Testing
             pictureChannels: channels)
     }
 
-    /// A model whose parts that begin at zero have weights, too.
-    private func random(_ sizes: PixNerdArchitecture) -> PixNerd {
-        let model = PixNerd(sizes, seed: 4)
-        for (index, parameter) in model.parameters.enumerated() where parameter.value.values.allSatisfy({ $0 == 0 }) {
-            parameter.value = scaled(noise(parameter.value.shape, step: index), by: 0.1)
-        }
-        return model
-    }
-
     private func noise(_ shape: [Int], step: Int = 0) -> Tensor {
         Tensor.normal(shape) { RandomStream(seed: 9, purpose: .test, step: step, index: $0) }
     }
@@ -70,7 +61,7 @@ import Testing
     @Test(arguments: [false, true]) func sizesAreReadOffTheTensors(linear: Bool) throws {
         try withTemporaryDirectory { directory in
             let sizes = try sizes(channels: 2, linear: linear)
-            let model = random(sizes)
+            let model = PixNerd.filled(sizes)
             #expect(model.parameterCount == sizes.parameterCount)
             let path = "\(directory)/model.safetensors"
             try SafetensorsWriter.write(model.parameters.map { ($0.name, $0.value) }, to: path)
@@ -93,7 +84,7 @@ import Testing
 
     /// What reads pictures is zero at first, also in fields that read neighbours and have positions of their own.
     @Test(arguments: [1, 4], [false, true]) func aNewOneHasNoEffect(channels: Int, linear: Bool) throws {
-        let plain = random(try sizes(channels: 0, linear: linear))
+        let plain = PixNerd.filled(try sizes(channels: 0, linear: linear))
         let architecture = try sizes(channels: channels, linear: linear)
         let new = try #require(architecture.newParts(beginningAs: plain.architecture))
         #expect(new == "what reads pictures is new and begins without an effect")
@@ -117,7 +108,7 @@ import Testing
 
     /// At other densities a field reads the pictures at its own pixels, whether some or all are decoded.
     @Test func fieldsReadPicturesAtTheirDensity() throws {
-        let model = random(try sizes(channels: 2, overlap: 0))
+        let model = PixNerd.filled(try sizes(channels: 2, overlap: 0))
         let route = FieldRoute(model, trainedSize: 16)
         let (x, picture, times) = (noise([2, 3, 28, 36]), noise([2, 2, 28, 36], step: 1), [Float(0.2), 0.7])
         let condition = ClassCondition([1, 0]).showing(ShownPictures(picture))
@@ -159,7 +150,7 @@ import Testing
     /// What a checkpoint says of its pictures is checked before it is used.
     @Test func otherMetadataIsRefused() throws {
         try withTemporaryDirectory { directory in
-            let model = random(try sizes(channels: 3))
+            let model = PixNerd.filled(try sizes(channels: 3))
             func input(_ text: String) throws -> PictureInput {
                 let path = "\(directory)/\(text.hashValue).safetensors"
                 try SafetensorsWriter.write(

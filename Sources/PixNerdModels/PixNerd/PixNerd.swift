@@ -81,25 +81,22 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
 
     func fieldInput(_ x: Tensor, times: [Float], _ condition: any Condition) -> Tensor {
         func around(_ image: Tensor) -> Tensor { architecture.fieldNeighbors ? neighborhoods(image) : image }
-        let (height, width) = (x.shape[2], x.shape[3])
-        if architecture.pictureChannels > 0 {
-            return joinedChannels(around(x), around(pictures(condition, height: height, width: width)))
-        }
-        guard architecture.controlsFields, let shown = condition.pictures, shown.act(at: times) else {
-            return around(x)
-        }
-        return joinedChannels(around(x), around(averagedByArea(shown.tensor, height: height, width: width)))
+        let controls = architecture.controlsFields && condition.pictures?.act(at: times) == true
+        guard let pictures = controls ? condition.pictures?.tensor : pictures(condition) else { return around(x) }
+        return joinedChannels(around(x), around(averagedByArea(pictures, height: x.shape[2], width: x.shape[3])))
     }
 
-    /// The pictures that are read beside noisy pixels, at another size; 0, which is grey, if there are none.
-    private func pictures(_ condition: any Condition, height: Int, width: Int) -> Tensor {
+    /// The pictures that are read beside noisy pixels, of any size; grey ones if none are given, and nil if the model reads
+    /// none.
+    private func pictures(_ condition: any Condition) -> Tensor? {
+        let channels = architecture.pictureChannels
+        guard channels > 0 else { return nil }
         guard let pictures = condition.pictures?.tensor else {
-            return Tensor(zeros: [condition.count, architecture.pictureChannels, height, width])
+            return Tensor(zeros: [condition.count, channels, 1, 1])
         }
         precondition(
-            pictures.shape[1] == architecture.pictureChannels,
-            "PixNerd: pictures \(pictures.shape) do not have \(architecture.pictureChannels) channels")
-        return averagedByArea(pictures, height: height, width: width)
+            pictures.shape[1] == channels, "PixNerd: pictures \(pictures.shape) do not have \(channels) channels")
+        return pictures
     }
 
     var isToldDensity: Bool { architecture.numbers.contains(.density) }
@@ -147,10 +144,7 @@ public final class PixNerd: AlignableDenoiser, FieldModel {
             return recomputesBlocks ? recomputed(inputs, output) : output(inputs)
         }
         var tokens = layers.patchEmbedder(grid.tokens(seen))
-        if architecture.pictureChannels > 0 {
-            let pictures = pictures(condition, height: seen.shape[2], width: seen.shape[3])
-            tokens = sum(tokens, embeddedPictures(pictures, grid))
-        }
+        if let pictures = pictures(condition) { tokens = sum(tokens, embeddedPictures(pictures, grid)) }
         var control = layers.control?.pass(condition.pictures, at: times) { embeddedPictures($0, grid) }
         for (index, block) in layers.blocks.enumerated() {
             tokens = control?.added(to: tokens, beforeBlock: index) { run($0, $1) } ?? tokens

@@ -43,38 +43,40 @@ extension Configuration {
             }
             return
         }
-        if control.edges != .none, !control.pictures.isEmpty {
-            throw clash("control.pictures", "is set, but control.edges is set, too", "remove one of them")
-        }
-        if (control.edges == .hed) == control.network.isEmpty {
-            throw control.network.isEmpty
-                ? clash("control.edges", "is hed, and control.hed is empty", "set it to ControlNetHED.pth")
-                : clash(
-                    "control.hed", "is set, but control.edges is \(control.edges.rawValue)",
-                    "set control.edges to hed, or remove control.hed")
-        }
-        if from.isEmpty {
-            throw clash(
-                control.key, "is set, but from is empty, and a ControlNet needs a trained model",
-                "set from to its run or file")
-        }
-        try checkShown(control.key)
+        let (key, edges) = (ErrorText(control.key), control.edges)
+        try Self.expectNone([
+            Clash(
+                edges != .none && !control.pictures.isEmpty, "control.pictures",
+                "is set, but control.edges is set, too", "remove one of them"),
+            Clash(
+                edges == .hed && control.network.isEmpty, "control.edges", "is hed, and control.hed is empty",
+                "set it to ControlNetHED.pth"),
+            Clash(
+                edges != .hed && !control.network.isEmpty, "control.hed",
+                "is set, but control.edges is \(edges.rawValue)", "set control.edges to hed, or remove control.hed"),
+            Clash(
+                from.isEmpty, key, "is set, but from is empty, and a ControlNet needs a trained model",
+                "set from to its run or file"),
+        ])
+        try checkShown(key)
         let blocks = model.conditionedBlocks
-        guard blocks > 1 else {
-            throw clash(
-                "control.edges",
+        try Self.expectNone([
+            Clash(
+                blocks <= 1, "control.edges",
                 "is set, but the model has one transformer block, and a ControlNet acts from the second on",
                 "use a model with more blocks")
-        }
+        ])
         guard control.blocks < blocks else {
             throw PixNerdError(
                 .invalidValue, "control.blocks", found: "is \(control.blocks)",
                 expected: "fewer than the model's \(blocks) transformer blocks")
         }
+        try Self.expectNone([
+            Clash(
+                control.fields && model.head == .linear, "control.fields",
+                "is set, but model.head is linear, which has no fields", "remove one of them")
+        ])
         model.controlBlocks = control.blocks > 0 ? control.blocks : max(1, blocks / 2)
-        if control.fields, model.head == .linear {
-            throw clash("control.fields", "is set, but model.head is linear, which has no fields", "remove one of them")
-        }
         model.controlsFields = control.fields
     }
 }

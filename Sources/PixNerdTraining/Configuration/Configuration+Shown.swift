@@ -4,11 +4,6 @@ import PixNerdSupport
 
 /// Pictures that a model is shown, beside the noisy pixels or by a ControlNet.
 extension Configuration {
-    /// The error of a key that another one excludes.
-    func clash(_ key: String, _ found: ErrorText, _ advice: ErrorText) -> PixNerdError {
-        PixNerdError(.mismatch, "\(key)", found: found, advice: advice)
-    }
-
     /// The key by which the model is shown pictures; nil if it is shown none.
     var shownKey: String? { control.isOn ? control.key : data.pictureInput == nil ? nil : "data.condition" }
 
@@ -16,23 +11,20 @@ extension Configuration {
     ///
     /// - Throws: `PixNerdError` naming the key that does not fit.
     func checkCondition() throws {
-        guard let input = data.pictureInput else {
-            guard data.conditionScale == DataSection().conditionScale else {
-                throw clash(
-                    "data.condition_scale", "is set, but data.condition is empty",
-                    "set data.condition to small, or remove data.condition_scale")
-            }
-            return
+        let (input, key): (PictureInput?, ErrorText) = (data.pictureInput, "data.condition")
+        if input != nil {
+            try Self.expectNone([
+                Clash(control.isOn, key, "is set, but \(control.key) is set, too", "remove one of them")
+            ])
+            try checkShown(key)
         }
-        let key = "data.condition"
-        if control.isOn { throw clash(key, "is set, but \(control.key) is set, too", "remove one of them") }
-        try checkShown(key)
-        guard let scale = input.scale else {
-            guard data.conditionScale == DataSection().conditionScale else {
-                throw clash(
-                    "data.condition_scale", "is set, but \(key) is \(data.condition)",
+        guard let scale = input?.scale else {
+            try Self.expectNone([
+                Clash(
+                    data.conditionScale != DataSection().conditionScale, "data.condition_scale",
+                    "is set, but \(key) is \(data.condition.isEmpty ? "empty" : data.condition)",
                     "set \(key) to small, or remove data.condition_scale")
-            }
+            ])
             return
         }
         let sizes = try batchSizes(patch: model.patchSize) + training.fieldSizes.map { ImageSize($0) }
@@ -44,26 +36,23 @@ extension Configuration {
     }
 
     /// Checks that the rest allows for pictures that the model is shown.
-    func checkShown(_ key: String) throws {
-        if space == .latent {
-            throw clash(
-                key, "is set, but space is latent, and these pictures are pixels",
-                "train a model of pixels, or remove \(key)")
-        }
-        if fewSteps.method != .none {
-            throw clash(key, "is set, but few_steps.method is \(fewSteps.method.rawValue)", "remove one of them")
-        }
-        if training.train != .all {
-            throw clash(key, "is set, but training.train is \(training.train.rawValue)", "remove one of them")
-        }
-        if !subject.className.isEmpty {
-            throw clash(key, "is set, but subject.class is set, too", "remove one of them")
-        }
-        if text.isOn, model.conditioning == .joint {
-            throw clash(
-                key, "is set, but model.conditioning is joint_attention",
-                "use a model of classes, or one with model.conditioning cross_attention")
-        }
+    func checkShown(_ key: ErrorText) throws {
+        try Self.expectNone([
+            Clash(
+                space == .latent, key, "is set, but space is latent, and these pictures are pixels",
+                "train a model of pixels, or remove \(key)"),
+            Clash(
+                fewSteps.method != .none, key, "is set, but few_steps.method is \(fewSteps.method.rawValue)",
+                "remove one of them"),
+            Clash(
+                training.train != .all, key, "is set, but training.train is \(training.train.rawValue)",
+                "remove one of them"),
+            Clash(!subject.className.isEmpty, key, "is set, but subject.class is set, too", "remove one of them"),
+            Clash(
+                text.isOn && model.conditioning == .joint, key,
+                "is set, but model.conditioning is joint_attention",
+                "use a model of classes, or one with model.conditioning cross_attention"),
+        ])
     }
 }
 
