@@ -30,6 +30,9 @@ public protocol Denoiser: Sendable {
     ///   - time: Time of all images.
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor
 
+    /// This denoiser for a sampling that evaluates it last at some time before 1.
+    func sampled(until time: Float) -> Self
+
     /// The shift of the times of images of some size that has the transformer see those of the training size at the same
     /// times as ever: above 1 for larger images, whose pixels together show more; 1 for models that do not average them.
     func timeShift(height: Int, width: Int) -> Float
@@ -77,6 +80,8 @@ extension Denoiser {
     public var noiseScale: Float { 1 }
 
     public var constants: [Parameter] { [] }
+
+    public func sampled(until time: Float) -> Self { self }
 
     public func timeShift(height: Int, width: Int) -> Float { 1 }
 

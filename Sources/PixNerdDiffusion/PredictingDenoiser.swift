@@ -12,7 +12,7 @@ extension Denoiser {
 /// A network that predicts something else than the velocity of standard normal noise.
 private struct PredictingDenoiser: Denoiser {
     let network: any Denoiser
-    let prediction: Prediction
+    var prediction: Prediction
 
     var channels: Int { network.channels }
     var sizeMultiple: ImageSize { network.sizeMultiple }
@@ -24,6 +24,12 @@ private struct PredictingDenoiser: Denoiser {
 
     func velocity(_ x: Tensor, times: [Float], condition: any Condition) -> Tensor {
         prediction.velocity(network.velocity(x, times: times, condition: condition), of: x, times: times)
+    }
+
+    func sampled(until time: Float) -> PredictingDenoiser {
+        var sampled = self
+        sampled.prediction = prediction.sampled(until: time)
+        return sampled
     }
 
     func predicted(_ velocity: Tensor, from x: Tensor, at time: Float) -> Tensor {

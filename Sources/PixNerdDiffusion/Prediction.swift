@@ -18,6 +18,9 @@ public struct Prediction: Sendable {
     public var noiseScale: Float
     /// The smallest 1 - t that the error of a picture is divided by, in training and in sampling.
     public var floor: Float
+    /// Whether sampling in steps shorter than `floor` divides by their 1 - t after all, so that the last one arrives at
+    /// the predicted image. Divided by more, a part of the noise would remain.
+    public var arrives: Bool
     /// The subspace of `asymmetric`; nil for the other targets.
     public var subspace: PatchSubspace?
 
@@ -25,14 +28,16 @@ public struct Prediction: Sendable {
     ///   - target: The quantity that the network gives.
     ///   - noiseScale: Standard deviation of the noise.
     ///   - floor: The smallest 1 - t that is divided by.
+    ///   - arrives: Whether sampling in shorter steps divides by less.
     ///   - subspace: The subspace of `asymmetric`; nil for the other targets.
     public init(
         _ target: Target = .velocity, noiseScale: Float = 1, floor: Float = Prediction.usualFloor,
-        subspace: PatchSubspace? = nil
+        arrives: Bool = true, subspace: PatchSubspace? = nil
     ) {
         precondition(
             (target == .asymmetric) == (subspace != nil), "Prediction: \(target.rawValue) with the wrong subspace")
-        (self.target, self.noiseScale, self.floor, self.subspace) = (target, noiseScale, floor, subspace)
+        (self.target, self.noiseScale, self.subspace) = (target, noiseScale, subspace)
+        (self.floor, self.arrives, shortestRest) = (floor, arrives, .infinity)
     }
 
     /// Whether the network's output is the velocity of noise of standard deviation 1.
@@ -41,8 +46,20 @@ public struct Prediction: Sendable {
     /// The smallest 1 - t that is divided by where nothing else is said.
     public static let usualFloor: Float = 0.05
 
-    /// The smallest 1 - t that sampling divides by: that of training for pictures, 0.04 for `asymmetric`, as published.
-    var samplingFloor: Float { target == .asymmetric ? 0.04 : floor }
+    /// The 1 - t of the last evaluation in sampling; infinite where that is not known.
+    private var shortestRest: Float
+
+    /// The smallest 1 - t that sampling divides by: that of training for pictures, 0.04 for `asymmetric`, as published;
+    /// less in shorter steps of a model that arrives.
+    private var samplingFloor: Float { min(target == .asymmetric ? 0.04 : floor, shortestRest) }
+
+    /// This prediction in a sampling that evaluates the model at some time before 1 and not later.
+    func sampled(until time: Float) -> Prediction {
+        guard arrives else { return self }
+        var sampled = self
+        sampled.shortestRest = 1 - time
+        return sampled
+    }
 
     /// What the network should give.
     ///

@@ -52,6 +52,8 @@ public func sample(
         (0..<settings.steps).contains(still) && (skipped == 0 || known != nil && still == 0),
         "sample: \(still) zero steps and \(skipped) skipped ones of \(settings.steps) steps")
     guard skipped < settings.steps else { return known!.data }
+    let lastTime = settings.evaluationTimes.max()!
+    let (denoiser, guide) = (denoiser.sampled(until: lastTime), guide?.sampled(until: lastTime))
     let scale = denoiser.noiseScale
     func scaled(_ x: Tensor, _ factor: Float) -> Tensor { factor == 1 ? x : Tensor.combination(factor, x, 0, x) }
     func ofModel(_ noise: Tensor) -> Tensor { scaled(noise, scale) }

@@ -68,7 +68,7 @@ public struct CheckpointSampling: Sendable {
                     found: "is for models that predict a picture, and \(path) predicts another target",
                     advice: "leave it out")
             }
-            loaded.prediction.floor = floor
+            (loaded.prediction.floor, loaded.prediction.arrives) = (floor, false)
         }
         self.loaded = loaded
         let choice = try SizeChoice(loaded, checkpoint, options, name: path)

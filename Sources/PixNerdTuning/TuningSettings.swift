@@ -10,7 +10,7 @@ public struct TuningSettings: Sendable {
     public var guidance: [Float] = [1, 1.5, 2, 2.5, 3, 4]
     /// Times between which guidance acts, to try.
     public var intervals: [(low: Float, high: Float)] = [(0, 1), (0.1, 0.9), (0.25, 0.85)]
-    public var samplers: [Sampler] = [.euler, .heun, .adams(order: 2)]
+    public var samplers: [Sampler] = [.euler, .adams(order: 2)]
     /// Numbers of steps to try besides the run's.
     public var steps: [Int] = []
     /// Timestep shifts to try besides the run's.

@@ -10,6 +10,7 @@ struct ShapesCommand: ParsableCommand {
             """,
         discussion: """
               pixnerd dataset shapes --out datasets/shapes --size 64
+              pixnerd dataset shapes --scattered --out datasets/scattered-shapes
               pixnerd dataset shapes --captions --out datasets/captioned-shapes
               pixnerd dataset shapes --moving --out datasets/moving-shapes
 
@@ -29,6 +30,9 @@ struct ShapesCommand: ParsableCommand {
 
     @Flag(help: "Generate films of moving shapes instead of images.")
     var moving = false
+
+    @Flag(help: "Place each shape anywhere, in sizes from a quarter to three quarters of the image.")
+    var scattered = false
 
     @Option(help: "With --moving: frames of a film (default: 17).")
     var frames: Int?
@@ -68,6 +72,9 @@ struct ShapesCommand: ParsableCommand {
         if moving, captions || perClass != nil {
             throw ValidationError("--moving makes films without classes; leave out --captions and --per-class.")
         }
+        if scattered, captions || moving {
+            throw ValidationError("--scattered is for images in classes; leave out --captions and --moving.")
+        }
         if !moving, frames != nil { throw ValidationError("--frames is for films; add --moving.") }
         _ = try heldOut()
     }
@@ -96,7 +103,9 @@ struct ShapesCommand: ParsableCommand {
         }
         guard captions else {
             let perClass = perClass ?? 500
-            try ShapesDataset.write(to: out, imagesPerClass: perClass, size: size ?? 64, seed: seed)
+            try ShapesDataset.write(
+                to: out, imagesPerClass: perClass, size: size ?? 64, seed: seed,
+                placement: scattered ? .scattered : .centred)
             print("\(perClass) images of each of \(listed(ShapesDataset.classes)) are in \(out).")
             return
         }

@@ -114,7 +114,8 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         help: """
             Smallest 1 - t that the distance to a predicted picture is divided by, for models that predict it. A step \
-            that is shorter stops short of the picture (default: the run's, else 0.05).
+            that is shorter stops short of the picture, and some noise remains (default: that of training, or the last \
+            step where that is shorter; for a published MiniT2I 0.05).
             """)
     var floor: Float?
 

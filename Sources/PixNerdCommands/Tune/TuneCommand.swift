@@ -48,7 +48,7 @@ struct TuneCommand: ParsableCommand {
             """)
     var interval: [String] = []
 
-    @Option(help: "Samplers to try (default: euler,heun,adams).")
+    @Option(help: "Samplers to try (default: euler,adams).")
     var sampler: String?
 
     @Option(help: "Numbers of steps to try besides the run's.")

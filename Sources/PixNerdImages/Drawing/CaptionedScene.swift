@@ -159,10 +159,6 @@ struct CaptionedScene {
 }
 
 extension RandomStream {
-    fileprivate mutating func nextDouble(in range: ClosedRange<Double>) -> Double {
-        range.lowerBound + (range.upperBound - range.lowerBound) * Double(nextUniform())
-    }
-
     fileprivate mutating func nextElement<Element>(of list: [Element]) -> Element {
         list[nextInteger(below: list.count)]
     }

@@ -68,9 +68,7 @@ public enum MovingShapes {
         private let turn: Double
 
         init(drawnFrom stream: inout RandomStream) {
-            func uniform(_ range: ClosedRange<Double>) -> Double {
-                range.lowerBound + (range.upperBound - range.lowerBound) * Double(stream.nextUniform())
-            }
+            func uniform(_ range: ClosedRange<Double>) -> Double { stream.nextDouble(in: range) }
             radius = uniform(0.14...0.24)
             start = (uniform(0...1), uniform(0...1))
             step = (uniform(-0.04...0.04), uniform(-0.04...0.04))

@@ -8,9 +8,7 @@ struct ShapeScene {
     private let background: (top: ShapeColor, bottom: ShapeColor)
 
     init(outline: ShapeOutline, drawnFrom stream: inout RandomStream) {
-        func uniform(_ range: ClosedRange<Double>) -> Double {
-            range.lowerBound + (range.upperBound - range.lowerBound) * Double(stream.nextUniform())
-        }
+        func uniform(_ range: ClosedRange<Double>) -> Double { stream.nextDouble(in: range) }
         let radius = uniform(0.28...0.4)
         let center = (uniform(0.44...0.56), uniform(0.44...0.56))
         // A rotation of at most 17 degrees.
@@ -45,6 +43,15 @@ struct ShapeScene {
         var scene = self
         scene.shape = PlacedOutline(shape.outline, center: center, radius: radius, tangent: tangent)
         return scene
+    }
+
+    /// The scene with its shape anywhere that it fits, in a size of its own.
+    func scattered(by stream: inout RandomStream) -> ShapeScene {
+        let radius = stream.nextDouble(in: 0.14...0.36)
+        let room = radius...1 - radius
+        return moved(
+            to: (stream.nextDouble(in: room), stream.nextDouble(in: room)), radius: radius,
+            tangent: stream.nextDouble(in: -0.15...0.15))
     }
 
     /// Draws the scene, with sixteen samples per pixel.

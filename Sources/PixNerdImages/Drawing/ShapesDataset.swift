@@ -5,8 +5,16 @@ import PixNerdTensors
 /// A labelled dataset generated from a seed: coloured shapes on plain backgrounds, one class per silhouette.
 ///
 /// It needs no download, and a small model learns it at 32 x 32 pixels in minutes on a CPU. Colours, position, size and
-/// a slight rotation vary; the shape is large and near the centre.
+/// a slight rotation vary.
 public enum ShapesDataset {
+    /// Where the shape of an image lies.
+    public enum Placement: Sendable {
+        /// Near the centre, and large.
+        case centred
+        /// Anywhere that it fits, from a quarter to three quarters of the image wide.
+        case scattered
+    }
+
     /// The names of the classes, by label, which are also the names of the folders.
     public static let classes = ShapeOutline.allCases.map(\.rawValue)
 
@@ -20,9 +28,12 @@ public enum ShapesDataset {
     ///   - imagesPerClass: number of images per class, 1 to 10,000,000.
     ///   - size: the side of an image in pixels, 8 to 4096.
     ///   - seed: the seed of the dataset.
+    ///   - placement: where the shapes lie.
     /// - Throws: `PixNerdError` if a number is out of range, if `directory` is a file or is not empty, or if something
     ///   cannot be written.
-    public static func write(to directory: String, imagesPerClass: Int, size: Int, seed: UInt64) throws {
+    public static func write(
+        to directory: String, imagesPerClass: Int, size: Int, seed: UInt64, placement: Placement = .centred
+    ) throws {
         guard (1...10_000_000).contains(imagesPerClass) else {
             throw PixNerdError(
                 .invalidValue, found: "\(imagesPerClass) images per class were requested",
@@ -40,7 +51,8 @@ public enum ShapesDataset {
             let name = (index + 1).zeroPadded(to: 5) + ".png"
             for (label, folder) in classes.enumerated() {
                 do {
-                    let image = picture(label: label, index: index, size: size, seed: seed)
+                    let image = picture(
+                        label: label, index: index, size: size, seed: seed, placement: placement)
                     try ImageFile.writePNG(image, to: joined(joined(directory, folder), name))
                 } catch {
                     failure.keep(error)
@@ -57,11 +69,16 @@ public enum ShapesDataset {
     ///   - index: the number of the image in its class, from 0.
     ///   - size: the side in pixels, at least 1.
     ///   - seed: the seed of the dataset.
-    public static func picture(label: Int, index: Int, size: Int, seed: UInt64) -> RGBImage {
+    ///   - placement: where the shape lies.
+    public static func picture(
+        label: Int, index: Int, size: Int, seed: UInt64, placement: Placement = .centred
+    ) -> RGBImage {
         let outlines = ShapeOutline.allCases
         precondition(outlines.indices.contains(label), "ShapesDataset: there is no class \(label)")
         var stream = RandomStream(seed: seed, purpose: .shapes, index: index * outlines.count + label)
-        return ShapeScene(outline: outlines[label], drawnFrom: &stream).rendered(size: size)
+        var scene = ShapeScene(outline: outlines[label], drawnFrom: &stream)
+        if placement == .scattered { scene = scene.scattered(by: &stream) }
+        return scene.rendered(size: size)
     }
 
     /// Checks that a folder does not exist or is empty.

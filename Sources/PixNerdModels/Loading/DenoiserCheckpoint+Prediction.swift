@@ -38,7 +38,7 @@ extension DenoiserCheckpoint {
         let scale = try number(Self.noiseScaleKey) ?? (target == nil ? published.noiseScale : 1)
         return Prediction(
             target ?? published.target, noiseScale: scale, floor: try number(Self.floorKey) ?? published.floor,
-            subspace: noise)
+            arrives: target != nil || published.arrives, subspace: noise)
     }
 
     /// The largest guidance scale that a model which is told the scale was trained with; nil if the checkpoint does not

@@ -17,7 +17,7 @@ extension MiniT2IArchitecture: TrainableArchitecture {
     }
 
     /// The clean image, from noise twice as large as usual.
-    public var publishedPrediction: Prediction { Prediction(.picture, noiseScale: 2) }
+    public var publishedPrediction: Prediction { Prediction(.picture, noiseScale: 2, arrives: false) }
 
     /// 100 steps of Euler's method, guided at all times, the first one too, by the scale that the authors give for
     /// general use: 2.5 for B/16 and 6 for L/16. Their program samples every size at 6 unless told otherwise.
