@@ -37,7 +37,7 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 
 /// The scripts of the studio's page.
 let studioScripts = [
-    "api", "charts", "compare", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "picture",
+    "api", "charts", "compare", "control", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "picture",
     "previews", "run", "sample", "start", "train", "viewer",
 ]
 
@@ -116,7 +116,7 @@ let package = Package(
             "Training",
             [
                 "Checkpoints", "Diffusion", "Distributed", "Evaluation", "Images", "Layers", "Models", "Optimization",
-                "Precompute", "Sampling", "Spaces", "Support", "Tensors",
+                "Precompute", "Sampling", "Spaces", "Support", "Tensors", "Text",
             ], [logging, yams]),
         module(
             "Comparison",

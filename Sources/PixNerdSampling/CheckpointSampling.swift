@@ -24,6 +24,8 @@ public struct CheckpointSampling: Sendable {
     public let warning: ErrorText?
     /// Why guidance or classes may mislead, as one sentence; nil if the model was trained for them or does not say.
     public let guidanceWarning: ErrorText?
+    /// What the model is shown besides the noise; nil for nothing.
+    public let shownKind: ShownKind?
     private let denoiser: any Denoiser
     private let guide: GuideChoice?
     private let edit: PictureEdit?
@@ -94,6 +96,7 @@ public struct CheckpointSampling: Sendable {
                 options.control, loaded, reads: try checkpoint.pictureInput, edit: edit, size: size, name: path)
             ?? ShownInput(options.control, loaded, control: checkpoint.controlRecord, size: size, name: path)
         notices += shown?.notices ?? []
+        shownKind = try ShownKind(loaded.architecture, checkpoint)
         if shown == nil, loaded.architecture.controlBlocks > 0 {
             notices.append("no control picture is given, so images are sampled without the ControlNet")
         }
@@ -187,6 +190,7 @@ public struct CheckpointSampling: Sendable {
     public func job(
         _ requests: [PictureRequest], batch: Int? = nil, settings: SamplingSettings? = nil
     ) throws -> SamplingJob {
+        precondition(!options.control.isOnlyDescribed, "CheckpointSampling: a job of a model that is only described")
         let batch = batch ?? options.batch
         try expectMemory(batch: min(batch, requests.count))
         if case .file = options.noise, requests.contains(where: { $0.blend != nil }) {

@@ -17,6 +17,8 @@ public struct ControlChoice: Sendable {
     public var strength: Float = 1
     /// The times at which it acts; 0 is noise, 1 is data.
     public var times: ClosedRange<Float> = 0...1
+    /// Whether a model is only described, so that the pictures which it needs may be missing. It makes no job then.
+    public var isOnlyDescribed = false
 
     public init() {}
 

@@ -34,6 +34,7 @@ extension ShownInput {
         }
         try Self.expectWhole(size, loaded)
         guard let path = choice.pictures ?? choice.photographs else {
+            if choice.isOnlyDescribed { return nil }
             throw PixNerdError(
                 .notFound, "\(name)", found: "reads \(input.description) beside noise, and none is given",
                 advice: "give one with \(Setting.controlPicture)"

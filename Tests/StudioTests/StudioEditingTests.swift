@@ -98,12 +98,7 @@ import Testing
             let half = RGBImage(
                 width: 16, height: 16, pixels: (0..<256).flatMap { [UInt8](repeating: $0 % 16 < 8 ? 0 : 255, count: 3) }
             )
-            func send(_ image: RGBImage) async throws -> String {
-                let data = Data(try ImageFile.encodePNG(image)).base64EncodedString()
-                let answer = try await place.send("POST", "/api/inputs", json: try JSON.text(["data": data]))
-                return try #require(JSONDecoder().decode([String: String].self, from: Data(answer.body))["id"])
-            }
-            let (image, mask) = (try await send(picture), try await send(half))
+            let (image, mask) = (try await place.input(picture), try await place.input(half))
             func images(_ more: String) async throws -> [RGBImage] {
                 struct Answer: Decodable { let images: [String] }
                 let data = try await place.send("GET", "/api/inputs/\(image)").body

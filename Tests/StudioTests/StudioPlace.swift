@@ -22,7 +22,7 @@ struct StudioPlace: Sendable {
         let directory = NSTemporaryDirectory() + "studio-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: directory) }
         try FileManager.default.createDirectory(atPath: "\(directory)/configs", withIntermediateDirectories: true)
-        try trainTiny(in: directory)
+        try train("tiny", in: directory)
         var options = StudioOptions(
             program: StudioProgram(
                 name: "pixnerd test", executable: "/bin/false", training: { _, _, _ in [] },
@@ -48,18 +48,63 @@ struct StudioPlace: Sendable {
         }
     }
 
-    private static func trainTiny(in directory: String) throws {
-        try ShapesDataset.write(to: "\(directory)/pictures", imagesPerClass: 4, size: 16, seed: 5)
+    /// Trains a tiny run of the studio.
+    func train(_ name: String, _ change: (inout Configuration) -> Void) throws {
+        try Self.train(name, in: directory, change)
+    }
+
+    private static func train(
+        _ name: String, in directory: String, _ change: (inout Configuration) -> Void = { _ in }
+    ) throws {
+        if isFolder("\(directory)/pictures") != true {
+            try ShapesDataset.write(to: "\(directory)/pictures", imagesPerClass: 4, size: 16, seed: 5)
+        }
         var tiny = Configuration()
-        (tiny.name, tiny.directory, tiny.seed) = ("tiny", "\(directory)/runs", 11)
+        (tiny.name, tiny.directory, tiny.seed) = (name, "\(directory)/runs", 11)
         (tiny.model.hiddenSize, tiny.model.heads) = (16, 2)
         (tiny.model.blocks, tiny.model.conditionedBlocks, tiny.model.fieldWidth) = (3, 2, 8)
         (tiny.data.root, tiny.data.imageSize) = ("\(directory)/pictures", 16)
         (tiny.training.steps, tiny.training.batchSize, tiny.training.logEvery) = (4, 4, 1)
         (tiny.training.saveEvery, tiny.training.previewEvery) = (2, 4)
         (tiny.sampling.steps, tiny.sampling.classes, tiny.sampling.perClass) = (2, 2, 1)
+        change(&tiny)
         let trainer = try Trainer(tiny, resume: false, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try trainer.train()
+    }
+
+    /// Sends a picture to the server, and returns its name there.
+    func input(_ image: RGBImage) async throws -> String {
+        let data = Data(try ImageFile.encodePNG(image)).base64EncodedString()
+        let answer = try await send("POST", "/api/inputs", json: try JSON.text(["data": data]))
+        return try #require(JSONDecoder().decode([String: String].self, from: Data(answer.body))["id"])
+    }
+
+    /// The picture of a job that makes one.
+    ///
+    /// - Throws: the server's sentence if it refuses the job.
+    func made(_ json: String) async throws -> RGBImage {
+        struct Jobs: Decodable {
+            struct Job: Decodable {
+                let id: String
+                let state: String
+                let pictures: [String]
+            }
+            let job: Job
+        }
+        let answer = try await send("POST", "/api/jobs", json: json)
+        guard answer.status == 202 else { throw Refusal(message: answer.message) }
+        var job = try JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job
+        for _ in 0..<600 where ["waiting", "running"].contains(job.state) {
+            try await Task.sleep(for: .milliseconds(50))
+            job = try JSONDecoder().decode(Jobs.self, from: Data(try await send("GET", "/api/jobs/\(job.id)").body)).job
+        }
+        let picture = try await send("GET", "/api/pictures/\(try #require(job.pictures.first))")
+        return try ImageFile.decode(picture.body, name: "picture")
+    }
+
+    /// What the server says of a request that it refuses.
+    struct Refusal: Error {
+        let message: String
     }
 
     /// Something that happens once.

@@ -34,6 +34,7 @@ struct WebUIGeneration: Sendable {
         var denoisingStrength: Float?
         var mask: String?
         var inpaintingMaskInvert: Int?
+        var alwaysonScripts: WebUIControl?
     }
 
     private struct Answer: Encodable {
@@ -153,6 +154,7 @@ struct WebUIGeneration: Sendable {
             sample.variationSeed = ModelChoice.seeds(from: fields.subseed, count: 1)[0]
         }
         if takesImage { try addImage(fields, to: &sample) }
+        try fields.alwaysonScripts?.add(to: &sample, studio.inputs)
         return sample
     }
 

@@ -1,3 +1,4 @@
+import Foundation
 import PixNerdSampling
 import PixNerdSpaces
 import PixNerdSupport
@@ -52,28 +53,34 @@ extension SampleRequest {
 
     /// What the page lists of an edit, and of a variation.
     func editSettings(_ edit: EditOptions?) -> [String: String] {
-        var shown: [String: String] = [:]
+        var listed: [String: String] = [:]
         if let edit {
-            shown["strength"] = "\(edit.usedStrength)"
-            shown["begins_with"] = edit.mask == nil ? "a picture" : "a picture and its mask"
-            if edit.repetitions > 0 { shown["resample"] = "\(edit.repetitions)" }
+            listed["strength"] = "\(edit.usedStrength)"
+            listed["begins_with"] = edit.mask == nil ? "a picture" : "a picture and its mask"
+            if edit.repetitions > 0 { listed["resample"] = "\(edit.repetitions)" }
         }
         if let variationStrength, variationStrength != 0, let variationSeed {
-            shown["variation"] = "\(variationStrength) towards seed \(variationSeed)"
+            listed["variation"] = "\(variationStrength) towards seed \(variationSeed)"
         }
-        return shown
+        return listed
     }
 
     /// An error of sampling in which pictures have the names of the request's fields, and not those of the files that keep
     /// them.
-    func namingInputs(_ error: any Error, _ edit: EditOptions?) -> any Error {
-        guard let error = error as? PixNerdError, let edit else { return error }
+    func namingInputs(_ error: any Error, _ options: SamplingOptions) -> any Error {
+        guard let error = error as? PixNerdError else { return error }
         let own = error.sentence(naming: RequestFields.name)
-        var sentence = own
-        if let mask = edit.mask {
-            sentence = sentence.replacing("mask \(mask)", with: "mask").replacing(mask, with: "mask")
+        let files = [
+            ("mask", options.edit?.mask), ("image", options.edit?.image), ("control", options.control.pictures),
+            ("control", options.control.photographs),
+        ]
+        var (sentence, parameter) = (own, nil as String?)
+        for case (let field, let path?) in files {
+            for text in [path, (path as NSString).lastPathComponent] where sentence.contains(text) {
+                sentence = sentence.replacing("\(field) \(text)", with: field).replacing(text, with: field)
+                parameter = field
+            }
         }
-        sentence = sentence.replacing(edit.image, with: "image")
-        return sentence == own ? error : StudioFailure.invalid(sentence, parameter: "image")
+        return parameter == nil ? error : StudioFailure.invalid(sentence, parameter: parameter)
     }
 }

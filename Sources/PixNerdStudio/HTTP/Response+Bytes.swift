@@ -47,7 +47,8 @@ extension Request {
 
     /// Maximum number of bytes of the body: more where pictures are sent.
     var bodyLimit: Int {
-        ["/api/inputs", "/sdapi/v1/img2img", OpenAIRoutes.edits].contains(uri.path) ? 32 << 20 : 1 << 20
+        ["/api/inputs", "/sdapi/v1/txt2img", "/sdapi/v1/img2img", OpenAIRoutes.edits].contains(uri.path)
+            ? 32 << 20 : 1 << 20
     }
     /// Maximum number of seconds in which a body must arrive.
     private static let bodySeconds = 20

@@ -13,6 +13,7 @@ enum StudioAssets {
         "/api.js": PackageResources.api_js,
         "/charts.js": PackageResources.charts_js,
         "/compare.js": PackageResources.compare_js,
+        "/control.js": PackageResources.control_js,
         "/curves.js": PackageResources.curves_js,
         "/data.js": PackageResources.data_js,
         "/dom.js": PackageResources.dom_js,

@@ -96,7 +96,14 @@ struct StudioFailure: Error, Sendable {
 /// The names that the library's settings have in requests.
 enum RequestFields {
     static func name(_ setting: Setting) -> String {
-        setting.rawValue.reduce(into: "") { name, character in
+        switch setting {
+        case .controlPicture: return "control"
+        case .controlPhotograph: return "control_kind 'photograph'"
+        // The studio opens no path of a request.
+        case .edgeNetwork: return "pixnerd sample"
+        default: break
+        }
+        return setting.rawValue.reduce(into: "") { name, character in
             if character.isUppercase { name += "_" }
             name += character.lowercased()
         }

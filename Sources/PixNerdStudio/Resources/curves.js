@@ -14,7 +14,7 @@ export function smooth(points, weight) {
 }
 
 const percent = (share) => `${number(100 * share)} %`;
-const parts = ["flow", "align", "frequency", "disperse", "reconstruction", "divergence", "perceptual"];
+const parts = ["flow", "bound", "align", "frequency", "disperse", "reconstruction", "divergence", "perceptual"];
 
 export class Curves {
   constructor() {

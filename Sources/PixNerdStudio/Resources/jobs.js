@@ -30,8 +30,13 @@ const over = (state) => rank(state) === 2;
 
 /** The settings of a request as a list for people. */
 export function settingsOf(request) {
-  const { model, prompts, seeds, trajectory, image, mask, mask_kind, variation_seed, variation_strength, ...rest } = request;
+  const { model, prompts, seeds, trajectory, image, mask, mask_kind, variation_seed, variation_strength, control,
+    control_kind, control_lower, control_upper, ...rest } = request;
   if (image) rest.begins_with = mask ? "a picture and its mask" : "a picture";
+  if (control) rest.shown = control_kind === "picture" ? "a picture" : "a photograph";
+  if (control_lower !== undefined || control_upper !== undefined) {
+    rest.control_interval = `${control_lower ?? 0},${control_upper ?? 1}`;
+  }
   if (variation_strength) rest.variation = `${variation_strength} towards seed ${variation_seed}`;
   return rest;
 }

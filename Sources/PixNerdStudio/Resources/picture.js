@@ -17,7 +17,8 @@ function base64(blob) {
   });
 }
 
-async function send(blob) {
+/** Sends a picture to the server, which keeps it; returns its name there. */
+export async function sendPicture(blob) {
   return (await post("inputs", { data: await base64(blob) })).id;
 }
 
@@ -49,7 +50,7 @@ function showState() {
 /** Takes the bytes of a picture, which the server has, or gets now. */
 async function take(blob, { id, mask: knownMask } = {}) {
   showError($("picture-error"), null);
-  const name = id || await send(blob);
+  const name = id || await sendPicture(blob);
   let drawn = null;
   try { drawn = await createImageBitmap(blob); } catch { /* a format that the browser does not know */ }
   picture = { id: name, mask: knownMask || null, drawn, width: drawn?.width, height: drawn?.height };
@@ -123,7 +124,7 @@ async function maskFile() {
 export async function pictureFields() {
   if (!picture) return {};
   if (isPainted) {
-    picture.mask = await send(await maskFile());
+    picture.mask = await sendPicture(await maskFile());
     isPainted = false;
     showState();
   }

@@ -4,6 +4,7 @@ import { get, post, on } from "./api.js";
 import { ModelChooser, loadModels } from "./models.js";
 import { expect, pair } from "./jobs.js";
 import { pictureFields, startPicture, usePicture } from "./picture.js";
+import { controlFields, showControl, startControl, useControl } from "./control.js";
 
 const most = 150; // classes shown at once
 let first, second;
@@ -134,6 +135,7 @@ function modelChanged() {
     for (const [field, name] of numbers) set(field, defaults[name]);
     showSampler();
   }
+  showControl(model);
   if ($("compare").checked && model && second.model && second.model.takes !== model.takes) {
     setText($("compare-summary"), `This model takes ${second.model.takes}, the first one ${model.takes}.`);
   }
@@ -194,6 +196,7 @@ export function useSettings(request) {
   showCount();
   showError($("sample-error"), null);
   usePicture(request);
+  useControl(request);
   $("sample-go").focus();
   announce("The form has these settings.");
 }
@@ -217,7 +220,7 @@ async function submit(event) {
   if (error) return field && field.focus();
   $("sample-go").disabled = true;
   try {
-    Object.assign(request, await pictureFields());
+    Object.assign(request, await pictureFields(), controlFields());
     const requests = $("compare").checked ? [request, { ...request, model: second.text }] : [request];
     await sample(...requests);
   } catch (problem) {
@@ -235,6 +238,7 @@ export function startSampling() {
   first = new ModelChooser("sample", modelChanged);
   second = new ModelChooser("compare", modelChanged);
   startPicture();
+  startControl();
   $("sample-form").addEventListener("submit", submit);
   $("sample-search").addEventListener("input", showClasses);
   $("sample-search").addEventListener("keydown", (event) => {

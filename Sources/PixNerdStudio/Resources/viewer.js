@@ -14,7 +14,9 @@ export function onDeleted(listener) { deletions.push(listener); }
 const names = {
   sampler: "Sampler", steps: "Steps", order: "Order", guidance: "Guidance", guidance_lower: "Guidance from time",
   guidance_upper: "Guidance up to time", shift: "Shift", route: "Route", size: "Size",
-    negative_prompt: "Negative prompt", values: "Values", strength: "Strength", begins_with: "Begins with",
+    negative_prompt: "Negative prompt", values: "Values", strength: "Strength", begins_with: "Begins with", shown: "Model is shown",
+    edges: "Edges", control_strength: "Control strength", control_interval: "Control times",
+    control_net: "ControlNet",
   resample: "Repeated steps", variation: "Variation",
 };
 

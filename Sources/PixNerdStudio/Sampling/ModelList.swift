@@ -30,6 +30,9 @@ struct ModelEntry: Codable, Sendable {
     /// What sides should be a multiple of.
     var multiple: Int?
     var defaults: Defaults?
+    /// What pictures it is shown: `edges` or `control` for a ControlNet, else `grey`, `small`, `masked` or `pictures`;
+    /// nil for none.
+    var shows: String?
     /// Whether it was distilled to few steps.
     var fewSteps = false
     /// Why it cannot be sampled; nil if it can.
@@ -89,7 +92,9 @@ extension ModelEntry {
             error = Self.noDenoiser
             return
         }
-        let sampling = try CheckpointSampling(path: entry.path, SamplingOptions())
+        var options = SamplingOptions()
+        options.control.isOnlyDescribed = true
+        let sampling = try CheckpointSampling(path: entry.path, options)
         let loaded = sampling.loaded
         summary = loaded.architecture.summary.joined(separator: " ")
         hasEma = try DenoiserCheckpoint(path: entry.path).preferred(nil) == .ema
@@ -103,6 +108,12 @@ extension ModelEntry {
         defaults = Defaults(
             steps: settings.steps, guidance: settings.guidance.scales.count == 1 ? settings.guidance.scales[0] : nil,
             sampler: settings.sampler.name, order: settings.sampler.order, shift: settings.shift)
+        shows =
+            switch sampling.shownKind {
+            case .control(let edges): edges == nil ? "control" : "edges"
+            case .pictures(let input): input.kind.rawValue
+            case nil: nil
+            }
         fewSteps = settings.sampler == .jumps
     }
 }

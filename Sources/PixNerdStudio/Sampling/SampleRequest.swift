@@ -40,6 +40,19 @@ struct SampleRequest: Codable, Sendable, Equatable {
     var strength: Float?
     /// How often each step is taken again from fresh noise.
     var resample: Int?
+    /// Name in `InputStore` of the picture that the model is shown.
+    var control: String?
+    /// What that picture is: `photograph`, which edges or the like are made of, or `picture`, taken as it is.
+    var controlKind: String?
+    /// What finds the edges of a photograph.
+    var edges: String?
+    /// A run with a ControlNet for the model; nil for the model's own.
+    var controlNet: String?
+    /// Factor on what a ControlNet adds.
+    var controlStrength: Float?
+    /// The first and last time at which it acts.
+    var controlLower: Float?
+    var controlUpper: Float?
     /// The seed that the noise of the first seed leans to; it counts on with the seeds.
     var variationSeed: UInt64?
     /// How far it leans, 0 to 1.
@@ -70,7 +83,7 @@ struct SampleRequest: Codable, Sendable, Equatable {
         options.sampler = try namedSampler()
         options.route = try route.map { try Self.word("route", $0) } ?? .auto
         options.guidance = try guidance.map { [try Self.finite("guidance", $0)] }
-        options.guidanceInterval = try guidanceInterval()
+        options.guidanceInterval = try Self.interval("guidance", guidanceLower, guidanceUpper)
         options.shift = try shift.map { shift in
             guard shift > 0, shift.isFinite else {
                 throw StudioFailure.invalid("shift is \(shift); it must be greater than 0.", parameter: "shift")
@@ -140,13 +153,14 @@ struct SampleRequest: Codable, Sendable, Equatable {
         return name.sampler(order: order)
     }
 
-    private func guidanceInterval() throws -> [Float]? {
-        guard guidanceLower != nil || guidanceUpper != nil else { return nil }
-        let (lower, upper) = (guidanceLower ?? 0, guidanceUpper ?? 1)
+    /// Two times from 0 to 1, in order; nil if neither is given.
+    static func interval(_ name: String, _ lower: Float?, _ upper: Float?) throws -> [Float]? {
+        guard lower != nil || upper != nil else { return nil }
+        let (lower, upper) = (lower ?? 0, upper ?? 1)
         guard lower >= 0, upper <= 1, lower <= upper else {
             throw StudioFailure.invalid(
-                "guidance_lower is \(lower) and guidance_upper \(upper); expected times from 0 to 1, in order.",
-                parameter: "guidance_lower")
+                "\(name)_lower is \(lower) and \(name)_upper \(upper); expected times from 0 to 1, in order.",
+                parameter: "\(name)_lower")
         }
         return [lower, upper]
     }

@@ -24,7 +24,7 @@ struct SamplingWork: Sendable {
     /// - Throws: `PixNerdError` or `StudioFailure` if the request is not valid.
     init(_ asked: SampleRequest, _ runs: RunList, _ inputs: InputStore, promptField: String) throws {
         var options = try asked.options()
-        options.edit = try asked.edit(inputs)
+        (options.edit, options.control) = (try asked.edit(inputs), try asked.shown(inputs, runs))
         let reference = runs.reference(asked.model)
         options.weights = reference.weights
         precision = try asked.chosenPrecision()
@@ -33,7 +33,7 @@ struct SamplingWork: Sendable {
         do {
             sampling = try CheckpointSampling(path: path, options)
         } catch {
-            throw asked.namingInputs(error, options.edit)
+            throw asked.namingInputs(error, options)
         }
         try asked.checkWork(sampling)
         let pixels = sampling.size.canvasHeight * sampling.size.canvasWidth
@@ -60,7 +60,9 @@ struct SamplingWork: Sendable {
         var warnings = (sampling.notices + sampling.warnings.map { $0.text(naming: RequestFields.name) }).map {
             $0.hasSuffix(".") ? $0 : $0 + "."
         }
-        settings = Self.shown(sampling, precision).merging(asked.editSettings(options.edit)) { own, _ in own }
+        settings = Self.shown(sampling, precision)
+            .merging(asked.editSettings(options.edit)) { own, _ in own }
+            .merging(asked.controlSettings(options.control)) { own, _ in own }
         var completed = asked
         completed.steps = job.settings.steps
         completed.size = "\(job.size.height)x\(job.size.width)"
