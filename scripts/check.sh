@@ -26,6 +26,8 @@ declare -A about=(
 
 swift_jobs=(${PIXNERD_JOBS:+-j "$PIXNERD_JOBS"})
 swift_folders=(Sources Tests Snippets Package.swift)
+# What tests see of modules, as a flag instead of the usual option, so that .ci/run can build the program with the same.
+testable=(--disable-testable-imports -Xswiftc -enable-testing)
 # Test targets that take less than a minute each in debug, and tests among them that take several.
 quick='^(Checkpoints|Distributed|Images|Inspection|Layers|Models|Optimization|Sampling|Spaces|Tensors|Text)Tests\.'
 slow='^TensorsTests\..*largeSizes'
@@ -62,7 +64,7 @@ run_tests() {
 # Builds, too; `swift build` would leave out what tests see of modules.
 check_tests() {
     scripts/fetch_tokenizer.sh || echo "tests with Qwen3's own tokenizer are skipped"
-    run_tests -c release
+    run_tests -c release "${testable[@]}"
 }
 
 check_hostile() {
@@ -79,7 +81,7 @@ check_kernels() {
     # Emulated tiles need AVX-512 BF16; elsewhere the name is said to be unknown, and the highest level runs once more.
     for level in x86-64 x86-64-v3 x86-64-v4 x86-64-v4+emulated-tiles; do
         echo "PIXNERD_ISA=$level"
-        PIXNERD_ISA=$level run_tests -c release --skip-build --filter '^TensorsTests\.'
+        PIXNERD_ISA=$level run_tests -c release "${testable[@]}" --skip-build --filter '^TensorsTests\.'
     done
 }
 
