@@ -88,6 +88,14 @@ public struct DiffusionSchedule: Sendable {
         return alpha / (alpha + (1 - alpha * alpha).squareRoot())
     }
 
+    /// The whole step whose time of the flow is nearest to a time.
+    func nearestStep(at time: Float) -> Int { Int(point(at: time).step.rounded()) }
+
+    /// A time of the flow that belongs to a whole step, all of which are equally likely.
+    public func drawTime(_ numbers: inout RandomStream) -> Float {
+        Float(flowTime(step: Double(numbers.nextInteger(below: logRatios.count))))
+    }
+
     /// The step with a logarithm of the signal-to-noise ratio; it is linear between integer steps.
     private func step(logRatio: Double) -> Double {
         // The first step below the ratio; the steps before it are at or above it.

@@ -14,16 +14,19 @@ public struct TrainingObjective: Sendable {
     public var dispersion: DispersionTerm?
     /// The alignment of tokens with features; nil for none.
     public var alignment: Alignment?
+    /// The diffusion process whose noise a `NoisePredictor` learns, in the place of all of these; nil for a flow.
+    public var diffusion: DiffusionSchedule?
 
     public init(
         prediction: Prediction = Prediction(), timeWeight: TimeWeight = .constant, frequency: FrequencyTerm? = nil,
-        dispersion: DispersionTerm? = nil, alignment: Alignment? = nil
+        dispersion: DispersionTerm? = nil, alignment: Alignment? = nil, diffusion: DiffusionSchedule? = nil
     ) {
         self.prediction = prediction
         self.timeWeight = timeWeight
         self.frequency = frequency
         self.dispersion = dispersion
         self.alignment = alignment
+        self.diffusion = diffusion
     }
 
     /// The loss of a batch, on the tape.
@@ -31,8 +34,10 @@ public struct TrainingObjective: Sendable {
     /// The parts of the losses per image are `flow`, `frequency`, `disperse` and `align`, without their weights.
     ///
     /// - Parameter network: the network; what it gives as velocity is what `prediction` says.
-    /// - Precondition: the batch has features [B, N, E] of the projector's width if tokens are aligned.
+    /// - Precondition: the batch has features [B, N, E] of the projector's width if tokens are aligned. With `diffusion`
+    ///   its times are those of steps, and the network predicts noise.
     public func loss(_ network: some AlignableDenoiser, _ batch: TrainingBatch) -> TrainingLoss {
+        if let diffusion { return noise(network, batch, along: diffusion) }
         let x = batch.point
         let blocks = [alignment?.layer, dispersion?.layer].compactMap(\.self)
         guard !blocks.isEmpty else {
@@ -53,6 +58,22 @@ public struct TrainingObjective: Sendable {
                 "disperse", part, [Float](repeating: part.scalar, count: batch.times.count), weight: dispersion.weight)
         }
         return loss
+    }
+
+    /// The loss of a model of a diffusion process, whose error of the noise takes the place of that of the velocity.
+    private func noise(
+        _ network: some AlignableDenoiser, _ batch: TrainingBatch, along schedule: DiffusionSchedule
+    ) -> TrainingLoss {
+        guard let predictor = network as? any NoisePredictor else {
+            preconditionFailure("TrainingObjective: the network predicts no noise")
+        }
+        let loss = schedule.loss(
+            predictor,
+            DiffusionBatch(
+                data: batch.data, noise: batch.noise, steps: batch.times.map(schedule.nearestStep),
+                condition: batch.condition))
+        return TrainingLoss(
+            mean: loss.mean, pictures: loss.pictures.adding("flow", loss.pictures["noise"] ?? []))
     }
 
     /// The error of the velocity that an output of the network means.

@@ -86,7 +86,7 @@ import Testing
                 "target", "noise_rank", "noise_scale", "time_mean", "time_std", "time_weight", "frequency_weight",
                 "frequency_quality", "optimizer", "muon_momentum", "labels", "label_key",
                 "values", "buckets", "floor", "conditioning", "modulation", "channel_shift", "channel_scale",
-                "train", "freeze", "condition", "condition_scale",
+                "train", "freeze", "condition", "condition_scale", "architecture",
             ]
             let lines = own.replacing(
                 /\n(text|dispersive|few_steps|control|start|lora|subject|video):(\n  .*)+/, with: ""

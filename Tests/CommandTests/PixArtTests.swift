@@ -9,19 +9,6 @@ import Testing
 /// PixArt in the command: a pipeline as it is downloaded, prompts that were encoded ahead, and the autoencoder that each
 /// family takes.
 @Suite struct PixArtTests {
-    /// A pipeline of alpha with a small T5 and a small autoencoder.
-    private static func pipeline(in place: Workplace, _ name: String = "PixArtAlphaPipeline") throws -> String {
-        let path = place.path("pipeline")
-        let files = FileManager.default
-        try files.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try Data("{\"_class_name\": \"\(name)\"}".utf8).write(to: URL(fileURLWithPath: "\(path)/model_index.json"))
-        try files.copyItem(atPath: Fixtures.path("pixart/alpha-1024-ms"), toPath: "\(path)/transformer")
-        try T5Fixtures.copyModel(.plain, to: "\(path)/text_encoder")
-        try T5Fixtures.writeTokenizer(.plain, "spiece.model", to: "\(path)/tokenizer")
-        try files.copyItem(atPath: Fixtures.path("autoencoder/sd"), toPath: "\(path)/vae")
-        return path
-    }
-
     /// A bare file of a model whose rows for no text tell its family.
     private static func bare(in place: Workplace, rows: Int) throws -> String {
         let sizes = try PixArtArchitecture(
@@ -39,7 +26,7 @@ import Testing
 
     @Test func aPipelineIsSampled() throws {
         try Workplace.with { place in
-            let pipeline = try Self.pipeline(in: place)
+            let pipeline = try place.makePixArtPipeline()
             #expect(try place.succeed("info", pipeline).output.contains("PixArt: hidden_size 24"))
             let prompt = ["--prompt", "A small cat beside the old BOAT", "--seeds", "1,2", "--size", "64x48"]
             try place.succeed(["sample", pipeline, "--steps", "3", "--out", "whole.npz"] + prompt)
@@ -69,7 +56,7 @@ import Testing
 
     @Test func stepsOfOtherModelsAreRefused() throws {
         try Workplace.with { place in
-            let pipeline = try Self.pipeline(in: place)
+            let pipeline = try place.makePixArtPipeline()
             try place.refuse(
                 "sample", pipeline, "--prompt", "a", "--shift", "3", "--out", "a.png",
                 naming: ["--shift", "--time-grid"])
@@ -105,7 +92,7 @@ import Testing
             let unknown = try Self.bare(in: place, rows: 14)
             try place.refuse(["sample", unknown] + rest, naming: ["latents of 4 channels", "--vae"])
             // That of a pipeline is checked, too.
-            let pipeline = try Self.pipeline(in: place, "PixArtSigmaPipeline")
+            let pipeline = try place.makePixArtPipeline("PixArtSigmaPipeline")
             try place.refuse(
                 ["sample", pipeline, "--prompt", "a", "--out", "a.png"], naming: ["PixArt-Sigma", "SDXL"])
         }

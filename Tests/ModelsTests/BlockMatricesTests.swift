@@ -42,6 +42,12 @@ import Testing
             ]))
     }
 
+    @Test func thoseOfAPixArt() throws {
+        let architecture = try PixArtArchitecture(
+            hiddenSize: 16, heads: 2, depth: 2, textWidth: 12, textLength: 5, baseGrid: 4)
+        expectSizes(of: PixArt(architecture, seed: 1), architecture)
+    }
+
     /// Counted apart, with two operations for a multiply-add.
     @Test(arguments: [("B/16", 2.3e12), ("L/16", 9.9e12), ("XL/16", 16.7e12)])
     func theCostOfMuon(preset: String, operations: Double) throws {

@@ -40,6 +40,21 @@ import Testing
         }
     }
 
+    /// What models of several sizes are told of an image is learned, too.
+    @Test func embeddedSizesHaveDerivatives() throws {
+        let (model, file) = (try Self.model("alpha-1024-ms"), try Self.fixture("alpha-1024-ms_wide"))
+        let texts = Self.texts(try file.tensor("caption"), try file.integers("keep"))
+        let (x, steps) = (try file.tensor("x"), try file.integers("step").map(Double.init))
+        let embedders = model.parameters.filter {
+            $0.name.hasPrefix("csize_embedder.") || $0.name.hasPrefix("ar_embedder.")
+        }
+        #expect(embedders.count == 8)
+        expectDerivative(embedders) {
+            model.predicted(
+                x, steps: steps, condition: TextCondition(texts, nothing: texts[0]), withVariance: true)
+        }
+    }
+
     @Test(arguments: [
         ("alpha-1024-ms", "alpha-1024-ms_square"), ("alpha-1024-ms", "alpha-1024-ms_wide"),
         ("sigma-256.pth", "sigma-256_square"), ("sigma-256.pth", "sigma-256_wide"),

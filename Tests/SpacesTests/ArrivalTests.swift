@@ -18,8 +18,8 @@ import Testing
 
     private let noise = Tensor([1, -2, 0.5, 3], shape: [1, 1, 2, 2])
 
-    private func end(_ prediction: Prediction, _ settings: SamplingSettings) -> Tensor {
-        sample(
+    private func end(_ prediction: Prediction, _ settings: SamplingSettings) throws -> Tensor {
+        try sample(
             Zeros().predicting(prediction), noise: noise, condition: ClassCondition([0]), settings: settings,
             stepNoise: { _ in noise })
     }
@@ -29,27 +29,27 @@ import Testing
     ]
 
     @Test(arguments: samplers, [20, 50, 100])
-    func theLastOfManyStepsArrivesAtTheImage(sampler: Sampler, steps: Int) {
+    func theLastOfManyStepsArrivesAtTheImage(sampler: Sampler, steps: Int) throws {
         for settings in [
             SamplingSettings(sampler: sampler, steps: steps),
             SamplingSettings(sampler: sampler, steps: steps, shift: 3),
             SamplingSettings(sampler: sampler, steps: steps, lastStep: 0.004),
         ] {
-            let end = end(Prediction(.picture), settings)
+            let end = try end(Prediction(.picture), settings)
             #expect(end.values.allSatisfy { abs($0) < 1e-4 }, "\(settings)")
         }
     }
 
-    /// Of 100 steps the last five cover 0.05, and each leaves 4/5 of the noise.
-    @Test func aKeptFloorStopsShortOfIt() {
-        let end = end(Prediction(.picture, floor: 0.05, arrives: false), SamplingSettings(steps: 100))
+    @Test func aKeptFloorStopsShortOfIt() throws {
+        // Of 100 steps the last five cover 0.05, and each leaves 4/5 of the noise.
+        let end = try end(Prediction(.picture, floor: 0.05, arrives: false), SamplingSettings(steps: 100))
         let left: Float = 0.05 * 0.32768
         expectClose(end, Tensor(noise.values.map { $0 * left }, shape: noise.shape), .network)
     }
 
-    @Test func fewerStepsThanTheFloorAsksForDivideByIt() {
+    @Test func fewerStepsThanTheFloorAsksForDivideByIt() throws {
         let settings = SamplingSettings(steps: 10)
         let (kept, arriving) = (Prediction(.picture, arrives: false), Prediction(.picture))
-        #expect(end(kept, settings).values == end(arriving, settings).values)
+        #expect(try end(kept, settings).values == end(arriving, settings).values)
     }
 }

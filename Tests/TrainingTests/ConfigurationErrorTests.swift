@@ -72,7 +72,7 @@ import Testing
             "training:\n  steps: {a: 1}\n",
             naming: ["configs/a.yaml:2:", "training.steps holds keys", "whole number"])
         refuse("name: b\ntraining: 5\n", naming: ["configs/a.yaml:2:", "training is a section", "training.steps"])
-        refuse("", ["model=B/16"], naming: ["overrides:", "model is a section", "model.preset"])
+        refuse("", ["model=B/16"], naming: ["overrides:", "model is a section", "model.architecture"])
         refuse("training:\n  steps:\n", naming: ["configs/a.yaml:2:", "training.steps has no value"])
         for text in ["just words", "- a\n- b\n", "5"] { refuse(text, naming: ["configs/a.yaml", "keys and values"]) }
     }

@@ -6,6 +6,7 @@ import PixNerdPrecompute
 import PixNerdSampling
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 import PixNerdTraining
 
 struct EncodeTextCommand: ParsableCommand {
@@ -35,6 +36,9 @@ struct EncodeTextCommand: ParsableCommand {
 
     @Option(help: "The run's text.empty_prompt: sees-nothing or sees-padding.")
     var emptyPrompt = EmptyPrompt.seesNothing
+
+    @Option(help: "What is done with captions first: published, as for PixArt, or none.")
+    var cleaning = CaptionCleaning.none
 
     @OptionGroup var captions: CaptionArguments
 
@@ -67,7 +71,7 @@ struct EncodeTextCommand: ParsableCommand {
         let collection = try ImageCollection.open(root: pictures, captions: reading)
         for remark in collection.remarks { logger.warning("\(pictures): \(remark)") }
         let found = collection.captions.map { Array($0.all) } ?? []
-        let texts = try found + (prompts.map { try PromptFile.lines($0) } ?? [])
+        let texts = try (found + (prompts.map { try PromptFile.lines($0) } ?? [])).map { cleaning($0) }
         let encoder = try TextEncoder(path: encoder, keepsWeights: true)
         let work = try CaptionEncoding(encoder, captions: texts, length: length, emptyPrompt: emptyPrompt, to: out)
         let size = String(format: "%.3g GB", Double(work.bytes) / 1e9)

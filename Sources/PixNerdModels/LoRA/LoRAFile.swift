@@ -89,14 +89,20 @@ public struct LoRAFile: Sendable {
                 + assumed : nil
     }
 
+    /// The folder of a step that holds its LoRA.
+    package static let folderName = "lora"
+
+    /// The file at a path: a file, its folder, or a step or a run that trained one.
     private static func file(at path: String) throws -> String {
         guard isFolder(path) == true else { return path }
-        guard let name = fileNames.first(where: { isFolder("\(path)/\($0)") == false }) else {
+        let folders = ["", "/\(folderName)", "/latest/\(folderName)"]
+        let files = folders.flatMap { folder in fileNames.map { "\(path)\(folder)/\($0)" } }
+        guard let file = files.first(where: { isFolder($0) == false }) else {
             throw PixNerdError(
                 .notFound, "\(path)", found: "holds no LoRA",
-                expected: "a file \(fileNames.joined(separator: " or "))")
+                expected: "a file \(fileNames.joined(separator: " or ")), or a run that trained one")
         }
-        return "\(path)/\(name)"
+        return file
     }
 
     /// The alphas and the two factors of each layer.

@@ -83,6 +83,12 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 
     /// Number of the weights that are trained.
     var trainedParameterCount: Int { get }
+    /// Whether training is implemented for all parts of such a model.
+    var isTrainable: Bool { get }
+    /// Whether models learn the noise of a diffusion process (`NoisePredictor`), and not a flow.
+    var learnsNoise: Bool { get }
+    /// Number of tokens of a text, for kinds whose tensors say it; nil for others.
+    var textTokens: Int? { get }
 
     /// Memory in bytes of a forward and backward pass of training.
     func activationBytes(batch: Int, height: Int, width: Int, recompute: Bool, precision: Precision) -> Int
@@ -107,6 +113,9 @@ public protocol TrainableArchitecture: DenoiserArchitecture {
 
 extension TrainableArchitecture {
     public var trainedParameterCount: Int { parameterCount }
+    public var isTrainable: Bool { true }
+    public var learnsNoise: Bool { false }
+    public var textTokens: Int? { nil }
 
     public func newParts(beginningAs other: any DenoiserArchitecture) -> String? { isSame(as: other) ? "" : nil }
 
@@ -116,7 +125,7 @@ extension TrainableArchitecture {
         guard let model = other as? any AlignableDenoiser else {
             throw PixNerdError(
                 .unsupported, found: "The model to begin with cannot be trained",
-                expected: "a PixNerd for classes or captions, or a MiniT2I")
+                expected: "a PixNerd for classes or captions, a MiniT2I or a PixArt")
         }
         return model
     }

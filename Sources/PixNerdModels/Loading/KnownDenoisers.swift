@@ -1,4 +1,5 @@
 import PixNerdDiffusion
+import PixNerdSupport
 import PixNerdTensors
 
 /// The kinds of denoisers that checkpoints may hold and that can be trained.
@@ -45,6 +46,27 @@ public enum KnownDenoisers {
     /// can be trained.
     package static func classModelOptions(_ architecture: any DenoiserArchitecture) -> DenoiserOptions? {
         (architecture as? PixNerdArchitecture).flatMap { $0.captions == nil ? DenoiserOptions($0) : nil }
+    }
+
+    /// A MiniT2I with the sizes of the model section of a run's configuration: as many blocks over text and image as that
+    /// has blocks, heads that divide the width, and MLPs 8/3 as wide, as in the published ones.
+    ///
+    /// - Parameter channels: Channels of the data.
+    /// - Throws: `PixNerdError` naming the size that is not valid.
+    public static func miniT2I(_ options: DenoiserOptions, channels: Int) throws -> any TrainableArchitecture {
+        guard options.hiddenSize % options.heads == 0 else {
+            throw PixNerdError(
+                .invalidValue, "model.hidden_size",
+                found: "is \(options.hiddenSize) with model.num_groups \(options.heads)",
+                expected: "a multiple of model.num_groups")
+        }
+        let inner = (8 * options.hiddenSize / 3 + 7) / 8 * 8
+        // Without captions, which are asked for later, any width of a text does.
+        return try MiniT2IArchitecture(
+            hiddenSize: options.hiddenSize, heads: options.heads, headWidth: options.hiddenSize / options.heads,
+            doubleBlocks: options.blocks, textBlocks: options.textBlocks, feedForwardWidth: inner,
+            patchSize: options.patchSize, channels: channels, bottleneck: min(128, options.hiddenSize),
+            textWidth: max(1, options.textWidth), textLength: max(1, options.textLength))
     }
 
     /// The architecture that the model section of a run's configuration asks for.

@@ -16,6 +16,8 @@ extension MiniT2IArchitecture: TrainableArchitecture {
         set { _ = newValue }
     }
 
+    public var textTokens: Int? { textLength }
+
     /// The clean image, from noise twice as large as usual.
     public var publishedPrediction: Prediction { Prediction(.picture, noiseScale: 2, arrives: false) }
 

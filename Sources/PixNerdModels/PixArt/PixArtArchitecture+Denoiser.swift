@@ -75,7 +75,7 @@ extension PixArtArchitecture: DenoiserArchitecture {
     }
 
     public func load(_ source: any TensorSource, recomputesBlocks: Bool) throws -> any Denoiser {
-        try PixArt(self, loading: source)
+        try PixArt(self, loading: source, recomputesBlocks: recomputesBlocks)
     }
 
     public func conditioner(_ sources: ConditionerSources) throws -> any Conditioner {

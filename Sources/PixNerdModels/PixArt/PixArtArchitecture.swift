@@ -104,7 +104,7 @@ public struct PixArtArchitecture: Sendable, Equatable {
     /// Channels that the last layer computes: noise, and the variance where it is learned.
     var outputChannels: Int { learnsSigma ? 2 * channels : channels }
     /// Whether the model can be trained: what no published file has, is for inference only.
-    var isTrainable: Bool { compressedBlocks.isEmpty && !normalizesKeys && controlBlocks == 0 }
+    public var isTrainable: Bool { compressedBlocks.isEmpty && !normalizesKeys && controlBlocks == 0 }
     /// Pixels of a side of a latent, by which models that are told sizes count.
     static let pixelsPerLatent = 8
 }

@@ -66,9 +66,8 @@ struct PixArtLayers: Sendable {
         let sides = sizes.side(told.flatMap { [$0.height, $0.width] })
         let ratios = sizes.ratio(told.map(\.ratio))
         let width = sides.shape[1]
-        let all = Tensor.concatenated([sides, ratios])
-        let order = (0..<batch).flatMap { [2 * $0, 2 * $0 + 1, 2 * batch + $0] }
-        return sum(time, embedding(all, indices: order).reshaped([batch, 3 * width]))
+        let thirds = joinedTokens([sides.reshaped([batch, 2, width]), ratios.reshaped([batch, 1, width])])
+        return sum(time, thirds.reshaped([batch, 3 * width]))
     }
 }
 

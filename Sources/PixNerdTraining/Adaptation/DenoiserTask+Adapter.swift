@@ -8,7 +8,7 @@ import PixNerdTensors
 /// products beside it.
 extension DenoiserTask {
     /// The directory in that of a step.
-    static let adapterFolder = "lora"
+    static let adapterFolder = LoRAFile.folderName
 
     private static func path(_ set: WeightSet, _ file: String, in directory: String) -> String {
         let name = if case .average = set { LoRAFile.peftName } else { file }

@@ -60,7 +60,8 @@ struct TrainedPart {
     private static func targets(
         _ section: Configuration.LoRASection, _ model: any AlignableDenoiser
     ) throws -> [Parameter] {
-        guard !section.targets.isEmpty else { return model.blockMatrices }
+        // The tables of shared modulations are no layers, and other programs have no products for them.
+        guard !section.targets.isEmpty else { return model.blockMatrices.filter { $0.name.hasSuffix(".weight") } }
         let matrices = model.parameters.filter {
             $0.value.shape.count == 2 && $0.name.hasSuffix(".weight") && $0.name != KnownDenoisers.classTableName
         }

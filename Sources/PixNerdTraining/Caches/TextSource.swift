@@ -4,6 +4,7 @@ import PixNerdPrecompute
 import PixNerdSampling
 import PixNerdSupport
 import PixNerdTensors
+import PixNerdText
 
 /// The source of the rows that a run's captions become: a text encoder that runs during training, or a cache.
 struct TextSource {
@@ -21,9 +22,14 @@ struct TextSource {
 
     /// Opens the source that a configuration names; nil if the run has no captions.
     ///
-    /// - Parameter heldOut: captions of images besides those of `pictures`, whose loss is measured; nil for none.
+    /// - Parameters:
+    ///   - heldOut: captions of images besides those of `pictures`, whose loss is measured; nil for none.
+    ///   - cleaning: what is done with texts before they are encoded.
     /// - Throws: `PixNerdError` if the encoder or the cache cannot be read or does not fit the run.
-    init?(_ configuration: Configuration, _ pictures: ImageCollection, heldOut: Captions? = nil) throws {
+    init?(
+        _ configuration: Configuration, _ pictures: ImageCollection, heldOut: Captions? = nil,
+        cleaning: CaptionCleaning = .none
+    ) throws {
         let text = configuration.text
         guard text.isOn, let captions = pictures.captions else { return nil }
         // Read here so that a file that is missing is not noticed after hours.
@@ -36,18 +42,20 @@ struct TextSource {
             self.encoder = encoder!.architecture
         } else {
             let cache = try Self.cache(text, encoder)
-            try Self.check(cache, holds: captions)
+            try Self.check(cache, holds: captions, cleaning)
             if encoder == nil {
-                try Self.check(cache, holds: previewed)
-                if let heldOut { try Self.check(cache, holds: heldOut) }
+                try Self.check(cache, holds: previewed, cleaning)
+                if let heldOut { try Self.check(cache, holds: heldOut, cleaning) }
             }
             source = CachedTexts(cache: cache, encoder: encoder)
             self.encoder = nil
         }
-        use = TextEncoderUse(source, emptyPrompt: text.emptyPrompt)
+        use = TextEncoderUse(source, emptyPrompt: text.emptyPrompt, cleaning: cleaning)
         recorded = RecordedTextEncoder(encoder: source.identity, emptyPrompt: text.emptyPrompt)
         let places = pictures.evenPlaces(Self.lookedAt)
-        let cut = places.count { place in captions[place].contains { encoder?.cutOff($0, length: text.length) != nil } }
+        let cut = places.count { place in
+            captions[place].contains { encoder?.cutOff(cleaning($0), length: text.length) != nil }
+        }
         description =
             "\(source.identity.text)" + (text.cache.isEmpty ? "" : ", from \(text.cache)")
             + ", \(text.length) tokens, the empty prompt \(text.emptyPrompt.rawValue)"
@@ -74,19 +82,24 @@ struct TextSource {
     }
 
     /// Checks that all captions were encoded.
-    private static func check(_ cache: CaptionCache, holds captions: Captions) throws {
-        guard let missing = captions.all.first(where: { !cache.holds($0) }) else { return }
+    private static func check(_ cache: CaptionCache, holds captions: Captions, _ cleaning: CaptionCleaning) throws {
+        guard let missing = captions.all.first(where: { !cache.holds(cleaning($0)) }) else { return }
         throw PixNerdError(
-            .mismatch, "\(cache.path)", found: "holds no caption '\(missing.prefix(60))', which the data has",
-            advice: "regenerate it with pixnerd encode text")
+            .mismatch, "\(cache.path)", found: "holds no caption '\(cleaning(missing).prefix(60))', which the data has",
+            advice: "regenerate it with pixnerd encode text" + advice(cleaning))
     }
 
     /// Checks that the texts of previews were encoded, where no encoder is at hand.
-    private static func check(_ cache: CaptionCache, holds previewed: [String]) throws {
-        guard let missing = previewed.first(where: { !cache.holds($0) }) else { return }
+    private static func check(_ cache: CaptionCache, holds previewed: [String], _ cleaning: CaptionCleaning) throws {
+        guard let missing = previewed.first(where: { !cache.holds(cleaning($0)) }) else { return }
         throw PixNerdError(
-            .mismatch, "\(cache.path)", found: "holds no text '\(missing.prefix(60))', which sampling.prompts has",
-            advice: "encode the prompts too with pixnerd encode text, or set text.encoder")
+            .mismatch, "\(cache.path)",
+            found: "holds no text '\(cleaning(missing).prefix(60))', which sampling.prompts has",
+            advice: "encode the prompts too with pixnerd encode text\(advice(cleaning)), or set text.encoder")
+    }
+
+    private static func advice(_ cleaning: CaptionCleaning) -> ErrorText {
+        cleaning == .none ? "" : " and the cleaning \(cleaning.rawValue), with which the model was trained"
     }
 }
 

@@ -23,6 +23,8 @@ public struct Configuration: Sendable, Equatable {
     /// The run, step or file whose weights a new run begins with; empty for fresh weights.
     public var from = ""
     public var start = StartSection()
+    /// What the denoiser is, and where its sizes come from.
+    public var modelSource = ModelSource.pixnerd
     public var model = DenoiserOptions()
     public var data = DataSection()
     public var training = TrainingSection()
@@ -282,14 +284,6 @@ public struct Configuration: Sendable, Equatable {
 
     /// Path of the run's directory.
     public var runPath: String { directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)" }
-
-    /// The denoiser's architecture.
-    ///
-    /// - Parameter channels: number of channels of its space.
-    /// - Throws: `PixNerdError` naming an invalid size.
-    public func architecture(channels: Int) throws -> any TrainableArchitecture {
-        try KnownDenoisers.architecture(model, channels: channels)
-    }
 
     public var optimizer: AdamW.Settings {
         AdamW.Settings(

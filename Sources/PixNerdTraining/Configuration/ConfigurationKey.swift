@@ -118,6 +118,7 @@ extension Configuration.StartSection.Weights: ConfigurationWord {}
 extension Configuration.StartSection.Classes: ConfigurationWord {}
 extension Configuration.Trained: ConfigurationWord {}
 extension Configuration.ControlSection.Edges: ConfigurationWord {}
+extension Configuration.ModelSource: ConfigurationWord {}
 extension DenoiserOptions.FieldPositions: ConfigurationWord {}
 extension CropMode: ConfigurationWord {}
 extension EXIFHandling: ConfigurationWord {}

@@ -40,6 +40,9 @@ extension Configuration {
         ).harmless(),
 
         ConfigurationKey(
+            Configuration.modelSourceKey, \.modelSource,
+            "pixnerd; minit2i, with the sizes of this section; or from, the model of `from` as it is, such as a PixArt"),
+        ConfigurationKey(
             "model.preset", \.model.preset,
             "B/16, L/16, XL/16, or XXL/16 of the text model; other model keys override single sizes of it",
             limits:

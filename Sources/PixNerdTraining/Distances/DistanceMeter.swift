@@ -54,7 +54,8 @@ final class DistanceMeter {
         real = EvaluationSource(images, name: collection.root)
         weights = training.distanceWeights.isEmpty ? nil : training.distanceWeights
         extractor = try weights.map { try FeatureNetwork.inception.extractor(path: $0, input: .torchFidelity) }
-        let patch = configuration.space == .pixel ? configuration.model.patchSize : 0
+        let patch =
+            configuration.space == .pixel ? (preparation as? DenoiserPreparation)?.architecture.patchSize ?? 0 : 0
         let (height, width) = (images[0].height, images[0].width)
         let hasSeams = patch > 0 && PatchSeam.isMeasurable(patch: patch, height: height, width: width)
         names = ["swd", "seam_\(patch)", "fid"]

@@ -33,7 +33,8 @@ extension DenoiserTask {
                 isDropped: { _ in false }, later: { time(&$0, configuration.training.timeShift) })
             ?? TrainingBatch(
                 data: data, noise: noise, times: times, condition: condition, covered: loaded.coveredMask)
-        let loss = TrainingObjective(prediction: objective.prediction, timeWeight: objective.timeWeight)
+        let loss = TrainingObjective(
+            prediction: objective.prediction, timeWeight: objective.timeWeight, diffusion: objective.diffusion)
         return loss.loss(model, batch).pictures.flow
     }
 }

@@ -3,6 +3,7 @@ import PixNerdDiffusion
 import PixNerdImages
 import PixNerdModels
 import PixNerdSampling
+import PixNerdSpaces
 import PixNerdSupport
 import PixNerdTensors
 
@@ -86,7 +87,10 @@ struct Beginning {
         if let problem = configuration.problem(with: try checkpoint.prediction(of: architecture)) {
             throw refusal(problem, "set the same training.target and training.noise_scale")
         }
-        guard space.isSame(as: checkpoint.autoencoder) else {
+        if configuration.modelSource == .from, space.autoencoder != nil, checkpoint.autoencoder == nil {
+            // A published model of latents does not say whose; the rule of sampling does.
+            _ = try LatentAutoencoder(of: checkpoint, path: configuration.latent.autoencoder, allowsOther: false)
+        } else if !space.isSame(as: checkpoint.autoencoder) {
             throw refusal(
                 "was trained in another space, or in latents of another autoencoder",
                 "set the same space and latent.vae")

@@ -22,7 +22,18 @@ extension DenoiserPreparation {
                 ? DispersionTerm(
                     form: dispersive.form, weight: dispersive.weight, layer: dispersive.layer,
                     temperature: dispersive.temperature) : nil,
-            alignment: alignment)
+            alignment: alignment, diffusion: architecture.learnsNoise ? DiffusionSchedule() : nil)
+    }
+
+    /// The settings of previews: those of the configuration, with the sampler and the steps that a model of a diffusion
+    /// process is published with.
+    var previewSettings: SamplingSettings {
+        var settings = configuration.sampling.settings
+        guard architecture.learnsNoise else { return settings }
+        (settings.sampler, settings.grid) = (
+            architecture.publishedSampling.sampler, architecture.publishedSampling.grid
+        )
+        return settings
     }
 
     /// Number of images that the subspace of the noise is made from, at most.

@@ -50,7 +50,10 @@ struct DenoiserPreparation: TrainingPreparation {
         let pictures = classes?.relabelled(found) ?? found
         holdout = try Holdout(configuration, pictures) { try asked.pictures(root: $0) }
         subject = try Subject(configuration, holdout.trained)
-        text = try TextSource(configuration, pictures, heldOut: holdout.isShare ? nil : holdout.source?.captions)
+        let begun = configuration.modelSource == .from ? try configuration.begunArchitecture() : nil
+        text = try TextSource(
+            configuration, pictures, heldOut: holdout.isShare ? nil : holdout.source?.captions,
+            cleaning: begun?.publishedCleaning ?? .none)
         if let text {
             (configuration.model.textWidth, configuration.model.textLength) = (
                 text.recorded.encoder.width, configuration.text.length
@@ -67,6 +70,7 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.addFewSteps(teacher)
         try configuration.addControl()
         try configuration.checkCondition()
+        try configuration.checkModelSource(hasValues: !values.isEmpty)
         // Reports an invalid architecture before an encoder is read.
         _ = try configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
@@ -80,11 +84,12 @@ struct DenoiserPreparation: TrainingPreparation {
         configuration.model.pictureChannels = shown?.input?.channels(ofImages: decoding.format.channelCount) ?? 0
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
         architecture = try configuration.architecture(channels: space.space.channels)
-        let patch = configuration.model.patchSize * space.space.reduction
+        try configuration.expectFits(architecture, channels: space.space.channels, hasCaptions: text != nil)
+        let patch = architecture.patchSize * space.space.reduction
         let sizes = try configuration.batchSizes(patch: patch)
         try Self.checkGrid(configuration, patch: patch)
         try configuration.checkObjective(
-            patchValues: space.space.channels * configuration.model.patchSize * configuration.model.patchSize,
+            patchValues: space.space.channels * architecture.patchSize * architecture.patchSize,
             blocks: architecture.tokenBlocks)
         try teacher?.expectFits(configuration, architecture, space, pictures, values, text)
         try beginning?.expectFits(configuration, architecture, space, text)
@@ -197,7 +202,7 @@ struct DenoiserPreparation: TrainingPreparation {
             (
                 "model",
                 "\(architecture.parameterCount) parameters, \(String(format: "%.3g", giga)) G multiply-adds per image"
-                    + (architecture.decodesFields ? "" : ", linear head")
+                    + (architecture.decodesFields || configuration.modelSource != .pixnerd ? "" : ", linear head")
             ))
         if configuration.training.optimizer == .muon {
             let step = Double(configuration.training.batchSize) * giga

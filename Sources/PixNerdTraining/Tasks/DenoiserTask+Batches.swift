@@ -132,6 +132,7 @@ extension DenoiserTask {
     }
 
     func time(_ numbers: inout RandomStream, _ shift: Float) -> Float {
+        if let diffusion = objective.diffusion { return diffusion.drawTime(&numbers) }
         let training = configuration.training
         let time = training.timeSampling.draw(
             &numbers, mean: training.timeMean, deviation: training.timeDeviation)

@@ -51,7 +51,7 @@ extension DenoiserTask {
         return try SamplingJob(
             denoiser: model.predicting(objective.prediction), conditioner: conditioner, space: preparation.space.space,
             size: PictureSize(height: size.height, width: size.width),
-            settings: conditions.applied(to: configuration.sampling.settings).told(preparation.architecture.numbers),
+            settings: conditions.applied(to: preparation.previewSettings).told(preparation.architecture.numbers),
             requests: requests, batch: max(1, configuration.training.batchSize / configuration.training.accumulate / 2),
             pictures: pictures
         ).images()

@@ -9,8 +9,10 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var step: Int
     /// Mean loss over the steps since the last line.
     public var loss: Double
-    /// Unweighted velocity loss of a denoiser; nil if it is the loss itself.
+    /// Unweighted velocity loss of a denoiser, or the error of its noise; nil if it is the loss itself.
     public var flow: Double?
+    /// Bound of the variance that a model of a diffusion process predicts; nil for other models.
+    public var bound: Double?
     /// Unweighted alignment loss of a denoiser; nil without alignment.
     public var align: Double?
     /// Unweighted loss of a denoiser by frequency; nil without that part.
@@ -58,7 +60,8 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     public var exchangeHidden: Double?
 
     enum CodingKeys: String, CodingKey {
-        case step, loss, flow, align, frequency, disperse, reconstruction, divergence, perceptual, distances, seconds
+        case step, loss, flow, bound, align, frequency, disperse, reconstruction, divergence, perceptual, distances,
+            seconds
         case lossByTime = "loss_by_time"
         case holdoutLoss = "holdout_loss"
         case holdoutLossByTime = "holdout_loss_by_time"
@@ -77,7 +80,7 @@ public struct MetricsRecord: Codable, Sendable, Equatable {
     }
 
     private static let partPaths: [(name: String, path: WritableKeyPath<MetricsRecord, Double?> & Sendable)] = [
-        ("flow", \.flow), ("align", \.align), ("frequency", \.frequency), ("disperse", \.disperse),
+        ("flow", \.flow), ("bound", \.bound), ("align", \.align), ("frequency", \.frequency), ("disperse", \.disperse),
         ("reconstruction", \.reconstruction), ("divergence", \.divergence), ("perceptual", \.perceptual),
     ]
 
