@@ -57,10 +57,19 @@ class Browser:
     def until(self, what, expression, value=None, timeout=60_000):
         # wait_for_function would evaluate text in the page, which its content security policy forbids.
         end = time.monotonic() + timeout / 1000
-        while not self.page.evaluate(expression, value):
+        while not self.holds(expression, value):
             expect(time.monotonic() < end, f"{what} did not happen within {timeout // 1000} s; the page says: "
                    f"{self.page.evaluate('document.querySelector(`main`).innerText.slice(0, 300)')!r}")
             self.page.wait_for_timeout(50)
+
+    def holds(self, expression, value=None):
+        try:
+            return self.page.evaluate(expression, value)
+        except Exception as error:
+            # A page that loads anew in this moment is asked again.
+            if "context was destroyed" not in str(error):
+                raise
+            return False
 
     def happens(self, *what):
         """Like `until`, but goes on."""
