@@ -222,12 +222,7 @@ import Testing
             let second = try await place.send("POST", "/api/jobs", json: Self.job)
             #expect(second.status == 429)
             #expect(second.headers["retry-after"].flatMap { Int($0) } ?? 0 > 0)
-            struct Jobs: Decodable {
-                struct Job: Decodable { let id: String }
-                let job: Job
-            }
-            let id = try JSONDecoder().decode(Jobs.self, from: Data(first.body)).job.id
-            #expect(try await place.send("DELETE", "/api/jobs/\(id)").status == 204)
+            #expect(try await place.send("DELETE", "/api/jobs/\(place.job(first).id)").status == 204)
         }
     }
 }

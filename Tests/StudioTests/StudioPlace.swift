@@ -79,26 +79,39 @@ struct StudioPlace: Sendable {
         return try #require(JSONDecoder().decode([String: String].self, from: Data(answer.body))["id"])
     }
 
+    /// A job as the server describes it.
+    struct Job: Decodable {
+        let id: String
+        let state: String
+        let pictures: [String]
+        let done: Int
+        let total: Int
+    }
+
+    /// The job that an answer describes.
+    func job(_ answer: Answer) throws -> Job {
+        struct Jobs: Decodable { let job: Job }
+        return try JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job
+    }
+
+    /// The job that an answer describes, once it has ended.
+    func finished(_ answer: Answer) async throws -> Job {
+        var job = try job(answer)
+        for _ in 0..<600 {
+            if !["waiting", "running"].contains(job.state) { return job }
+            try await Task.sleep(for: .milliseconds(50))
+            job = try self.job(try await send("GET", "/api/jobs/\(job.id)"))
+        }
+        throw CancellationError()
+    }
+
     /// The picture of a job that makes one.
     ///
-    /// - Throws: the server's sentence if it refuses the job.
+    /// - Throws: `Refusal` if the server refuses the job.
     func made(_ json: String) async throws -> RGBImage {
-        struct Jobs: Decodable {
-            struct Job: Decodable {
-                let id: String
-                let state: String
-                let pictures: [String]
-            }
-            let job: Job
-        }
         let answer = try await send("POST", "/api/jobs", json: json)
         guard answer.status == 202 else { throw Refusal(message: answer.message) }
-        var job = try JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job
-        for _ in 0..<600 where ["waiting", "running"].contains(job.state) {
-            try await Task.sleep(for: .milliseconds(50))
-            job = try JSONDecoder().decode(Jobs.self, from: Data(try await send("GET", "/api/jobs/\(job.id)").body)).job
-        }
-        let picture = try await send("GET", "/api/pictures/\(try #require(job.pictures.first))")
+        let picture = try await send("GET", "/api/pictures/\(try #require(finished(answer).pictures.first))")
         return try ImageFile.decode(picture.body, name: "picture")
     }
 

@@ -10,27 +10,6 @@ import Testing
 
 /// Images by the page's interface and by those of others.
 @Suite struct StudioSamplingTests {
-    private struct Jobs: Decodable {
-        struct Job: Decodable {
-            let id: String
-            let state: String
-            let pictures: [String]
-            let done: Int
-            let total: Int
-        }
-        let job: Job
-    }
-
-    private static func finished(_ place: StudioPlace, _ id: String) async throws -> Jobs.Job {
-        for _ in 0..<600 {
-            let answer = try await place.send("GET", "/api/jobs/\(id)")
-            let job = try JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job
-            if !["waiting", "running"].contains(job.state) { return job }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        throw CancellationError()
-    }
-
     /// The bytes of the image that the library samples for a class and a seed.
     private static func reference(_ place: StudioPlace, label: Int, seed: UInt64) throws -> [UInt8] {
         var options = SamplingOptions()
@@ -48,8 +27,7 @@ import Testing
             let json = #"{"model": "tiny@4", "prompts": ["0", "ring"], "seeds": [7], "steps": 3, "trajectory": true}"#
             let answer = try await place.send("POST", "/api/jobs", json: json)
             #expect(answer.status == 202)
-            let job = try await Self.finished(
-                place, JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job.id)
+            let job = try await place.finished(answer)
             #expect(job.state == "done" && job.pictures.count == 2)
             let picture = try await place.send("GET", "/api/pictures/\(job.pictures[0])")
             #expect(picture.headers["content-type"] == "image/png")
@@ -135,9 +113,8 @@ import Testing
         try await StudioPlace.with { place in
             let json = #"{"model": "tiny", "prompts": ["0"], "seeds": [1], "size": "512x512", "steps": 1000}"#
             let answer = try await place.send("POST", "/api/jobs", json: json)
-            let id = try JSONDecoder().decode(Jobs.self, from: Data(answer.body)).job.id
-            #expect(try await place.send("DELETE", "/api/jobs/\(id)").status == 204)
-            let job = try await Self.finished(place, id)
+            #expect(try await place.send("DELETE", "/api/jobs/\(place.job(answer).id)").status == 204)
+            let job = try await place.finished(answer)
             #expect(job.state == "cancelled" && job.pictures.isEmpty)
         }
     }
