@@ -154,6 +154,31 @@ import Testing
         }
     }
 
+    /// A model of classes is trained on without its sizes, on as many classes.
+    @Test func aModelOfClassesIsTrainedOnAsItIs() throws {
+        try Workplace.with { place in
+            try place.train()
+            try place.write(
+                """
+                name: more
+                directory: runs
+                from: runs/tiny
+                model: {architecture: from}
+                data: {root: shapes, image_size: 16}
+                training: {steps: 2, batch_size: 4, preview_every: 0}
+                """, to: "more.yaml")
+            try place.succeed("train", "more.yaml")
+            let runs = try ["tiny", "more"].map {
+                try DenoiserCheckpoint(path: place.path("runs/\($0)")).architecture(.ema)
+            }
+            #expect(runs[0].isSame(as: runs[1]))
+            try FileManager.default.copyItem(
+                atPath: place.path("shapes/ring"), toPath: place.path("shapes/zebra"))
+            try place.refuse(
+                "train", "more.yaml", "--set", "name=wider", naming: ["model.architecture", "8 classes", "9"])
+        }
+    }
+
     @Test(arguments: ["from", "minit2i"]) func aMiniT2IIsTrained(source: String) throws {
         try Workplace.with { place in
             let model = Fixtures.path("minit2i/minit2i-b")

@@ -58,9 +58,10 @@ extension Configuration {
     func checkModelSource(hasValues: Bool) throws {
         guard modelSource != .pixnerd else { return }
         let key = ErrorText(Self.modelSourceKey)
+        // The number of classes follows from the data.
         let sizes: Set =
             modelSource == .from
-            ? []
+            ? ["model.num_classes"]
             : [
                 "model.hidden_size", "model.num_groups", "model.num_blocks", "model.num_text_blocks",
                 "model.patch_size",
@@ -102,6 +103,13 @@ extension Configuration {
                 found: hasCaptions
                     ? "is set, but \(name) takes no captions" : "is not set, and \(name) is conditioned on captions",
                 advice: hasCaptions ? "remove the text section" : "set it to the text encoder of that model")
+        }
+        if let own = KnownDenoisers.classModelOptions(architecture)?.classes, own != model.classes {
+            throw PixNerdError(
+                .mismatch, "\(Self.modelSourceKey)",
+                found:
+                    "is from, whose model has \(counted(own, "class", plural: "classes")), and the data \(model.classes)",
+                advice: "give its sizes in the model section instead, and other classes can be added (start.classes)")
         }
         guard architecture.channels == channels else {
             throw PixNerdError(

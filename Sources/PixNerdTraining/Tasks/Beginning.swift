@@ -82,7 +82,8 @@ struct Beginning {
             throw refusal(
                 "has other sizes than the model section gives: "
                     + "\(architecture.summary.joined(separator: " ")); the run's: \(own.summary.joined(separator: " "))",
-                "set the same sizes in the model section, and as many classes in the data")
+                "set model.architecture to from, or the same sizes in the model section, and as many classes in the data"
+            )
         }
         if let problem = configuration.problem(with: try checkpoint.prediction(of: architecture)) {
             throw refusal(problem, "set the same training.target and training.noise_scale")
