@@ -1,6 +1,6 @@
 // The picture that a model is shown: what a ControlNet follows, or what a model reads beside the noise.
-import { $, showError, setText, setOptions, announce, shown, enc } from "./dom.js";
-import { sendPicture } from "./picture.js";
+import { $, showError, setText, setOptions } from "./dom.js";
+import { fitCanvas, keptPicture, onChosenFile, sendPicture } from "./picture.js";
 
 let picture = null; // its name on the server
 let model = null; // the model of the form
@@ -45,11 +45,8 @@ async function take(blob, id) {
   canvas.hidden = true;
   try {
     const drawn = await createImageBitmap(blob);
-    const size = shown(drawn.width, drawn.height, 160);
-    canvas.width = size.width;
-    canvas.height = Math.round(size.width * drawn.height / drawn.width);
+    fitCanvas(canvas, drawn, 160);
     canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
-    canvas.setAttribute("aria-label", `The picture, ${drawn.width} pixels wide and ${drawn.height} high`);
     canvas.hidden = false;
   } catch { /* a format that the browser does not know */ }
 }
@@ -78,9 +75,9 @@ export function controlFields() {
 export async function useControl(request) {
   forget();
   if (!request.control) return;
-  const answer = await fetch("/api/inputs/" + enc(request.control), { credentials: "same-origin" });
-  if (!answer.ok) return showError($("control-error"), "The picture that the model was shown is gone.");
-  await take(await answer.blob(), request.control);
+  const blob = await keptPicture(request.control, $("control-error"), "The picture that the model was shown is gone.");
+  if (!blob) return;
+  await take(blob, request.control);
   if (kinds[model && model.shows]) $("control-kind").value = request.control_kind || "photograph";
   $("control-edges").value = request.edges || "";
   for (const field of ["strength", "lower", "upper"]) $("control-" + field).value = request["control_" + field] ?? "";
@@ -88,17 +85,7 @@ export async function useControl(request) {
 }
 
 export function startControl() {
-  $("control-file").addEventListener("change", async () => {
-    const file = $("control-file").files[0];
-    if (!file) return;
-    try {
-      await take(file);
-      announce("The model is shown the picture.");
-    } catch (error) {
-      forget();
-      showError($("control-error"), error);
-    }
-  });
+  onChosenFile($("control-file"), $("control-error"), take, forget, "The model is shown the picture.");
   $("control-kind").addEventListener("change", () => showControl(model));
   $("control-remove").addEventListener("click", () => {
     forget();

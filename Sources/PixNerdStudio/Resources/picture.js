@@ -22,6 +22,36 @@ export async function sendPicture(blob) {
   return (await post("inputs", { data: await base64(blob) })).id;
 }
 
+/** The bytes of a picture that the server keeps, or null, and what is wrong is said. */
+export async function keptPicture(id, place, gone) {
+  const answer = await fetch("/api/inputs/" + enc(id), { credentials: "same-origin" });
+  if (answer.ok) return answer.blob();
+  showError(place, gone);
+  return null;
+}
+
+/** Takes the file that a person chooses. */
+export function onChosenFile(input, place, take, forget, said) {
+  input.addEventListener("change", async () => {
+    if (!input.files[0]) return;
+    try {
+      await take(input.files[0]);
+      announce(said);
+    } catch (error) {
+      forget();
+      showError(place, error);
+    }
+  });
+}
+
+/** Gives a canvas the shape of a picture, about `side` pixels a side, and says how large that is. */
+export function fitCanvas(canvas, drawn, side) {
+  const size = shown(drawn.width, drawn.height, side);
+  canvas.width = size.width;
+  canvas.height = Math.round(size.width * drawn.height / drawn.width);
+  canvas.setAttribute("aria-label", `The picture, ${drawn.width} pixels wide and ${drawn.height} high`);
+}
+
 /** Shows the picture with the mask over it. */
 function draw() {
   const { width, height } = canvas();
@@ -57,10 +87,7 @@ async function take(blob, { id, mask: knownMask } = {}) {
   isPainted = false;
   if (drawn) {
     mask = new OffscreenCanvas(drawn.width, drawn.height);
-    const size = shown(drawn.width, drawn.height, 320);
-    canvas().width = size.width;
-    canvas().height = Math.round(size.width * drawn.height / drawn.width);
-    canvas().setAttribute("aria-label", `The picture, ${drawn.width} pixels wide and ${drawn.height} high`);
+    fitCanvas(canvas(), drawn, 320);
     draw();
   }
   showState();
@@ -148,9 +175,9 @@ function forget() {
 export async function usePicture(request) {
   forget();
   if (!request.image) return;
-  const answer = await fetch("/api/inputs/" + enc(request.image), { credentials: "same-origin" });
-  if (!answer.ok) return showError($("picture-error"), "The picture that this one began with is gone.");
-  await take(await answer.blob(), { id: request.image, mask: request.mask });
+  const blob = await keptPicture(request.image, $("picture-error"), "The picture that this one began with is gone.");
+  if (!blob) return;
+  await take(blob, { id: request.image, mask: request.mask });
   $("picture-strength").value = request.strength ?? "";
   $("picture-resample").value = request.resample ?? "";
 }
@@ -164,17 +191,7 @@ export async function beginWith(address) {
 }
 
 export function startPicture() {
-  $("picture-file").addEventListener("change", async () => {
-    const file = $("picture-file").files[0];
-    if (!file) return;
-    try {
-      await take(file);
-      announce("The picture is there.");
-    } catch (error) {
-      forget();
-      showError($("picture-error"), error);
-    }
-  });
+  onChosenFile($("picture-file"), $("picture-error"), take, forget, "The picture is there.");
   $("picture-clear").addEventListener("click", () => {
     picture.mask = null;
     mask.getContext("2d").clearRect(0, 0, mask.width, mask.height);

@@ -72,18 +72,18 @@ struct DenoiserPreparation: TrainingPreparation {
         try configuration.checkCondition()
         try configuration.checkModelSource(hasValues: !values.isEmpty)
         // Reports an invalid architecture before an encoder is read.
-        _ = try configuration.architecture(channels: 3)
+        let ofColors = try begun ?? configuration.architecture(channels: 3)
         try Self.checkFieldSizes(configuration)
         try configuration.checkShapes()
         try configuration.checkOptimizer()
         try configuration.checkConditioning()
         try configuration.checkTrainedPart(classes)
-        try Self.checkDropout(configuration)
+        try Self.checkDropout(configuration, blocks: ofColors.tokenBlocks)
         decoding = try configuration.decoding(of: pictures)
         shown = try ShownSource(configuration, holdout, decoding.format)
         configuration.model.pictureChannels = shown?.input?.channels(ofImages: decoding.format.channelCount) ?? 0
         space = try TrainingSpace(configuration, pictures, format: decoding.format)
-        architecture = try configuration.architecture(channels: space.space.channels)
+        architecture = try begun ?? configuration.architecture(channels: space.space.channels)
         try configuration.expectFits(architecture, channels: space.space.channels, hasCaptions: text != nil)
         let patch = architecture.patchSize * space.space.reduction
         let sizes = try configuration.batchSizes(patch: patch)
@@ -107,8 +107,7 @@ struct DenoiserPreparation: TrainingPreparation {
         self.configuration = configuration
     }
 
-    private static func checkDropout(_ configuration: Configuration) throws {
-        let blocks = try configuration.architecture(channels: 3).tokenBlocks
+    private static func checkDropout(_ configuration: Configuration, blocks: Int) throws {
         guard configuration.model.dropout > 0, BlockDropout.blocks(of: blocks).isEmpty else { return }
         throw PixNerdError(
             .mismatch, "model.dropout",
