@@ -37,8 +37,8 @@ let mustache = Target.Dependency.product(name: "Mustache", package: "swift-musta
 
 /// The scripts of the studio's page.
 let studioScripts = [
-    "api", "charts", "compare", "control", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page", "picture",
-    "previews", "run", "sample", "start", "train", "viewer",
+    "api", "charts", "compare", "control", "curves", "data", "dom", "gallery", "heatmap", "jobs", "models", "page",
+    "picture", "previews", "run", "sample", "start", "train", "viewer",
 ]
 
 let package = Package(
